@@ -1,0 +1,165 @@
+"""What follows once a submission was accepted: its id, its promise, following it, waiting for it.
+
+Rule: standard output holds the id alone (a group: its name), or JSON, or the job's own output; all else
+is on standard error. With no daemon running it is said who will run the job, and when.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from hybridq.errors import UsageError
+from hybridq.intake import Accepted
+from hybridq.job import Decision, Lane, Mode
+from hybridq.outlook import Outlook
+from hybridq.reading import Cohort, cohort, job
+from hybridq.runner import daemon_of
+from hybridq.selection import Group, Ids, Selector
+from hybridq.visible import visible
+from hybridq.when import clock, count
+
+from .submission import Skipped
+from .tell import is_tty, leaving, say
+from .views import words
+
+
+class Then(Struct, frozen=True, kw_only=True):
+    """What is to be done with what was accepted."""
+
+    wait: bool = False
+    follow: bool = False
+    detach: bool = False
+    dry_run: bool = False
+    json: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot go together."""
+        ways = [name for name in ("wait", "follow", "detach", "dry_run") if getattr(self, name)]
+        ways += ["json"] if self.json and self.follow else []
+        if len(ways) > 1:
+            named = " and ".join(f"--{name.replace('_', '-')}" for name in ways)
+            raise UsageError(f"{named} cannot go together: give one of them")
+
+
+def foretold(parts: list[tuple[int, Decision]], skipped: Skipped, then: Then) -> int:
+    """Print what would happen to a submission; returns the exit code."""
+    now = time.time()
+    if then.json:
+        plans = [{"jobs": jobs, **_decided(decision)} for jobs, decision in parts]
+        _print_json({"submitted": False, "parts": plans, "left_out": skipped.count})
+    else:
+        for jobs, decision in parts:
+            named = "" if len(parts) == 1 and jobs == 1 else f"{count(jobs)} jobs{words.SEPARATOR}"
+            print(f"{named}{words.promise(decision, now)}")
+        print("nothing was submitted")
+    _tell_skipped(skipped)
+    return 0
+
+
+def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skipped) -> int:
+    """Tell, follow or wait, as asked and as fits where this runs; returns the exit code."""
+    _tell_skipped(skipped)
+    if accepted is None:
+        say("nothing new: every job was there already, by its key")
+        return 0
+    if then.json:
+        _print_json(_as_json(accepted, skipped))
+    of = cohort(outlook.store, job(outlook.store, accepted.first).cohort)
+    alone = daemon_of(outlook.store) is None
+    follows = then.follow or _follows_by_itself(accepted, of, then)
+    if not follows and not then.wait:
+        if not then.json:
+            print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
+        _tell_promise(accepted, of, alone)
+        return 0
+    return _stay(outlook, accepted, of, then, alone=alone, follows=follows)
+
+
+def _follows_by_itself(accepted: Accepted, of: Cohort, then: Then) -> bool:
+    free = not (then.wait or then.detach or then.json)
+    return free and accepted.jobs == 1 and of.mode is not Mode.BATCH and is_tty(sys.stdout)
+
+
+def _stay(outlook: Outlook, accepted: Accepted, of: Cohort, then: Then, *, alone: bool, follows: bool) -> int:
+    own = alone and of.lane is Lane.STREAM and of.jobs == accepted.jobs
+    name = accepted.group if accepted.jobs > 1 and accepted.group else f"{accepted.first}"
+    if alone and not own:
+        _tell_promise(accepted, of, alone)
+    elif own and follows:
+        say(f"no daemon runs, so this submit runs job {name} itself")
+    back = "is queued again; hybridq daemon or hybridq drain will run it. Come back" if own else "goes on. Come back"
+    verb = "follow" if follows else "wait"
+    with leaving(f"job {name} {back} with: hybridq {verb} {name}"), _runner(outlook, of, own):
+        return _until_end(outlook, accepted, of, follows=follows, asked=then.follow)
+
+
+def _until_end(outlook: Outlook, accepted: Accepted, of: Cohort, *, follows: bool, asked: bool) -> int:
+    from .attend import await_all, follow_job
+    from .printer import Printer
+
+    if accepted.jobs == 1 and follows:
+        raw = outlook.handler(of.handler).kind == "shell"  # it behaves as the command itself
+        return follow_job(outlook.store, accepted.first, Printer(raw=raw), until_draft=not asked)
+    if follows and accepted.group is not None:
+        from .progress import follow_group
+
+        return follow_group(outlook, accepted.group)
+    return await_all(outlook.store, [_selector(accepted)])
+
+
+def _selector(accepted: Accepted) -> Selector:
+    if accepted.jobs > 1 and accepted.group is not None:
+        return Group(accepted.group)
+    return Ids(((accepted.first, accepted.first),))
+
+
+@contextlib.contextmanager
+def _runner(outlook: Outlook, of: Cohort, own: bool) -> Iterator[None]:
+    if not own:
+        yield
+        return
+    from hybridq.own_run import OwnRun
+
+    with OwnRun(outlook.store.home, outlook.config, of.id):
+        yield
+
+
+def _tell_promise(accepted: Accepted, of: Cohort, alone: bool) -> None:
+    now = time.time()
+    if is_tty(sys.stderr):
+        name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
+        print(f"{name}{words.SEPARATOR}{words.promise(of.decision, now)}", file=sys.stderr, flush=True)
+    if alone:
+        start = of.decision.forecast.start if of.lane is Lane.BATCH else None
+        planned = f", planned for {clock(start, now)}" if start is not None and start > now else ""
+        it = "it waits" if accepted.jobs == 1 else "they wait"
+        say(f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned}")
+
+
+def _tell_skipped(skipped: Skipped) -> None:
+    for line in skipped.lines():
+        say(line)
+
+
+def _as_json(accepted: Accepted, skipped: Skipped) -> dict[str, object]:
+    return {
+        "id": accepted.first, "last": accepted.last, "jobs": accepted.jobs, "group": accepted.group,
+        "existed": accepted.existed, "left_out": skipped.count, **_decided(accepted.decision),
+    }  # fmt: skip
+
+
+def _decided(decision: Decision) -> dict[str, object]:
+    forecast = decision.forecast
+    return {
+        "mode": decision.mode, "reason": decision.reason, "warning": decision.warning or None,
+        "start": forecast.start, "finish": forecast.finish, "finish90": forecast.finish90, "cost": forecast.cost,
+        "considered": decision.considered,
+    }  # fmt: skip
+
+
+def _print_json(value: object) -> None:
+    print(visible(msgspec.json.encode(value).decode()), flush=True)

@@ -1,0 +1,70 @@
+"""`cancel` and `retry`: what a user changes about jobs that are there.
+
+Rule: says how many; changes nothing where nothing matches (66), and asks before everything is cancelled.
+"""
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from hybridq.changes import cancel as cancel_jobs
+from hybridq.changes import retry as retry_jobs
+from hybridq.errors import NoSuchJob, UsageError
+from hybridq.job import State
+from hybridq.reading import chosen
+from hybridq.selection import All, Selector, parse_selector
+from hybridq.submit import connect, wake
+
+app = typer.Typer()
+
+Selectors = Annotated[
+    list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.", show_default=False)
+]
+
+
+@app.command()
+def cancel(
+    selectors: Selectors = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before all is cancelled.")] = False,
+) -> None:
+    """Cancel jobs that have not ended."""
+    named = _named(selectors)
+    with connect(dict(os.environ)).store as store:
+        jobs = list(dict.fromkeys(chosen(store, named, (State.QUEUED, State.RUNNING))))
+        if jobs and All() in named and not yes and sys.stdin.isatty():
+            typer.confirm(f"cancel all that has not ended, {_jobs(len(jobs))}?", abort=True, err=True)
+        changed = cancel_jobs(store, jobs, time.time())
+        wake(store)
+    if not changed:
+        raise NoSuchJob("nothing was cancelled: these jobs have ended already")
+    print(f"{_jobs(changed)} cancelled")
+
+
+@app.command()
+def retry(
+    selectors: Selectors = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed, not what was cancelled.")] = False,
+) -> None:
+    """Queue jobs again that failed or were cancelled."""
+    named = _named(["all"] if failed and not selectors else selectors)
+    states = (State.FAILED,) if failed else (State.FAILED, State.CANCELLED)
+    with connect(dict(os.environ)).store as store:
+        jobs = list(dict.fromkeys(chosen(store, named, states)))
+        changed = retry_jobs(store, jobs, time.time())
+        wake(store)
+    if not changed:
+        raise NoSuchJob("nothing was queued again: none of these jobs " + ("failed" if failed else "has ended badly"))
+    print(f"{_jobs(changed)} queued again")
+
+
+def _named(selectors: list[str] | None) -> list[Selector]:
+    if not selectors:
+        raise UsageError("say which jobs: 7, 3,5-8, last, all, or a group's name")
+    return [parse_selector(word) for word in selectors]
+
+
+def _jobs(number: int) -> str:
+    return "1 job" if number == 1 else f"{number:,} jobs"

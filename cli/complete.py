@@ -1,0 +1,64 @@
+"""What a shell may complete from the queue: ids, groups and handlers, one a line on standard output.
+
+The completion scripts ask `hybridq __complete KIND PREFIX` at every press of TAB, so this imports little,
+never makes a queue, and answers nothing at all where something is wrong.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+LIMIT = 100  # more than anybody reads
+
+
+def ids(prefix: str) -> list[str]:
+    """The latest jobs' ids that begin so."""
+    from hybridq.reading import recent_ids
+
+    return _from_queue(recent_ids, prefix)
+
+
+def groups(prefix: str) -> list[str]:
+    """The groups' names that begin so."""
+    from hybridq.reading import group_names
+
+    return _from_queue(group_names, prefix)
+
+
+def handlers(prefix: str) -> list[str]:
+    """The configured handlers' names that begin so."""
+    from hybridq.config_read import load
+    from hybridq.home import Home
+
+    return [name for name in load(Home.find(os.environ), os.environ).handlers if name.startswith(prefix)]
+
+
+def selectors(prefix: str) -> list[str]:
+    """Whatever selects jobs: ids, groups, `last` and `all`."""
+    return [*(word for word in ("last", "all") if word.startswith(prefix)), *groups(prefix), *ids(prefix)]
+
+
+def _from_queue(read: Callable[[Any, str, int], list[str]], prefix: str) -> list[str]:
+    """What the queue knows, or nothing where there is no queue yet."""
+    from hybridq.home import Home
+    from hybridq.store import Store
+
+    home = Home.find(os.environ)
+    if not home.database.exists():
+        return []
+    with Store.open(home) as store:
+        return read(store, prefix, LIMIT)
+
+
+KINDS = {"ids": ids, "groups": groups, "handlers": handlers, "selectors": selectors}
+
+
+def answer(args: Sequence[str]) -> NoReturn:
+    """Print what completes `KIND PREFIX` and exit 0, whatever happens: a shell is in the middle of a line."""
+    try:
+        kind, prefix = args
+        print("\n".join(KINDS[kind](prefix)), flush=True)
+    except Exception:
+        sys.stdout = None  # a closed pipe must not be flushed again
+    raise SystemExit(0)

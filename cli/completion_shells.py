@@ -1,0 +1,200 @@
+"""The completion scripts for bash, zsh and fish, made from the command line as plain data.
+
+Names of jobs and groups are data in them: no value from the queue is ever expanded or run by the shell
+(bash's `compgen -W` would do that, so it gets fixed words only).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from .completion import Command, Option, Place
+
+_MADE_BY = "made by `hybridq completions --write FOLDER`"
+
+_BASH = r"""
+_hybridq_lines() {
+    local line
+    while IFS= read -r line; do
+        [[ -n $line ]] && COMPREPLY+=("$(printf %q "$line")")
+    done
+}
+
+_hybridq_values() {
+    case $1 in
+        '' | nothing) ;;
+        files) compopt -o filenames 2>/dev/null; _hybridq_lines < <(compgen -f -- "$word") ;;
+        folders) compopt -o filenames 2>/dev/null; _hybridq_lines < <(compgen -d -- "$word") ;;
+        commands) _hybridq_lines < <(compgen -c -- "$word") ;;
+        words) _hybridq_lines < <(compgen -W "${*:2}" -- "$word") ;;
+        *) _hybridq_lines < <("${COMP_WORDS[0]/#\~/$HOME}" __complete "$1" "$word" 2>/dev/null) ;;
+    esac
+}
+
+_hybridq() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local command='' options='' takes='' i position=0
+    local -a places=()
+    COMPREPLY=()
+    [[ $word == = ]] && word=
+    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD - 2]}
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --)
+                if ((i == COMP_CWORD - 1)); then _hybridq_values commands; else _hybridq_values files; fi
+                return ;;
+            -*)
+                _hybridq_takes "$command" "${COMP_WORDS[i]}"
+                [[ -n $takes ]] && ((i++))
+                [[ ${COMP_WORDS[i]} == = ]] && ((i++)) ;;
+            *)
+                if [[ -z $command ]]; then command=${COMP_WORDS[i]}; else ((position++)); fi ;;
+        esac
+    done
+    if [[ -z $command ]]; then
+        _hybridq_values words "$commands"
+        return
+    fi
+    _hybridq_about "$command"
+    takes=
+    [[ $before == -* ]] && _hybridq_takes "$command" "$before"
+    if [[ -n $takes ]]; then
+        _hybridq_values $takes
+    elif [[ $word == -* ]]; then
+        _hybridq_values words "$options"
+    elif ((${#places[@]})); then
+        ((position < ${#places[@]})) || position=$((${#places[@]} - 1))
+        _hybridq_values ${places[position]}
+    fi
+}
+
+complete -F _hybridq hybridq
+"""
+
+_ZSH_VALUES = r"""
+_hybridq_values() {
+    local -a found
+    found=("${(@f)$($_hybridq_program __complete $1 "$PREFIX" 2>/dev/null)}")
+    compadd -- ${found:#}
+}
+"""
+
+_FISH_HEAD = r"""
+function __hybridq_values
+    set -l program (commandline -opc)[1]
+    $program __complete $argv[1] (commandline -ct) 2>/dev/null
+end
+"""
+
+
+def bash(commands: Sequence[Command]) -> str:
+    """The script for bash 4 and later."""
+    takes = [
+        f"        {_alternatives(f'{command.name}{name}' for name in option.names)})"
+        f" takes={_quote(_bash_kind(option))} ;;"
+        for command in commands
+        for option in command.options
+        if option.kind
+    ]
+    about = [
+        f"        {command.name})\n"
+        f"            options={_quote(' '.join(n for o in command.options for n in o.names))}\n"
+        f"            places=({' '.join(_quote(_bash_kind(place)) for place in command.places)}) ;;"
+        for command in commands
+    ]
+    names = _quote(" ".join([*(command.name for command in commands), "--help", "--version"]))
+    head = f"# bash completion for hybridq, {_MADE_BY}\n"
+    body = _BASH.replace('words "$commands"', f"words {names}")
+    return (
+        f"{head}\n_hybridq_takes() {{\n    takes=\n    case $1$2 in\n" + "\n".join(takes) + "\n    esac\n}\n"
+        "\n_hybridq_about() {\n    case $1 in\n" + "\n".join(about) + "\n    esac\n}\n" + body
+    )
+
+
+def zsh(commands: Sequence[Command]) -> str:
+    """The script for zsh."""
+    listing = "\n".join(f"                {_quote(f'{c.name}:{c.help}')}" for c in commands)
+    return (
+        f"#compdef hybridq\n# zsh completion for hybridq, {_MADE_BY}\n{_ZSH_VALUES}\n_hybridq() {{\n"
+        "    local _hybridq_program=${~words[1]} context state line\n    typeset -A opt_args\n"
+        "    _arguments -C '(- *)'{-h,--help}'[Show this message and exit.]'"
+        " '(- *)--version[Print the version.]' '1:command:->command' '*::argument:->argument'\n"
+        "    case $state in\n        command)\n            local -a found\n            found=(\n"
+        f"{listing}\n            )\n            _describe command found ;;\n"
+        "        argument)\n            case $words[1] in\n"
+        + "\n".join(_zsh_command(command) for command in commands)
+        + '\n            esac ;;\n    esac\n}\n\n_hybridq "$@"\n'
+    )
+
+
+def fish(commands: Sequence[Command]) -> str:
+    """The script for fish 3 and later."""
+    lines = ["complete -c hybridq -f", "complete -c hybridq -n __fish_use_subcommand -l version -s h -l help"]
+    for command in commands:
+        lines.append(f"complete -c hybridq -n __fish_use_subcommand -a {command.name} -d {_fish_quote(command.help)}")
+        here = f"complete -c hybridq -n '__fish_seen_subcommand_from {command.name}'"
+        lines.extend(f"{here} {_fish_option(option)}" for option in command.options)
+        lines.extend(f"{here} {_fish_values(kind)}" for kind in dict.fromkeys(command.places) if kind.kind)
+    return f"# fish completion for hybridq, {_MADE_BY}\n{_FISH_HEAD}\n" + "\n".join(lines) + "\n"
+
+
+SCRIPTS: dict[str, tuple[str, Callable[[Sequence[Command]], str]]] = {
+    "bash": ("hybridq", bash),
+    "zsh": ("_hybridq", zsh),
+    "fish": ("hybridq.fish", fish),
+}
+
+
+def _bash_kind(what: Option | Place) -> str:
+    return " ".join([what.kind, *what.words])
+
+
+def _alternatives(names: Iterable[str]) -> str:
+    return " | ".join(names)
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _zsh_command(command: Command) -> str:
+    specs = [_zsh_option(option) for option in command.options]
+    for number, place in enumerate(command.places, 1):
+        last = command.repeats and number == len(command.places)
+        specs.append(_quote(f"{'*' if last else number}:{place.name}:{_zsh_values(place)}"))
+    lines = " \\\n".join(f"                        {spec}" for spec in specs)
+    return f"                {command.name})\n                    _arguments -S \\\n{lines} ;;"
+
+
+def _zsh_option(option: Option) -> str:
+    text = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    value = f":value:{_zsh_values(option)}" if option.kind else ""
+    rest = _quote(f"[{text}]{value}")
+    if option.repeats:
+        return " ".join(f"'*'{name}{rest}" for name in option.names)
+    every = " ".join(option.names)
+    return " ".join(f"'({every})'{name}{rest}" for name in option.names)
+
+
+def _zsh_values(what: Option | Place) -> str:
+    fixed = {"nothing": " ", "files": "_files", "folders": "_files -/", "words": f"({' '.join(what.words)})"}
+    return fixed.get(what.kind, f"{{_hybridq_values {what.kind}}}")
+
+
+def _fish_option(option: Option) -> str:
+    names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
+    values = f" {_fish_values(option)}" if option.kind else ""
+    required = " -x" if option.kind in ("nothing", "words") else " -r" if option.kind else ""
+    return f"{names}{required}{values} -d {_fish_quote(option.help)}"
+
+
+def _fish_values(what: Option | Place) -> str:
+    fixed = {
+        "nothing": "",
+        "files": "-F",
+        "folders": "-a '(__fish_complete_directories)'",
+        "words": f"-a '{' '.join(what.words)}'",
+    }
+    return fixed.get(what.kind, f"-a '(__hybridq_values {what.kind})'")
+
+
+def _fish_quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

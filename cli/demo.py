@@ -1,0 +1,85 @@
+"""`demo`: the whole product on Python's own library, seen live, and what was measured of it.
+
+Rule: what it shows is what runs; every figure says how it was counted. However it ends, its daemon is gone,
+its home removed, and the terminal as it was.
+"""
+
+import sys
+import time
+from typing import Annotated
+
+import msgspec
+import typer
+
+from hybridq.demo import Run, library
+from hybridq.doorbell import VIEWER, Doorbell
+from hybridq.measured import Measured
+from hybridq.overview import take
+from hybridq.snapshot import Snapshot
+from hybridq.stage import Stage
+
+from .errors import INTERRUPTED
+from .tell import leaving, say
+
+app = typer.Typer()
+
+_DAEMON = (sys.executable, "-c", f"from {__package__}.main import run; run()", "daemon")
+
+
+class _Over(Exception):
+    """There is nothing more to see."""
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(metavar="N", min=1, max=3600, help="Seconds until the price falls.")] = 15,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep its queue, and say where it is.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON; show nothing meanwhile.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live view.")] = False,
+) -> None:
+    """Run the whole product on Python's own library, and print what was measured.
+
+    It needs no network and no configuration, has a queue of its own, and takes about half a minute.
+    """
+    with leaving("the demonstration was ended"):
+        documents = library()
+        with Stage(_DAEMON, dear=seconds, keep=keep) as stage:
+            if keep:
+                say(f"its queue is kept: HYBRIDQ_HOME={stage.home.folder}")
+            with Run(stage, documents) as run:
+                if not json:
+                    _watch(stage, run, plain)
+                measured = run.measured(lambda text: None if json else say(text))
+    if json:
+        typer.echo(msgspec.json.encode(measured))
+    else:
+        _closing(measured)
+
+
+def _watch(stage: Stage, run: Run, plain: bool) -> None:
+    """The live view until the run is over; `q` leaves it, and the run goes on. Control-C ends both."""
+    from .views.live import watch
+    from .views.terminal import Terminal
+
+    outlook = stage.connect()
+
+    def look(rows: int) -> Snapshot:
+        if run.over:
+            raise _Over
+        return take(outlook, now=time.time(), limit=rows)
+
+    with outlook.store, Doorbell(stage.home, VIEWER) as bell:
+        try:
+            code = watch(look, bell, Terminal(force_terminal=False) if plain else None)
+        except _Over:
+            return
+    if code:
+        raise KeyboardInterrupt if code == INTERRUPTED else typer.Exit(code)
+    say("the demonstration goes on; Control-C ends it")
+
+
+def _closing(measured: Measured) -> None:
+    from .views.measured import show
+    from .views.terminal import Terminal
+
+    show(measured, Terminal())

@@ -1,0 +1,188 @@
+"""Where the inputs of a submission come from: words, a file, many files, lines, JSON lines.
+
+Rule: read as a stream, one at a time, so that a million lines need no more memory than one; whatever
+is wrong with one of them is a BadData that says which. An input is stored as JSON: what a worker sees.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import IO
+
+import msgspec
+from msgspec import Raw, Struct
+
+from hybridq.errors import BadData, UsageError
+from hybridq.intake import LARGEST_INPUT
+from hybridq.visible import visible_line
+
+from .options import Options, check, command_input, words
+
+Encode = Callable[[str], bytes]
+
+
+class Line(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of `--jsonl`: its input and any option by its name."""
+
+    input: Raw
+
+
+class Item(Struct, frozen=True):
+    """One job to be: its input, and the options that it alone has."""
+
+    data: bytes
+    options: Options | None
+    place: int | str  # the line's number, or the file's name
+
+
+class Bad(Struct, frozen=True):
+    """What could not be one, and why."""
+
+    place: int | str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{f'line {self.place}' if isinstance(self.place, int) else self.place}: {self.reason}"
+
+
+def encoder(kind: str) -> Encode:
+    """How a text becomes the input of a handler of this kind: a JSON string, or words for a command."""
+    return _command if kind == "shell" else as_json
+
+
+def whole(argument: str) -> str:
+    """The text that INPUT, @FILE or - stands for. Raises BadData."""
+    if argument == "-":
+        return _decoded(_limited(sys.stdin.buffer, "standard input"), "standard input")
+    if argument.startswith("@"):
+        path = argument[1:]
+        with _opened(path) as file:
+            return _decoded(_limited(file, path), path)
+    return argument
+
+
+def each(paths: Iterable[str], encode: Encode) -> Iterator[Item | Bad]:
+    """One job a file: its absolute path is the input, because a worker has a folder of its own."""
+    for path in paths:
+        place = f"'{visible_line(path, 100)}'"
+        if os.access(path, os.R_OK) and os.path.isfile(path):
+            yield Item(encode(os.path.abspath(path)), None, place)
+        else:
+            yield Bad(place, "there is no such file" if not os.path.exists(path) else "this is no file to be read")
+
+
+def lines(path: str, encode: Encode) -> Iterator[Item | Bad]:
+    """One job a line, without its line end."""
+    for number, line in _numbered(path):
+        if isinstance(line, Bad):
+            yield line
+            continue
+        try:
+            yield Item(encode(line.decode()), None, number)
+        except UnicodeDecodeError as problem:
+            yield Bad(number, f"this is not UTF-8 text (byte {problem.start + 1})")
+        except BadData as problem:
+            yield Bad(number, str(problem))
+
+
+def json_lines(path: str, encode: Encode, *, command: bool) -> Iterator[Item | Bad]:
+    """One job a JSON object."""
+    decoder = msgspec.json.Decoder(Line)
+    for number, line in _numbered(path):
+        if isinstance(line, Bad):
+            yield line
+            continue
+        try:
+            found = decoder.decode(line)
+            check(found)
+            data = _command_json(bytes(found.input), encode) if command else bytes(found.input)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
+            yield Bad(number, _json_problem(problem))
+        except (BadData, UsageError) as problem:
+            yield Bad(number, str(problem))
+        else:
+            yield Item(data, found, number)
+
+
+def as_json(value: object) -> bytes:
+    """The value as JSON; of a file's name that is no UTF-8 the bytes are kept, as lone surrogates."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(value).encode()
+
+
+def _command(text: str) -> bytes:
+    return as_json(command_input(words(text)))
+
+
+def _command_json(data: bytes, encode: Encode) -> bytes:
+    """A command given as JSON: text, a list of words, or the very input of a shell job."""
+    match msgspec.json.decode(data):
+        case str(text):
+            return encode(text)
+        case [*argv] | {"argv": [*argv]} if all(isinstance(word, str) for word in argv):
+            return as_json(command_input(argv))
+        case {"shell": str()}:
+            return data
+    raise BadData('a command is text, a list of words, {"argv": ["CMD", "ARG"]} or {"shell": "CMD"}')
+
+
+def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
+    """Each line of a file or of standard input, with its number; one that is too long is bad, and passed over."""
+    with _opened(path) as file:
+        number, inside = 0, False
+        for line in iter(partial(file.readline, LARGEST_INPUT), b""):
+            ended = line.endswith(b"\n")
+            if inside:
+                inside = not ended
+                continue
+            number += 1
+            if not ended and len(line) == LARGEST_INPUT:
+                inside = True
+                yield number, Bad(number, f"this is longer than {LARGEST_INPUT:,} bytes")
+            else:
+                yield number, line.rstrip(b"\r\n")
+
+
+def _opened(path: str) -> IO[bytes]:
+    if path == "-":
+        return sys.stdin.buffer
+    try:
+        return open(path, "rb")
+    except OSError as problem:
+        raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}") from None
+    except ValueError:
+        raise BadData(f"'{visible_line(path, 100)}' is no file's name") from None
+
+
+def _limited(file: IO[bytes], name: str) -> bytes:
+    try:
+        data = file.read(LARGEST_INPUT + 1)
+    except OSError as problem:
+        raise BadData(f"'{visible_line(name, 100)}' cannot be read: {problem.strerror}") from None
+    if len(data) > LARGEST_INPUT:
+        raise BadData(f"'{visible_line(name, 100)}' has more than {LARGEST_INPUT:,} bytes: use --each, or --lines")
+    return data
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as problem:
+        raise BadData(
+            f"'{visible_line(name, 100)}' is not UTF-8 text (byte {problem.start + 1}): submit its path with --each"
+        ) from None
+
+
+def _json_problem(problem: Exception) -> str:
+    """msgspec's sentence, for somebody who wrote the line."""
+    if isinstance(problem, RecursionError):
+        return "this is nested too deeply"
+    text = str(problem).replace(" - at `$.", " for `").replace("`", "'")
+    if "unknown field" in text:
+        return f"{text}; there are input, {', '.join(Options.__struct_fields__)}"
+    return text[0].lower() + text[1:]

@@ -1,0 +1,126 @@
+"""The command line's table of contents: every command, its module and its line of help; imported when called.
+
+A module named here has `app = typer.Typer()` at its top and one function a command, decorated with
+`@app.command()` (or `@app.command("name")`), whose docstring's first sentence is the command's line in
+`COMMANDS`. Nothing else is needed: rich stays off in help, `-h` works, and each option gets its environment
+twin, `HYBRIDQ_<OPTION>` after its longest spelling (`--max-cost`: `HYBRIDQ_MAX_COST`).
+Arguments and options are completed by their metavar: SELECTOR, ID, GROUP, HANDLER, FILE or FOLDER.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from hybridq import __version__
+
+COMMANDS = {
+    "submit": ("submit", "Hand in one job, or many."),
+    "status": ("status", "Show the queue: what runs, what is held until when, and why."),
+    "show": ("status", "Show all that is known of one job."),
+    "explain": ("status", "Tell why a job runs the way it does, with the numbers that were compared."),
+    "output": ("output", "Print what a job has put out; of a group, each job's output in order."),
+    "follow": ("output", "Print a job's output as it arrives, and end as the job ends."),
+    "wait": ("output", "Wait until jobs have ended."),
+    "cancel": ("change", "Cancel jobs that have not ended."),
+    "retry": ("change", "Queue jobs again that failed or were cancelled."),
+    "daemon": ("run", "Run the queue until told to stop."),
+    "drain": ("run", "Run everything that is held now, then end."),
+    "simulate": ("simulate", "Try a workload on hybridq and on what people do without it."),
+    "handlers": ("setup", "List the configured handlers."),
+    "config": ("setup", "Show the values in force and where each comes from."),
+    "completions": ("setup", "Print the completion script for a shell."),
+    "demo": ("demo", "Run the whole product on Python's own library, and print what was measured."),
+}
+# Options whose twin is read elsewhere, because it must be told apart from the option.
+_OWN_TWIN = frozenset({"--audience", "--version", "--help"})
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`; no arguments at all mean `status`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as every group does, with `status` where nothing is asked."""
+        return super().parse_args(ctx, args or ["status"])
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """The command of that name, from its module; None where there is none."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands in help without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; the base class suggests near names from `commands`."""
+        if args[0] not in COMMANDS:
+            self.commands = {name: TyperCommand(name) for name in COMMANDS}  # only the names are read
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hybridq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def hybridq(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """One queue for work that must answer now and work that can wait."""
+
+
+def load(name: str) -> TyperCommand:
+    """The command of that name, built from its module alone."""
+    module = import_module(f".{COMMANDS[name][0]}", __package__)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.registered_commands = [found for found in module.app.registered_commands if _name(found) == name]
+    command = typer.main.get_command(alone)
+    if not isinstance(command, TyperCommand):
+        raise TypeError(f"{name} is no command of {module.__name__}")
+    for option in command.params:
+        if isinstance(option, TyperOption):
+            _give_twin(option)
+    return command
+
+
+def call(args: Sequence[str]) -> None:
+    """Run one command line, as `hybridq ARGS` does. Raises what goes wrong, and typer.Exit."""
+    command = typer.main.get_command(app)
+    with command.make_context("hybridq", list(args)) as context:
+        command.invoke(context)
+
+
+def twin(option: TyperOption) -> str | None:
+    """The environment variable that stands for an option; None where it has none of its own."""
+    longest = max(option.opts, key=len)
+    if longest in _OWN_TWIN or not longest.startswith("--"):
+        return None
+    return "HYBRIDQ_" + longest.removeprefix("--").replace("-", "_").upper()
+
+
+def _give_twin(option: TyperOption) -> None:
+    if option.envvar is None:
+        option.envvar = twin(option)
+
+
+def _name(info: Any) -> str:
+    return str(info.name or info.callback.__name__.replace("_", "-"))

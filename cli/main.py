@@ -1,0 +1,19 @@
+"""Where `hybridq` begins: one command line, run so that nothing but a sentence and a code come out of it.
+
+Completion asks through `hybridq __complete`, which answers before anything of the command line is imported.
+"""
+
+import sys
+from typing import NoReturn
+
+
+def run() -> NoReturn:
+    """Run the process's own command line, then exit."""
+    if sys.argv[1:2] == ["__complete"]:
+        from .complete import answer
+
+        answer(sys.argv[2:])
+    from .errors import run_guarded
+    from .lazy import call
+
+    run_guarded(lambda: call(sys.argv[1:]))

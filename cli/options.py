@@ -1,0 +1,158 @@
+"""The options of a submission, from the command line or from a JSON line, into a Request.
+
+Rule: an option means the same wherever it is given; what a job is to see of this process (folder,
+variables) is chosen here and nothing else is kept. Nothing is submitted here.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hybridq.config import HandlerConfig
+from hybridq.errors import BadData, UsageError
+from hybridq.job import Audience, Mode, Request
+from hybridq.selection import check_group
+from hybridq.visible import visible_line
+from hybridq.when import parse_deadline, parse_span
+
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR", "VIRTUAL_ENV")
+SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
+KEY_LIMIT = 500  # characters
+PRIORITIES = 2**31
+
+
+class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be said of a job. None: not said, so the command line's or the handler's own counts."""
+
+    mode: Mode | None = None
+    audience: Audience | None = None
+    deadline: str | float | None = None
+    priority: int | None = None
+    group: str | None = None
+    retries: int | None = None
+    timeout: str | float | None = None
+    cwd: str | None = None
+    env: tuple[str, ...] | None = None
+    max_cost: float | None = None
+    key: str | None = None
+
+
+SHARED = len(Options.__struct_fields__) - 1  # all but the key: what jobs may have in common
+
+
+def merged(line: Options, command: Options) -> Options:
+    """What a JSON line says, and where it is silent what the command line says."""
+    said = {name: value for name in Options.__struct_fields__ if (value := getattr(line, name)) is not None}
+    return replace(command, **said)
+
+
+def request(
+    handler: str, config: HandlerConfig, options: Options, waits: tuple[Audience, str], now: float,
+    environ: Mapping[str, str],
+) -> Request:  # fmt: skip
+    """What these options ask of a handler; `waits` is who waits, where they do not say. Raises UsageError."""
+    audience, signal = (options.audience, "--audience") if options.audience else waits
+    timeout = None if options.timeout is None else _seconds(options.timeout, "timeout")
+    cwd, env = _surroundings(config, options, environ)
+    return Request(
+        handler=handler,
+        audience=audience,
+        signal=signal,
+        mode=options.mode,
+        deadline=None if options.deadline is None else parse_deadline(_text(options.deadline), now),
+        priority=_within(options.priority or 0, -PRIORITIES, PRIORITIES, "priority"),
+        group=None if options.group is None else check_group(options.group),
+        retries=_within(config.retries if options.retries is None else options.retries, 0, 1000, "retries"),
+        timeout=config.timeout if timeout is None else timeout,
+        max_cost=options.max_cost,
+        cwd=cwd,
+        env=env,
+    )
+
+
+def check(options: Options) -> None:
+    """Raise UsageError for what is wrong whatever the handler is."""
+    if options.key is not None and not (0 < len(options.key) <= KEY_LIMIT and _is_text(options.key)):
+        raise UsageError(f"a key is text of 1 to {KEY_LIMIT} characters, not {len(options.key):,}")
+    if options.max_cost is not None and not (math.isfinite(options.max_cost) and options.max_cost >= 0):
+        raise UsageError(f"max-cost is an amount of money of at least 0, not {options.max_cost}")
+
+
+def secrets(env: tuple[str, ...] | None) -> list[str]:
+    """Those of the named variables that look as if they held a secret."""
+    return [name for name in env or () if any(part in name.upper() for part in SECRET)]
+
+
+def command_input(argv: list[str]) -> dict[str, Any]:
+    """A shell job's input for an argument list. Raises BadData for what no program can be given."""
+    if not argv or not argv[0]:
+        raise BadData("there is no command: write it after --, such as hybridq submit -- echo hello")
+    if any("\0" in word for word in argv):
+        raise BadData("an argument holds a NUL character, which no program can be given")
+    return {"argv": argv}
+
+
+def words(text: str) -> list[str]:
+    """A text split into words as a shell would, for a handler that runs commands. Raises BadData."""
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as problem:
+        raise BadData(f"'{visible_line(text, 40)}' is no command line: {problem}") from None
+
+
+def _surroundings(
+    config: HandlerConfig, options: Options, environ: Mapping[str, str]
+) -> tuple[str | None, dict[str, str]]:
+    """The folder and the variables that a command will run with; other handlers have their own."""
+    if config.kind != "shell":
+        if options.cwd is not None or options.env:
+            raise UsageError("only commands have --cwd and --env; a worker's are in config.toml")
+        return None, {}
+    folder = os.path.abspath(os.path.expanduser(options.cwd or "."))
+    if not os.path.isdir(folder):
+        raise UsageError(f"'{visible_line(folder, 100)}' is no folder: name another with --cwd")
+    if not _is_text(folder):
+        raise UsageError(f"the name of the folder '{visible_line(folder, 100)}' is not UTF-8: rename it, or use --cwd")
+    kept = (name for name in environ if name in KEPT or name.startswith("LC_"))
+    return folder, {name: _variable(name, environ) for name in (*kept, *(options.env or ()))}
+
+
+def _variable(name: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name)
+    if value is None:
+        raise UsageError(f"the variable '{visible_line(name, 40)}' is not set: export it, or leave out --env")
+    if not _is_text(value):
+        raise UsageError(f"the variable {visible_line(name, 40)} is not UTF-8: set it to text")
+    return value
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be kept as UTF-8; bytes that cannot come from the system as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _within(number: int, least: int, most: int, name: str) -> int:
+    if not least <= number <= most:
+        raise UsageError(f"{name} is a whole number from {least} to {most}, not {number}")
+    return number
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:f}"
+
+
+def _seconds(value: str | float, name: str) -> float:
+    seconds = parse_span(_text(value))
+    if not seconds > 0:
+        raise UsageError(f"{name} is a duration of more than 0, such as 30s or 2h")
+    return seconds

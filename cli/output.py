@@ -1,0 +1,144 @@
+"""`output`, `follow`, `wait`: what jobs have put out, as it comes, and when they have ended.
+
+Rule: standard output holds what the jobs put out and nothing else. On a terminal it is made visible,
+unless `--raw`; to a pipe it goes as it is.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybridq.ends import Awaited
+from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
+from hybridq.job import State
+from hybridq.outputs import Tail
+from hybridq.reading import Result, chosen, cohorts, result, state_of
+from hybridq.selection import Group, Last, Selector, parse_selector
+from hybridq.store import Store
+from hybridq.submit import connect
+from hybridq.when import parse_span
+
+from .attend import await_all, follow_job
+from .printer import Printer, text_of
+from .tell import leaving, say
+
+app = typer.Typer()
+
+One = Annotated[str, typer.Argument(metavar="SELECTOR", help="7, last, or a group.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Bytes as they are, on a terminal too.")]
+
+
+@app.command()
+def output(
+    selector: One,
+    draft: Annotated[bool, typer.Option("--draft", help="An adaptive job's draft.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="What went to standard error.")] = False,
+    raw: Raw = False,
+    to: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Print what a job has put out; of a group, each job's output in order."""
+    if draft and stderr:
+        raise UsageError("--draft and --stderr cannot go together: a draft is a result")
+    with connect(dict(os.environ)).store as store:
+        jobs = list(chosen(store, [parse_selector(selector)]))
+        if to is None:
+            printer = Printer(raw=raw)
+            _print_all(store, jobs, lambda data: printer.piece(1, data), draft=draft, stderr=stderr)
+        else:
+            with to.open("wb") as file:
+                _print_all(store, jobs, file.write, draft=draft, stderr=stderr)
+
+
+@app.command()
+def follow(selector: One, raw: Raw = False) -> None:
+    """Print a job's output as it arrives, and end as the job ends; of a group, how far it is."""
+    named = parse_selector(selector)
+    outlook = connect(dict(os.environ))
+    with outlook.store as store:
+        job = Awaited(store, [named]).only
+        with leaving(f"it goes on. Come back with: hybridq follow {selector}"):
+            if job is not None:
+                code = follow_job(store, job, Printer(raw=raw))
+            elif (name := _group(store, named)) is not None:
+                from .progress import follow_group
+
+                code = follow_group(outlook, name)
+            else:
+                raise UsageError("follow one job or one group; for several: hybridq status --watch 3,5-8")
+    raise typer.Exit(code)
+
+
+@app.command()
+def wait(
+    selectors: Annotated[
+        list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.")
+    ] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Wait no longer: 30s, 2h.")] = None,
+) -> None:
+    """Wait until jobs have ended.
+
+    Ends with the exit code of the one job; of several with 0, or 1 if one was not done; 75 after --timeout.
+    """
+    named = [parse_selector(word) for word in selectors or ["all"]]
+    seconds = None if timeout is None else parse_span(timeout)
+    with connect(dict(os.environ)).store as store, leaving("the jobs go on"):
+        code = await_all(store, named, seconds)
+    raise typer.Exit(code)
+
+
+def _group(store: Store, named: Selector) -> str | None:
+    """The group's name, where a group is meant."""
+    match named:
+        case Group(name=name):
+            return name
+        case Last():
+            return cohorts(store, "accepted IS NOT NULL ORDER BY id DESC LIMIT 1")[0].name
+    return None
+
+
+def _print_all(store: Store, jobs: list[int], put: Callable[[bytes], object], *, draft: bool, stderr: bool) -> None:
+    """Put out each job's output; what has none is told of. Raises where the only job has none."""
+    missing = 0
+    for job in jobs:
+        found = result(store, job, draft=draft)
+        empty = True
+        for data in _pieces(store, job, found, stderr=stderr):
+            put(data)
+            empty = False
+        if found is not None and found.dropped:
+            say(f"{found.dropped:,} bytes of job {job}'s output were over the limit and are lost")
+        if empty and (why := _missing(store, job, found, draft=draft, stderr=stderr)) is not None:
+            if len(jobs) == 1:
+                raise why
+            missing += 1
+    if missing:
+        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status says why")
+
+
+def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> Iterator[bytes]:
+    if found is not None and found.value is not None and not stderr:
+        yield text_of(found.value)
+        return
+    attempt = state_of(store, job)[1] if found is None else found.attempt
+    tail = Tail(store.home, job, attempt, 2 if stderr else 1)
+    try:
+        yield from tail.more()
+    finally:
+        tail.close()
+
+
+def _missing(store: Store, job: int, found: Result | None, *, draft: bool, stderr: bool) -> HybridqError | None:
+    """Why a job has no output; None where it ended well and put out nothing."""
+    state, _ = state_of(store, job)
+    if draft and found is None:
+        return NoSuchJob(f"job {job} has no draft")
+    if state in (State.QUEUED, State.RUNNING):
+        return TryAgain(f"job {job} has put out nothing yet. Stay with it: hybridq follow {job}")
+    if state is State.FAILED and found is not None and not stderr:
+        return HybridqError(f"job {job} put out nothing; it failed: {found.error}")
+    return None

@@ -1,0 +1,105 @@
+"""`daemon` and `drain`: the two commands that run jobs, and what they say while they do.
+
+Rule: a daemon's log goes to standard error, one line an event, harmless for a terminal. A drain shows a
+bar to a person, one line to cron, nothing with `--quiet`; errors are always told.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from hybridq.config_read import load
+from hybridq.drain import Limits, Progress, run_drain
+from hybridq.errors import TryAgain, UsageError
+from hybridq.home import Home
+from hybridq.when import count, money, parse_deadline
+
+from .logs import to_stderr
+from .tell import is_tty
+from .views.words import SEPARATOR
+
+app = typer.Typer()
+
+
+@app.command()
+def daemon(
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log one JSON object a line.")] = False,
+) -> None:
+    """Run the queue until told to stop.
+
+    It stays in the foreground; SIGTERM or Control-C ends it gently, a second one at once.
+    """
+    from hybridq.daemon import run_daemon
+
+    to_stderr(as_json=json_logs)
+    home = Home.find(os.environ)
+    run_daemon(home, load(home, os.environ))
+
+
+@app.command()
+def drain(
+    handler: Annotated[str | None, typer.Option(metavar="HANDLER", help="Only jobs of this handler.")] = None,
+    group: Annotated[str | None, typer.Option(metavar="GROUP", help="Only jobs of this group.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Stop then: 06:00, 2h.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Stop when it has cost so much.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run everything that is held now, then end.
+
+    Ends with 0 when all is done, 1 when a job failed, 75 when a limit left something.
+    """
+    to_stderr(as_json=False, warnings_only=True)
+    home = Home.find(os.environ)
+    config = load(home, os.environ)
+    if handler is not None and handler not in config.handlers:
+        raise UsageError(f"there is no handler {handler!r}: hybridq handlers lists those there are")
+    limits = Limits(
+        handler=handler, group=group, max_cost=max_cost,
+        until=None if until is None else parse_deadline(until, time.time()),
+    )  # fmt: skip
+    with _Bar(not quiet and is_tty(sys.stderr)) as bar:
+        end = run_drain(home, config, limits, told=bar.told)
+    if not quiet:
+        print(_summary(end))
+    if end.left:
+        raise TryAgain(f"{count(end.left)} jobs are left; drain again, or let hybridq daemon run them")
+    raise typer.Exit(1 if end.failed else 0)
+
+
+class _Bar:
+    """A progress bar for a person, drawn from the first word of progress on; rich is imported only for that."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._open = ExitStack()
+        self._tell: Callable[..., None] | None = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def told(self, so_far: Progress) -> None:
+        """Draw how far it is."""
+        if not self._wanted:
+            return
+        if self._tell is None:
+            from .views.bar import draining
+            from .views.terminal import Terminal
+
+            self._tell = self._open.enter_context(draining("drain", so_far.total, Terminal(stderr=True)))
+        self._tell(so_far.total - so_far.left, so_far.failed, so_far.finish, so_far.finish90)
+
+
+def _summary(end: Progress) -> str:
+    if not end.total:
+        return "nothing was held"
+    parts = [(end.done, "done"), (end.failed, "failed"), (end.cancelled, "cancelled"), (end.left, "left")]
+    named = [f"{count(number)} {word}" for number, word in parts if number or word == "done"]
+    return SEPARATOR.join([*named, *([f"cost {money(end.cost)}"] if end.cost else [])])

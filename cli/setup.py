@@ -1,0 +1,141 @@
+"""`handlers`, `config`, `completions`: what is configured, where it comes from, and help for the shell.
+
+They read and try; they never change the queue or the configuration.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from hybridq.config import Config, HandlerConfig
+from hybridq.config_origin import Setting, origins
+from hybridq.config_read import load
+from hybridq.errors import ConfigError, HybridqError, UsageError
+from hybridq.home import Home
+from hybridq.visible import visible
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of `hybridq handlers`; `ok` and `says` only after a check."""
+
+    name: str
+    kind: str
+    modes: tuple[str, ...]
+    instances: int
+    runs: str
+    ok: bool | None = None
+    says: str = ""
+
+
+@app.command()
+def handlers(
+    check: Annotated[bool, typer.Option("--check", help="Try each one.")] = False,
+    json: Json = False,
+) -> None:
+    """List the configured handlers."""
+    config = load(Home.find(os.environ), os.environ)
+    listed = [_listed(name, handler) for name, handler in config.handlers.items()]
+    if check:
+        import asyncio
+
+        listed = asyncio.run(_check_all(listed, config))
+    _print_json(listed) if json else _print_columns([_columns(entry) for entry in listed])
+    failed = [entry.name for entry in listed if entry.ok is False]
+    if failed:
+        raise ConfigError(f"{', '.join(failed)}: cannot run as configured")
+
+
+@app.command()
+def config(
+    path: Annotated[bool, typer.Option("--path", help="Print only where config.toml is.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the values in force and where each comes from."""
+    home = Home.find(os.environ)
+    if path:
+        typer.echo(visible(str(home.config_file)))
+        return
+    settings = origins(load(home, os.environ), home, os.environ)
+    if json:
+        file = str(home.config_file)
+        _print_json({"path": file, "database": str(home.database), "settings": settings})
+        return
+    absent = "" if home.config_file.exists() else "  (no such file: all is as by default)"
+    typer.echo(visible(f"{home.config_file}{absent}\n"))
+    _print_columns([(setting.key, setting.source, _value(setting)) for setting in settings])
+
+
+@app.command()
+def completions(
+    shell: Annotated[Literal["bash", "zsh", "fish"] | None, typer.Argument(metavar="SHELL")] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the scripts of all shells there.", file_okay=False),
+    ] = None,
+) -> None:
+    """Print the completion script for a shell.
+
+    bash: hybridq completions bash > ~/.local/share/bash-completion/completions/hybridq
+    """
+    from . import completion
+
+    if write is not None:
+        for written in completion.write(write):
+            typer.echo(visible(str(written)))
+    elif shell is not None:
+        typer.echo(completion.script(shell), nl=False)
+    else:
+        raise UsageError("name a shell: hybridq completions bash, zsh or fish")
+
+
+async def _check_all(listed: list[Listed], config: Config) -> list[Listed]:
+    return [await _checked(entry, config.handlers[entry.name], config) for entry in listed]
+
+
+async def _checked(entry: Listed, handler: HandlerConfig, config: Config) -> Listed:
+    """The entry with what a try of its handler said."""
+    from hybridq.handlers import make_handler
+
+    try:
+        made = make_handler(entry.name, handler, runner=config.runner)
+        try:
+            says = await made.check()
+        finally:
+            await made.close()
+    except HybridqError as problem:
+        return msgspec.structs.replace(entry, ok=False, says=str(problem))
+    return msgspec.structs.replace(entry, ok=True, says=says)
+
+
+def _listed(name: str, handler: HandlerConfig) -> Listed:
+    runs = " ".join(handler.command) or handler.call or ("any command" if handler.kind == "shell" else "")
+    return Listed(name, handler.kind, tuple(mode.value for mode in handler.modes), handler.instances, runs)
+
+
+def _columns(entry: Listed) -> tuple[str, ...]:
+    verdict = {True: f"ok: {entry.says}", False: f"failed: {entry.says}", None: ""}[entry.ok]
+    instances = f"{entry.instances} instance" + "s" * (entry.instances != 1)
+    return entry.name, entry.kind, ", ".join(entry.modes), instances, entry.runs, verdict
+
+
+def _value(setting: Setting) -> str:
+    return "none" if setting.value is None else msgspec.json.encode(setting.value).decode()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def _print_columns(rows: list[tuple[str, ...]]) -> None:
+    """Print rows with aligned columns, as plain text that other programs can cut."""
+    shown = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
+    for row in shown:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

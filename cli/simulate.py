@@ -1,0 +1,109 @@
+"""`simulate`: what hybridq would do with a workload, beside what people do without it.
+
+Rule: the queue is only read; the decisions are those that would really be made. It prints, and decides nothing.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybridq.config import Config
+from hybridq.errors import UsageError
+from hybridq.home import Home
+from hybridq.rehearsal import rehearse, summary
+from hybridq.simulate import World
+from hybridq.station import Times
+from hybridq.trial import changed, handler_times
+from hybridq.when import parse_span
+from hybridq.workload import Suppose, Workload, read_trace
+
+from .document import print_document
+
+app = typer.Typer()
+DAYS = 7.0
+
+
+@app.command()
+def simulate(
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Simulate this trace.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Simulate your own jobs, as they came.")] = False,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Simulate a made-up office; so it is unasked.")] = False,
+    days: Annotated[float | None, typer.Option(min=0.01, max=400, help="Days of --synthetic; 7 by default.")] = None,
+    seed: Annotated[int, typer.Option(help="What is drawn is drawn from this.")] = 1,
+    people: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of jobs that a person waits for, where a trace does not say.")
+    ] = 0.2,
+    deadline: Annotated[
+        list[str] | None, typer.Option(metavar="SPAN", help="For background jobs without one; of several one is drawn.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the configuration, such as policy.theta=0.5."),
+    ] = None,
+    handler_time: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="start, job, input, output (seconds), batch (share), spread."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC).")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts there.")] = None,
+) -> None:
+    """Try a workload on hybridq and on what people do without it.
+
+    A trace is CSV with arrival,input_size,output_size[,audience,deadline,handler] or
+    TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with timestamp (ms), input_length and output_length.
+    """
+    if sum((trace is not None, history, synthetic)) > 1:
+        raise UsageError("choose one of --trace, --history and --synthetic")
+    home = Home.find(os.environ)
+    config = changed(home, os.environ, set_ or ())
+    times = handler_times(handler_time or (), Times())
+    suppose = Suppose(people=people, deadlines=tuple(parse_span(text) for text in deadline or ()), seed=seed)
+    world = _own(config, seed) if history else _world(_drawn(trace, days or DAYS, suppose), config, times, seed)
+    verdicts, outcomes = [], []
+    for verdict, outcome in rehearse(world):
+        verdicts.append(verdict)
+        outcomes.append(outcome)
+    found = summary(world, verdicts, outcomes[0])
+    if html is not None:
+        from hybridq.simulation_page import render
+
+        html.write_text(render(found, outcomes[0]), encoding="utf-8")
+    if json:
+        print_document(found)
+        return
+    from rich.console import Console
+
+    from .views.simulation import table
+
+    Console(width=None if sys.stdout.isatty() else 160).print(table(found))
+
+
+def _drawn(trace: Path | None, days: float, suppose: Suppose) -> Workload:
+    if trace is not None:
+        return read_trace(trace, suppose)
+    from hybridq.synthetic import synthetic
+
+    return synthetic(days, suppose.seed)
+
+
+def _world(workload: Workload, config: Config, times: Times, seed: int) -> World:
+    names = {arrival.handler for arrival in workload.arrivals}
+    slots = {name: max(1, config.handlers[name].instances) for name in names if name in config.handlers}
+    return World(config=config, times=dict.fromkeys(names, times), workload=workload, seed=seed, slots=slots)
+
+
+def _own(config: Config, seed: int) -> World:
+    """The world of the user's own queue. Raises UsageError where it has nothing to tell."""
+    from hybridq.outlook import Outlook
+    from hybridq.past import past
+    from hybridq.submit import connect
+
+    outlook = connect(dict(os.environ))
+    with outlook.store:
+        workload, times, slots = past(Outlook(outlook.store, config))
+    if not workload.arrivals:
+        raise UsageError("no job of this queue is done yet: try hybridq simulate --synthetic")
+    return World(config=config, times=times, workload=workload, seed=seed, slots=slots)

@@ -1,0 +1,100 @@
+"""What the words of `submit` mean: which handler, and where its inputs come from.
+
+Rule: one reading for every line that can be typed; what can be read in two ways is refused with the
+two ways spelled out. Reads nothing yet.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from hybridq.errors import UsageError
+from hybridq.visible import visible_line
+
+from . import inputs
+from .inputs import Bad, Item
+from .options import command_input
+
+_HOW = "hybridq submit -- CMD ARG, or hybridq submit HANDLER INPUT"
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """A handler and one way to its inputs: exactly one of the others is given."""
+
+    handler: str
+    argv: Sequence[str] | None = None
+    shell: str | None = None
+    text: str | None = None  # INPUT, @FILE or -
+    each: Sequence[str] | None = None
+    lines: str | None = None
+    jsonl: str | None = None
+
+    @property
+    def many(self) -> bool:
+        """Whether it may hold more than one job."""
+        return self.argv is None and self.shell is None and self.text is None
+
+    def one(self, kind: str) -> bytes:
+        """The single input, for a handler of this kind. Raises BadData."""
+        if self.argv is not None:
+            return inputs.as_json(command_input(list(self.argv)))
+        if self.shell is not None:
+            return inputs.as_json({"shell": self.shell})
+        return inputs.encoder(kind)(inputs.whole(self.text or ""))
+
+    def stream(self, kind: str) -> Iterator[Item | Bad]:
+        """All inputs, one after another, for a handler of this kind."""
+        encode = inputs.encoder(kind)
+        if self.lines is not None:
+            return inputs.lines(self.lines, encode)
+        if self.jsonl is not None:
+            return inputs.json_lines(self.jsonl, encode, command=kind == "shell")
+        return inputs.each(self.each or (), encode)
+
+
+def understood(
+    words: Sequence[str], after: Sequence[str] | None, *, shell: str | None, each: bool, lines: str | None,
+    jsonl: str | None,
+) -> Source:  # fmt: skip
+    """The source that is meant; `after` is what stood after `--`, if it did. Raises UsageError."""
+    asked = [name for name, given in (("--shell", shell is not None), ("--each", each),
+             ("--lines", lines is not None), ("--jsonl", jsonl is not None)) if given]  # fmt: skip
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} cannot go together: give one of them")
+    if shell is not None:
+        if words or after:
+            raise UsageError("--shell has the whole command in its one argument: put it in quotes")
+        return Source(handler="shell", shell=shell)
+    if not words:
+        if asked or not after:
+            raise UsageError(f"{'name the handler first' if asked else 'there is nothing to submit'}: {_HOW}")
+        return Source(handler="shell", argv=after)
+    handler, rest = words[0], [*words[1:], *(after or ())]
+    if each:
+        if not rest:
+            raise UsageError("--each needs files: hybridq submit HANDLER --each FILE...")
+        return Source(handler=handler, each=rest)
+    if asked:
+        if rest:
+            raise UsageError(f"{asked[0]} brings the inputs: leave '{visible_line(rest[0], 40)}' out")
+        return Source(handler=handler, lines=lines, jsonl=jsonl)
+    if after and len(words) == 1 and handler == "shell":
+        return Source(handler=handler, argv=after)
+    if len(rest) != 1:
+        raise UsageError(_words(handler, rest))
+    return Source(handler=handler, text=rest[0])
+
+
+def _words(handler: str, rest: Sequence[str]) -> str:
+    name = visible_line(handler, 40)
+    hint = as_command(handler)
+    if not rest:
+        return f"there is no input for {name}: give a text, @FILE, - or --lines FILE{hint}"
+    return f"{name} takes one input, not {len(rest)}: put it in quotes, or use --each for files{hint}"
+
+
+def as_command(word: str) -> str:
+    """A hint for somebody who left out the `--` before a command, or nothing."""
+    import shutil
+
+    return f". To run a command, put -- before it: hybridq submit -- {word}" if shutil.which(word) else ""

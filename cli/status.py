@@ -1,0 +1,114 @@
+"""`status`, `show`, `explain`: the queue, one job, and the reasons of either.
+
+Rule: reads, never decides; what comes from jobs is made harmless before it is printed. Rich is imported
+where a terminal is drawn on or a job is told of, and nowhere else.
+"""
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hybridq.job import Mode, State
+from hybridq.overview import take
+from hybridq.selection import parse_selector
+from hybridq.submit import connect
+
+from .document import print_document
+
+if TYPE_CHECKING:
+    from hybridq.snapshot import Snapshot
+
+app = typer.Typer()
+ROWS = 40  # rows that are shown unasked
+EVERYTHING = 2**31  # rows
+
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC), durations seconds.")
+]
+One = Annotated[str, typer.Argument(metavar="SELECTOR", help="7, last, or a group.", show_default=False)]
+
+
+@app.command()
+def status(
+    selectors: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SELECTOR]...", help="7, 3,5-8, last, all, or a group.", show_default=False),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show each change.")] = False,
+    json: Json = False,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="All that ended, too.")] = False,
+    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
+    mode: Annotated[list[Mode] | None, typer.Option(help="Only jobs of this mode; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help=f"Rows at most; {ROWS} by default.")] = None,
+) -> None:
+    """Show the queue: what runs, what is held until when, and why."""
+    chosen = [parse_selector(word) for word in selectors or ()]
+    outlook = connect(dict(os.environ))
+
+    def look(rows: int) -> "Snapshot":
+        return take(
+            outlook, now=time.time(), limit=rows, all_=all_, states=state or (), modes=mode or (), selectors=chosen
+        )
+
+    with outlook.store:
+        if watch:
+            from .watching import watch_queue
+
+            raise typer.Exit(watch_queue(outlook.store, look, limit or EVERYTHING))
+        snapshot = look(limit or (EVERYTHING if all_ else ROWS))
+    print_document(snapshot) if json else _print(snapshot)
+
+
+@app.command()
+def show(selector: One, json: Json = False) -> None:
+    """Show all that is known of one job."""
+    from hybridq.detail import detail
+
+    now = time.time()
+    outlook = connect(dict(os.environ))
+    with outlook.store:
+        found = detail(outlook, parse_selector(selector), now=now)
+    if json:
+        print_document(found)
+        return
+    from .story import tell_detail
+
+    tell_detail(found, now)
+
+
+@app.command()
+def explain(selector: One, json: Json = False) -> None:
+    """Tell why a job runs the way it does, with the numbers that were compared."""
+    from hybridq.detail import explanation
+
+    now = time.time()
+    outlook = connect(dict(os.environ))
+    with outlook.store:
+        found = explanation(outlook, parse_selector(selector), now=now)
+    if json:
+        print_document(found)
+        return
+    from .story import tell_explanation
+
+    tell_explanation(found, now)
+
+
+def _print(snapshot: "Snapshot") -> None:
+    """The head and the rows on a terminal; elsewhere the rows alone, a line each."""
+    now = snapshot.head.now
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        from .views.queue import QueueView
+
+        Console().print(QueueView(snapshot, now))
+        return
+    from .views.plain import lines
+
+    for line in lines(snapshot, now):
+        typer.echo(line)
+    if not snapshot.rows and not snapshot.hidden:
+        typer.echo("nothing here yet: hybridq submit -- COMMAND")

@@ -1,0 +1,151 @@
+"""What `show` and `explain` say: facts in words, then the views that draw them.
+
+Rule: unknown is left out or said, never guessed; each ends with the commands that one may type next.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console, RenderableType
+
+from hybridq.detail import Detail, Explanation, FlushRun, Promise
+from hybridq.job import State
+from hybridq.snapshot import Row
+from hybridq.visible import visible_line
+from hybridq.when import clock, count, eta, money, span
+
+from .views import words
+from .views.job import Fact, explain, show
+
+ONE_LINE = 200  # cells of an input or a result
+PIPE = 160  # cells of a line where no terminal says how wide it is
+
+
+def tell_detail(found: Detail, now: float) -> None:
+    """Print all that is known of a job or group."""
+    history = [(each.at, each.text) for each in found.history]
+    _print(show(found, now, history, list(_details(found, now))))
+
+
+def tell_explanation(found: Explanation, now: float) -> None:
+    """Print why a job or group runs as it does."""
+    row = found.row
+    name = row.group if row.group is not None else f"job {row.id}"
+    history = [(each.at, each.text) for each in found.history]
+    facts = list(_reasons(found, now))
+    _print(explain(visible_line(name, ONE_LINE), found.decision, found.decided, now, history, facts))
+
+
+def _details(found: Detail, now: float) -> Iterator[Fact]:
+    if found.input is not None and found.input_bytes is not None:
+        cut = f" ({count(found.input_bytes)} bytes)" if found.input_bytes > ONE_LINE else ""
+        yield "input", visible_line(found.input, ONE_LINE) + cut
+    yield from _asked(found)
+    yield from _tried(found, now)
+    yield from _came(found, now)
+    if found.flush is not None:
+        yield "flush", _flush(found.flush, now)
+    if found.promise is not None:
+        yield "promised", _promised(found.promise, found, now)
+    for path in found.files:
+        yield "file", path
+    for command in _next(found):
+        yield "next", command
+
+
+def _asked(found: Detail) -> Iterator[Fact]:
+    """What was asked for beside the input."""
+    if found.cwd is not None:
+        yield "folder", found.cwd
+    if found.env:
+        yield "variables", " ".join(found.env)
+    if found.priority:
+        yield "priority", str(found.priority)
+    if found.timeout is not None:
+        yield "time limit", span(found.timeout)
+    if found.max_cost is not None:
+        yield "cost limit", money(found.max_cost)
+
+
+def _tried(found: Detail, now: float) -> Iterator[Fact]:
+    if found.attempt:
+        yield "attempts", f"{found.attempt}, {found.failures} of {found.retries} retries used"
+    if found.not_before is not None:
+        yield "next try", f"{clock(found.not_before, now)}, {words.until(found.not_before, now)}"
+
+
+def _came(found: Detail, now: float) -> Iterator[Fact]:
+    """What came of it."""
+    if found.error is not None and found.state is not State.FAILED:
+        yield "last error", found.error
+    if found.first is not None:
+        yield "first byte", f"{clock(found.first, now)}, after {span(max(0.0, found.first - found.submitted))}"
+    if found.busy is not None:
+        yield "busy", span(found.busy)
+    if found.streamed is not None and found.state is State.DONE:
+        yield "streamed", f"would have cost {money(found.streamed)}"
+    if found.usage:
+        yield "usage", ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in found.usage.items())
+    if found.result is not None:
+        yield "result", visible_line(found.result, ONE_LINE)
+    if found.dropped:
+        yield "dropped", f"{count(found.dropped)} bytes of output beyond the limit"
+
+
+def _reasons(found: Explanation, now: float) -> Iterator[Fact]:
+    row = found.row
+    yield "decided", clock(found.decided, now)
+    yield "who waits", f"{row.audience.value} ({found.signal})"
+    if found.flush is not None:
+        yield "flush", _flush(found.flush, now)
+    elif found.planned is not None:
+        yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
+    if found.promise is not None:
+        yield "promised", _promised(found.promise, row, now)
+    yield "now", words.standing(row, now)
+
+
+def _flush(flush: FlushRun, now: float) -> str:
+    """When it ran, with how many, and why."""
+    ran = f"{flush.id} at {clock(flush.started, now)}"
+    if flush.ended is None:
+        return f"{ran}, running: {flush.reason}"
+    jobs = f"{count(flush.done)} done" + (f", {count(flush.failed)} failed" if flush.failed else "")
+    return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}: {flush.reason}"
+
+
+def _promised(promise: Promise, row: Row, now: float) -> str:
+    """The promise, and how it was kept."""
+    said = f"done {eta(promise.finish, promise.finish90, promise.made)}"
+    if promise.finish is None or row.finished is None:
+        return said
+    late = row.finished - promise.finish
+    how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
+    return f"{said}; was done {clock(row.finished, now)}, {how}"
+
+
+def _next(row: Row) -> Iterator[str]:
+    """The commands that make sense now."""
+    name = str(row.id) if row.group is None else shlex.quote(row.group)
+    if row.state is not State.QUEUED:
+        yield f"hybridq output {name}"
+    if row.state not in words.ENDED:
+        yield f"hybridq follow {name}"
+        yield f"hybridq cancel {name}"
+    if row.state in (State.FAILED, State.CANCELLED) or row.counts.get(State.FAILED):
+        yield f"hybridq retry {name}"
+    yield f"hybridq explain {name}"
+
+
+def _print(what: RenderableType) -> None:
+    """To a terminal as wide as it is; elsewhere as plain lines that no width has cut."""
+    if sys.stdout.isatty():
+        Console().print(what)
+        return
+    console = Console(file=sys.stdout, width=int(os.environ.get("COLUMNS") or PIPE), no_color=True)
+    with console.capture() as captured:
+        console.print(what)
+    for line in captured.get().splitlines():
+        print(line.rstrip())

@@ -1,0 +1,153 @@
+"""Handing in what was asked for: inputs from their source, options, one Request for all that share them.
+
+Rule: many jobs are one submission, all or nothing; with `--skip-bad` what is left out is counted and listed.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import astuple
+
+from hybridq.audience import find_audience
+from hybridq.config import HandlerConfig
+from hybridq.errors import BadData, HybridqError, UsageError
+from hybridq.intake import Accepted
+from hybridq.job import Audience, Decision, Request
+from hybridq.outlook import Outlook
+from hybridq.submit import deciding, submit, submit_many
+
+from . import options as asking
+from .inputs import Bad, Item
+from .options import Options
+from .source import Source, as_command
+from .tell import is_tty
+
+LISTED = 20  # of what was left out
+STEP = 1000  # jobs between two looks at the progress bar
+
+
+class Skipped:
+    """What was left out of a submission: counted, and the first of it listed. Without leave it is refused."""
+
+    def __init__(self, allowed: bool) -> None:
+        self._allowed = allowed
+        self.count = 0
+        self.listed: list[str] = []
+
+    def __call__(self, bad: object) -> None:
+        """Leave this out. Raises BadData where nothing may be left out."""
+        if not self._allowed:
+            raise BadData(f"{bad}. Nothing was submitted; --skip-bad leaves out what is bad")
+        self.count += 1
+        if len(self.listed) < LISTED:
+            self.listed.append(str(bad))
+
+    def lines(self) -> Iterator[str]:
+        """What to tell the user."""
+        if self.count:
+            yield f"{self.count:,} left out:"
+            yield from (f"  {line}" for line in self.listed)
+            if self.count > LISTED:
+                yield f"  and {self.count - LISTED:,} more"
+
+
+class Submission:
+    """One call of `submit`, from its source to what was accepted."""
+
+    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: bool) -> None:
+        self._outlook = outlook
+        self._source = source
+        self._options = options
+        self._config = _handler(outlook, source.handler)
+        self._waits = _who_waits(waits, source.many)
+        self._now = time.time()
+        self._requests: dict[tuple[object, ...], Request] = {}
+
+    def one(self) -> Accepted:
+        """Submit the single job."""
+        request, data = self._single()
+        return submit(self._outlook, request, data, key=self._options.key)
+
+    def many(self, skipped: Skipped) -> Accepted | None:
+        """Submit all of them; None: every one was there already."""
+        total = len(self._source.each) if self._source.each is not None else None
+        with _counted(f"submitting to {self._source.handler}", total) as more:
+            return submit_many(self._outlook, self._stream(skipped, more), refused=skipped)
+
+    def foretell(self, skipped: Skipped) -> list[tuple[int, Decision]]:
+        """(jobs, decision) for each part of it that would be decided apart; nothing is submitted."""
+        sums: dict[int, list[float]] = {}
+        requests: dict[int, Request] = {}
+        jobs = self._stream(skipped, lambda _: None) if self._source.many else [(*self._single(), None)]
+        for request, data, _ in jobs:
+            total = sums.setdefault(id(request), [0, 0.0])
+            total[0] += 1
+            total[1] += len(data)
+            requests[id(request)] = request
+        decide = deciding(self._outlook, self._now)
+        return [(int(n), decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
+
+    def _single(self) -> tuple[Request, bytes]:
+        return self._request(None), self._source.one(self._config.kind)
+
+    def _stream(self, skipped: Skipped, more: Callable[[int], None]) -> Iterator[tuple[Request, bytes, str | None]]:
+        plain = None if self._source.jsonl is not None else self._request(None)
+        number = 0
+        for number, item in enumerate(self._source.stream(self._config.kind), 1):
+            if number % STEP == 0:
+                more(STEP)
+            if isinstance(item, Bad):
+                skipped(item)
+            elif plain is not None:
+                yield plain, item.data, None
+            elif (found := self._with_options(item, skipped)) is not None:
+                yield found
+        if not number:
+            raise BadData("there is nothing to submit: the input is empty")
+
+    def _with_options(self, item: Item, skipped: Skipped) -> tuple[Request, bytes, str | None] | None:
+        try:
+            return self._request(item.options), item.data, item.options.key if item.options else None
+        except HybridqError as problem:
+            skipped(Bad(item.place, str(problem)))
+            return None
+
+    def _request(self, line: Options | None) -> Request:
+        """The same object for the same options: jobs that share it are planned together."""
+        which = () if line is None else astuple(line)[: asking.SHARED]
+        if which not in self._requests:
+            options = self._options if line is None else asking.merged(line, self._options)
+            self._requests[which] = asking.request(
+                self._source.handler, self._config, options, self._waits, self._now, os.environ
+            )
+        return self._requests[which]
+
+
+def _handler(outlook: Outlook, name: str) -> HandlerConfig:
+    try:
+        return outlook.handler(name)
+    except UsageError as problem:
+        raise UsageError(f"{problem}{as_command(name)}") from None
+
+
+@contextlib.contextmanager
+def _counted(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; rich is imported only for that."""
+    if not is_tty(sys.stderr):
+        yield lambda _: None
+        return
+    from .views.bar import counting
+    from .views.terminal import Terminal
+
+    with counting(name, total, Terminal(stderr=True)) as more:
+        yield more
+
+
+def _who_waits(waits: bool, many: bool) -> tuple[Audience, str]:
+    return find_audience(
+        explicit=None, environ=os.environ, waits=waits, many=many,
+        stdin_tty=is_tty(sys.stdin), output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),
+    )  # fmt: skip

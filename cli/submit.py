@@ -1,0 +1,106 @@
+"""`submit`: hand in one job, or many; then behave as the job itself, wait, or print what was accepted.
+
+Rule: an id is printed only for what was durably accepted, and standard output holds nothing else but
+what was asked for. Everything else that there is to say goes to standard error.
+"""
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from hybridq.errors import UsageError
+from hybridq.job import Audience, Mode
+from hybridq.submit import connect
+
+from .accepted import Then, after, foretold
+from .options import Options, check, secrets
+from .source import Source, understood
+from .submission import Skipped, Submission
+from .tell import leaving, say
+
+app = typer.Typer()
+
+
+class SubmitCommand(TyperCommand):
+    """Keeps what stands after `--` apart: that is a command, or an input that begins with a dash."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what comes before `--` as options and words."""
+        if "--" in args:
+            place = args.index("--")
+            ctx.obj = args[place + 1 :]
+            args = args[:place]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=SubmitCommand)
+def submit(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[HANDLER INPUT... | -- CMD ARG...]", show_default=False),
+    ] = None,
+    shell: Annotated[str | None, typer.Option(metavar="STRING", help="Run this with /bin/sh.")] = None,
+    each: Annotated[bool, typer.Option("--each", help="One job a FILE: its path is the input.")] = False,
+    lines: Annotated[str | None, typer.Option(metavar="FILE", help="One job a line; - for standard input.")] = None,
+    jsonl: Annotated[str | None, typer.Option(metavar="FILE", help="One job a JSON object: input, options.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="How to run it, instead of deciding.")] = None,
+    audience: Annotated[Audience | None, typer.Option(help="Who waits: user or background.")] = None,
+    deadline: Annotated[str | None, typer.Option(metavar="TIME", help="30s, 2h, 06:00, tomorrow 06:00.")] = None,
+    priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
+    group: Annotated[str | None, typer.Option(metavar="GROUP", help="The group to put it into.")] = None,
+    key: Annotated[str | None, typer.Option(metavar="KEY", help="The same key again is the same job.")] = None,
+    retries: Annotated[int | None, typer.Option(help="Tries after the first one failed.")] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Run time that one try may have.")] = None,
+    cwd: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where a command runs.")] = None,
+    env: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A further variable to keep.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="What it may cost, if any mode is as cheap.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait, and end with the job's exit code.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show the output as it comes.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Never wait, not even on a terminal.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; submit nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out bad inputs, and list them.")] = False,
+) -> None:
+    """Hand in one job, or many.
+
+    \b
+    hybridq submit -- CMD ARG...            a command
+    hybridq submit HANDLER TEXT             a text
+    hybridq submit HANDLER @FILE            a file's text; - for standard input
+    hybridq submit HANDLER --each FILE...   one job a file
+    hybridq submit HANDLER --lines FILE     one job a line; - for standard input
+    hybridq submit HANDLER --jsonl FILE     one job a JSON object, {"input": ..., "priority": ...}
+
+    On a terminal a job that streams is followed at once, as if this were the job itself; Control-C leaves it.
+    """
+    options = Options(
+        mode=mode, audience=audience, deadline=deadline, priority=priority, group=group, key=key, retries=retries,
+        timeout=timeout, cwd=cwd, env=tuple(env) if env else None, max_cost=max_cost,
+    )  # fmt: skip
+    check(options)
+    then = Then(wait=wait, follow=follow, detach=detach, dry_run=dry_run, json=json)
+    then.check()
+    for name in secrets(options.env):
+        say(f"{name} is stored in the queue's file, which only you can read")
+    source = understood(words or [], ctx.obj, shell=shell, each=each, lines=lines, jsonl=jsonl)
+    if not source.many and skip_bad:
+        raise UsageError("--skip-bad goes with --each, --lines or --jsonl")
+    if source.many and key is not None:
+        raise UsageError("--key names one job: give many their keys with --jsonl")
+    raise typer.Exit(_hand_in(source, options, then, Skipped(skip_bad)))
+
+
+def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped) -> int:
+    outlook = connect(dict(os.environ))
+    with outlook.store:
+        submission = Submission(outlook, source, options, then.wait or then.follow)
+        if then.dry_run:
+            return foretold(submission.foretell(skipped), skipped, then)
+        if not source.many:
+            return after(outlook, submission.one(), then, skipped)
+        with leaving("nothing was submitted"):
+            accepted = submission.many(skipped)
+        return after(outlook, accepted, then, skipped)

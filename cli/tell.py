@@ -1,0 +1,48 @@
+"""What the commands say beside their results: sentences on standard error, and how a command is left.
+
+Rule: standard output is never touched here.
+"""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import typer
+
+from hybridq.visible import visible
+
+from .errors import INTERRUPTED
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
+    print(visible(f"hybridq: {text}"), file=sys.stderr, flush=True)
+
+
+def is_tty(file: Any) -> bool:
+    """Whether a person reads or types there; standard streams may be missing or closed."""
+    return file is not None and not file.closed and file.isatty()
+
+
+@contextlib.contextmanager
+def leaving(sentence: str) -> Iterator[None]:
+    """Control-C in here ends the command with 130 after a sentence; so do SIGTERM and SIGHUP."""
+
+    def told(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, told)
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(sentence)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,149 @@
+"""One job as people see it: `show ID`, and `explain ID` with the numbers that were compared.
+
+Rule: what comes from the job is made harmless and then literal text; unknown is said, never guessed.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from hybridq.job import Decision, Forecast, Lane, State
+from hybridq.snapshot import Row
+from hybridq.visible import visible
+from hybridq.when import clock, eta, money, span
+
+from . import words
+from .cells import PLAIN, QUIET, STRONG
+from .queue import ALARM, LOOK
+
+Happened = tuple[float, str]  # epoch seconds, and what happened then
+Fact = tuple[str, str]  # what is known, and its value
+
+
+def show(row: Row, now: float, history: Sequence[Happened] = (), facts: Sequence[Fact] = ()) -> RenderableType:
+    """All that is known of one job or group, further facts, and what happened to it, oldest first."""
+    title = Text.assemble((words.ids(row), STRONG), "  ", _text(words.what(row), STRONG))
+    known = [*_facts(row, now), *((name, _text(value)) for name, value in facts)]
+    return Group(title, _grid(known), *_history(history, now))
+
+
+def explain(
+    name: str, decision: Decision, decided: float, now: float, history: Sequence[Happened] = (),
+    facts: Sequence[Fact] = (),
+) -> RenderableType:  # fmt: skip
+    """Why a submission runs as it does: the sentence, each mode that was compared, what came of it, every change.
+
+    `decided` is when (epoch seconds); the forecasts are shown as they were seen then.
+    """
+    head = Text.assemble((name, STRONG), "  ", (decision.mode.value, STRONG), "  ", _text(decision.reason))
+    parts: list[RenderableType] = [head]
+    if decision.warning:
+        parts.append(_text(decision.warning, ALARM))
+    if decision.considered:
+        parts.append(Padding(_comparison(decision, decided), (1, 0, 0, 1), expand=False))
+    if facts:
+        parts.append(_grid([(name, _text(value)) for name, value in facts]))
+    return Group(*parts, *_history(history, now))
+
+
+def _grid(facts: Sequence[tuple[str, Text]]) -> RenderableType:
+    """Names and values side by side."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style=QUIET)
+    grid.add_column(overflow="fold")
+    for name, value in facts:
+        grid.add_row(Text(name), value)
+    return Padding(grid, (1, 0, 0, 1), expand=False)
+
+
+def _text(text: str, style: Style = PLAIN) -> Text:
+    return Text(visible(text), style=style, overflow="fold")
+
+
+def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
+    sign, look = LOOK[words.state(row)]
+    yield "mode", Text(row.mode.value)
+    yield "state", Text(f"{sign} {words.state(row)}", style=look)
+    if row.group is not None:
+        yield "jobs", Text(words.SEPARATOR.join(words.tally(row.counts, _held(row))))
+    if words.why(row):
+        yield "why", _text(words.why(row), ALARM if words.late(row) else PLAIN)
+    yield "handler", _text(row.handler)
+    yield "for", Text(row.audience.value)
+    yield "submitted", Text(_ago(row.submitted, now))
+    if row.started is not None:
+        yield "started", Text(_ago(row.started, now))
+    elif row.start is not None and row.state not in words.ENDED:
+        yield "starts", Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
+    yield from _end(row, now)
+    if row.cost is not None:
+        yield "cost", Text(money(row.cost))
+
+
+def _held(row: Row) -> int:
+    return row.counts.get(State.QUEUED, 0) if row.lane is Lane.BATCH else 0
+
+
+def _end(row: Row, now: float) -> Iterator[tuple[str, Text]]:
+    if row.finished is not None:
+        yield "ended", Text(_ago(row.finished, now))
+        if row.started is not None:
+            yield "took", Text(words.took(row, now))
+    elif row.state not in words.ENDED:
+        left = "" if row.eta is None else f", {words.until(row.eta, now)}"
+        yield "done", Text(f"{words.done_at(row, now)}{left}")
+    if row.deadline is not None:
+        yield "deadline", Text(clock(row.deadline, now))
+    if row.exit_code is not None:
+        yield "exit code", Text(str(row.exit_code))
+
+
+def _ago(at: float, now: float) -> str:
+    return f"{clock(at, now)}, {span(max(0, int(now - at)))} ago"
+
+
+def _comparison(decision: Decision, decided: float) -> Table:
+    """One line a mode; the chosen one is marked, and strong."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_edge=False)
+    for title in ("", "MODE", "COST", "WAITING COSTS", "TOTAL", "FIRST RESULT", "DONE", ""):
+        right = title in ("COST", "WAITING COSTS", "TOTAL")
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for forecast in decision.considered:
+        chosen = forecast.mode is decision.mode
+        table.add_row(*_compared(forecast, chosen, decided), style=STRONG if chosen else None)
+    return table
+
+
+def _compared(forecast: Forecast, chosen: bool, decided: float) -> list[Text]:
+    missed = [] if forecast.makes_deadline else ["misses the deadline"]
+    note = words.SEPARATOR.join([*missed, forecast.note] if forecast.note else missed)
+    return [
+        Text("»" if chosen else ""),
+        Text(forecast.mode.value),
+        *(Text(_money(amount)) for amount in (forecast.cost, forecast.delay, forecast.total)),
+        Text(_after(forecast.first, forecast.first90, decided)),
+        Text(eta(forecast.finish, forecast.finish90, decided)),
+        _text(note, PLAIN if forecast.makes_deadline else ALARM),
+    ]
+
+
+def _money(amount: float | None) -> str:
+    return "unknown" if amount is None else money(amount)
+
+
+def _after(p50: float | None, p90: float | None, decided: float) -> str:
+    """How long until then: `after 48s ±22s`."""
+    if p50 is None:
+        return "unknown"
+    spread = "" if p90 is None or p90 <= p50 else f" ±{span(p90 - p50)}"
+    return f"after {span(max(0.0, p50 - decided))}{spread}"
+
+
+def _history(history: Sequence[Happened], now: float) -> list[RenderableType]:
+    if not history:
+        return []
+    return [_grid([(clock(at, now), _text(text)) for at, text in history])]

@@ -1,0 +1,105 @@
+"""The live view: draws the queue again when it changes, when the terminal does, and each second.
+
+Rule: at most four frames a second, one where nothing happens, and between frames it sleeps and holds
+nothing: no connection, no lock. However it ends, the terminal is as it was before.
+"""
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+
+from hybridq.snapshot import Snapshot
+
+from .plain import Said, changes, lines
+from .queue import QueueView, room
+from .terminal import Bell, Ears, Terminal, full_screen, keys_of, let_go
+
+PACE = 0.25  # seconds between frames, at least
+STALE = 5.0  # seconds after which the queue is read again unasked: load, tariff, a lost ring
+PLAIN_PACE = 1.0  # seconds between two readings where lines are printed
+PLAIN_ROWS = 1000
+
+Take = Callable[[int], Snapshot]
+
+
+def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
+    """Show the queue until somebody ends it; returns the exit code.
+
+    `take(rows)` reads a snapshot with that many rows. 0: `q`, or the reader went away; 130: Control-C;
+    129, 143: hung up or terminated. What `take` raises passes through, with the terminal given back.
+    """
+    console = console or Terminal()
+    output = console.file.fileno()
+    drawn = _draws(console)
+    with Ears(bell, output, keys_of(console) if drawn else None) as ears:
+        try:
+            if drawn:
+                _draw(take, bell, console, ears)
+            else:
+                _tell(take, bell, console, ears)
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EPIPE):
+                raise
+            let_go(output)
+        return ears.code or 0
+
+
+def once(snapshot: Snapshot, now: float, console: Console | None = None) -> None:
+    """Print the queue and end: the view on a terminal, aligned lines for a pipe or a dumb terminal."""
+    console = console or Terminal()
+    try:
+        if _draws(console):
+            console.print(QueueView(snapshot, now))
+            return
+        for text in lines(snapshot, now):
+            console.file.write(f"{text}\n")
+        console.file.flush()
+    except BrokenPipeError:
+        let_go(console.file.fileno())
+
+
+def _draws(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def _draw(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
+    """Frames on the other screen, until the end; Control-Z gives the terminal back meanwhile."""
+    while ears.code is None:
+        with full_screen(console, keys_of(console)):
+            _frames(take, bell, console, ears)
+        if ears.suspended:
+            ears.suspended = False
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _frames(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
+    snapshot, taken, fits, rung = None, 0.0, 0, True
+    while ears.code is None and not ears.suspended:
+        rows = room(console.size.height)
+        if snapshot is None or rung or rows != fits or time.monotonic() - taken >= STALE:
+            bell.clear()
+            snapshot, taken, fits = take(rows), time.monotonic(), rows
+        console.update_screen(QueueView(snapshot, time.time(), fitted=True))
+        size = console.size
+        ears.wait(PACE, bell=False)
+        rung = False
+        if ears.code is None and console.size == size:
+            rung = ears.wait(1 - time.time() % 1)
+
+
+def _tell(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
+    """Lines, each time that something has changed, until the end."""
+    said: Said = {}
+    while ears.code is None:
+        bell.clear()
+        told, said = changes(take(PLAIN_ROWS), said, time.time())
+        for text in told:
+            console.file.write(f"{text}\n")
+        console.file.flush()
+        ears.wait(PLAIN_PACE, bell=False)
+        if ears.code is None:
+            ears.wait(STALE)

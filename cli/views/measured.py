@@ -1,0 +1,120 @@
+"""What a demonstration came to, as aligned text with the way that each figure was counted.
+
+Rule: figures are shown as they are, good or bad. It fits 80 columns, and is the same text in a pipe.
+"""
+
+import textwrap
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from hybridq.measured import Cost, Measured, Waits
+from hybridq.visible import visible_line
+from hybridq.when import clock, count, eta, money, span
+
+from .cells import PLAIN, QUIET, STRONG
+
+WIDTH = 80  # columns at most: longer lines are hard to read
+_FIGURES = (28, 13, 18, 12)  # cells of a table's columns
+_NEXT = (
+    ("hybridq submit -- sleep 5", "a job of your own, followed to its end"),
+    ("hybridq status --watch", "the view of your own queue"),
+    ("hybridq config --path", "where a worker and a tariff of your own go"),
+)
+
+Line = tuple[str, Style]
+
+
+def show(measured: Measured, console: Console) -> None:
+    """Print all of it."""
+    for text, style in _lines(measured, min(WIDTH, console.width)):
+        console.print(Text(text, style), soft_wrap=True)
+
+
+def _lines(measured: Measured, width: int) -> Iterator[Line]:
+    yield _first(measured), PLAIN
+    yield from _waited(measured)
+    yield from _wrapped(
+        "From asking to the first byte that a follower of the answer saw; held: the same questions, had they waited"
+        " for this batch to end, or, of those asked before it began, to begin.",
+        width,
+    )
+    yield from _costs(measured)
+    yield from _wrapped(
+        f"Batch: its time from start to end, times its {_workers(measured)}, by its documents. A process each: from"
+        " start to end, one after another, after the batch; documents of all sizes. Money: that time at the machine's"
+        " rate and the tariff of then.",
+        width,
+    )
+    yield "\nJobs, how, and why", STRONG
+    for reason in measured.reasons:
+        start = f"{count(reason.jobs):>6}  {reason.mode.value:<8}  "
+        yield from _wrapped(visible_line(reason.sentence, 400), width, start, PLAIN)
+    yield "\nPromise", STRONG
+    yield from _wrapped(_promise(measured), width, "", PLAIN)
+    yield "\nNext", STRONG
+    yield from ((f"{command:<28}{what}", PLAIN) for command, what in _NEXT)
+
+
+def _first(measured: Measured) -> str:
+    failed = f", {count(measured.failed)} failed" if measured.failed else ""
+    lasted = span(measured.finished - measured.questions[0].asked)
+    questions = count(len(measured.questions))
+    return f"{count(measured.documents)} documents in one batch{failed}, {questions} questions meanwhile, in {lasted}"
+
+
+def _waited(measured: Measured) -> Iterator[Line]:
+    def row(name: str, waits: Waits) -> str:
+        return _row(name, span(waits.p50), span(waits.worst), count(waits.questions))
+
+    yield _row("\nFirst byte for the person", "median", "worst", "questions"), STRONG
+    yield row("streamed, as it was", measured.streamed), PLAIN
+    yield row("held until the batch ended", measured.gathered), PLAIN
+    if measured.gathered_best is not None:
+        yield row("held until it began", measured.gathered_best), PLAIN
+
+
+def _costs(measured: Measured) -> Iterator[Line]:
+    def row(name: str, cost: Cost) -> str:
+        return _row(f"{name}, at x{cost.factor:g}", span(cost.seconds), money(1000 * cost.money), count(cost.documents))
+
+    batch, alone = measured.batch, measured.alone
+    yield _row("\nCost", "time each", "money for 1,000", "documents"), STRONG
+    yield row("in the batch", batch), PLAIN
+    yield row("a process each", alone), PLAIN
+    less = _less(batch.seconds, alone.seconds), _less(batch.money, alone.money)
+    yield _row("the batch is cheaper by", *less), PLAIN
+
+
+def _row(name: str, *figures: str) -> str:
+    start = name.ljust(_FIGURES[0] + name.count("\n"))
+    return start + "".join(figure.rjust(width) for figure, width in zip(figures, _FIGURES[1:], strict=False))
+
+
+def _wrapped(text: str, width: int, start: str = "  ", style: Style = QUIET) -> Iterator[Line]:
+    indent = " " * len(start)
+    for line in textwrap.wrap(text, width, initial_indent=start, subsequent_indent=indent):
+        yield line, style
+
+
+def _promise(measured: Measured) -> str:
+    promised, now = measured.promised, time.time()
+    if promised.finish is None or promised.finish90 is None:
+        return "none was made: when the batch was submitted, nothing was known of its handler yet"
+    late = measured.finished - promised.finish
+    off = f"{span(abs(late))} {'later' if late > 0 else 'earlier'} than likely"
+    kept = "kept" if measured.kept else "not kept"
+    said = eta(promised.finish, promised.finish90, measured.accepted)
+    was = clock(measured.finished, now)
+    return f"{kept}: at {clock(measured.accepted, now)} it said done {said}; it was done {was}, {off}"
+
+
+def _less(cost: float, other: float) -> str:
+    return f"{100 * (1 - cost / other):.0f} %" if other > 0 else "unknown"
+
+
+def _workers(measured: Measured) -> str:
+    return "one worker" if measured.workers == 1 else f"{count(measured.workers)} workers"

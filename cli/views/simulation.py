@@ -1,0 +1,97 @@
+"""What a simulation came to, as a table that explains itself.
+
+Rule: each column has its line of explanation below; unknown is a dash, never a zero.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from hybridq.job import Audience
+from hybridq.rehearsal import Rehearsal
+from hybridq.verdict import Verdict, Waits
+from hybridq.visible import visible
+from hybridq.when import clock, count, money, span
+
+from .cells import PLAIN, QUIET, STRONG
+
+NONE = "-"
+COLUMNS = (
+    ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
+    ("a person waits", "time until a waiting person sees the first of a result: half of them, 95 %, 99 %"),
+    ("background waits", "the same for work that nobody waits for"),
+    ("deadlines", "share of the jobs with a deadline that were done by then"),
+    ("streamed", "share of the jobs that ran at once, by themselves; the others ran in a batch"),
+    ("flushes", "batches that were run"),
+)
+
+
+def table(found: Rehearsal) -> RenderableType:
+    """The whole answer: what was simulated, the table, its legend, hybridq's flushes and promises."""
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style=QUIET, pad_edge=False)
+    grid.add_column("")
+    for title, _ in COLUMNS:
+        grid.add_column(title, justify="right", no_wrap=True)
+    streaming = next(v.cost for v in found.verdicts if v.batched == 0 and v is not found.verdicts[0])
+    for place, verdict in enumerate(found.verdicts):
+        grid.add_row(verdict.name, *_cells(verdict, streaming), style=PLAIN if place else STRONG)
+    parts: list[RenderableType] = [_head(found), *_notes(found), Padding(grid, (1, 0)), _legend(found)]
+    return Group(*parts, *_ours(found.verdicts[0]))
+
+
+def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
+    relative = f" ({verdict.cost / streaming - 1:+.0%})" if streaming > 0 else ""
+    return (
+        f"{money(verdict.cost)}{relative}", *(_waits(verdict.waits[audience]) for audience in Audience),
+        _percent(verdict.kept), _percent(verdict.streamed / (verdict.streamed + verdict.batched)),
+        count(sum(verdict.flushes.values())),
+    )  # fmt: skip
+
+
+def _head(found: Rehearsal) -> Text:
+    took = span(found.end - found.begin)
+    text = f"  {count(found.jobs)} jobs over {took} from {clock(found.begin, found.begin)}, seed {found.seed}"
+    return Text.assemble((visible(found.what), STRONG), text)
+
+
+def _notes(found: Rehearsal) -> list[Text]:
+    return [Text(visible(note), style=QUIET) for note in found.notes]
+
+
+def _legend(found: Rehearsal) -> RenderableType:
+    legend = Table.grid(padding=(0, 2, 0, 0))
+    legend.add_column(no_wrap=True)
+    legend.add_column(style=QUIET)
+    for name, says in (*COLUMNS, *((v.name, v.says) for v in found.verdicts)):
+        legend.add_row(name, says)
+    return legend
+
+
+def _ours(verdict: Verdict) -> list[RenderableType]:
+    made = verdict.promises
+    rules = ", ".join(f"{number} {rule}" for rule, number in verdict.flushes.items()) or "none"
+    kept = (
+        f"{count(made.made)} were made; {_percent(made.covered)} were done by the promised 90th percentile; half were"
+        f" off by no more than {_percent(made.error)}; {_percent(made.started)} of held jobs started within a minute"
+    )
+    return [Text(""), _line("flushes by rule", rules), _line("promises", kept)]
+
+
+def _line(name: str, says: str) -> Text:
+    return Text.assemble((f"{name}: ", STRONG), says)
+
+
+def _waits(waits: Waits) -> str:
+    if not waits.jobs:
+        return NONE
+    return " / ".join(NONE if seconds is None else span(seconds) for seconds in (waits.p50, waits.p95, waits.p99))
+
+
+def _percent(part: float | None) -> str:
+    """A share, rounded so that 100 % means all of them."""
+    if part is None:
+        return NONE
+    return f"{part:.0%}" if part in (0.0, 1.0) or 0.005 <= part < 0.995 else f"{part:.2%}"

@@ -1,0 +1,192 @@
+"""The words that every view and command uses for the same thing: mode, state, ETA, why.
+
+Rule: `status`, `submit`, `follow` and `drain` take their phrases from here, so that a job is called
+the same wherever it is seen. Plain strings; imports no rich, because `submit` must start fast.
+Words that hold text from jobs are not yet safe for a terminal unless the function says so.
+"""
+
+from datetime import datetime
+
+from hybridq.job import Decision, Forecast, Lane, State
+from hybridq.snapshot import Head, Row
+from hybridq.visible import visible_line
+from hybridq.when import clock, count, eta, money, span
+
+SEPARATOR = " · "
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+DAY = 86400.0
+LINE = 400  # cells: as much of one sentence as is ever printed outside a table
+
+
+def ids(row: Row) -> str:
+    """`7`, or `12-10011` for a group."""
+    return str(row.id) if row.last == row.id else f"{row.id}-{row.last}"
+
+
+def short_ids(row: Row) -> str:
+    """`7`, or `12+` for a group: in a table, where the group's name and size stand beside it."""
+    return str(row.id) if row.last == row.id else f"{row.id}+"
+
+
+def what(row: Row) -> str:
+    """The job's handler and input, or the group's name and what it is made of."""
+    if row.group is None:
+        return row.what
+    return f"{row.group}{SEPARATOR}{count(row.jobs)} {row.handler}"
+
+
+def state(row: Row) -> str:
+    """The state, said so that the lane can be told: `held` waits for a flush, `streaming` is live now."""
+    if row.state is State.QUEUED and row.lane is Lane.BATCH:
+        return "held"
+    if row.state is State.RUNNING and row.lane is Lane.STREAM:
+        return "streaming"
+    return row.state.value
+
+
+def ended(row: Row) -> int:
+    """How many of the row's jobs have ended, well or badly."""
+    return sum(row.counts.get(state, 0) for state in ENDED)
+
+
+def percent(row: Row) -> int:
+    """How much of the row has ended, rounded down: 100 means all."""
+    return 100 * ended(row) // max(1, row.jobs)
+
+
+def took(row: Row, now: float) -> str:
+    """How long it has run, or ran; empty before it started."""
+    if row.started is None:
+        return ""
+    return span(max(0.0, (row.finished or now) - row.started))
+
+
+def done_at(row: Row, now: float) -> str:
+    """When it will be done, with the spread, or when it was."""
+    if row.state in ENDED:
+        return "" if row.finished is None else clock(row.finished, now)
+    return eta(row.eta, row.eta90, now)
+
+
+def short_done_at(row: Row, now: float) -> str:
+    """The same for a table: within a day a time of day says enough, since the countdown stands beside it."""
+    shown = done_at(row, now)
+    return shown if row.eta is None or row.eta - now > DAY else shown.removeprefix("tomorrow ")
+
+
+def countdown(row: Row, now: float) -> str:
+    """How long that is from now; empty where nothing is foreseen or nothing is left to wait for."""
+    if row.state in ENDED or row.eta is None:
+        return ""
+    return left(row.eta, now)
+
+
+def left(at: float, now: float) -> str:
+    """The time until then in whole seconds; `now` where it has come or passed."""
+    return span(int(at - now)) if at - now >= 1 else "now"
+
+
+def until(at: float, now: float) -> str:
+    """`in 6m`, or `now`."""
+    return f"in {left(at, now)}" if at - now >= 1 else "now"
+
+
+def late(row: Row) -> bool:
+    """Whether it may miss its deadline, by the 90th percentile."""
+    return row.state not in ENDED and row.deadline is not None and (row.eta90 or 0.0) > row.deadline
+
+
+def why(row: Row) -> str:
+    """The reason for its mode, for being held, or for its failure; what is bad comes first."""
+    parts = []
+    if row.group is not None and row.counts.get(State.FAILED):
+        parts.append(f"{count(row.counts[State.FAILED])} failed")
+    if late(row):
+        parts.append("may miss its deadline")
+    if row.exit_code and "exit" not in row.why:
+        parts.append(f"exit {row.exit_code}")
+    return SEPARATOR.join([*parts, row.why] if row.why else parts)
+
+
+def tally(counts: dict[State, int], held: int = 0) -> list[str]:
+    """`3 running`, `10,190 held`, `24 queued`, ... without what is zero. `held` is a part of the queued."""
+    waiting = counts.get(State.QUEUED, 0) - held
+    named = [
+        (counts.get(State.RUNNING, 0), "running"),
+        (held, "held"),
+        (waiting, "queued"),
+        *((counts.get(state, 0), state.value) for state in ENDED),
+    ]
+    return [f"{count(number)} {name}" for number, name in named if number > 0]
+
+
+def runners(number: int) -> str:
+    """The runners beside the daemon."""
+    return "1 other runner" if number == 1 else f"{count(number)} other runners"
+
+
+def next_flush(head: Head, now: float) -> list[str]:
+    """When the next batch runs, the countdown to it, and why then."""
+    if head.next_flush is None:
+        return ["none planned" if head.held else "nothing is held"]
+    when = f"{clock(head.next_flush, now)}, {until(head.next_flush, now)}"
+    return [when, head.next_flush_why] if head.next_flush_why else [when]
+
+
+def planned_flush(head: Head, now: float) -> str:
+    """The same without the countdown: it changes only when the plan does."""
+    if head.next_flush is None:
+        return next_flush(head, now)[0]
+    at = datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
+    return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
+
+
+def tariff(head: Head, now: float) -> str:
+    """`peak x1 until 22:00, then x0.4`."""
+    named = f"{head.factor_name} x{head.factor:g}".lstrip()
+    if head.factor_until is None:
+        return named
+    then = "" if head.factor_next is None else f", then x{head.factor_next:g}"
+    return f"{named} until {clock(head.factor_until, now)}{then}"
+
+
+def saved(head: Head) -> str:
+    """What was saved against streaming all at submission, and which part of the price that is."""
+    whole = head.cost + head.saved
+    part = f" ({100 * head.saved / whole:.0f} %)" if whole > 0 and head.saved > 0 else ""
+    return f"saved {money(head.saved)}{part}"
+
+
+def spent(head: Head) -> str:
+    """What the jobs have cost so far."""
+    return f"spent {money(head.cost)}"
+
+
+def expected(forecast: Forecast, now: float) -> str:
+    """`done 22:14 ±6m, in 41m · costs 0.02`: a promise as `submit` and `--dry-run` make it."""
+    parts = [f"done {eta(forecast.finish, forecast.finish90, now)}"]
+    if forecast.finish is not None:
+        parts[0] += f", {until(forecast.finish, now)}"
+    if forecast.start is not None and forecast.start - now >= 1:
+        parts.insert(0, f"starts {clock(forecast.start, now)}")
+    if forecast.cost is not None:
+        parts.append(f"costs {money(forecast.cost)}")
+    return SEPARATOR.join(parts)
+
+
+def promise(decision: Decision, now: float) -> str:
+    """Mode, ETA and why of a submission in one line, safe for a terminal."""
+    parts = [decision.mode.value, expected(decision.forecast, now), decision.reason, decision.warning]
+    return visible_line(SEPARATOR.join(part for part in parts if part), LINE)
+
+
+def standing(row: Row, now: float) -> str:
+    """Mode, state, ETA and why of a row in one line, safe for a terminal: `follow`, `drain`, plain lines."""
+    when = done_at(row, now)
+    parts = [row.mode.value, state(row)]
+    if row.state in ENDED:
+        parts[1] += f" at {when}" if when else ""
+    else:
+        parts += [f"{percent(row)}%"] if row.group is not None else []
+        parts.append(f"done {when}" + (f", {until(row.eta, now)}" if row.eta is not None else ""))
+    return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row)])]), LINE)

@@ -1,0 +1,222 @@
+"""The batch loop: holds what can wait, runs it together when that is cheapest, and says why.
+
+Rule: what is due is always the store's and the plan's to say; a wake-up only says when to ask again.
+A flush claims chunk by chunk, so that a million jobs neither fill the memory nor lock the queue, and
+a shared instance serves the stream lane between two chunks.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+from . import flushes
+from .chunk import ChunkSize
+from .claims import Claim, claim_batch
+from .engine import Engine
+from .errors import HybridqError
+from .estimate import SAMPLE, Observation
+from .job import Call, Event, Failure, Flush, Held, Lane, Output, Partial, Started
+from .knowledge import intend
+from .loop import TICK
+from .outcome import Outcome
+from .outputs import Sink
+from .plan import plan
+from .reading import held, waiting
+from .seam import reached
+
+log = logging.getLogger("hybridq.batch")
+Keep = Callable[[Held], bool]
+
+
+class BatchLoop:
+    """The batch lane of one runner. `drain`: what this says yes to is run now, whatever the plan says."""
+
+    def __init__(self, engine: Engine, tasks: asyncio.TaskGroup, *, drain: Keep | None = None) -> None:
+        self.engine = engine
+        self.wake = asyncio.Event()
+        self.flushing: dict[str, asyncio.Task[None]] = {}
+        self._tasks = tasks
+        self._drain = drain
+        self._idle_until: dict[str, float] = {}  # whose jobs all wait for their next try
+
+    def turn(self, now: float) -> float:
+        """Plan each handler that holds work, and start what is due."""
+        for name in waiting(self.engine.store, Lane.BATCH):
+            if name not in self.flushing and time.monotonic() >= self._idle_until.get(name, 0.0):
+                self._look(name, now)
+        return TICK
+
+    def _look(self, name: str, now: float) -> None:
+        work = held(self.engine.store, name)
+        if self._drain is not None:
+            work = [each for each in work if self._drain(each)]
+        conditions = self.engine.outlook.conditions(name, now, work)
+        decided = plan(work, conditions, drain=self._drain is not None)
+        if decided.due:
+            self._start(name, decided.due, conditions.tariff.factor(now), now)
+        self.engine.outlook.loaded = decided.loaded
+        if self._drain is None:
+            intend(self.engine.store, name, decided.later, now)
+            if decided.look is not None:
+                self.engine.wake_at(name, decided.look)
+
+    def _start(self, name: str, due: tuple[Flush, ...], factor: float, now: float) -> None:
+        engine = self.engine
+        keys = list(dict.fromkeys(key for flush in due for key in flush.keys))
+        jobs = sum(flush.jobs for flush in due)
+        number = flushes.open_flush(engine.store, engine.runner.id, name, due[0].rule, due[0].reason, factor, jobs, now)
+        log.info("flush %d: %d jobs of %s: %s", number, jobs, name, due[0].reason)
+        run = FlushRun(engine, name, number, keys, jobs)
+        task = self._tasks.create_task(run.run(), name=f"flush {number}")
+        self.flushing[name] = task
+
+        def ended(_: object) -> None:
+            del self.flushing[name]
+            if not run.claimed:
+                self._idle_until[name] = time.monotonic() + TICK
+            self.wake.set()
+
+        task.add_done_callback(ended)
+
+
+class FlushRun:
+    """One flush while it runs: some chunks at once, each claimed, run and stored before the next."""
+
+    def __init__(self, engine: Engine, name: str, number: int, keys: list[int], jobs: int) -> None:
+        self.engine = engine
+        self.name = name
+        self.number = number
+        self.claimed = 0
+        self._jobs = jobs
+        self._keys = keys
+        self._done = self._failed = 0
+        self._startup = self._cost = 0.0
+
+    async def run(self) -> None:
+        """Run until nothing of it is left, or the runner stops."""
+        engine = self.engine
+        try:
+            handler = engine.handler(self.name)
+            config = engine.outlook.handler(self.name)
+            self._chunk = ChunkSize(engine.config.runner.stream_target, handler.chunk_limit, config.chunk)
+            # One chunk more than instances: the next is claimed and written while one is worked on.
+            width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(width):
+                    tasks.create_task(self._work())
+        finally:
+            engine.save()
+            with engine.full_disk_pauses():
+                self._close()
+
+    def _close(self) -> None:
+        store = self.engine.store
+        reached("ending")
+        if not self.claimed:
+            flushes.forget_flush(store, self.number)
+            return
+        flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
+        reached("ended")
+        log.info("flush %d ended: %d done, %d failed", self.number, self._done, self._failed)
+
+    async def _work(self) -> None:
+        engine = self.engine
+        while self._keys and not engine.stopping and not engine.paused:
+            claims: list[Claim] = []
+            with engine.full_disk_pauses():
+                wanted = min(self._chunk.size, self._jobs - self.claimed)
+                runner, now = engine.runner.id, time.time()
+                claims = claim_batch(engine.store, runner, self.number, self.name, self._keys, wanted, now)
+            if not claims:
+                return
+            self.claimed += len(claims)
+            began = time.monotonic()
+            await self._run_chunk(claims)
+            self._chunk.took(time.monotonic() - began, len(claims))
+
+    async def _run_chunk(self, claims: list[Claim]) -> None:
+        engine = self.engine
+        chunk = _Chunk(engine, claims)
+        handler = engine.handler(self.name)
+        try:
+            async with aclosing(handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
+                async for bunch in events:
+                    await engine.finish_soon(chunk.hear(bunch))
+        except HybridqError as error:
+            reason = str(error)
+            lost = [Failure(c.id, c.attempt, reason, retryable=False) for c in chunk.left()]
+            await engine.finish_soon(chunk.hear(lost))
+        finally:
+            chunk.close()
+        self._done += chunk.done
+        self._failed += chunk.failed
+        self._startup += chunk.startup
+        self._cost += chunk.cost
+        engine.learn(self.name, Lane.BATCH, chunk.seen)
+
+
+class _Chunk:
+    """The jobs of one call to a handler, and what became of them."""
+
+    def __init__(self, engine: Engine, claims: list[Claim]) -> None:
+        self.done = self.failed = 0
+        self.startup = self.cost = 0.0
+        self.seen: list[Observation] = []
+        self._started: float | None = None  # a start that no observation has told yet
+        self._engine = engine
+        self._claims = {claim.id: claim for claim in claims}
+        self._every = 1 + len(claims) // SAMPLE
+        self._sinks: dict[int, Sink] = {}
+
+    def calls(self) -> list[Call]:
+        """The claims as the handler gets them."""
+        engine = self._engine
+        return [engine.call(claim, engine.cohort(claim, Lane.BATCH)) for claim in self._claims.values()]
+
+    def left(self) -> list[Claim]:
+        """What has not ended."""
+        return list(self._claims.values())
+
+    def hear(self, events: Sequence[Event]) -> list[Outcome]:
+        """The outcomes among these events."""
+        ended: list[tuple[Output | Failure, Claim]] = []
+        for event in events:
+            if isinstance(event, (Output, Failure)):
+                ended.append((event, self._claims.pop(event.id)))
+            elif isinstance(event, Partial):
+                self._sink(event.id, event.attempt).write(event)
+            elif isinstance(event, Started):
+                reached("started")
+                self.startup += event.startup
+                self._started = event.startup or self._started
+        if ended:
+            reached("replied")
+        outcomes = self._engine.outcomes(ended)
+        self.cost += sum(outcome.cost for outcome in outcomes)
+        for event, claim in ended:
+            if isinstance(event, Output):
+                self.done += 1
+                if self.done % self._every == 0:
+                    self._learn(event, claim)
+            else:
+                self.failed += 1
+            if self._sinks and (sink := self._sinks.pop(event.id, None)):
+                sink.close()
+        return outcomes
+
+    def _learn(self, event: Output, claim: Claim) -> None:
+        size, startup = float(len(claim.input)), self._started
+        self.seen.append(Observation(size=size, busy=event.busy, startup=startup, cost=event.cost))
+        self._started = None
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for sink in self._sinks.values():
+            sink.close()
+
+    def _sink(self, job: int, attempt: int) -> Sink:
+        if job not in self._sinks:
+            self._sinks[job] = Sink(self._engine.home, job, attempt)
+        return self._sinks[job]

@@ -1,0 +1,31 @@
+"""How many jobs of a batch a shared instance gets at once, so that a person never waits long behind it.
+
+Rule: additive increase, multiplicative decrease (Chiu and Jain 1989) on the time that a chunk takes
+against the time that a stream job may wait for it; at first it doubles, as TCP's slow start does.
+"""
+
+FIRST = 4
+STEP = 16  # jobs more after each chunk that was fast enough
+SLOW_START = 0.125  # of the target: below it, doubling is safe
+
+
+class ChunkSize:
+    """The next chunk's size, from how long the last ones took."""
+
+    def __init__(self, target: float, limit: int, fixed: int = 0) -> None:
+        """`target` in seconds; `limit` jobs at most; `fixed` > 0: always so many."""
+        self._target = target
+        self._limit = max(1, limit)
+        self._fixed = fixed
+        self.size = min(fixed or FIRST, self._limit)
+
+    def took(self, seconds: float, jobs: int) -> None:
+        """Learn from a chunk of `jobs` that took so long. A short last chunk teaches only if it was slow."""
+        if self._fixed or (jobs < self.size and seconds < self._target):
+            return
+        if seconds > self._target:
+            self.size = max(1, self.size // 2)
+        elif seconds < SLOW_START * self._target:
+            self.size = min(self._limit, 2 * self.size)
+        else:
+            self.size = min(self._limit, self.size + STEP)

@@ -1,0 +1,164 @@
+"""Taking jobs and ending them: the verbs of a runner.
+
+Rule: a claim is atomic, and a result counts only from the attempt that holds the job
+(`where id = ? and attempt = ? and state = 'running'`). Whatever else comes is "not mine": told, never stored.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
+
+from msgspec import Struct
+
+from .job import Lane, State
+from .moves import move
+from .outcome import Outcome
+from .seam import reached
+from .store import Move, Store, shift
+
+Places = dict[int, tuple[str, Lane]]
+"""cohort -> (handler, lane), as a runner knows it of what it holds."""
+
+
+class Claim(Struct, frozen=True):
+    """One job in this runner's hands."""
+
+    id: int
+    attempt: int
+    tries: int
+    cohort: int
+    input: bytes
+
+
+_TAKE = (
+    "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
+    " WHERE id IN (SELECT id FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?)"
+    " RETURNING id, attempt, tries, cohort, input"
+)
+
+
+def claim_stream(
+    store: Store, runner: int, handler: str, limit: int, now: float, *, only: Collection[int] | None = None
+) -> list[Claim]:
+    """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
+    waiting = store.rows(
+        "SELECT id FROM cohort WHERE lane = 'stream' AND handler = ?1 AND queued > 0"
+        " AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3))) ORDER BY due, rank, id LIMIT ?2",
+        # More than the slots: some may hold only jobs that wait for their next try.
+        (handler, limit + 64, None if only is None else json.dumps(list(only))),
+    )
+    if not waiting:
+        return []
+    return _claim(store, runner, None, handler, Lane.STREAM, [cohort for (cohort,) in waiting], limit, now)
+
+
+def claim_batch(
+    store: Store, runner: int, flush: int, handler: str, cohorts: list[int], limit: int, now: float
+) -> list[Claim]:
+    """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left are dropped from the list."""
+    return _claim(store, runner, flush, handler, Lane.BATCH, cohorts, limit, now)
+
+
+def _claim(
+    store: Store,
+    runner: int,
+    flush: int | None,
+    handler: str,
+    lane: Lane,
+    cohorts: list[int],
+    limit: int,
+    now: float,
+) -> list[Claim]:
+    claims: list[Claim] = []
+    with store.tx() as connection:
+        moves: Counter[Move] = Counter()
+        emptied = 0
+        for cohort in cohorts:
+            wanted = limit - len(claims)
+            if wanted <= 0:
+                break
+            taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, wanted)).fetchall()
+            if taken:
+                taken.sort()  # by id: RETURNING promises no order
+                moves[cohort, handler, lane, State.QUEUED, State.RUNNING] = len(taken)
+                claims.extend(Claim(*row) for row in taken)
+            if len(taken) < wanted:
+                emptied += 1
+        del cohorts[:emptied]
+        shift(connection, moves, at=now)
+    if claims:
+        reached("claimed")
+    return claims
+
+
+def record(store: Store, outcomes: Sequence[Outcome], places: Places) -> list[Outcome]:
+    """Store what became of these attempts, in one transaction; returns those that counted.
+
+    An adaptive job whose draft ended goes on in the batch lane, in the same transaction.
+    """
+    with store.tx() as connection:
+        mine = outcomes if _end(connection, outcomes) else [each for each in outcomes if _end(connection, [each])]
+        reached("storing")
+        _keep(connection, mine)
+        _count(connection, mine, places)
+        drafts = [each.id for each in mine if each.draft]
+        if drafts:
+            move(store, drafts, Lane.BATCH, "the draft ended; the final follows in a batch", mine[0].at)
+    return list(mine)
+
+
+def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome], places: Places) -> None:
+    """Keep the counters of jobs and money true."""
+    sums: dict[tuple[int, State], list[float]] = {}
+    for each in outcomes:
+        total = sums.setdefault((each.cohort, each.state), [0, 0.0, 0.0])
+        total[0] += 1
+        total[1] += each.cost
+        # What failed saved nothing and lost nothing against streaming; a draft is the price of its final.
+        total[2] += each.streamed if each.state is State.DONE else 0.0 if each.draft else each.cost
+    moves: Counter[Move] = Counter()
+    for (cohort, state), (jobs, cost, streamed) in sums.items():
+        handler, lane = places[cohort]
+        moves[cohort, handler, lane, State.RUNNING, state] = int(jobs)
+        connection.execute(
+            "UPDATE cohort SET cost = cost + ?, streamed = streamed + ? WHERE id = ?",
+            (cost, streamed, cohort),
+        )
+    shift(connection, moves, at=max((each.at for each in outcomes), default=0.0))
+
+
+def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> bool:
+    """Give these jobs their new states; False, and nothing changed, unless every one of them was held."""
+    if len(outcomes) > 1:
+        connection.execute("SAVEPOINT ending")
+    ended = connection.executemany(
+        "UPDATE job SET state = ?, finished = ?, ready = ?, tries = tries + ?"
+        " WHERE id = ? AND attempt = ? AND state = 'running'",
+        [(o.state, o.at, o.ready, o.counted, o.id, o.attempt) for o in outcomes],
+    ).rowcount
+    whole = bool(ended == len(outcomes))
+    if len(outcomes) > 1:
+        if not whole:
+            connection.execute("ROLLBACK TO ending")
+        connection.execute("RELEASE ending")
+    return whole
+
+
+_EVERYTHING = ("value", "cost", "streamed", "busy", "error", "exit_code", "dropped", "first", "usage")
+_PLAIN = _EVERYTHING[:4]  # binding a parameter costs as much as storing it: most results have only these
+
+
+def _keep(connection: sqlite3.Connection, outcomes: Iterable[Outcome]) -> None:
+    kinds: dict[tuple[str, tuple[str, ...]], list[Outcome]] = {}
+    for each in outcomes:
+        plain = each.error is None and each.first is None and each.usage is None and not each.dropped
+        kinds.setdefault(("draft" if each.draft else "result", _PLAIN if plain else _EVERYTHING), []).append(each)
+    for (table, columns), some in kinds.items():
+        get = attrgetter("id", "attempt", *columns)
+        connection.executemany(
+            f"INSERT OR REPLACE INTO {table} (id, attempt, {', '.join(columns)})"
+            f" VALUES (?, ?{', ?' * len(columns)})",
+            map(get, some),
+        )

@@ -1,0 +1,84 @@
+"""`config.toml` into typed values; every mistake is named with its key and what was expected.
+
+Durations are seconds (written `20s`, `2h` or a number), money is in the user's own unit.
+Reading never guesses: an unknown key is a mistake.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .job import Mode
+
+
+class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One stretch of the week in which another price holds: `[[tariff.window]]`."""
+
+    start: str  # `22:00` or `22:00:30`
+    end: str  # before `start`: the window goes over midnight
+    factor: float
+    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # on which it starts
+    name: str = ""
+
+
+class TariffConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[tariff]`: the price factor by time of day and weekday. The first window that holds counts."""
+
+    zone: str = "UTC"
+    factor: float = 1.0  # outside every window
+    window: tuple[Window, ...] = ()
+
+
+class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[policy]`: what latency is worth in money, and the plan's tunables."""
+
+    user_delay_cost: float = 30.0  # money an hour of a waiting person
+    background_delay_cost: float = 0.001  # money an hour of nobody waiting
+    machine_cost: float = 1.0  # money an hour of a busy slot
+    hold: float = 86400.0  # seconds a background job without a deadline is held at most
+    theta: float = 0.25  # a flush that is only a choice waits for theta x fixed cost
+    load_weight: float = 1.0  # how much a load above `load_free` raises the price
+    load_free: float = 0.7  # load per core that costs nothing
+
+
+class RunnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[runner]`: how a daemon or drain runs."""
+
+    stream_slots: int = 0  # stream jobs at once without instances of their own; 0: twice the cores
+    batch_slots: int = 0  # batch jobs at once without instances of their own; 0: the cores
+    stop_grace: float = 10.0  # seconds that running jobs get when the runner is told to stop
+    output_limit: int = 64 * 1024 * 1024  # bytes kept of each of a job's outputs
+    stream_target: float = 0.5  # seconds that a stream job may wait for a batch's chunk
+
+
+class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[handlers.NAME]`: one way to run a kind of job."""
+
+    kind: str = "worker"
+    command: tuple[str, ...] = ()  # kind worker: the program
+    call: str = ""  # kind worker: `module:function` instead of a command
+    python: str = ""  # the interpreter that `call` runs in; "": this one
+    protocol: Literal["jsonl", "lines"] = "jsonl"
+    cwd: str = ""
+    env: tuple[str, ...] = ()  # names of further variables that workers may see
+    modes: tuple[Mode, ...] = (Mode.STREAM, Mode.BATCH)
+    draft: str = ""  # the handler that makes an adaptive job's draft; naming one offers that mode
+    instances: int = 1
+    chunk: int = 0  # most calls a chunk; 0: hybridq grows it
+    idle: float = 300.0  # seconds a warm instance is kept without work
+    retries: int = 0
+    timeout: float | None = None  # seconds of run time of one attempt
+    expected: float | None = None  # seconds one job takes, until three are known
+    fixed: float | None = None  # seconds one start takes, until one is known
+    price: float | None = None  # money one job costs at factor 1; None: its busy time
+    max_flush: int = 0  # jobs one flush may hold; 0: no limit
+    options: dict[str, object] = {}  # for other kinds: whatever they need
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of `config.toml`."""
+
+    policy: PolicyConfig = PolicyConfig()
+    tariff: TariffConfig = TariffConfig()
+    runner: RunnerConfig = RunnerConfig()
+    handlers: dict[str, HandlerConfig] = {}

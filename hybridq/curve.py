@@ -1,0 +1,155 @@
+"""Run time as a function of input size: a straight line in logarithms, with quantiles from what was seen.
+
+Around the line, what jobs really took gives the quantiles (split conformal prediction, Vovk et al. 2005: with
+n past jobs exchangeable with the next, their (n+1)q-th smallest residual covers it with probability q,
+whatever the distribution). Residuals near the asked size count most. A window whose newest part no longer
+fits its older part is a new regime. Pure arithmetic on a window of jobs.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+
+TINY = 1e-6  # seconds; shorter is not measurable
+SPLITS = (6, 8, 12, 16, 24, 32, 48, 64, 96)  # how many of the newest may be a new regime
+SHIFT = 4.0  # standard errors between old and new that make a new regime
+SLOPE, SLOPE_WEIGHT = 0.5, 1.0  # run time against size, in logarithms, until sizes differ enough to tell
+NEAR = 1.0  # logarithmic distance at which another job's residual counts less
+FAR_WEIGHT = 0.05  # what a residual of any other size counts
+SPREAD = math.log(1.5)  # least distance from the median to the 90th percentile, shared by the first few jobs
+
+
+class Line:
+    """Least squares in logarithms; where the sizes say little, the slope stays near SLOPE."""
+
+    def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
+        self.n = len(xs)
+        self.x, self.y = mean(xs), mean(ys)
+        self.sxx = sum((x - self.x) ** 2 for x in xs)
+        sxy = sum((x - self.x) * (y - self.y) for x, y in zip(xs, ys, strict=True))
+        slope = (sxy + SLOPE_WEIGHT * SLOPE) / (self.sxx + SLOPE_WEIGHT)
+        self.slope = max(0.0, min(2.0, slope))
+
+    def at(self, x: float) -> float:
+        return self.y + self.slope * (x - self.x)
+
+    def leverage(self, x: float) -> float:
+        """How much of a prediction at `x` rests on that one point: its share of the fit's variance."""
+        return float(1 / self.n + (x - self.x) ** 2 / (self.sxx + SLOPE_WEIGHT))
+
+
+def regime(sizes: Sequence[float], times: Sequence[float]) -> int:
+    """How many of the newest jobs belong together: all, or those since run times jumped.
+
+    For each split the residuals of the newest are held against the older by the rank-sum test (Mann and
+    Whitney 1947), which asks nothing of the distribution, so that a few odd jobs are no new regime.
+    """
+    line, n = Line(sizes, times), len(sizes)
+    residuals = [y - line.at(x) for x, y in zip(sizes, times, strict=True)]
+    ranks = [0] * n
+    for rank, i in enumerate(sorted(range(n), key=residuals.__getitem__), 1):
+        ranks[i] = rank
+    best, keep = SHIFT, n
+    sums = list(accumulate(reversed(ranks)))
+    for new in SPLITS:
+        old = n - new
+        if old < SPLITS[0]:
+            break
+        shift = abs(sums[new - 1] - new * (n + 1) / 2) / math.sqrt(new * old * (n + 1) / 12)
+        if shift > best:
+            best, keep = shift, new
+    return keep
+
+
+class Curve:
+    """One lane's run times as a function of size and quantile. Needs one job or more."""
+
+    def __init__(self, sizes: Sequence[float], times: Sequence[float]) -> None:
+        """Natural logarithms of size + 1 and, beside them, of seconds."""
+        self.line = Line(sizes, times)
+        rows = [
+            ((y - self.line.at(x)) / math.sqrt(max(0.25, 1 - self.line.leverage(x))), x)
+            for x, y in zip(sizes, times, strict=True)
+        ]
+        self._times = [residual for residual, _ in rows]
+        rows.sort()
+        self._residuals = [residual for residual, _ in rows]
+        self._at = [x for _, x in rows]
+        self._moments: dict[float, tuple[float, float]] = {}
+
+    def quantile(self, size: float, q: float) -> float:
+        """Seconds of one job."""
+        x = math.log1p(size)
+        return math.exp(min(self.line.at(x) + self._residual(x, q), 50.0))
+
+    def chance(self, size: float, seconds: float) -> float:
+        """The weighted share of past jobs that took no longer, had they been of this size."""
+        x = math.log1p(size)
+        weights = self._weights(x)
+        below = bisect_right(self._residuals, math.log(max(seconds, TINY)) - self.line.at(x))
+        return sum(weights[:below]) / sum(weights)
+
+    def moments(self, size: float) -> tuple[float, float]:
+        """Mean seconds of one job, and the standard deviation of jobs relative to it."""
+        x = round(math.log1p(size), 1)
+        if x not in self._moments:
+            weights = self._weights(x)
+            factors = [math.exp(min(r, 20.0)) for r in self._residuals]
+            total = sum(weights)
+            mean = sum(w * f for w, f in zip(weights, factors, strict=True)) / total
+            square = sum(w * (f - mean) ** 2 for w, f in zip(weights, factors, strict=True)) / total
+            self._moments[x] = mean, math.sqrt(square) / mean
+        mean, spread = self._moments[x]
+        return math.exp(min(self.line.at(math.log1p(size)), 50.0)) * mean, spread
+
+    @cached_property
+    def together(self) -> float:
+        """How much more the mean of neighbours varies than chance would have it (1: not at all)."""
+        block, values = 8, self._times
+        if len(values) < 4 * block:
+            return 2.0
+        means = [mean(values[i : i + block]) for i in range(0, len(values) - block + 1, block)]
+        centre = mean(values)
+        whole = mean([(v - centre) ** 2 for v in values])
+        return max(1.0, block * mean([(m - centre) ** 2 for m in means]) / whole) if whole > 0 else 1.0
+
+    def _weights(self, x: float) -> list[float]:
+        return [FAR_WEIGHT + math.exp(-(((x - at) / NEAR) ** 2)) for at in self._at]
+
+    def _residual(self, x: float, q: float) -> float:
+        """The weighted (n+1)q-th residual; beyond the largest, more than any that was seen."""
+        weights = self._weights(x)
+        sums = list(accumulate(weights))
+        n, whole = len(sums), sums[-1]
+        middle = self._residuals[min(n - 1, bisect_left(sums, 0.5 * whole))]
+        if q == 0.5:
+            return middle
+        next_one = sum(w * w for w in weights) / whole  # what the coming job counts among those it resembles
+        target = q * (whole + next_one)
+        place = min(n - 1, bisect_left(sums, target))
+        value = self._residuals[place]
+        if place > 0 and sums[place] >= target:
+            share = (target - sums[place - 1]) / (sums[place] - sums[place - 1])
+            value = self._residuals[place - 1] + share * (value - self._residuals[place - 1])
+        beyond = 1.25 if target > whole else 1.0
+        widened = (value - middle) * math.sqrt(1 + self.line.leverage(x)) * beyond
+        prior = normal(q) / 1.2816 * SPREAD / n
+        return middle + (max(widened, prior) if q > 0.5 else min(widened, prior))
+
+
+def normal(q: float) -> float:
+    """The standard normal distribution's quantile."""
+    from statistics import NormalDist  # its import costs 3 ms, which `submit` need not pay for an unknown handler
+
+    return NormalDist().inv_cdf(q)
+
+
+def chance(z: float) -> float:
+    """The probability that a standard normal value is at most `z`."""
+    return 0.5 * math.erfc(-z / math.sqrt(2))
+
+
+def mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

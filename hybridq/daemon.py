@@ -1,0 +1,130 @@
+"""The runner that stays: both loops side by side until it is told to stop.
+
+Rule: one daemon a queue. The first signal claims nothing more and lets running work end within its
+grace time; the second ends it at once. If a loop raises, the whole daemon ends, and its jobs are
+queued again.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Collection
+
+from . import loop
+from .batch import BatchLoop, Keep
+from .config import Config
+from .engine import Engine
+from .home import Home
+from .intake import sweep
+from .rescue import rescue
+from .stream import StreamLoop
+
+log = logging.getLogger("hybridq")
+
+
+class Service:
+    """Both loops over one engine, or one of them. `only` are the cohorts whose stream jobs it runs, where it does
+    not run all; `drain` limits and hastens the batch lane (see `drain`)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        only: Collection[int] | None = None,
+        drain: Keep | None = None,
+        stream: bool = True,
+        batch: bool = True,
+    ) -> None:
+        self.engine = engine
+        self._only = only
+        self._drain = drain
+        self._with_stream = stream
+        self._with_batch = batch
+        self._stop = asyncio.Event()
+        self._force = asyncio.Event()
+
+    def stop(self) -> None:
+        """Stop gently; the second call stops at once."""
+        (self._force if self._stop.is_set() else self._stop).set()
+
+    async def run(self) -> None:
+        """Run until stopped; returns when nothing runs any more. Raises whatever a loop raised."""
+        engine = self.engine
+        events = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self.stream = StreamLoop(engine, tasks, only=self._only)
+                self.batch = BatchLoop(engine, tasks, drain=self._drain)
+                events.add_reader(engine.bell.fileno(), self._rung)
+                own = [tasks.create_task(self._housekeeping())]
+                if self._with_stream:
+                    own.append(tasks.create_task(loop.run(self.stream)))
+                if self._with_batch:
+                    own.append(tasks.create_task(loop.run(self.batch)))
+                await self._stop.wait()
+                await self._wind_up()
+                for task in own:
+                    task.cancel()
+        finally:
+            events.remove_reader(engine.bell.fileno())
+            await engine.close()
+
+    def _rung(self) -> None:
+        self.engine.bell.clear()
+        self.stream.wake.set()
+        self.batch.wake.set()
+
+    async def _housekeeping(self) -> None:
+        engine = self.engine
+        while True:
+            with engine.full_disk_pauses():
+                rescued = rescue(engine.store, time.time())
+                if rescued:
+                    log.warning("%d jobs of a runner that died are queued again", rescued)
+                    self._rung()
+                sweep(engine.store)
+                await engine.tend()
+            await asyncio.sleep(loop.TICK)
+
+    async def _wind_up(self) -> None:
+        engine = self.engine
+        engine.stopping = True
+        self.stream.wake.set()
+        self.batch.wake.set()
+        working: set[asyncio.Task[None]] = {*engine.streaming.values(), *self.batch.flushing.values()}
+        if not working:
+            return
+        log.info("stopping: %d jobs and flushes get %.0f s to end", len(working), engine.config.runner.stop_grace)
+        forced = asyncio.create_task(self._force.wait())
+        ended = asyncio.create_task(asyncio.wait(working))
+        await asyncio.wait({forced, ended}, timeout=engine.config.runner.stop_grace, return_when="FIRST_COMPLETED")
+        forced.cancel()
+        for task in working:
+            task.cancel()
+        await ended
+
+
+def run_daemon(home: Home, config: Config, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises AlreadyRunning when another one holds the queue."""
+    asyncio.run(_daemon(home, config, ready))
+
+
+async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None:
+    from .clockwork import Clockwork
+
+    engine = Engine(home, config, "daemon")
+    service = Service(engine)
+    events = asyncio.get_running_loop()
+
+    def told(name: str) -> None:
+        log.info("%s: stopping; a second one stops at once", name)
+        service.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        events.add_signal_handler(number, told, number.name)
+    log.info("daemon %d serves %s", engine.runner.id, home.folder)
+    ready()
+    with Clockwork(service):
+        await service.run()
+    log.info("stopped")

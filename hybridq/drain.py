@@ -1,0 +1,150 @@
+"""The runner that comes and goes: runs what is held now, then ends. For cron and for tests.
+
+Rule: what was held when it began is run, whatever the plan would say; what comes later is for others.
+Beside a daemon it shares the batches, each job once, and leaves the stream lane to it.
+"""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .config import Config
+from .daemon import Service
+from .engine import Engine
+from .home import Home
+from .job import Held, Lane
+from .outlook import Outlook
+from .rescue import rescue
+from .runner import daemon_of
+from .store import Store
+
+LOOK = 0.2  # seconds between two looks at how far it is
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a drain is: jobs by state among those that it began with, and what they have cost since.
+
+    `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile.
+    """
+
+    total: int = 0
+    left: int = 0
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    cost: float = 0.0
+    finish: float | None = None
+    finish90: float | None = None
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a drain is asked to keep to. `until` is an epoch second, `max_cost` money."""
+
+    handler: str | None = None
+    group: str | None = None
+    until: float | None = None
+    max_cost: float | None = None
+
+
+Told = Callable[[Progress], None]
+
+
+def run_drain(home: Home, config: Config, limits: Limits, *, told: Told = lambda _: None) -> Progress:
+    """Run what is held; `told` hears now and then how far it is. Returns the end: `left` > 0 where a limit ended it."""
+    with Store.open(home) as store:
+        rescue(store, time.time())
+        stream = daemon_of(store) is None
+        scope = _Scope(store, limits, stream)
+        if scope.cohorts:
+            asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
+        return scope.progress()
+
+
+class _Scope:
+    """The cohorts that held work when it began, and what moves out of them into the other lane."""
+
+    def __init__(self, store: Store, limits: Limits, stream: bool) -> None:
+        self._store = store
+        lanes = tuple(Lane) if stream else (Lane.BATCH, Lane.BATCH)
+        found = store.rows(
+            "SELECT id FROM cohort WHERE queued + running > 0 AND accepted IS NOT NULL AND lane IN (?, ?)"
+            " AND handler = coalesce(?, handler) AND (?4 IS NULL OR name = ?4)",
+            (*lanes, limits.handler, limits.group),
+        )
+        self.cohorts = {cohort for (cohort,) in found}
+        self._start = Progress()
+        self._start = self.progress()
+
+    def holds(self, held: Held) -> bool:
+        """Whether this class of held work is to be run."""
+        return held.key in self.cohorts
+
+    def progress(self) -> Progress:
+        """How far it is since it began."""
+        store, start = self._store, self._start
+        self.cohorts |= {cohort for (cohort,) in store.rows(
+            "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (self._marks(),))}  # fmt: skip
+        left, done, failed, cancelled, cost = store.rows(
+            "SELECT total(queued + running), total(done), total(failed), total(cancelled), total(cost) FROM cohort"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (self._marks(),),
+        )[0]
+        return Progress(
+            total=start.left or int(left), left=int(left), done=int(done) - start.done,
+            failed=int(failed) - start.failed, cancelled=int(cancelled) - start.cancelled, cost=cost - start.cost,
+        )  # fmt: skip
+
+    def finish(self, outlook: Outlook, q: float) -> float | None:
+        """When all of it will be done, epoch seconds: handlers run side by side. None: unknown."""
+        ends = [0.0]
+        for handler, lane, left, size in self._store.rows(
+            "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
+            " WHERE queued + running > 0 AND id IN (SELECT value FROM json_each(?)) GROUP BY handler, lane",
+            (self._marks(),),
+        ):
+            each = -(-left // outlook.slots(handler, Lane(lane)))
+            took = outlook.estimate(handler).total_time(Lane(lane), size, each, q)
+            if took is None:
+                return None
+            ends.append(took)
+        return time.time() + max(ends)
+
+    def _marks(self) -> str:
+        return json.dumps(sorted(self.cohorts))
+
+
+async def _drain(home: Home, config: Config, scope: _Scope, limits: Limits, told: Told, *, stream: bool) -> None:
+    service = Service(Engine(home, config, "drain"), only=scope.cohorts, drain=scope.holds, stream=stream)
+    events = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            events.add_signal_handler(number, service.stop)
+    watch = asyncio.create_task(_watch(service, scope, limits, told))
+    try:
+        await service.run()
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _watch(service: Service, scope: _Scope, limits: Limits, told: Told) -> None:
+    """Stop the service when nothing of it is left, or a limit is reached, or there is nobody to tell."""
+    outlook = service.engine.outlook
+    try:
+        while True:
+            so_far = scope.progress()
+            told(replace(so_far, finish=scope.finish(outlook, 0.5), finish90=scope.finish(outlook, 0.9)))
+            late = limits.until is not None and time.time() >= limits.until
+            dear = limits.max_cost is not None and so_far.cost >= limits.max_cost
+            if not so_far.left or late or dear:
+                return
+            await asyncio.sleep(LOOK)
+    finally:
+        service.stop()

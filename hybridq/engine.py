@@ -1,0 +1,219 @@
+"""What both loops share: handlers, this runner's claims, and the way from a handler's events to the store.
+
+Rule: results are stored before anything else is claimed. When the disk refuses them they are kept and
+claiming pauses until it takes them; nothing is run again in a circle.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from .claims import Claim, Places, record
+from .config import Config
+from .doorbell import RUNNER, VIEWER, Doorbell, ring
+from .errors import StorageError
+from .estimate import Observation, learn_many
+from .handlers import make_handler
+from .handlers.protocol import Handler
+from .home import Home
+from .job import Call, Failure, Lane, Output
+from .knowledge import models, remember
+from .outcome import Outcome, settle
+from .outlook import Outlook
+from .reading import Cohort, cohort
+from .rescue import give_back, to_stop
+from .runner import Runner
+from .seam import reached
+from .store import Store, probe_disk
+
+log = logging.getLogger("hybridq")
+GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
+COMMIT_ROWS = 256  # results a transaction: longer ones would hold up the other lane
+REMEMBER_EVERY = 2.0  # seconds between two writings of what was learned
+
+
+class _Terms(NamedTuple):
+    """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried."""
+
+    retries: int
+    per_second: float
+    per_job: float
+    factor: float
+
+
+class Engine:
+    """One runner's hands and memory. Lives in one event loop; `close` gives back what it still holds."""
+
+    def __init__(self, home: Home, config: Config, kind: str) -> None:
+        self.home = home
+        self.config = config
+        self.store = Store.open(home)
+        self.runner = Runner(self.store, kind)
+        os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
+        self.outlook = Outlook(self.store, config)
+        self.bell = Doorbell(home, RUNNER)
+        self.stopping = False
+        self.paused = False  # the disk refused something: nothing is claimed
+        self.streaming: dict[int, asyncio.Task[None]] = {}  # job -> what runs it in the stream lane
+        self.not_mine = 0  # results of attempts that no longer held their job
+        self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
+        self._handlers: dict[str, Handler] = {}
+        self._cohorts: dict[int, Cohort] = {}
+        self._places: Places = {}
+        self._terms: dict[int, _Terms] = {}
+        self._unsaved: list[Outcome] = []
+        self._saving: asyncio.TimerHandle | None = None
+        self._learned: dict[tuple[str, Lane], float] = {}
+
+    def handler(self, name: str) -> Handler:
+        """The living handler of that name. Raises ConfigError or UsageError when it cannot be made."""
+        if name not in self._handlers:
+            config = self.outlook.handler(name)
+            self._handlers[name] = make_handler(name, config, runner=self.config.runner)
+        return self._handlers[name]
+
+    def end_cancelled(self) -> None:
+        """End what was cancelled in this runner's hands."""
+        for job, _ in to_stop(self.store, self.runner):
+            task = self.streaming.get(job)
+            if task is not None:
+                task.cancel()
+            for handler in self._handlers.values():
+                handler.cancel(job)
+
+    @contextlib.contextmanager
+    def full_disk_pauses(self) -> Iterator[None]:
+        """A disk that refuses is no reason to end: claiming pauses until `tend` finds that it takes again."""
+        try:
+            yield
+        except StorageError as error:
+            if not self.paused:
+                log.error("nothing is claimed until the disk has room: %s", error)
+            self.paused = True
+
+    def cohort(self, claim: Claim, lane: Lane) -> Cohort:
+        """The cohort of a claim, held in `lane`."""
+        known = self._cohorts.get(claim.cohort)
+        if known is None:
+            if len(self._cohorts) > 10_000:
+                self._cohorts.clear()  # what is held is found again by `cohort`, before its outcome is asked
+            known = self._cohorts[claim.cohort] = cohort(self.store, claim.cohort)
+            self._terms[claim.cohort] = self._agreed(known)
+        self._places[claim.cohort] = (known.handler, lane)
+        return known
+
+    def _agreed(self, of: Cohort) -> "_Terms":
+        price = self.outlook.handler(of.handler).price
+        per_second = self.config.policy.machine_cost / 3600 if price is None else 0.0
+        return _Terms(of.request.retries, per_second, price or 0.0, self.outlook.tariff.factor(of.accepted))
+
+    def call(self, claim: Claim, of: Cohort) -> Call:
+        """A claim as its handler gets it."""
+        asked = of.request
+        return Call(
+            id=claim.id,
+            attempt=claim.attempt,
+            input=claim.input,
+            timeout=asked.timeout,
+            cwd=asked.cwd,
+            env=asked.env,
+        )
+
+    def outcomes(
+        self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False
+    ) -> list[Outcome]:
+        """What becomes of these attempts, with what each cost and what it would have cost streamed."""
+        now = time.time()
+        factor = self.outlook.tariff.factor(now)
+        settled = []
+        for event, claim in ended:
+            terms = self._terms[claim.cohort]
+            each = terms.per_job + event.busy * terms.per_second
+            cost, streamed = each * factor, each * terms.factor
+            if isinstance(event, Output) and event.cost is not None:
+                cost, streamed = event.cost, event.cost if event.streamed is None else event.streamed
+            settled.append(
+                settle(
+                    event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
+                )
+            )
+        return settled
+
+    def finish(self, outcomes: Sequence[Outcome]) -> None:
+        """Store these at once."""
+        self._unsaved.extend(outcomes)
+        self.save()
+
+    async def finish_soon(self, outcomes: Sequence[Outcome]) -> None:
+        """Store these with others that end about now: one commit for many."""
+        self._unsaved.extend(outcomes)
+        while len(self._unsaved) >= COMMIT_ROWS and self._store_some():
+            await asyncio.sleep(0)
+        if self._unsaved and self._saving is None:
+            self._saving = asyncio.get_running_loop().call_later(GROUP_COMMIT, self.save)
+
+    def save(self) -> None:
+        """Store all that waits, or as much as the disk takes."""
+        if self._saving is not None:
+            self._saving.cancel()
+            self._saving = None
+        while self._unsaved and self._store_some():
+            pass
+
+    def _store_some(self) -> bool:
+        """Store one transaction's worth; False when the disk refuses."""
+        part = self._unsaved[:COMMIT_ROWS]
+        mine = None
+        with self.full_disk_pauses():
+            mine = record(self.store, part, self._places)
+        if mine is None:
+            return False
+        reached("stored")
+        del self._unsaved[: len(part)]
+        self.not_mine += len(part) - len(mine)
+        ring(self.home, VIEWER)
+        if any(each.draft for each in mine):
+            ring(self.home, RUNNER)
+        return True
+
+    def learn(self, handler: str, lane: Lane, seen: list[Observation]) -> None:
+        """Learn from what these jobs took; written down now and then."""
+        known = self.outlook.models.setdefault(handler, models(self.store, handler))
+        known[lane] = learn_many(known[lane], seen)
+        now = time.monotonic()
+        if now - self._learned.get((handler, lane), -REMEMBER_EVERY) >= REMEMBER_EVERY:
+            self._learned[handler, lane] = now
+            with self.full_disk_pauses():
+                remember(self.store, handler, lane, known[lane], time.time())
+
+    async def tend(self) -> None:
+        """Housekeeping of the handlers, and another try at what the disk refused."""
+        for handler in self._handlers.values():
+            await handler.tend(time.monotonic())
+        if self.paused:
+            probe_disk(self.store)
+            self.paused = False
+            log.info("the disk has room again")
+            self.save()
+        self.store.checkpoint(above=1 << 20)
+
+    async def close(self) -> None:
+        """End every process, give back what is held, sign off."""
+        for handler in self._handlers.values():
+            await handler.close()
+        self.save()
+        for (handler_name, lane), _ in self._learned.items():
+            remember(self.store, handler_name, lane, self.outlook.models[handler_name][lane], time.time())
+        given = give_back(self.store, self.runner.id, time.time())
+        if given:
+            log.info("%d jobs given back to the queue", given)
+        self.runner.close(self.store)
+        self.bell.close()
+        ring(self.home, RUNNER)
+        ring(self.home, VIEWER)
+        self.store.checkpoint()
+        self.store.close()

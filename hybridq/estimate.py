@@ -1,0 +1,205 @@
+"""What a handler's jobs take and cost, learned online from each job that ends; what is not known is None.
+
+A sliding window of jobs is all that is kept (see `curve` for what is made of it). A window whose newest part
+no longer fits the older is cut there, so a new regime is believed within some 30 jobs.
+"""
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from .config import HandlerConfig
+from .curve import SPREAD, TINY, Curve, chance, normal, regime
+from .job import Lane
+
+WINDOW = 128  # jobs that the quantiles come from
+STARTS = 24  # starts that the start-up time comes from
+ENOUGH = 3  # jobs that must be known before they count
+CHECK_EVERY = 4  # jobs between two looks for a new regime
+SAMPLE = 32  # of one chunk's jobs are learned: more would push every other flush out of the window
+COST_MEMORY = 100.0  # jobs over which a learned price fades
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """What one job took. `jobs` > 1: the mean of as many jobs."""
+
+    size: float  # bytes of input
+    busy: float  # seconds that it kept an instance busy, without start-up
+    startup: float | None = None  # seconds; None or 0: the instance was warm
+    cost: float | None = None  # money at factor 1; None: the handler counts none
+    jobs: int = 1
+
+
+class Paid(Struct, frozen=True):
+    """Fading sums of what jobs cost by their size: enough for a straight line."""
+
+    n: float = 0.0
+    size: float = 0.0
+    cost: float = 0.0
+    size2: float = 0.0
+    cross: float = 0.0
+
+
+class Model(Struct, frozen=True):
+    """All that is learned of one handler in one lane; plain data of less than 8 KB as JSON."""
+
+    sizes: tuple[float, ...] = ()  # natural logarithms of size + 1, oldest first
+    times: tuple[float, ...] = ()  # natural logarithms of seconds, beside `sizes`
+    starts: tuple[float, ...] = ()  # seconds
+    paid: Paid = Paid()
+    seen: int = 0
+
+
+def learn(model: Model, observation: Observation) -> Model:
+    """What is known after one more job. An observation that is no number changes nothing."""
+    return learn_many(model, (observation,))
+
+
+def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
+    """What is known after a chunk of jobs; of a large one, evenly spread jobs are learned."""
+    step = max(1, math.ceil(len(observations) / SAMPLE))
+    good = [o for o in observations[::step] if _sane(o)]
+    if not good:
+        return model
+    sizes = (*model.sizes, *(round(math.log1p(o.size), 3) for o in good))[-WINDOW:]
+    times = (*model.times, *(round(math.log(max(o.busy, TINY)), 3) for o in good))[-WINDOW:]
+    seen = model.seen + len(good)
+    if seen // CHECK_EVERY > model.seen // CHECK_EVERY:
+        keep = regime(sizes, times)
+        sizes, times = sizes[-keep:], times[-keep:]
+    starts = (*model.starts, *(round(o.startup, 4) for o in observations if o.startup))[-STARTS:]
+    paid = model.paid
+    for o in good:
+        paid = _priced(paid, o)
+    return Model(sizes, times, starts, paid, seen)
+
+
+class Estimate:
+    """A handler's knowledge as the policy asks for it: seconds, bytes, and money at factor 1."""
+
+    def __init__(
+        self,
+        stream: Model | None = None,
+        batch: Model | None = None,
+        handler: HandlerConfig | None = None,
+        machine_cost: float = 1.0,
+    ) -> None:
+        """`machine_cost` is money an hour of a busy slot."""
+        self._models = {Lane.STREAM: stream or Model(), Lane.BATCH: batch or Model()}
+        self._handler = handler or HandlerConfig()
+        self._machine = machine_cost / 3600
+        self._curves: dict[Lane, Curve] = {}
+
+    def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
+        """Seconds of one job without start-up. Until three jobs are known `expected` serves, else None."""
+        curve = self._curve(lane)
+        if curve is not None:
+            return curve.quantile(size, q)
+        return _around(self._handler.expected, q)
+
+    def total_time(self, lane: Lane, size: float, jobs: int, q: float = 0.5) -> float | None:
+        """Seconds of `jobs` jobs of mean size `size`, one after another on one instance.
+
+        The sum is taken as log-normal with the mean and variance of the window; its variance also holds what
+        neighbours have in common and what so small a window leaves unknown.
+        """
+        if jobs <= 1:
+            return self.run_time(lane, size, q) if jobs == 1 else 0.0
+        curve = self._curve(lane)
+        if curve is None:
+            one = self._handler.expected
+            return None if one is None else jobs * one * ((_around(1.0, q) or 1.0) - 1) / 2 + jobs * one
+        mean, spread = curve.moments(size)
+        known = min(self._model(lane).seen, len(self._model(lane).times))
+        variance = spread**2 * curve.together * (1 / jobs + 1 / known)
+        shape = math.log1p(variance)
+        return jobs * mean * math.exp(normal(q) * math.sqrt(shape) - shape / 2)
+
+    def chance(self, lane: Lane, size: float, seconds: float) -> float | None:
+        """The probability that one job takes no longer than so many seconds; None: unknown."""
+        curve = self._curve(lane)
+        if curve is not None:
+            return curve.chance(size, seconds)
+        expected = self._handler.expected
+        if expected is None:
+            return None
+        return chance(math.log(max(seconds, TINY) / max(expected, TINY)) * 1.2816 / SPREAD)
+
+    def startup(self, q: float = 0.5) -> float | None:
+        """Seconds that one start takes: learned in either lane, else as configured, else None."""
+        starts = sorted(self._models[Lane.STREAM].starts + self._models[Lane.BATCH].starts)
+        if not starts:
+            return _around(self._handler.fixed, q)
+        return starts[max(0, min(len(starts), math.ceil((len(starts) + 1) * q)) - 1)]
+
+    def cost(self, lane: Lane, size: float) -> float | None:
+        """Money of one job at factor 1: learned, else as configured, else its busy time; None: unknown."""
+        for which in (lane, _other(lane)):
+            paid = self._models[which].paid
+            if paid.n >= ENOUGH - 0.5:
+                return _line_price(paid, size)
+        if self._handler.price is not None:
+            return self._handler.price
+        busy = self.mean_time(lane, size)
+        return None if busy is None else busy * self._machine
+
+    def mean_time(self, lane: Lane, size: float) -> float | None:
+        """The mean (not the median) seconds of one job: what sums and prices are made of."""
+        curve = self._curve(lane)
+        return self._handler.expected if curve is None else curve.moments(size)[0]
+
+    def fixed_cost(self) -> float:
+        """Money of one flush's start: its start-up time at the machine's rate; 0 where none is known."""
+        return (self.startup() or 0.0) * self._machine
+
+    def _model(self, lane: Lane) -> Model:
+        """The lane's own jobs, or while they are too few, the other lane's."""
+        own, other = self._models[lane], self._models[_other(lane)]
+        return own if len(own.times) >= ENOUGH or len(other.times) < ENOUGH else other
+
+    def _curve(self, lane: Lane) -> Curve | None:
+        if lane not in self._curves:
+            model = self._model(lane)
+            if len(model.times) < ENOUGH:
+                return None
+            self._curves[lane] = Curve(model.sizes, model.times)
+        return self._curves[lane]
+
+
+def _sane(o: Observation) -> bool:
+    return math.isfinite(o.size) and math.isfinite(o.busy) and o.size >= 0 and o.busy >= 0
+
+
+def _other(lane: Lane) -> Lane:
+    return Lane.BATCH if lane is Lane.STREAM else Lane.STREAM
+
+
+def _around(seconds: float | None, q: float) -> float | None:
+    """A quantile of a time that somebody only stated: half as much again at the 90th percentile."""
+    if seconds is None:
+        return None
+    return seconds * math.exp(normal(q) / 1.2816 * SPREAD)
+
+
+def _priced(p: Paid, o: Observation) -> Paid:
+    if o.cost is None or not math.isfinite(o.cost) or o.cost < 0:
+        return p
+    fade = 1 - 1 / COST_MEMORY
+    return Paid(
+        p.n * fade + 1,
+        p.size * fade + o.size,
+        p.cost * fade + o.cost,
+        p.size2 * fade + o.size * o.size,
+        p.cross * fade + o.size * o.cost,
+    )
+
+
+def _line_price(p: Paid, size: float) -> float:
+    """Least squares of money against size, never below nothing and never falling with size."""
+    mean_size, mean_cost = p.size / p.n, p.cost / p.n
+    spread = p.size2 / p.n - mean_size**2
+    cross = p.cross / p.n - mean_size * mean_cost
+    steepest = mean_cost / mean_size if mean_size > 0 else 0.0
+    slope = min(max(0.0, cross / spread), steepest) if spread > 1e-9 * (1 + mean_size**2) else 0.0
+    return max(0.0, mean_cost + slope * (size - mean_size))

@@ -1,0 +1,94 @@
+"""Following one job: its output as it comes, then how it ended.
+
+Rule: works on the store and the output files alone, so it does not matter which process runs the job,
+and whoever follows can go and come back. Yields data; whoever calls prints.
+"""
+
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from .doorbell import VIEWER, Doorbell
+from .job import State
+from .outputs import Tail
+from .reading import Result, result, state_of
+from .rescue import rescue
+from .store import Store
+
+PATIENCE = 1.0  # seconds between two looks when nobody rings
+Clock = Callable[[], float]
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+
+
+class Piece(Struct, frozen=True):
+    """Bytes of output as they came. `stream` is 1 for standard output, 2 for standard error."""
+
+    stream: int
+    data: bytes
+
+
+class Turn(Struct, frozen=True):
+    """The job is in another state, or at another attempt: what came before is superseded."""
+
+    state: State
+    attempt: int
+
+
+class End(Struct, frozen=True):
+    """The job ended; `shown` is how many bytes of standard output were yielded for this attempt."""
+
+    state: State
+    result: Result | None
+    shown: bytes
+
+
+def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) -> Iterator[Piece | Turn | End]:
+    """Everything that comes of a job until it ends. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
+    with Doorbell(store.home, VIEWER) as bell:
+        tails = _Tails(store, job)
+        try:
+            seen: tuple[State, int] | None = None
+            while True:
+                bell.clear()
+                state, attempt = state_of(store, job)
+                if (state, attempt) != seen:
+                    tails.turn(attempt)
+                    yield Turn(state, attempt)
+                    seen = state, attempt
+                yield from tails.more()
+                if state in ENDED:
+                    yield End(state, result(store, job), bytes(tails.shown))
+                    return
+                if not bell.wait(patience):
+                    rescue(store, clock())
+        finally:
+            tails.close()
+
+
+class _Tails:
+    """Both outputs of the attempt that runs now."""
+
+    def __init__(self, store: Store, job: int) -> None:
+        self._home, self._job = store.home, job
+        self._attempt = -1
+        self._tails: dict[int, Tail] = {}
+        self.shown = bytearray()
+
+    def turn(self, attempt: int) -> None:
+        if attempt == self._attempt:
+            return
+        self.close()
+        self._attempt = attempt
+        self._tails = {stream: Tail(self._home, self._job, attempt, stream) for stream in (1, 2)}
+        self.shown.clear()
+
+    def more(self) -> Iterator[Piece]:
+        for stream, tail in self._tails.items():
+            for data in tail.more():
+                if stream == 1 and len(self.shown) < 1 << 20:
+                    self.shown += data
+                yield Piece(stream, data)
+
+    def close(self) -> None:
+        for tail in self._tails.values():
+            tail.close()

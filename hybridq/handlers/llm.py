@@ -1,0 +1,232 @@
+"""What the kinds `openai` and `anthropic` share: a handler that streams calls and has batches run.
+
+Rule: a refused or failed request slows the whole handler down, and is sent again within the attempt only
+while nothing of its answer has come; a stream that breaks later is another attempt's to repeat. Keys are
+read from the environment when they are first needed, and kept nowhere else.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from importlib import import_module
+
+import msgspec
+
+from ..config import HandlerConfig, RunnerConfig
+from ..errors import BadData, HybridqError
+from ..job import Call, Detached, Event, Failure, Lane, Mode, Output, Partial, Started, Usage
+from ..llm_config import BATCH_LINES, KEY_VARIABLES, LlmOptions, loopback, options
+from ..llm_prices import CHARACTERS, Tokens, prices
+from .ending import timed_out
+from .prompts import prompt
+from .provider import Provider, Trouble
+from .provider_batch import Batches
+from .ratelimit import RateLimit
+
+TRIES = 6  # sendings of one request in one attempt
+PATIENCE = 60.0  # seconds; whoever must wait longer than that goes back to the queue
+NO_KEY = "none"  # what is sent to a server on this machine that wants no key
+
+
+class Llm:
+    """One model. See `Handler`."""
+
+    shared = False
+
+    def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
+        self.name = name
+        self.modes: frozenset[Mode] = frozenset(config.modes)
+        self.chunk_limit = config.chunk or BATCH_LINES[config.kind]
+        self._kind, self._timeout, self._width = config.kind, config.timeout, config.instances
+        self._options = options(config)
+        self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
+        self._money = Money(self._options)
+        self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
+        self._opening = asyncio.Lock()
+        self._provider: Provider | None = None
+
+    def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+        """Run the calls; see `Handler.run`."""
+        if lane is Lane.STREAM:
+            return self._one(calls[0], flex=False)
+        by = self._options.batch_by
+        flex = by == "flex" or (by == "batch" and len(calls) <= self._options.flex_up_to)
+        if by == "batch" and not flex:
+            return self._batches.submit(calls)
+        return self._all(calls, flex=flex)
+
+    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+        """Fetch what a provider's batch gives; see `Handler.resume`."""
+        return self._batches.watch(work)
+
+    async def check(self) -> str:
+        """Try the key and the model; see `Handler.check`."""
+        provider = await self._open()
+        try:
+            return await provider.check()
+        except Exception as error:
+            trouble = provider.trouble(error)
+            if trouble is None:
+                raise
+            raise HybridqError(f"handlers.{self.name}: {trouble.reason}") from None
+
+    async def tend(self, now: float) -> float | None:
+        """Nothing needs tending."""
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._provider is not None:
+            await self._provider.close()
+            self._provider = None
+
+    async def _open(self) -> Provider:
+        """The provider, connected to nothing yet. Raises HybridqError where the SDK or the key is missing."""
+        async with self._opening:
+            if self._provider is None:
+                self._provider = await asyncio.to_thread(_make, self.name, self._kind, self._options)
+            return self._provider
+
+    async def _all(self, calls: Sequence[Call], *, flex: bool) -> AsyncIterator[Sequence[Event]]:
+        """Calls side by side, as many as there are slots."""
+        todo, heard = iter(calls), asyncio.Queue[Sequence[Event] | None]()
+
+        async def work(todo: Iterator[Call]) -> None:
+            for call in todo:
+                async with aclosing(self._one(call, flex=flex, live=False)) as events:  # type: ignore[type-var]
+                    async for bunch in events:
+                        heard.put_nowait(bunch)
+            heard.put_nowait(None)
+
+        tasks = [asyncio.create_task(work(todo)) for _ in range(min(self._width, len(calls)))]
+        try:
+            working = len(tasks)
+            while working:
+                if (bunch := await heard.get()) is None:
+                    working -= 1
+                else:
+                    yield bunch
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _one(self, call: Call, *, flex: bool, live: bool = True) -> AsyncIterator[Sequence[Event]]:
+        """One call to its end. `live`: its answer is told as it comes."""
+        try:
+            text = prompt(self._options.prompt, call)
+            provider = await self._open()
+        except HybridqError as problem:
+            yield [Failure(call.id, call.attempt, str(problem), retryable=False)]
+            return
+        guess = len(text) / CHARACTERS + (self._options.max_tokens or 0)
+        for tried in range(1, TRIES + 1):
+            if (wait := self._limit.wait(0.0)) > PATIENCE:
+                why = f"the provider asked for a pause of {wait:.0f} s"
+                yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
+                return
+            sent = await self._limit.admit(guess)
+            if tried == 1:
+                yield [Started(call.id, call.attempt)]
+            asking = _Asking(call, self._timeout, flex)
+            async with aclosing(asking.events(provider, text, live)) as events:  # type: ignore[type-var]
+                async for bunch in events:
+                    yield bunch
+            if asking.trouble is None:
+                self._limit.well()
+                if asking.tokens is not None:
+                    self._limit.correct(asking.tokens.input + asking.tokens.output - guess)
+                yield [self._money.output(call.id, call.attempt, asking.text, asking.tokens, flex, asking.busy)]
+                return
+            trouble, wait = asking.trouble, 0.0
+            if trouble.slow:
+                wait = self._limit.slow(sent, trouble.retry_after)
+            if asking.text or not trouble.passing or tried == TRIES:
+                yield [
+                    Failure(
+                        call.id, call.attempt, trouble.reason, retryable=trouble.passing,
+                        retry_after=wait or None, busy=asking.busy,
+                    )
+                ]  # fmt: skip
+                return
+
+
+class _Asking:
+    """One request: its answer so far, how long it took, and what went wrong."""
+
+    def __init__(self, call: Call, timeout: float | None, flex: bool) -> None:
+        self._call, self._flex = call, flex
+        self._timeout = min((t for t in (call.timeout, timeout) if t is not None), default=None)
+        self._pieces: list[str] = []
+        self.tokens: Tokens | None = None
+        self.trouble: Trouble | None = None
+        self.busy = 0.0
+
+    @property
+    def text(self) -> str:
+        """What has come of the answer."""
+        return "".join(self._pieces)
+
+    async def events(self, provider: Provider, text: str, live: bool) -> AsyncIterator[Sequence[Event]]:
+        """Its partial output; at the end `trouble` says whether it went well."""
+        began = time.monotonic()
+        end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with aclosing(provider.stream(text, flex=self._flex)) as pieces:  # type: ignore[type-var]
+                while True:
+                    async with asyncio.timeout_at(end):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    if isinstance(piece, Tokens):
+                        self.tokens = piece
+                        continue
+                    self._pieces.append(piece)
+                    if live:
+                        yield [Partial(self._call.id, self._call.attempt, piece.encode("utf-8", "replace"))]
+        except TimeoutError:
+            self.trouble = Trouble(reason=timed_out(self._timeout or 0.0))
+        except Exception as error:
+            self.trouble = provider.trouble(error) or Trouble(reason=f"the stream broke: {error!r}", passing=True)
+        finally:
+            self.busy = time.monotonic() - began
+
+
+class Money:
+    """An answer as an Output, with what it cost."""
+
+    def __init__(self, chosen: LlmOptions) -> None:
+        self._prices = prices(chosen)
+        self._flex, self.batch = chosen.flex_factor, chosen.batch_factor
+
+    def output(
+        self, job: int, attempt: int, text: str, tokens: Tokens | None, flex: bool, busy: float = 0.0,
+        factor: float | None = None,
+    ) -> Output:  # fmt: skip
+        """The Output of an answer; `factor` is what it costs of the list price, where that is not the tier's."""
+        streamed = None if self._prices is None or tokens is None else self._prices.of(tokens)
+        factor = (self._flex if flex else 1.0) if factor is None else factor
+        usage = None
+        if tokens is not None:
+            usage = Usage(input_tokens=tokens.input, cached_tokens=tokens.cached, output_tokens=tokens.output)
+        return Output(
+            job, attempt, value=msgspec.json.encode(text.encode("utf-8", "replace").decode()),
+            cost=None if streamed is None else streamed * factor, streamed=streamed, usage=usage, busy=busy,
+        )  # fmt: skip
+
+
+def _make(name: str, kind: str, chosen: LlmOptions) -> Provider:
+    variable = chosen.api_key_env or KEY_VARIABLES[kind]
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        if chosen.api_key_env or not loopback(chosen.base_url):
+            raise HybridqError(f"handlers.{name}: {variable} is not set; export it where hybridq runs")
+        key = NO_KEY
+    try:
+        module = import_module(f".{kind}", __package__)
+    except ImportError as missing:
+        raise HybridqError(f"handlers.{name}: {missing}. Install it: pip install 'hybridq[{kind}]'") from None
+    made: Callable[[LlmOptions, str], Provider] = module.PROVIDER
+    return made(chosen, key)

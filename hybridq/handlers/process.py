@@ -1,0 +1,170 @@
+"""One child process under asyncio, leader of its own session and process group.
+
+It ends when the process exits, plus a short drain: a grandchild may hold the pipes for ever. It is ended
+as a group: SIGTERM (and SIGCONT, for the stopped), a grace time, SIGKILL. The process is reaped last, so
+that its number stays ours for as long as we may signal it. asyncio's own subprocess machinery is not used:
+it starts half as many processes a second and its reading is unbounded.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO, cast
+
+from .ending import cannot_start
+from .pipes import PipeReader, PipeWriter
+
+DRAIN = 0.2  # seconds after the exit in which others that hold the pipes may still be heard
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+
+
+def _start(argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, fed: bool) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - running what the user asked for is the product
+            argv,
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise cannot_start(error, argv[0], cwd) from None
+
+
+class Child:
+    """A running process. `wake` is called whenever something arrived, the input was refused, or it ended.
+
+    Raises CannotStart with the reason when there is no such process to run.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        wake: Callable[[], None],
+        *,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        fed: bool = False,
+        limit: int = sys.maxsize,
+    ) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._wake = wake
+        began = time.monotonic()
+        self._process = _start(argv, cwd, env, fed)
+        self.pid = self._process.pid
+        self.ended = False
+        self._began, self.ran = began, 0.0  # `ran`: seconds until the process itself exited
+        self._exited = self._ending = self._killed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.out = PipeReader(loop, cast(IO[bytes], self._process.stdout), self._heard, limit)
+        self.err = PipeReader(loop, cast(IO[bytes], self._process.stderr), self._heard, limit)
+        self.input = PipeWriter(loop, self._process.stdin, wake) if self._process.stdin else None
+        self._watch()
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; None until it ended."""
+        return self._process.returncode if self.ended else None
+
+    @property
+    def dropped(self) -> int:
+        """Bytes of output that were over the limit."""
+        return self.out.dropped + self.err.dropped
+
+    def lower(self) -> None:
+        """Give the group the lowest CPU priority; on Linux its I/O priority follows (ioprio_set(2))."""
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, self.pid, 19)
+
+    def terminate(self) -> None:
+        """End the group: politely now, by force after GRACE seconds. `wake` tells when it is over."""
+        if self.ended or self._ending:
+            return
+        self._ending = True
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)
+        self._after(GRACE, self.kill)
+
+    def kill(self) -> None:
+        """End the group by force, now."""
+        if self.ended:
+            return
+        self._ending = self._killed = True
+        self._signal(signal.SIGKILL)
+        if self._exited:
+            self._settle()
+
+    def _watch(self) -> None:
+        """Notice the exit through a pidfd where the system has them, else with a thread."""
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):
+            threading.Thread(target=self._await_exit, daemon=True).start()
+        else:
+            self._loop.add_reader(self._pidfd, self._pidfd_exit)
+
+    def _await_exit(self) -> None:
+        self._process.wait()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._exit)
+
+    def _pidfd_exit(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._exit()
+
+    def _exit(self) -> None:
+        self._exited = True
+        self.ran = time.monotonic() - self._began
+        self._settle()
+
+    def _settle(self) -> None:
+        """The leader is gone: end when the pipes are empty, or others have had their time."""
+        self.out.drain()
+        self.err.drain()
+        if self.out.ended and self.err.ended:
+            self._finish()
+        elif self._killed or not self._ending:
+            self._after(DRAIN, self._finish)
+
+    def _heard(self) -> None:
+        if self._exited and not self.ended and self.out.ended and self.err.ended:
+            self._finish()
+        else:
+            self._wake()
+
+    def _finish(self) -> None:
+        if self.ended:
+            return
+        if self._ending or self.input:
+            # Whoever of the group outlived its leader. What a command leaves behind on its own is meant to live,
+            # a worker's helpers are not.
+            self._signal(signal.SIGKILL)
+        if self._timer:
+            self._timer.cancel()
+        for pipe in (self.out, self.err):
+            pipe.drain()
+            pipe.close()
+        if self.input:
+            self.input.close()
+        self._process.wait()
+        self.ended = True
+        self._wake()
+
+    def _after(self, delay: float, then: Callable[[], None]) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(delay, then)
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)

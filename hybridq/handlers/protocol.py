@@ -1,0 +1,48 @@
+"""What every handler is: the only things that the loops know of whatever runs a job.
+
+A handler gets calls and says what becomes of them in events. It never touches the store, never
+decides when or in which order anything runs, and never prints.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from ..job import Call, Event, Lane, Mode
+
+
+class Handler(Protocol):
+    """One configured handler, alive inside one runner."""
+
+    name: str
+    modes: frozenset[Mode]
+    chunk_limit: int  # how many calls of a batch one `run` may get
+    shared: bool  # both lanes use the same instances: batches come in small chunks, streams go between
+
+    def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+        """Run these calls and yield their events in bunches, as they happen.
+
+        The stream lane passes one call, the batch lane up to `chunk_limit`. Each call ends with exactly
+        one Output, Failure or Detached. Closing the iterator early (or cancelling the task) ends
+        whatever still runs, as a process group, within the handler's grace time.
+        """
+        ...
+
+    def resume(self, reference: dict[str, Any]) -> AsyncIterator[Sequence[Event]]:
+        """Go on with calls that an earlier runner detached. Handlers that never detach raise ValueError."""
+        ...
+
+    def cancel(self, job: int) -> None:
+        """End this job's call where that can be done without its neighbours; its events still come, or none."""
+        ...
+
+    async def check(self) -> str:
+        """Try it: a sentence that says how it would run. Raises HybridqError with what is wrong."""
+        ...
+
+    async def tend(self, now: float) -> float | None:
+        """Housekeeping (idle instances end here). `now` is monotonic; returns when to call again, or None."""
+        ...
+
+    async def close(self) -> None:
+        """End every process; returns when they are gone."""
+        ...

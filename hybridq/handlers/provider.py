@@ -1,0 +1,158 @@
+"""What one provider's SDK is to us: requests that stream, batches that run for hours, and errors as data.
+
+Rule: a provider turns its SDK's words into ours and back; when to send, wait, try again or give up is not
+its to say. The SDK's own retries are used for what may be repeated, never for what makes or costs something.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from ..llm_prices import Tokens
+
+
+class Trouble(Struct, frozen=True, kw_only=True):
+    """What went wrong with a request.
+
+    `passing`: the same request may succeed later. `slow`: all requests should wait. `unsure`: it may have been
+    carried out although no answer came. `unknown`: the provider knows no such thing. `at`: the place in a
+    batch (from 0) of the request that it was refused for.
+    """
+
+    reason: str
+    passing: bool = False
+    slow: bool = False
+    unsure: bool = False
+    unknown: bool = False
+    retry_after: float | None = None
+    at: int | None = None
+
+
+class Limits(Struct, frozen=True):
+    """What one batch may hold."""
+
+    lines: int
+    size: int  # bytes
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What became of one request of a batch; `custom` is its id. `text` is None where there is no answer.
+
+    `unbegun`: the provider never began it and charges nothing. `passing`: another try may help.
+    """
+
+    custom: str
+    text: str | None = None
+    tokens: Tokens | None = None
+    error: str = ""
+    unbegun: bool = False
+    passing: bool = False
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """A batch as it stands. `finished` is how many of its requests, where the provider says.
+
+    `over`: it will not change any more. `whole`: each request was run, so each should have an answer.
+    `files` are where its answers are. `refused` are the places (from 0) of requests that made it fail, and why.
+    """
+
+    over: bool
+    whole: bool = False
+    finished: int | None = None
+    files: tuple[str, ...] = ()
+    problem: str = ""
+    busy: bool = False  # it failed because the provider holds too much work of ours: later it may take it
+    refused: dict[int, str] = {}
+
+
+class Found(Struct, frozen=True):
+    """What looking for a batch of ours gave: its id; or `unsure`, while some batch may yet turn out to be it."""
+
+    batch: str | None = None
+    unsure: bool = False
+
+
+class Provider(Protocol):
+    """One model at one provider."""
+
+    limits: Limits
+
+    def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
+        """The answer's pieces as they come, and what was used. Raises whatever `trouble` understands."""
+        ...
+
+    def line(self, custom: str, text: str) -> bytes:
+        """One request of a batch."""
+        ...
+
+    async def upload(self, spool: Path) -> str | None:
+        """Send a batch's lines ahead, where the provider wants that; returns what they are called there."""
+        ...
+
+    async def create(self, key: str, file: str | None, spool: Path | None) -> str:
+        """Make the batch; never sent twice by itself. Returns its id. The lines are in `file` or in `spool`."""
+        ...
+
+    async def find(self, key: str, since: float, jobs: int) -> Found:
+        """The batch that was made with this key, perhaps, at some time after `since` (epoch seconds)."""
+        ...
+
+    async def look(self, batch: str) -> Look:
+        """How a batch stands."""
+        ...
+
+    def results(self, batch: str, look: Look) -> AsyncIterator[bytes]:
+        """The lines of its answers, in any order."""
+        ...
+
+    def read(self, line: bytes) -> Answer | None:
+        """One line of the answers; None for what is no answer."""
+        ...
+
+    async def cancel(self, batch: str) -> None:
+        """Ask the provider to end it; what is finished can still be fetched."""
+        ...
+
+    async def check(self) -> str:
+        """Try the key and the model's name; says how it went."""
+        ...
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        """What an exception of the SDK means; None: it is not the SDK's."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    """Bytes as they come into lines; one that is longer than `limit` is left out."""
+    rest, over = bytearray(), False
+    async for chunk in chunks:
+        *ended, last = chunk.split(b"\n")
+        for part in ended:
+            rest += part
+            if rest and not over:
+                yield bytes(rest)
+            rest, over = bytearray(), False
+        rest += last
+        if len(rest) > limit:
+            rest, over = bytearray(), True
+    if rest and not over:
+        yield bytes(rest)
+
+
+def custom_id(key: str, job: int, attempt: int) -> str:
+    """A request's id in a batch: it names our batch, the job and the attempt."""
+    return f"{key}-{job}-{attempt}"
+
+
+def parts(custom: str) -> tuple[str, int, int] | None:
+    """(key, job, attempt) of such an id; None for any other."""
+    words: Sequence[str] = custom.split("-")
+    if len(words) != 3 or not (words[1].isascii() and words[1].isdigit() and words[2].isascii() and words[2].isdigit()):
+        return None
+    return words[0], int(words[1]), int(words[2])

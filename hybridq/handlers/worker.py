@@ -1,0 +1,216 @@
+"""The handler `worker`: warm programs that read lines and write lines, one chunk of calls at a time.
+
+Both lanes share the same few workers. Whatever a worker does, each call gets exactly one end, and only the call
+that a worker failed on suffers for it (recovery.py). Workers see the environment that the configuration allows.
+"""
+
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import HandlerConfig, RunnerConfig
+from ..errors import BadData, ConfigError, HybridqError
+from ..job import Call, Event, Failure, Lane, Mode
+from ..visible import visible
+from .dialect import Dialect, JsonLines, PlainLines
+from .ending import CannotStart
+from .environment import worker_environment
+from .exchange import Exchange
+from .instance import Instance
+from .lines import LOG
+from .pool import Pool
+from .recovery import Chunk, points, remedy
+from .turn import Turn
+
+CALLEE = str(Path(__file__).with_name("callee.py"))
+CHUNK_LIMIT = 1024
+CHUNK_BYTES = 16 * 1024 * 1024  # of input in one chunk, if it is more than one call
+LINE_SLACK = 4096  # bytes of a reply around the output
+SAMPLE = 200  # bytes of an odd line that are logged
+CHECK_TIME = 0.3  # seconds that a worker must stay alive to be believed
+IMPORT_TIME = 120.0  # seconds that importing a function may take
+
+
+class Worker:
+    """Runs calls on a pool of workers. `oddities` counts what they wrote that was no proper answer."""
+
+    shared = True
+
+    def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
+        self.name = name
+        self.modes: frozenset[Mode] = frozenset(config.modes)
+        self.chunk_limit = config.chunk or CHUNK_LIMIT
+        self.oddities: dict[str, int] = Counter()
+        self._argv = command(name, config)
+        self._config, self._limit = config, runner.output_limit
+        self._dialect: Dialect = PlainLines() if config.protocol == "lines" else JsonLines()
+        self._log = logging.getLogger(f"hybridq.worker.{name}")
+        self._pool = Pool(lambda: self._start(self._argv), size=config.instances, idle=config.idle)
+        self._badness = 0
+
+    async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+        """Run the calls; see `Handler.run`."""
+        todo, begun = split(calls), set[int]()
+        while todo:
+            chunk, data, refused = self._encode(todo.pop(0), lane)
+            if refused:
+                yield refused
+            if not chunk.calls:
+                continue
+            try:
+                worker = await self._pool.acquire(lane)
+            except CannotStart as why:
+                yield [why.failure(call) for left in (chunk, *todo) for call in left.calls]
+                return
+            turn = Turn(worker, self._exchange(worker, chunk), begun)
+            try:
+                if events := turn.send(data, last=self._dialect.closes):
+                    yield events
+                while turn.goes_on:
+                    if events := await turn.listen():
+                        yield events
+            finally:
+                await turn.part(self._pool)
+            failures, todo = self._cure(turn, chunk, todo)
+            if failures:
+                yield failures
+
+    def resume(self, reference: dict[str, Any]) -> AsyncIterator[Sequence[Event]]:
+        """Workers never detach. Raises ValueError."""
+        raise ValueError(f"the handler {self.name} never detaches")
+
+    def cancel(self, job: int) -> None:
+        """Nothing: the calls beside it share its process. Its late answer is nobody's."""
+
+    async def check(self) -> str:
+        """Start it, send nothing; see `Handler.check`. Raises HybridqError when it cannot start or ends at once."""
+        if call := self._config.call:
+            python, callee, _ = self._argv
+            tried = await self._try([python, callee, "--check", call], IMPORT_TIME)
+            if not tried.over:
+                await tried.end()
+                raise HybridqError(f"handlers.{self.name}.call: importing {call} takes more than {IMPORT_TIME:g}s")
+            if tried.returncode:
+                raise HybridqError(f"handlers.{self.name}.call: {tried.last_words()}")
+            return f"{call} is there, in {python}"
+        tried = await self._try(self._argv, CHECK_TIME)
+        if tried.over:
+            raise HybridqError(f"handlers.{self.name}.command: it ends at once: {tried.last_words()}")
+        await tried.end()
+        return f"`{' '.join(self._argv)}` starts and waits for input"
+
+    async def tend(self, now: float) -> float | None:
+        """End idle workers; see `Handler.tend`."""
+        return self._pool.tend(now)
+
+    async def close(self) -> None:
+        """End every worker."""
+        await self._pool.close()
+
+    async def _try(self, argv: Sequence[str], duration: float) -> Instance:
+        """A worker with nothing to do, when it ended or after so many seconds."""
+        try:
+            worker = self._start(argv)
+        except CannotStart as why:
+            raise HybridqError(f"handlers.{self.name}: {why.reason}") from None
+        until = time.monotonic() + duration
+        try:
+            while not worker.over and time.monotonic() < until:
+                await worker.receive(until)
+        except BaseException:
+            await worker.end()
+            raise
+        return worker
+
+    def _start(self, argv: Sequence[str]) -> Instance:
+        return Instance(
+            argv,
+            cwd=os.path.expanduser(self._config.cwd) or None,
+            env=worker_environment(os.environ, self._config.env),
+            line_limit=self._limit + LINE_SLACK,
+            log=self._log,
+        )
+
+    def _encode(self, chunk: Chunk, lane: Lane) -> tuple[Chunk, bytes, list[Failure]]:
+        """The chunk without the calls whose input cannot be sent, what to write for it, and those calls' ends."""
+        parts: list[bytes] = []
+        calls: list[Call] = []
+        refused: list[Failure] = []
+        for call in chunk.calls:
+            try:
+                parts.append(self._dialect.encode(call))
+                calls.append(call)
+            except BadData as error:
+                refused.append(Failure(call.id, call.attempt, str(error), retryable=False))
+        data = self._dialect.chunk(parts, lane) if parts else b""
+        return Chunk(tuple(calls), chunk.again), data, refused
+
+    def _exchange(self, worker: Instance, chunk: Chunk) -> Exchange:
+        return Exchange(
+            chunk.calls,
+            self._dialect,
+            self._notice,
+            timeout=self._config.timeout,
+            partial_limit=self._limit,
+            earlier=worker.served,
+        )
+
+    def _cure(self, turn: Turn, chunk: Chunk, todo: list[Chunk]) -> tuple[list[Failure], list[Chunk]]:
+        """The failures that a worker's end means, and what is to be done after it."""
+        exchange = turn.exchange
+        if not exchange.pending:
+            self._badness = 0
+            return [], todo
+        ending = turn.ending()
+        self._badness = points(exchange.answered, ending, self._badness)
+        cure = remedy(chunk, tuple(exchange.pending.values()), todo, ending, self._badness)
+        busy = [turn.waited] + [0.0] * len(cure.failed)
+        failures = [
+            Failure(call.id, call.attempt, cure.reason, busy=time)
+            for call, time in zip(cure.failed, busy, strict=False)
+        ]
+        return failures, list(cure.chunks)
+
+    def _notice(self, kind: str, line: bytes) -> None:
+        """Count a line that is no proper answer and log some of them; lines of the worker's log are logged."""
+        if kind == LOG:
+            if self._log.isEnabledFor(logging.INFO):
+                self._log.info("%s", sample(line))
+            return
+        self.oddities[kind] += 1
+        count = self.oddities[kind]
+        if count <= 3 or str(count).strip("0") == "1":  # 1, 2, 3, 10, 100, ...
+            self._log.warning("a line %s (%d so far): %s", kind, count, sample(line))
+
+
+def sample(line: bytes) -> str:
+    """The beginning of a line, safe to show."""
+    return visible(line[:SAMPLE].decode("utf-8", "replace"))
+
+
+def split(calls: Sequence[Call]) -> list[Chunk]:
+    """Chunks of at most CHUNK_BYTES of input, so that what is written for one stays small."""
+    chunks: list[Chunk] = []
+    begin = size = 0
+    for place, call in enumerate(calls):
+        if size and size + len(call.input) > CHUNK_BYTES:
+            chunks.append(Chunk(tuple(calls[begin:place])))
+            begin, size = place, 0
+        size += len(call.input)
+    return [*chunks, Chunk(tuple(calls[begin:]))]
+
+
+def command(name: str, config: HandlerConfig) -> list[str]:
+    """The program that a handler's configuration names. Raises ConfigError when it names none, or two."""
+    if bool(config.command) == bool(config.call):
+        raise ConfigError(f"handlers.{name}: expected either `command` or `call`")
+    if not config.call:
+        return list(config.command)
+    if not all(part.isidentifier() for part in config.call.replace(":", ".").split(".")) or config.call.count(":") != 1:
+        raise ConfigError(f"handlers.{name}.call: expected `module:function`, not {config.call!r}")
+    return [os.path.expanduser(config.python) or sys.executable, CALLEE, config.call]

@@ -1,0 +1,99 @@
+"""Where the queue lives: one folder that only its owner can read, found from the environment.
+
+`HYBRIDQ_HOME` puts everything into one folder; without it the platform's own folders are used.
+A folder that somebody else could have prepared is refused, never repaired.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from .errors import NotAllowed
+
+
+class Home(Struct, frozen=True):
+    """The places of one queue. `folder` holds all state; `config_file` may lie elsewhere."""
+
+    folder: Path
+    config_file: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.folder / "queue.db"
+
+    @property
+    def outputs(self) -> Path:
+        """What jobs print."""
+        return self.folder / "outputs"
+
+    @property
+    def bells(self) -> Path:
+        """Where runners are woken."""
+        return self.folder / "bells"
+
+    @property
+    def runners(self) -> Path:
+        """The locks that prove which runners live."""
+        return self.folder / "runners"
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> "Home":
+        """The home that this environment names; nothing is made or checked yet."""
+        if chosen := environ.get("HYBRIDQ_HOME"):
+            folder = Path(chosen).expanduser().absolute()
+            return cls(folder, folder / "config.toml")
+        from platformdirs import user_config_path, user_data_path
+
+        return cls(user_data_path("hybridq"), user_config_path("hybridq") / "config.toml")
+
+    def prepare(self) -> None:
+        """Make the folders, 0700 whatever the umask. Raises NotAllowed where one is not safe to use."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.outputs, self.bells, self.runners):
+            _make_private(folder)
+
+
+def open_private(path: str | os.PathLike[str], flags: int) -> int:
+    """Open a file that only its owner reads (made 0600), never through a link.
+
+    Returns the descriptor, which no child inherits. Raises NotAllowed for a link, OSError as `os.open` does.
+    """
+    try:
+        fd = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        if Path(path).is_symlink():
+            raise NotAllowed(f"{path} is a link: remove it ({_command('rm', path)})") from None
+        raise
+    if flags & os.O_CREAT and stat.S_IMODE(os.fstat(fd).st_mode) != 0o600:
+        os.fchmod(fd, 0o600)
+    return fd
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(0o700)
+    except FileExistsError:
+        pass
+    else:
+        folder.chmod(0o700)  # the umask may have taken the owner's own rights
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise NotAllowed(f"{folder} is a link: name the folder itself in HYBRIDQ_HOME, or remove the link")
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotAllowed(f"{folder} is no folder: move it away, or name another in HYBRIDQ_HOME")
+    if found.st_uid != os.geteuid():
+        raise NotAllowed(f"{folder} belongs to another user: name a folder of your own in HYBRIDQ_HOME")
+    if found.st_mode & 0o022:
+        raise NotAllowed(f"others can write to {folder}: look through it, then {_command('chmod 700', folder)}")
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def _command(verb: str, path: str | os.PathLike[str]) -> str:
+    from shlex import quote
+
+    return f"{verb} {quote(os.fspath(path))}"

@@ -1,0 +1,196 @@
+"""The plain data of the product: what a job is, how it was decided, what a handler says of it.
+
+Everything here is frozen and free of behaviour; brain, store, handlers and loops speak in these words.
+Times are seconds since the epoch (UTC), durations are seconds, money is in the user's own unit.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Lane(StrEnum):
+    """Which of the two loops owns a job now."""
+
+    STREAM = "stream"
+    BATCH = "batch"
+
+
+class Mode(StrEnum):
+    """How a job is run."""
+
+    STREAM = "stream"
+    BATCH = "batch"
+    ADAPTIVE = "adaptive"
+
+
+class Audience(StrEnum):
+    """Who waits for the result."""
+
+    USER = "user"
+    BACKGROUND = "background"
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What one submission asks, the same for each of its jobs (their inputs come beside it)."""
+
+    handler: str
+    audience: Audience
+    signal: str = "--audience"  # what named the audience: part of every reason
+    mode: Mode | None = None  # None: hybridq decides
+    deadline: float | None = None  # epoch seconds; None: none given
+    priority: int = 0  # higher goes first
+    group: str | None = None
+    retries: int = 0
+    timeout: float | None = None  # seconds of run time of one attempt
+    max_cost: float | None = None
+    cwd: str | None = None
+    env: dict[str, str] = {}
+
+
+class Forecast(Struct, frozen=True, kw_only=True):
+    """One mode's forecast for one submission: what it would cost and when its first result would be there.
+
+    `first` and `finish` are epoch seconds (50th percentile), `*90` the 90th; None where nothing is known yet.
+    `cost` is money for the whole submission, `delay` what waiting until `first` costs, `total` their sum.
+    """
+
+    mode: Mode
+    cost: float | None = None
+    delay: float | None = None
+    total: float | None = None
+    start: float | None = None
+    first: float | None = None
+    first90: float | None = None
+    finish: float | None = None
+    finish90: float | None = None
+    makes_deadline: bool = True
+    note: str = ""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """Which mode a submission gets and why. `considered` has one forecast a mode that was compared."""
+
+    mode: Mode
+    reason: str  # one sentence with its numbers, as a user reads it
+    considered: tuple[Forecast, ...] = ()
+    warning: str = ""
+
+    @property
+    def forecast(self) -> Forecast:
+        """The forecast of the chosen mode; an empty one where nothing was compared."""
+        return next((f for f in self.considered if f.mode is self.mode), Forecast(mode=self.mode))
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """Queued jobs of one handler that the plan may treat alike: one class of the pending work."""
+
+    key: int  # the store's cohort id
+    jobs: int
+    size: float  # mean input size of one job, bytes
+    deadline: float  # epoch seconds; math.inf: none
+    since: float  # epoch seconds at which they were accepted
+    delay_cost: float  # money an hour of waiting costs, for all of `jobs` together
+    pinned: bool = False  # the user said --mode batch: waiting was asked for
+
+
+class Flush(Struct, frozen=True, kw_only=True):
+    """One planned run of gathered jobs: which classes, when, and the sentence that says why."""
+
+    at: float
+    keys: tuple[int, ...]
+    jobs: int
+    rule: str  # plan, deadline, worth-it, full, drain
+    reason: str
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """What a handler counted, where it counts: tokens for models."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """One attempt at one job, as a handler gets it."""
+
+    id: int
+    attempt: int
+    input: bytes
+    timeout: float | None = None
+    cwd: str | None = None
+    env: dict[str, str] = {}
+
+
+class Started(Struct, frozen=True):
+    """The handler began this call; `startup` is how long it had to start something for it (0: it was warm)."""
+
+    id: int
+    attempt: int
+    startup: float = 0.0
+    pid: int | None = None  # the process that leads the job's process group, where there is one
+
+
+class Partial(Struct, frozen=True):
+    """A piece of output, as it arrives. `stream` is 1 for standard output, 2 for standard error."""
+
+    id: int
+    attempt: int
+    data: bytes
+    stream: int = 1
+
+
+class Output(Struct, frozen=True):
+    """The call ended well. `value` is JSON bytes, or None where the output is what the partials made.
+
+    `busy` is the time in seconds that this call kept an instance busy, without start-up.
+    """
+
+    id: int
+    attempt: int
+    value: bytes | None = None
+    cost: float | None = None
+    streamed: float | None = None  # what it would have cost in the stream lane, where the handler knows
+    usage: Usage | None = None
+    busy: float = 0.0
+    dropped: int = 0  # bytes of output beyond the limit
+
+
+class Failure(Struct, frozen=True):
+    """The call ended badly. `exit_code` is the process's own, where there was one (negative: a signal).
+
+    `retryable`: another try may help (counts against the job's retries).
+    `gave_back`: it was not this job's fault and it had not begun; it is queued again and nothing is counted.
+    """
+
+    id: int
+    attempt: int
+    reason: str
+    retryable: bool = True
+    exit_code: int | None = None
+    busy: float = 0.0
+    gave_back: bool = False
+    retry_after: float | None = None  # seconds that the other side asked us to wait
+    dropped: int = 0  # bytes of output beyond the limit
+
+
+class Detached(Struct, frozen=True):
+    """These calls run elsewhere now, for hours: `reference` finds them again after any crash."""
+
+    ids: tuple[tuple[int, int], ...]  # (id, attempt)
+    reference: dict[str, Any]
+
+
+Event = Started | Partial | Output | Failure | Detached

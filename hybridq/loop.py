@@ -1,0 +1,39 @@
+"""The one shape of both loops: do a piece of work, say how long to sleep; a wake-up cuts the sleep short.
+
+Rule: the loop never trusts a wake-up to come. Its own monotonic tick looks at the store again, so
+that a clock that stands still or jumps delays nothing for longer than that.
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Protocol
+
+from .engine import Engine
+
+TICK = 1.0  # seconds of sleep at most
+AGAIN = 0.05  # seconds until the next look when something is about to be ready
+
+
+class Turning(Protocol):
+    """What a loop is made of."""
+
+    engine: Engine
+    wake: asyncio.Event
+
+    def turn(self, now: float) -> float:
+        """Do what is due at the epoch second `now`; returns the seconds until it should look again."""
+        ...
+
+
+async def run(loop: Turning) -> None:
+    """Turn until the engine stops. Whatever a turn raises ends the runner, loudly; a full disk only pauses it."""
+    while not loop.engine.stopping:
+        pause = TICK
+        if not loop.engine.paused:
+            with loop.engine.full_disk_pauses():
+                loop.engine.end_cancelled()
+                pause = loop.turn(time.time())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(loop.wake.wait(), min(max(pause, 0.001), TICK))
+        loop.wake.clear()

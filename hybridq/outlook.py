@@ -1,0 +1,92 @@
+"""The world as the brain is told it: conditions gathered from the store, the configuration and the machine.
+
+Rule: bounded work, however long the queue is: counters, a few models, and the classes of held work.
+"""
+
+import os
+
+from .conditions import Conditions
+from .config import Config, HandlerConfig
+from .errors import UsageError
+from .estimate import Estimate, Model
+from .job import Held, Lane, Mode, State
+from .knowledge import last_learned, models
+from .reading import held, tally
+from .store import Store
+from .tariff import Tariff
+
+
+class Outlook:
+    """Answers what the conditions are for a handler. `models` in memory win over those in the store."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self.store = store
+        self.config = config
+        self.tariff = Tariff(config.tariff)
+        self.models: dict[str, dict[Lane, Model]] = {}
+        self.loaded = False  # the last plan priced the load in
+
+    def handler(self, name: str) -> HandlerConfig:
+        """A handler's configuration. Raises UsageError that names those there are."""
+        known = self.config.handlers
+        if name not in known:
+            raise UsageError(
+                f"there is no handler {name!r}. Configured: {', '.join(sorted(known))}. "
+                f"Add one to config.toml (its path: hybridq config --path)"
+            )
+        return known[name]
+
+    def modes(self, name: str) -> frozenset[Mode]:
+        """The modes that a handler offers."""
+        handler = self.handler(name)
+        return frozenset(handler.modes) | ({Mode.ADAPTIVE} if handler.draft else frozenset())
+
+    def estimate(self, name: str) -> Estimate:
+        """All that is known of a handler's times and costs."""
+        known = self.models.get(name) or models(self.store, name)
+        return Estimate(
+            known[Lane.STREAM], known[Lane.BATCH],
+            self.config.handlers.get(name, HandlerConfig()), self.config.policy.machine_cost,
+        )  # fmt: skip
+
+    def slots(self, name: str, lane: Lane) -> int:
+        """How many jobs of a handler run at once in a lane."""
+        handler = self.config.handlers.get(name, HandlerConfig())
+        cores = os.cpu_count() or 1
+        if handler.kind != "shell":
+            return max(1, handler.instances)
+        if lane is Lane.STREAM:
+            return self.config.runner.stream_slots or 2 * cores
+        return self.config.runner.batch_slots or cores
+
+    def conditions(self, name: str, now: float, work: list[Held] | None = None) -> Conditions:
+        """One handler's world at `now`; `work` is its held work, where the caller has read it already."""
+        counts = tally(self.store)
+        estimate = self.estimate(name)
+        handler = self.handler(name)
+        return Conditions(
+            now=now, tariff=self.tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
+            load=load(), loaded=self.loaded,
+            stream_ahead=self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING)),
+            stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
+            warm=handler.kind == "shell" or now - last_learned(self.store, name) < handler.idle,
+            max_flush=handler.max_flush, held=tuple(held(self.store, name) if work is None else work),
+            batch_ahead=self._ahead(estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
+        )  # fmt: skip
+
+    def _ahead(
+        self, estimate: Estimate, name: str, lane: Lane, counts: dict[tuple[str, Lane, State], int],
+        states: tuple[State, ...],
+    ) -> float | None:  # fmt: skip
+        """Seconds of work ahead in a lane, per slot; None: there is some, and nobody knows how long it takes."""
+        jobs = sum(counts.get((name, lane, state), 0) for state in states)
+        slots = self.slots(name, lane)
+        if jobs < slots:
+            return 0.0
+        each = estimate.run_time(lane, 0.0)
+        return None if each is None else each * jobs / slots
+
+
+def load() -> float:
+    """The machine's load of the last minute, per core."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)

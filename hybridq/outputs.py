@@ -1,0 +1,82 @@
+"""What jobs print, as bytes in files beside the database: one for each output of each attempt.
+
+Rule: a file is made at its first byte, private, named by numbers alone. Nothing here cuts or decodes.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .home import Home, open_private
+from .job import Partial
+
+SUFFIX = {1: "out", 2: "err"}
+_PER_FOLDER = 1000
+_READ = 256 * 1024
+
+
+def output_path(home: Home, job: int, attempt: int, stream: int = 1) -> Path:
+    """Where this output of this attempt is, if it has any. `stream` is 1 for standard output, 2 for error."""
+    return home.outputs / str(job // _PER_FOLDER) / f"{job}.{attempt}.{SUFFIX[stream]}"
+
+
+class Sink:
+    """Takes the partials of one attempt; what it took is visible to followers at once."""
+
+    def __init__(self, home: Home, job: int, attempt: int) -> None:
+        self._where = (home, job, attempt)
+        self._open: dict[int, int] = {}
+
+    @property
+    def used(self) -> bool:
+        """Whether anything came."""
+        return bool(self._open)
+
+    def write(self, partial: Partial) -> None:
+        """Append the bytes. Raises OSError when the disk refuses."""
+        descriptor = self._open.get(partial.stream)
+        if descriptor is None:
+            path = output_path(*self._where, partial.stream)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            self._open[partial.stream] = descriptor
+        data = memoryview(partial.data)
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open = {}
+
+    def discard(self) -> None:
+        """Take the files away: the result itself holds all that they held."""
+        for stream in self._open:
+            with contextlib.suppress(FileNotFoundError):
+                output_path(*self._where, stream).unlink()
+
+
+class Tail:
+    """Reads a growing output from where it was left."""
+
+    def __init__(self, home: Home, job: int, attempt: int, stream: int) -> None:
+        self._path = output_path(home, job, attempt, stream)
+        self._descriptor: int | None = None
+
+    def more(self) -> Iterator[bytes]:
+        """What has come since the last call, in pieces."""
+        if self._descriptor is None:
+            try:
+                self._descriptor = open_private(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                return
+        while data := os.read(self._descriptor, _READ):
+            yield data
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

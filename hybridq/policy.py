@@ -1,0 +1,153 @@
+"""Which mode a submission gets, and when that is thought over again.
+
+For each mode the cost (money at the price of then) and the time to the result are forecast; the smallest
+`cost + cost of delay` wins among those that make the deadline. An explicit mode wins over everything; with
+nothing known the audience decides. Pure: no clock, no I/O, no chance.
+"""
+
+import math
+
+from .conditions import Conditions as Conditions
+from .errors import UsageError
+from .job import Audience, Decision, Forecast, Mode, Request
+from .modes import batch_now, forecasts, stream
+from .when import clock, money, span
+
+TRIVIAL = 60.0  # seconds of background work that may use a free stream slot
+CLOSE = 1e-3  # relative; totals this close are a tie, and the sooner result wins
+LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
+LATE_LEAST = 5.0  # seconds of waiting that are never thought over
+
+
+def classify(request: Request, jobs: int, size: float, conditions: Conditions) -> Decision:
+    """The mode for `jobs` jobs of mean input size `size` (bytes), with every mode's forecast.
+
+    Raises UsageError for a mode that the handler does not offer.
+    """
+    if request.mode is not None and request.mode not in conditions.modes:
+        offered = ", ".join(sorted(conditions.modes))
+        raise UsageError(f"{request.handler} does not offer mode {request.mode}; it offers {offered}")
+    considered = forecasts(request, jobs, size, conditions)
+    if request.mode is not None:
+        chosen, reason = request.mode, f"mode {request.mode} was asked for"
+    elif len(considered) == 1:
+        chosen, reason = considered[0].mode, f"{request.handler} offers only this mode"
+    elif any(f.total is None for f in considered):
+        chosen, reason = _unknown(request, conditions)
+    else:
+        return _compared(request, jobs, considered, conditions)
+    forecast = next(f for f in considered if f.mode is chosen)
+    warning = _warning(request, forecast, conditions.now)
+    return Decision(mode=chosen, reason=reason, considered=considered, warning=warning)
+
+
+def reclassify(
+    request: Request, jobs: int, size: float, conditions: Conditions, *, waited: float, foreseen: float
+) -> Decision | None:
+    """A new decision for stream jobs that have waited much longer than foreseen (seconds), or None: as it was."""
+    if request.mode is not None or waited < max(LATE_LEAST, LATE * foreseen):
+        return None
+    decision = classify(request, jobs, size, conditions)
+    if decision.mode is Mode.STREAM:
+        return None
+    why = f"waited {span(waited)} to stream where {span(foreseen)} was foreseen; {decision.reason}"
+    return Decision(mode=decision.mode, reason=why, considered=decision.considered, warning=decision.warning)
+
+
+def promote(request: Request, jobs: int, size: float, conditions: Conditions) -> Decision | None:
+    """A decision to stream held jobs that a batch would deliver after their deadline, or None: they stay.
+
+    Promoted is only what streaming delivers sooner. An asked-for batch is promoted too: the deadline was
+    asked for as well.
+    """
+    if request.deadline is None or Mode.STREAM not in conditions.modes:
+        return None
+    streamed = stream(request, jobs, size, conditions)
+    batched = batch_now(request, jobs, size, conditions)
+    if streamed.finish90 is None or batched.finish90 is None:
+        return None
+    if batched.finish90 <= request.deadline or streamed.finish90 >= batched.finish90:
+        return None
+    now = conditions.now
+    reason = (
+        f"promoted: batched it would be done at {clock(batched.finish90, now)}, "
+        f"after its deadline {clock(request.deadline, now)}; streamed at {clock(streamed.finish90, now)}"
+    )
+    warning = _warning(request, streamed, now)
+    return Decision(mode=Mode.STREAM, reason=reason, considered=(streamed, batched), warning=warning)
+
+
+def _unknown(request: Request, conditions: Conditions) -> tuple[Mode, str]:
+    """Nothing is known yet: a person is answered, the rest is gathered."""
+    prefer = Mode.STREAM if request.audience is Audience.USER else Mode.BATCH
+    mode = prefer if prefer in conditions.modes else next(m for m in Mode if m in conditions.modes)
+    return mode, f"nothing is known of {request.handler} yet, and {_who(request)}"
+
+
+def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
+    """The cheapest of the modes that make the deadline and the cost limit; else the fastest, with a warning."""
+    able = [f for f in considered if f.makes_deadline]
+    if not able:
+        best = min(considered, key=lambda f: f.finish90 or math.inf)
+        reason = f"the fastest: no mode makes the deadline, and {_who(request)}"
+        warning = _warning(request, best, conditions.now)
+        return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
+    limit = math.inf if request.max_cost is None else request.max_cost
+    able = [f for f in able if (f.cost or 0.0) <= limit] or [min(able, key=lambda f: f.cost or 0.0)]
+    lane_free = _lane_free(request, jobs, able, conditions)
+    free = [f for f in able if f.mode is Mode.BATCH or lane_free] or able
+    best = min(free, key=lambda f: f.total or 0.0)
+    ties = [f for f in free if (f.total or 0.0) <= (best.total or 0.0) * (1 + CLOSE)]
+    best = min(ties, key=lambda f: f.first or math.inf)
+    reason = _reason(request, best, considered, conditions, crowded=len(free) < len(able))
+    warning = _warning(request, best, conditions.now)
+    return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
+
+
+def _lane_free(request: Request, jobs: int, able: list[Forecast], conditions: Conditions) -> bool:
+    """Whether streaming this keeps no person waiting: background work may only use what stands idle, shortly."""
+    if request.audience is Audience.USER:
+        return True
+    stream = next((f for f in able if f.mode is not Mode.BATCH), None)
+    if stream is None or stream.finish90 is None:
+        return False
+    short = stream.finish90 - conditions.now <= TRIVIAL
+    return short and not conditions.stream_ahead and jobs <= conditions.stream_slots
+
+
+def _reason(
+    request: Request,
+    best: Forecast,
+    considered: tuple[Forecast, ...],
+    conditions: Conditions,
+    *,
+    crowded: bool,
+) -> str:
+    other = min((f for f in considered if f.mode is not best.mode), key=lambda f: f.total or math.inf)
+    less = (other.cost or 0.0) - (best.cost or 0.0)
+    wait = (best.delay or 0.0) - (other.delay or 0.0)
+    who = _who(request)
+    if not other.makes_deadline:
+        return f"only this makes the deadline {clock(request.deadline or 0.0, conditions.now)}, and {who}"
+    if crowded and best.mode is Mode.BATCH and (best.total or 0.0) >= (other.total or 0.0):
+        return f"leaves the stream lane to people: {who}"
+    start = "" if best.start is None or best.mode is Mode.STREAM else f" at {clock(best.start, conditions.now)}"
+    if less > 0:
+        return f"run{start} it saves {money(less)} against {other.mode}, waiting costs {money(max(0.0, wait))}: {who}"
+    if less < 0:
+        return f"{other.mode} would save {money(-less)}, but its waiting costs {money(-wait)}: {who}"
+    return f"{other.mode} would save nothing and come later: {who}"
+
+
+def _who(request: Request) -> str:
+    waits = "a person waits" if request.audience is Audience.USER else "nobody waits"
+    return f"{waits} ({request.signal})"
+
+
+def _warning(request: Request, forecast: Forecast, now: float) -> str:
+    if not forecast.makes_deadline and forecast.finish90 is not None:
+        late = clock(forecast.finish90, now)
+        return f"the deadline {clock(request.deadline or now, now)} will probably be missed: done by {late}"
+    if request.max_cost is not None and forecast.cost is not None and forecast.cost > request.max_cost:
+        return f"costs about {money(forecast.cost)}, more than the limit of {money(request.max_cost)}"
+    return ""

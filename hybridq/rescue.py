@@ -1,0 +1,89 @@
+"""What a runner leaves: given back when it stops, rescued when it died, resumed when it runs elsewhere.
+
+Rule: a running job has a living runner, else it is queued again at once, by whoever looks first. Work
+that a provider runs is never queued again by this: the next runner goes on with its reference.
+"""
+
+from collections import Counter
+
+import msgspec
+
+from .job import Detached, State
+from .runner import Runner, bury, dead
+from .store import Move, Store, note, shift
+
+
+def give_back(store: Store, runner: int, now: float) -> int:
+    """Queue again whatever this runner still holds, uncounted; returns how many. Detached jobs stay running."""
+    with store.tx():
+        return _release(store, runner, now, "the runner stopped before it was done; queued again")
+
+
+def rescue(store: Store, now: float) -> int:
+    """Queue again what dead runners held, and end the processes that they left; returns how many jobs."""
+    rescued = 0
+    for runner, mark in dead(store):
+        with store.tx() as connection:
+            if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
+                continue  # somebody else was faster
+            rescued += _release(store, runner, now, "its runner died; queued again at once")
+            connection.execute("UPDATE flush SET ended = ? WHERE runner = ? AND ended IS NULL", (now, runner))
+            connection.execute("DELETE FROM stop WHERE runner = ?", (runner,))
+        bury(store, mark)
+    return rescued
+
+
+def _release(store: Store, runner: int, now: float, why: str) -> int:
+    connection = store.connection
+    away = {job for reference in detached(store) for job, _ in reference.ids}
+    moves: Counter[Move] = Counter()
+    for cohort, handler, lane, first, last in connection.execute(
+        "SELECT id, handler, lane, first_id, last_id FROM cohort WHERE running > 0"
+    ).fetchall():
+        held = connection.execute(
+            "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'running' AND runner = ?",
+            (first, last, cohort, runner),
+        ).fetchall()
+        jobs = [job for job in held if job[0] not in away]
+        connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
+        if jobs:
+            moves[cohort, handler, lane, State.RUNNING, State.QUEUED] = len(jobs)
+            for job in jobs[:20]:  # a story for every one of a thousand would help nobody
+                note(connection, cohort, why, now, job[0])
+    shift(connection, moves, at=now)
+    return sum(moves.values())
+
+
+def detach(store: Store, handler: str, event: Detached, now: float) -> int:
+    """Keep the reference of work that runs elsewhere, before anything else happens to it; returns its id."""
+    with store.tx() as connection:
+        return int(
+            connection.execute(
+                "INSERT INTO detached (handler, reference, since, jobs) VALUES (?, ?, ?, ?) RETURNING id",
+                (handler, msgspec.json.encode(event.reference), now, msgspec.json.encode(event.ids)),
+            ).fetchone()[0]
+        )
+
+
+def detached(store: Store) -> list[Detached]:
+    """All work that runs elsewhere."""
+    return [
+        Detached(
+            ids=msgspec.json.decode(jobs, type=tuple[tuple[int, int], ...]),
+            reference=msgspec.json.decode(reference),
+        )
+        for jobs, reference in store.rows("SELECT jobs, reference FROM detached ORDER BY id")
+    ]
+
+
+def to_stop(store: Store, runner: Runner) -> list[tuple[int, int]]:
+    """(job, attempt) of what was cancelled in this runner's hands; each is told once."""
+    if not store.row("SELECT 1 FROM stop WHERE runner = ? LIMIT 1", (runner.id,)):
+        return []
+    with store.tx() as connection:
+        return [
+            (int(job), int(attempt))
+            for job, attempt in connection.execute(
+                "DELETE FROM stop WHERE runner = ? RETURNING job, attempt", (runner.id,)
+            ).fetchall()
+        ]

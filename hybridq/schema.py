@@ -1,0 +1,213 @@
+"""The tables of the queue and every change they have ever had.
+
+Rule: a file is at one version, whole; an older one is migrated in a single transaction, a newer or a
+foreign one is named and left untouched. Never decides anything about jobs.
+
+A *cohort* is the unit that the queue counts with: jobs of one submission that share handler, lane and
+options. Its counters let a queue of a million jobs be shown, planned and claimed from without
+counting rows, and its `accepted` makes a submission of a million lines visible all at once. The sums
+over cohorts (`total`, `groups`) are kept by triggers: whoever changes a counter cannot forget them.
+"""
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from .errors import CorruptQueue, SchemaError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
+VERSION = 1  # of the schema; one more with each migration
+
+
+def version(connection: sqlite3.Connection, path: str) -> int:
+    """The schema version of an open file; 0: empty. Raises CorruptQueue for a foreign database."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != APPLICATION_ID and not empty:
+        raise CorruptQueue(f"{path} is a database of another program; it was left untouched. Move it away.")
+    if found > VERSION:
+        made_by = connection.execute("SELECT value FROM meta WHERE name = 'release'").fetchone()
+        raise SchemaError(
+            f"{path} was made by a newer release ({made_by[0] if made_by else 'unknown'}, schema {found}; "
+            f"this one knows {VERSION}). Upgrade hybridq: pip install -U hybridq"
+        )
+    return found
+
+
+def migrate(connection: sqlite3.Connection, release: str) -> None:
+    """Bring an open file to VERSION in one transaction: whole or not at all."""
+    from sqlite_utils import Database
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _migrations().apply(Database(connection, execute_plugins=False))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('release', ?)", (release,))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _migrations() -> "Migrations":
+    from sqlite_utils import Migrations
+
+    steps = Migrations("hybridq")
+    steps(name="0001_first")(_first)
+    return steps
+
+
+def _first(db: "Database") -> None:
+    _work(db)
+    _sums(db)
+    _outcomes(db)
+    _knowledge(db)
+
+
+def _work(db: "Database") -> None:
+    for statement in (
+        """CREATE TABLE cohort (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            origin INTEGER,             -- the cohort that these jobs were moved from
+            name TEXT,                  -- the group; NULL: a job of its own
+            handler TEXT NOT NULL,
+            lane TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            audience TEXT NOT NULL,
+            pinned INTEGER NOT NULL,    -- 1: the user named the mode
+            due REAL NOT NULL,          -- deadline, infinity: none
+            rank INTEGER NOT NULL,      -- minus the priority, so that one ascending index serves
+            delay_cost REAL NOT NULL,   -- money an hour, for one job
+            request BLOB NOT NULL,      -- JSON: what was asked
+            decision BLOB,              -- JSON: what was decided, and what was compared
+            writer INTEGER,             -- the runner that still writes it
+            accepted REAL,              -- NULL: not yet; nothing of it is visible or claimed
+            first_id INTEGER, last_id INTEGER,
+            size REAL NOT NULL DEFAULT 0,   -- bytes of input of all its jobs
+            jobs INTEGER NOT NULL DEFAULT 0,
+            queued INTEGER NOT NULL DEFAULT 0,
+            running INTEGER NOT NULL DEFAULT 0,
+            done INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0,
+            cancelled INTEGER NOT NULL DEFAULT 0,
+            started REAL, finished REAL,    -- of the first start and the last end
+            cost REAL NOT NULL DEFAULT 0,
+            streamed REAL NOT NULL DEFAULT 0) -- what the same jobs would have cost streamed at submission""",
+        "CREATE INDEX cohort_queued ON cohort (lane, handler, due, rank, id) WHERE queued > 0",
+        "CREATE INDEX cohort_running ON cohort (id) WHERE running > 0",
+        # What ended last, of any mode and end: 10 us among a million, where a scan takes seconds.
+        """CREATE INDEX cohort_ended ON cohort (mode, failed, cancelled, finished)
+            WHERE name IS NULL AND queued = 0 AND running = 0 AND finished IS NOT NULL""",
+        "CREATE INDEX cohort_name ON cohort (name) WHERE name IS NOT NULL",
+        "CREATE INDEX cohort_origin ON cohort (origin) WHERE origin IS NOT NULL",
+        "CREATE INDEX cohort_writing ON cohort (id) WHERE accepted IS NULL",
+        """CREATE TABLE job (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            cohort INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'queued',
+            attempt INTEGER NOT NULL DEFAULT 0,
+            tries INTEGER NOT NULL DEFAULT 0,   -- failures that counted against the retries
+            ready REAL NOT NULL DEFAULT 0,      -- not to be claimed before
+            runner INTEGER, flush INTEGER,
+            started REAL, finished REAL,
+            input BLOB NOT NULL)""",
+        "CREATE INDEX job_queued ON job (cohort, ready, id) WHERE state = 'queued'",
+        "CREATE TABLE key (name TEXT PRIMARY KEY, job INTEGER NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX key_job ON key (job)",
+        """CREATE TABLE tally (
+            handler TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL, jobs INTEGER NOT NULL,
+            PRIMARY KEY (handler, lane, state)) WITHOUT ROWID""",
+        """CREATE TABLE runner (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL, pid INTEGER NOT NULL, lock TEXT NOT NULL, since REAL NOT NULL)""",
+        # A cancelled job that still runs: its runner ends it and takes the row away.
+        "CREATE TABLE stop (job INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, runner INTEGER NOT NULL)",
+    ):
+        db.conn.execute(statement)
+
+
+_COUNTERS = ("queued", "running", "done", "failed", "cancelled", "cost", "streamed")
+
+
+def _sums(db: "Database") -> None:
+    counted = ", ".join((*_COUNTERS, "accepted"))
+    columns = ", ".join(f"{name} NOT NULL DEFAULT 0" for name in _COUNTERS)
+    gained = ", ".join(f"new.{name} - old.{name}" for name in _COUNTERS)
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTERS)
+    for statement in (
+        f"CREATE TABLE total (mode TEXT PRIMARY KEY, {columns}) WITHOUT ROWID",
+        f"""CREATE TABLE groups (
+            name TEXT PRIMARY KEY, cohort INTEGER NOT NULL, -- its first
+            first_id INTEGER NOT NULL, last_id INTEGER NOT NULL, accepted REAL NOT NULL,
+            started REAL, finished REAL, {columns}) WITHOUT ROWID""",
+        "CREATE INDEX groups_ended ON groups (finished) WHERE queued = 0 AND running = 0",
+        f"""CREATE TRIGGER sum_by_mode AFTER UPDATE OF {counted} ON cohort WHEN new.accepted IS NOT NULL BEGIN
+            UPDATE total SET {", ".join(f"{name} = {name} - old.{name}" for name in _COUNTERS)} WHERE mode = old.mode;
+            INSERT INTO total VALUES (new.mode, {", ".join(f"new.{name}" for name in _COUNTERS)})
+                ON CONFLICT DO UPDATE SET {added};
+        END""",
+        f"""CREATE TRIGGER sum_by_group AFTER UPDATE OF {counted} ON cohort
+            WHEN new.name IS NOT NULL AND new.accepted IS NOT NULL AND new.first_id IS NOT NULL BEGIN
+            INSERT INTO groups VALUES (new.name, new.id, new.first_id, new.last_id, new.accepted,
+                new.started, new.finished, {gained})
+                ON CONFLICT DO UPDATE SET first_id = min(first_id, excluded.first_id),
+                    last_id = max(last_id, excluded.last_id), accepted = min(accepted, excluded.accepted),
+                    started = coalesce(min(started, excluded.started), started, excluded.started),
+                    finished = coalesce(max(finished, excluded.finished), finished, excluded.finished), {added};
+        END""",
+    ):
+        db.conn.execute(statement)
+
+
+def _outcomes(db: "Database") -> None:
+    for table in ("result", "draft"):
+        db.conn.execute(
+            f"""CREATE TABLE {table} (
+                id INTEGER PRIMARY KEY,     -- the job's
+                attempt INTEGER NOT NULL,
+                value BLOB,                 -- JSON; NULL: the output is in the job's files
+                error TEXT, exit_code INTEGER,
+                dropped INTEGER NOT NULL DEFAULT 0, -- bytes of output beyond the limit
+                cost REAL, streamed REAL, busy REAL,
+                first REAL,                 -- when its first byte was there
+                usage BLOB)"""
+        )
+    db.conn.execute(
+        """CREATE TABLE flush (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, runner INTEGER NOT NULL,
+            started REAL NOT NULL, ended REAL, rule TEXT NOT NULL, reason TEXT NOT NULL,
+            factor REAL NOT NULL, jobs INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0, startup REAL NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0)"""
+    )
+    db.conn.execute("CREATE INDEX flush_open ON flush (handler) WHERE ended IS NULL")
+    db.conn.execute(
+        """CREATE TABLE detached (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, reference BLOB NOT NULL,
+            since REAL NOT NULL, jobs BLOB NOT NULL)"""
+    )
+
+
+def _knowledge(db: "Database") -> None:
+    for statement in (
+        """CREATE TABLE model (
+            handler TEXT NOT NULL, lane TEXT NOT NULL, learned BLOB NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (handler, lane)) WITHOUT ROWID""",
+        """CREATE TABLE promise (
+            id INTEGER PRIMARY KEY, cohort INTEGER NOT NULL, made REAL NOT NULL,
+            start REAL, finish REAL, finish90 REAL)""",
+        "CREATE INDEX promise_cohort ON promise (cohort)",
+        """CREATE TABLE history (
+            id INTEGER PRIMARY KEY, cohort INTEGER NOT NULL, job INTEGER, at REAL NOT NULL, text TEXT NOT NULL)""",
+        "CREATE INDEX history_cohort ON history (cohort)",
+        # What the batch loop intends: views show the loop's own plan, not a guess of theirs.
+        """CREATE TABLE planned (
+            handler TEXT NOT NULL, at REAL NOT NULL, jobs INTEGER NOT NULL, reason TEXT NOT NULL, made REAL NOT NULL,
+            PRIMARY KEY (handler, at)) WITHOUT ROWID""",
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    ):
+        db.conn.execute(statement)

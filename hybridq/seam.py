@@ -1,0 +1,23 @@
+"""The one seam for tests: a process dies at a named point, as by kill -9. Nothing in production.
+
+`HYBRIDQ_TEST_DIE_AT=NAME` or `NAME:N` (the Nth time it is reached) in the environment arms it.
+"""
+
+import os
+import signal
+from typing import Literal
+
+Point = Literal["accepting", "claimed", "started", "replied", "storing", "stored", "ending", "ended", "detached"]
+
+_name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")
+_left = int(_count or 1)
+
+
+def reached(point: Point) -> None:
+    """Die here if a test asked for it."""
+    global _left
+    if point != _name:
+        return
+    _left -= 1
+    if not _left:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,86 @@
+"""Which jobs a command means: `7`, `3,5-8`, `last`, `all`, or a group's name, as plain data.
+
+A name that could be read as anything else is refused when the group is made, so a selector means one
+thing for ever. Whether such jobs exist is the store's to say.
+"""
+
+import re
+
+from msgspec import Struct
+
+from .errors import UsageError
+from .visible import visible_line
+
+LARGEST_ID = 2**63 - 1
+NAME_LIMIT = 200  # characters
+_RESERVED = frozenset({"last", "all"})
+_IDS = re.compile(r"[0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*", re.ASCII)
+_IDS_ALPHABET = re.compile(r"[0-9,\s-]*", re.ASCII)
+
+
+class Ids(Struct, frozen=True):
+    """Jobs by id: ranges with both ends included, in the order given."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Last(Struct, frozen=True):
+    """What was submitted last."""
+
+
+class All(Struct, frozen=True):
+    """Every job."""
+
+
+class Group(Struct, frozen=True):
+    """The jobs of the group of that name."""
+
+    name: str
+
+
+Selector = Ids | Last | All | Group
+
+
+def parse_selector(text: str) -> Selector:
+    """What one word of a command line selects. Raises UsageError."""
+    word = text.strip()
+    if word == "last":
+        return Last()
+    if word == "all":
+        return All()
+    if _IDS_ALPHABET.fullmatch(word):
+        return _ids(word)
+    return Group(check_group(word))
+
+
+def check_group(name: str) -> str:
+    """The name itself, if a group may be called so. Raises UsageError that says why not."""
+    shown = visible_line(name, 40)
+    if not name.strip():
+        raise UsageError("a group needs a name, such as --group nightly")
+    if len(name) > NAME_LIMIT:
+        raise UsageError(f"the group name '{shown}' is too long: it may have {NAME_LIMIT} characters")
+    if name != name.strip() or visible_line(name, 10 * NAME_LIMIT) != name:
+        raise UsageError(f"the group name '{shown}' has characters that cannot be seen: leave them out")
+    if name in _RESERVED or name.startswith("-") or _IDS_ALPHABET.fullmatch(name):
+        raise UsageError(f"a group cannot be called '{shown}': that already means something else")
+    return name
+
+
+def _ids(word: str) -> Ids:
+    compact = re.sub(r"\s*([,-])\s*", r"\1", word)
+    if not _IDS.fullmatch(compact):
+        raise UsageError(f"'{visible_line(word, 40)}' selects nothing: write 7, 3,5-8, last, all or a group")
+    ranges = []
+    for part in compact.split(","):
+        first, _, last = part.partition("-")
+        low, high = _id(first), _id(last or first)
+        if low > high:
+            raise UsageError(f"'{visible_line(part, 40)}' is empty: write the smaller id first")
+        ranges.append((low, high))
+    return Ids(tuple(ranges))
+
+
+def _id(digits: str) -> int:
+    """An id; one that SQLite could not hold becomes the largest that it can, which no job has."""
+    return int(digits) if len(digits) <= 19 and int(digits) <= LARGEST_ID else LARGEST_ID

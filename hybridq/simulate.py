@@ -1,0 +1,178 @@
+"""Days of work in seconds: a workload run through the real decisions on a virtual clock.
+
+Rule: the decisions are those of `policy`, `plan`, `forecast` and `estimate`, called as the loops call them; only
+the hands and the clock are made up. The same workload, configuration and seed give the same figures.
+"""
+
+import heapq
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from .config import Config, HandlerConfig
+from .job import Lane
+from .station import Flushed, Spell, Station, Task, Times
+from .tariff import Tariff
+from .workload import Arrival, Workload
+
+HEADROOM = 0.7  # how busy the instances of a trace's handler would be if everything streamed
+PEAK = 600.0  # seconds over which that is looked at
+AFTER = 30 * 86400.0  # seconds after the last arrival within which everything ends
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """What every contender meets: prices, handlers and the jobs that come."""
+
+    config: Config
+    times: dict[str, Times]
+    workload: Workload
+    seed: int
+    slots: dict[str, int] = {}  # jobs of a handler that run at once; of any other, enough to stream everything
+
+
+class Contender(Protocol):
+    """One way to run one handler's jobs."""
+
+    def accept(self, task: Task, now: float) -> float | None:
+        """Take a job in; returns when to look, or None."""
+        ...
+
+    def look(self, now: float) -> float | None:
+        """Begin what is due; returns when to look again though nothing happens, or None."""
+        ...
+
+    def heard(self, spell: Spell) -> None:
+        """Learn from what has ended."""
+        ...
+
+
+Make = Callable[[str, Station, World], Contender]
+"""(handler, its instances, the world) -> who decides for it."""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of every job, in the order of arrival, and every flush; money that starts have cost."""
+
+    tasks: list[Task]
+    flushes: list[Flushed]
+    starts: float
+
+
+def run(world: World, make: Make) -> Outcome:
+    """All jobs of the workload, from the first arrival to the last end."""
+    return _Run(world, make).go()
+
+
+class _Run:
+    """One contender's run: the clock, and who is woken when."""
+
+    def __init__(self, world: World, make: Make) -> None:
+        self.world = world
+        begin = world.workload.arrivals[0].at
+        self._charge = charge(world.config, begin, world.workload.arrivals[-1].at + AFTER)
+        self._tasks = tasks(world)
+        self._stations: dict[str, Station] = {}
+        self._contenders: dict[str, Contender] = {}
+        self._looks: dict[str, float] = {}
+        self._events: list[tuple[float, int, str, Spell | None]] = []
+        self._count = 0
+        for name, busiest in _busiest(world, self._tasks).items():
+            handler = world.config.handlers.get(name, HandlerConfig())
+            times = world.times[name]
+            slots = world.slots.get(name, busiest)
+            station = Station(slots, times.start, handler.idle, world.config.runner.stream_target, self._charge)
+            self._stations[name] = station
+            self._contenders[name] = make(name, station, world)
+
+    def go(self) -> Outcome:
+        """Turn the clock from event to event."""
+        coming = iter(zip(self.world.workload.arrivals, self._tasks, strict=True))
+        following = next(coming, None)
+        while following is not None or self._events:
+            if following is not None and (not self._events or following[0].at <= self._events[0][0]):
+                arrival, task = following
+                self._arrive(arrival, task)
+                following = next(coming, None)
+                continue
+            now, _, name, spell = heapq.heappop(self._events)
+            if spell is not None:
+                self._end(name, spell, now)
+            elif self._looks.get(name) == now:
+                self._look(name, now)
+        flushes = sorted((f for s in self._stations.values() for f in s.flushes), key=lambda f: f.at)
+        return Outcome(self._tasks, flushes, sum(s.starts for s in self._stations.values()))
+
+    def _arrive(self, arrival: Arrival, task: Task) -> None:
+        name = arrival.handler
+        self._wake(name, self._contenders[name].accept(task, arrival.at), arrival.at)
+        self._serve(name, arrival.at)
+
+    def _end(self, name: str, spell: Spell, now: float) -> None:
+        ended = self._stations[name].release(spell)
+        self._contenders[name].heard(spell)
+        if ended:
+            self._look(name, now)
+        self._serve(name, now)
+
+    def _look(self, name: str, now: float) -> None:
+        self._looks.pop(name, None)
+        self._wake(name, self._contenders[name].look(now), now)
+        self._serve(name, now)
+
+    def _wake(self, name: str, at: float | None, now: float) -> None:
+        """Look at `at`, unless that is done earlier anyway."""
+        if at is None or at >= self._looks.get(name, math.inf):
+            return
+        self._looks[name] = max(at, now)
+        self._push(max(at, now), name, None)
+
+    def _serve(self, name: str, now: float) -> None:
+        for spell in self._stations[name].serve(now):
+            self._push(spell.end, name, spell)
+
+    def _push(self, at: float, name: str, spell: Spell | None) -> None:
+        self._count += 1
+        heapq.heappush(self._events, (at, self._count, name, spell))
+
+
+def tasks(world: World) -> list[Task]:
+    """The jobs as they are run: how long each takes is drawn once, and is the same for every contender."""
+    chance = random.Random(world.seed)  # noqa: S311 - a draw, no secret
+    found = []
+    for number, arrival in enumerate(world.workload.arrivals):
+        times, stray = world.times[arrival.handler], chance.gauss(0.0, 1.0)
+        lead = times.job + times.input * arrival.size
+        plain = lead + times.output * arrival.output
+        factor = math.exp(times.spread * stray)
+        found.append(
+            Task(
+                number=number, at=arrival.at, size=arrival.size, lead=lead / plain if plain > 0 else 1.0,
+                busy=plain * factor if arrival.busy is None else arrival.busy, share=times.batch, audience=arrival.audience,
+                due=math.inf if arrival.deadline is None else arrival.deadline,
+            )
+        )  # fmt: skip
+    return found
+
+
+def charge(config: Config, begin: float, end: float) -> Callable[[float], float]:
+    """What a busy second costs at an instant between `begin` and `end`."""
+    tariff, rate = Tariff(config.tariff), config.policy.machine_cost / 3600
+    steps = [(begin, tariff.factor(begin)), *tariff.changes(begin, end)]
+    at, factors = [at for at, _ in steps], [factor * rate for _, factor in steps]
+    return lambda now: factors[max(0, bisect_right(at, now) - 1)]
+
+
+def _busiest(world: World, work: Sequence[Task]) -> dict[str, int]:
+    """Instances a handler that keep up, HEADROOM busy, if everything streams at its busiest time."""
+    seconds: dict[tuple[str, int], float] = {}
+    for arrival, task in zip(world.workload.arrivals, work, strict=True):
+        key = arrival.handler, int(arrival.at // PEAK)
+        seconds[key] = seconds.get(key, 0.0) + task.busy
+    most: dict[str, int] = {}
+    for (name, _), busy in seconds.items():
+        most[name] = max(most.get(name, 1), math.ceil(busy / PEAK / HEADROOM))
+    return most

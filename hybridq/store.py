@@ -1,0 +1,220 @@
+"""The queue's file: opening it, and the one writing path.
+
+Rule: whatever is written goes through `Store.tx`, which begins IMMEDIATE and commits durably
+(WAL, synchronous=FULL), so that what was acknowledged survives a power cut. Reads are short and hold
+no transaction open. The verbs stand beside it: `intake`, `claims`, `changes`, `reading`, `knowledge`.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import CorruptQueue, StorageError, TryAgain
+from .home import Home, open_private
+from .job import State
+from .schema import VERSION, migrate, version
+
+BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a busy daemon need far less
+WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
+_REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+_CHECK_EVERY = 32  # transactions between two looks at the log's size
+
+Move = tuple[int, str, str, State | None, State | None]  # cohort, handler, lane, from, to
+
+
+class Store:
+    """One connection to one queue. Not for sharing between threads; never carried over a fork."""
+
+    def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
+        self.home = home
+        self.connection = connection
+        self._file = home.database  # made once: every statement names it when something goes wrong
+        self._written = 0
+
+    @classmethod
+    def open(cls, home: Home) -> "Store":
+        """Open the queue of `home`, making or migrating it first where needed.
+
+        Raises NotAllowed for an unsafe folder, CorruptQueue for a damaged or foreign file, SchemaError
+        for one of a newer release, StorageError when the disk refuses.
+        """
+        with told_apart(home.database):
+            home.prepare()
+            if not home.database.exists():
+                _create(home)
+            connection = _connect(home.database)
+            try:
+                if version(connection, str(home.database)) < VERSION:
+                    with _locked(home):
+                        migrate(connection, __version__)
+            except BaseException:
+                connection.close()
+                raise
+            return cls(home, connection)
+
+    def close(self) -> None:
+        """Close the connection; the last one to close leaves a single file behind."""
+        self.connection.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def tx(self) -> Iterator[sqlite3.Connection]:
+        """The one writing path: BEGIN IMMEDIATE, then commit whole or roll back whole.
+
+        Inside another `tx` it joins that one, so that verbs can be put together.
+        """
+        connection = self.connection
+        if connection.in_transaction:
+            yield connection
+            return
+        with told_apart(self._file):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        self._written += 1
+        if self._written % _CHECK_EVERY == 0:
+            self.checkpoint(WAL_LIMIT)
+
+    def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        """Read all rows of one statement at once, so that no read transaction stays open."""
+        with told_apart(self._file):
+            return self.connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Any = ()) -> tuple[Any, ...] | None:
+        """The first row of one statement, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def changes(self) -> int:
+        """A number that changes whenever another connection commits; costs a few microseconds."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def checkpoint(self, above: int = 0) -> None:
+        """Copy the log back into the database once it holds more than `above` bytes.
+
+        One process at a time, by a lock: SQLite before 3.51.3 can lose pages when two connections
+        checkpoint at once, so no connection of ours does it by itself.
+        """
+        log = Path(f"{self.home.database}-wal")
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            if log.stat().st_size > above:
+                with _locked(self.home, "checkpoint.lock", wait=False):
+                    self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) -> None:
+    """Keep the counters true: so many jobs of a cohort went from one state to another at `at`.
+
+    None as a state means outside the queue (just accepted, or taken away).
+    """
+    tally: Counter[tuple[str, str, str]] = Counter()
+    for (cohort, handler, lane, old, new), jobs in moves.items():
+        changes = [f"{state} = {state} {sign} :n" for state, sign in ((old, "-"), (new, "+")) if state]
+        if new is State.RUNNING:
+            changes.append("started = coalesce(started, :at)")
+        elif new in (State.DONE, State.FAILED, State.CANCELLED):
+            changes.append("finished = max(coalesce(finished, 0), :at)")
+        connection.execute(
+            f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id",
+            {"n": jobs, "id": cohort, "at": at},
+        )
+        for state, sign in ((old, -1), (new, 1)):
+            if state:
+                tally[handler, lane, state] += sign * jobs
+    connection.executemany(
+        "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs",
+        [(*where, jobs) for where, jobs in tally.items() if jobs],
+    )
+
+
+def probe_disk(store: Store) -> None:
+    """Write something that means nothing. Raises StorageError while the disk refuses."""
+    with store.tx() as connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(65536))")
+        connection.execute("DELETE FROM meta WHERE name = 'probe'")
+
+
+def note(connection: sqlite3.Connection, cohort: int, text: str, at: float, job: int | None = None) -> None:
+    """Keep one sentence of a job's or cohort's story, for `explain`."""
+    connection.execute("INSERT INTO history (cohort, job, at, text) VALUES (?, ?, ?, ?)", (cohort, job, at, text))
+
+
+@contextlib.contextmanager
+def told_apart(database: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into errors that a user can act on."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _REFUSED:
+            raise StorageError(f"not stored: {error} ({database}). Make room or check the disk.") from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise TryAgain(f"{database} was busy for {BUSY:.0f} s; try again") from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise
+        raise CorruptQueue(
+            f"{database} is damaged or no database ({error}); it was left untouched. Try: sqlite3 '{database}' .recover"
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            raise StorageError(f"not stored: {error.strerror} ({error.filename or database})") from error
+        raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA cache_size = -16000")
+    return connection
+
+
+def _create(home: Home) -> None:
+    """Make the file beside its place and rename it: twenty first starts at once all find it whole."""
+    with _locked(home):
+        if home.database.exists():
+            return
+        fresh = home.database.with_name(home.database.name + ".new")
+        fresh.unlink(missing_ok=True)
+        os.close(open_private(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        connection = _connect(fresh)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection, __version__)
+        finally:
+            connection.close()
+        fresh.rename(home.database)
+        folder = os.open(home.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def _locked(home: Home, name: str = "schema.lock", *, wait: bool = True) -> Iterator[None]:
+    descriptor = open_private(home.folder / name, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""The stream loop: runs what somebody waits for at once, and shows its output as it comes.
+
+Rule: takes by deadline, then priority, then age, as many as there are slots; a job's process ends
+with its task, so cancelling is ending the task.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from contextlib import aclosing
+
+from .claims import Claim, claim_stream
+from .doorbell import VIEWER, ring
+from .engine import Engine
+from .errors import HybridqError
+from .estimate import Observation
+from .job import Failure, Lane, Mode, Output, Partial, Started
+from .loop import AGAIN, TICK
+from .outputs import Sink
+from .reading import Cohort, waiting
+
+log = logging.getLogger("hybridq.stream")
+
+
+class StreamLoop:
+    """The stream lane of one runner. `only`: a runner that came for the jobs of these cohorts alone."""
+
+    def __init__(self, engine: Engine, tasks: asyncio.TaskGroup, *, only: Collection[int] | None = None) -> None:
+        self.engine = engine
+        self.wake = asyncio.Event()
+        self._tasks = tasks
+        self._only = only
+        self._busy: dict[str, int] = {}
+
+    def turn(self, now: float) -> float:
+        """Claim what fits into the free slots and start it."""
+        pause = TICK
+        for name in waiting(self.engine.store, Lane.STREAM):
+            free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
+            if free <= 0:
+                continue
+            claims = claim_stream(self.engine.store, self.engine.runner.id, name, free, now, only=self._only)
+            for claim in claims:
+                self._start(name, claim)
+            if len(claims) < free:
+                pause = AGAIN  # what is left waits for its next try
+        return pause
+
+    def _start(self, name: str, claim: Claim) -> None:
+        self._busy[name] = self._busy.get(name, 0) + 1
+        task = self._tasks.create_task(self._run(claim), name=f"job {claim.id}")
+        self.engine.streaming[claim.id] = task
+
+        def ended(_: object) -> None:
+            self._busy[name] -= 1
+            self.engine.streaming.pop(claim.id, None)
+            self.wake.set()
+
+        task.add_done_callback(ended)
+
+    async def _run(self, claim: Claim) -> None:
+        engine = self.engine
+        of = engine.cohort(claim, Lane.STREAM)
+        attempt = _Attempt(engine, claim, of)
+        try:
+            handler = engine.handler(attempt.handler)
+            async with aclosing(handler.run([engine.call(claim, of)], Lane.STREAM)) as events:  # type: ignore[type-var]
+                async for bunch in events:
+                    for event in bunch:
+                        attempt.hear(event)
+                    ring(engine.home, VIEWER)
+        except HybridqError as error:
+            attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
+        finally:
+            attempt.sink.close()
+
+
+class _Attempt:
+    """One streamed attempt: its output as it comes, and what becomes of it."""
+
+    def __init__(self, engine: Engine, claim: Claim, of: Cohort) -> None:
+        self.engine, self.claim, self.of = engine, claim, of
+        self.draft = of.mode is Mode.ADAPTIVE
+        self.handler = engine.outlook.handler(of.handler).draft if self.draft else of.handler
+        self.sink = Sink(engine.home, claim.id, claim.attempt)
+        self._first: float | None = None
+        self._startup = 0.0
+
+    def hear(self, event: object) -> None:
+        """Take one event of the handler."""
+        match event:
+            case Started(startup=startup):
+                self._startup = startup
+            case Partial():
+                self._first = self._first or time.time()
+                self._write(event)
+            case Output() | Failure():
+                self._end(event)
+
+    def _write(self, partial: Partial) -> None:
+        try:
+            self.sink.write(partial)
+        except OSError as error:
+            log.error("job %d: %d bytes of output were lost: %s", self.claim.id, len(partial.data), error)
+
+    def _end(self, event: Output | Failure) -> None:
+        engine, claim = self.engine, self.claim
+        first = self._first or (time.time() if isinstance(event, Output) else None)
+        engine.finish(engine.outcomes([(event, claim)], first=first, draft=self.draft))
+        if isinstance(event, Output):
+            if event.value is not None:
+                self.sink.discard()
+            size = float(len(claim.input))
+            seen = Observation(size=size, busy=event.busy, startup=self._startup or None, cost=event.cost)
+            engine.learn(self.handler, Lane.STREAM, [seen])

@@ -1,0 +1,78 @@
+"""Submitting: decide the mode, accept durably, wake a runner.
+
+Rule: the decision is the policy's; what is kept is what was decided with. Nothing is submitted by `decide`.
+"""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from .config import PolicyConfig
+from .doorbell import RUNNER, VIEWER, ring
+from .errors import UsageError
+from .home import Home
+from .intake import Accepted, Bulk, Decide, Refused, accept
+from .job import Audience, Decision, Mode, Request
+from .outlook import Outlook
+from .policy import classify
+from .store import Store
+
+
+def delay_cost(policy: PolicyConfig, audience: Audience) -> float:
+    """What an hour of waiting for one submission costs, in money."""
+    return policy.user_delay_cost if audience is Audience.USER else policy.background_delay_cost
+
+
+def deciding(outlook: Outlook, now: float) -> Decide:
+    """The decision for a submission at `now`. It raises UsageError for a mode that the handler does not offer."""
+
+    def decide(request: Request, jobs: int, size: float) -> tuple[Decision, float]:
+        offered = outlook.modes(request.handler)
+        if request.mode is not None and request.mode not in offered:
+            modes = ", ".join(sorted(offered))
+            hint = " (name one with `draft`)" if request.mode is Mode.ADAPTIVE else ""
+            raise UsageError(f"{request.handler} cannot run in mode {request.mode}{hint}; it offers: {modes}")
+        conditions = outlook.conditions(request.handler, now)
+        return classify(request, jobs, size, conditions), delay_cost(outlook.config.policy, request.audience)
+
+    return decide
+
+
+def submit(outlook: Outlook, request: Request, data: bytes, *, key: str | None = None) -> Accepted:
+    """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError."""
+    outlook.handler(request.handler)
+    now = time.time()
+    accepted = accept(outlook.store, request, data, deciding(outlook, now), now=now, key=key)
+    wake(outlook.store)
+    return accepted
+
+
+def submit_many(
+    outlook: Outlook, jobs: Iterable[tuple[Request, bytes, str | None]], *, refused: Refused | None = None
+) -> Accepted | None:
+    """Submit (request, input, key) each, all or nothing, in constant memory. None: all were there already.
+
+    The same Request object for jobs that share their options; each distinct object is planned apart.
+    `refused` hears of inputs and keys that cannot be taken, and may leave them out; without it BadData is raised.
+    """
+    with Bulk(outlook.store, refused) as bulk:
+        for request, data, key in jobs:
+            bulk.add(request, data, key)
+        now = time.time()
+        accepted = bulk.accept(deciding(outlook, now), now=now)
+    wake(outlook.store)
+    return accepted
+
+
+def wake(store: Store) -> None:
+    """Ring whoever runs or watches this queue."""
+    ring(store.home, RUNNER)
+    ring(store.home, VIEWER)
+
+
+def connect(environ: dict[str, str], *, home: Path | None = None) -> Outlook:
+    """The queue of this environment (or of the folder `home`), ready to submit to."""
+    from .config_read import load
+
+    place = Home.find({**environ, "HYBRIDQ_HOME": str(home)} if home else environ)
+    return Outlook(Store.open(place), load(place, environ))

@@ -1,0 +1,182 @@
+"""The price factor at an instant, and the instants at which it changes.
+
+One rule: the factor depends on the local wall clock alone. Where a change of the clock leaves an hour out,
+a window in that hour does not happen; where an hour comes twice, the window in it happens twice.
+All instants are epoch seconds. Nothing here asks what time it is.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from .config import TariffConfig, Window
+from .errors import ConfigError
+
+DAY = 86400
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+OFFSET_STEP = 3 * 3600  # no zone changed its clock twice within three hours
+EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
+FARTHEST = 28 * DAY  # a mean over more than this is the mean of these first four weeks
+
+
+class Piece(NamedTuple):
+    """From this second of the local day on, this price."""
+
+    second: int
+    factor: float
+    name: str
+
+
+class Tariff:
+    """What a unit of work costs, relative to factor 1, over the week of a time zone."""
+
+    def __init__(self, config: TariffConfig) -> None:
+        """Raises ConfigError naming the key that makes no sense and what was expected."""
+        _check_factor("tariff.factor", config.factor)
+        self._zone = _zone(config.zone)
+        windows = [_Span(w, f"tariff.window[{i}]") for i, w in enumerate(config.window, 1)]
+        self._week = [_pieces(day, windows, config.factor) for day in range(7)]
+        factors = {piece.factor for day in self._week for piece in day}
+        self.flat = len(factors) == 1  # it never changes
+        self.lowest = min(factors)
+
+    def factor(self, at: float) -> float:
+        """The price factor at an epoch second."""
+        return self._piece(at).factor
+
+    def name(self, at: float) -> str:
+        """The name of the window that holds at an epoch second, or ""."""
+        return self._piece(at).name
+
+    def changes(self, after: float, until: float) -> list[tuple[float, float]]:
+        """Each real change in `after < instant <= until`: the epoch second and the factor from then on."""
+        found: list[tuple[float, float]] = []
+        if self.flat or until <= after:
+            return found
+        factor = self.factor(after)
+        for at in self._edges(after, until):
+            new = self.factor(at)
+            if new != factor:
+                found.append((at, new))
+                factor = new
+        return found
+
+    def mean(self, start: float, end: float) -> float:
+        """The time-weighted mean factor from `start` to `end`; without a span, the factor at `start`."""
+        end = min(end, start + FARTHEST)
+        factor, total, last = self.factor(start), 0.0, start
+        if end <= start:
+            return factor
+        for at, new in self.changes(start, end):
+            total += factor * (at - last)
+            factor, last = new, at
+        return (total + factor * (end - last)) / (end - start)
+
+    def _piece(self, at: float) -> Piece:
+        local = datetime.fromtimestamp(math.floor(at), self._zone)
+        day = self._week[local.weekday()]
+        second = local.hour * 3600 + local.minute * 60 + local.second
+        return day[bisect_right(day, second, key=lambda piece: piece.second) - 1]
+
+    def _edges(self, after: float, until: float) -> Iterator[float]:
+        """Every instant, in order, at which the wall clock reaches a boundary or jumps."""
+        for start, end, offset in self._offsets(after, until):
+            if start > after:
+                yield start
+            for day in range(int(start + offset) // DAY, int(end + offset) // DAY + 1):
+                for piece in self._week[(day + EPOCH_WEEKDAY) % 7]:
+                    at = float(day * DAY + piece.second - offset)
+                    if max(start, after) < at < end or at == end == until:
+                        yield at
+
+    def _offsets(self, after: float, until: float) -> Iterator[tuple[float, float, int]]:
+        """The stretches `(start, end, offset)` of one offset (seconds from UTC) between `after` and `until`."""
+        start, offset, low = after, self._offset(after), after
+        while low < until:
+            high = min(low + OFFSET_STEP, until)
+            if self._offset(high) != offset:
+                high = self._jump(low, high, offset)
+                yield start, high, offset
+                start, offset = high, self._offset(high)
+            low = high
+        yield start, until, offset
+
+    def _jump(self, low: float, high: float, offset: int) -> float:
+        """The first whole second after `low` at which the clock no longer has this offset."""
+        first, last = math.floor(low), math.ceil(high)
+        while last - first > 1:
+            middle = (first + last) // 2
+            if self._offset(middle) == offset:
+                first = middle
+            else:
+                last = middle
+        return float(min(last, high))
+
+    def _offset(self, at: float) -> int:
+        shift = datetime.fromtimestamp(math.floor(at), self._zone).utcoffset()
+        return (shift or timedelta()) // timedelta(seconds=1)
+
+
+class _Span:
+    """A window in numbers: seconds of the local day, and the weekdays on which it starts."""
+
+    def __init__(self, window: Window, key: str) -> None:
+        _check_factor(f"{key}.factor", window.factor)
+        self.start = _second(f"{key}.start", window.start)
+        self.end = _second(f"{key}.end", window.end)
+        self.days = {_weekday(f"{key}.days", day) for day in window.days}
+        self.factor, self.name = window.factor, window.name
+
+    def holds(self, weekday: int, second: int) -> bool:
+        """Whether it holds at this second of the local day."""
+        if self.start < self.end:
+            return weekday in self.days and self.start <= second < self.end
+        before = (weekday - 1) % 7
+        return (weekday in self.days and second >= self.start) or (before in self.days and second < self.end)
+
+
+def _pieces(weekday: int, windows: list[_Span], otherwise: float) -> list[Piece]:
+    edges = {0}.union(*({w.start, w.end} for w in windows)) - {DAY}
+    pieces: list[Piece] = []
+    for second in sorted(edges):
+        span = next((w for w in windows if w.holds(weekday, second)), None)
+        pieces.append(Piece(second, span.factor, span.name) if span else Piece(second, otherwise, ""))
+    return pieces
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":  # the default: without zoneinfo `submit` starts 4 ms sooner
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(
+            f"tariff.zone: there is no time zone {name!r}; expected a name like Europe/Vienna or UTC"
+        ) from None
+
+
+def _second(key: str, text: str) -> int:
+    if text in ("24:00", "24:00:00"):
+        return DAY
+    for form in ("%H:%M", "%H:%M:%S"):
+        try:
+            time = datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        return time.hour * 3600 + time.minute * 60 + time.second
+    raise ConfigError(f"{key}: expected a time like 22:00 or 22:00:30, not {text!r}")
+
+
+def _weekday(key: str, day: str) -> int:
+    if day.lower() not in DAYS:
+        raise ConfigError(f"{key}: expected days of {', '.join(DAYS)}, not {day!r}")
+    return DAYS.index(day.lower())
+
+
+def _check_factor(key: str, factor: float) -> None:
+    if not (math.isfinite(factor) and factor >= 0):
+        raise ConfigError(f"{key}: expected a number of 0 or more, not {factor}")

@@ -1,0 +1,182 @@
+"""Times, durations, money and counts: from what people type, and back to what they read.
+
+Instants are seconds since the epoch (UTC), durations are seconds. A wall-clock time is one of the local
+zone unless another is given. Nothing here reads a clock: `now` is passed in.
+What is not understood is a UsageError whose sentence shows what is.
+"""
+
+import math
+import re
+from datetime import datetime, timedelta, tzinfo
+
+from .errors import UsageError
+
+CENTURY = 100 * 366 * 86400.0
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_SPAN = re.compile(r"\s*".join(rf"(?:{_NUMBER}\s*{unit}(?![a-z]))?" for unit in _UNITS), re.ASCII)
+_BARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_CLOCK = re.compile(r"(?:(today|tomorrow)\s+)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
+
+_SPAN_FORMS = "30s, 2h, 1h30m, 1.5h, 2d or a number of seconds"
+_DEADLINE_FORMS = "30s, 2h, 06:00, tomorrow 06:00 or 2026-12-01T06:00+01:00"
+
+
+def parse_span(text: str) -> float:
+    """Seconds of a duration such as `30s`, `2h`, `1h30m`, `1.5h`, `2d` or `90` (seconds).
+
+    Units are ms, s, m, h, d and w, each at most once, the largest first. Raises UsageError.
+    """
+    seconds = _seconds(text)
+    if seconds is None:
+        raise UsageError(f"'{_short(text)}' is no duration: write {_SPAN_FORMS}")
+    if seconds > CENTURY:
+        raise UsageError(f"'{_short(text)}' is more than a hundred years: write {_SPAN_FORMS}")
+    return seconds
+
+
+def parse_deadline(text: str, now: float, zone: tzinfo | None = None) -> float:
+    """The instant that a deadline names: a duration from `now`, a time of day, or an ISO 8601 time.
+
+    `06:00` is the next such time. Times without a zone are in `zone` (None: the local one); one that the
+    clocks skip is as long after midnight as it would have been without the change. Raises UsageError,
+    also for an instant before `now`.
+    """
+    wanted = text.strip().lower()
+    if _seconds(wanted) is not None:
+        return now + parse_span(wanted)
+    at = _clock_time(wanted, now, zone)
+    if at is None:
+        at = _iso_time(text.strip(), zone)
+    if at is None:
+        raise UsageError(f"'{_short(text)}' is no time: write {_DEADLINE_FORMS}")
+    if at < now:
+        raise UsageError(f"'{_short(text)}' is past by {span(now - at)}: a deadline lies ahead")
+    return at
+
+
+def clock(at: float, now: float) -> str:
+    """An instant as people say it at `now`, in the local zone: `22:00`, `tomorrow 06:00`, `2026-12-01 06:00`.
+
+    Less than ten minutes away it has seconds.
+    """
+    then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now).date()
+    time = then.strftime("%H:%M:%S" if abs(at - now) < 600 else "%H:%M")
+    if then.date() == today:
+        return time
+    if then.date() == today + timedelta(days=1):
+        return f"tomorrow {time}"
+    return f"{then.date().isoformat()} {time}"
+
+
+def span(seconds: float) -> str:
+    """A duration in at most two units: `4ms`, `0.4s`, `45s`, `1m 05s`, `12m`, `3h 05m`, `2d 4h`."""
+    if not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 0:
+        return f"-{span(-seconds)}"
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f}ms" if seconds >= 0.0005 else "0s"
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + "s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest}s"
+    if minutes < 10:
+        return f"{minutes}m {rest:02}s" if rest else f"{minutes}m"
+    return _long_span(round(seconds / 60))
+
+
+def eta(p50: float | None, p90: float | None, now: float) -> str:
+    """When something will be done: `22:14 ±6m`, the 50th to the 90th percentile; `unknown`, not a guess.
+
+    An instant that has passed is shown as `now`'s own: an ETA never lies in the past.
+    """
+    if p50 is None or not math.isfinite(p50):
+        return "unknown"
+    likely = max(p50, now)
+    spread = p90 - likely if p90 is not None else 0.0
+    if not math.isfinite(spread) or spread < 0.5:
+        return clock(likely, now)
+    return f"{clock(likely, now)} ±{span(round(spread))}"
+
+
+def money(x: float) -> str:
+    """An amount with two decimals, or with two significant digits below 0.10; `0` for none."""
+    if x == 0 or not math.isfinite(x):
+        return "0" if x == 0 else "unknown"
+    if abs(x) < 1e-9:
+        return "<0.000000001"
+    decimals = max(2, 1 - math.floor(math.log10(abs(x))))
+    whole, _, fraction = f"{x:,.{decimals}f}".partition(".")
+    return f"{whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
+
+
+def count(n: int) -> str:
+    """A number of things with commas: `1,234,567`."""
+    return f"{n:,}"
+
+
+def _seconds(text: str) -> float | None:
+    """What a duration says, or None where the text is none."""
+    text = text.strip().lower()
+    if _BARE.fullmatch(text):
+        return float(text)
+    found = _SPAN.fullmatch(text)
+    if not text or found is None:
+        return None
+    return math.fsum(float(part) * unit for part, unit in zip(found.groups(), _UNITS.values(), strict=True) if part)
+
+
+def _clock_time(text: str, now: float, zone: tzinfo | None) -> float | None:
+    """The instant of `06:00`, `today 06:00` or `tomorrow 06:00`, or None where the text is none of them."""
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        return None
+    day, hour, minute, second = found[1], int(found[2]), int(found[3]), int(found[4] or 0)
+    today = datetime.fromtimestamp(now, zone).replace(tzinfo=None, microsecond=0, fold=0)
+    try:
+        at = today.replace(hour=hour, minute=minute, second=second)
+    except ValueError:
+        return None
+    if day == "tomorrow":
+        return _instant(at + timedelta(days=1), zone)
+    if day == "today":
+        return max(_both(at, zone))
+    return min(t for wall in (at, at + timedelta(days=1)) for t in _both(wall, zone) if t > now)
+
+
+def _both(wall: datetime, zone: tzinfo | None) -> set[float]:
+    """The instants at which the clock shows this: two when it is set back over it.
+
+    Where the clock skips it, the second reading comes before the first, and is none.
+    """
+    first, second = _instant(wall, zone), _instant(wall.replace(fold=1), zone)
+    return {first, max(first, second)}
+
+
+def _instant(wall: datetime, zone: tzinfo | None) -> float:
+    return wall.replace(tzinfo=zone).timestamp()
+
+
+def _iso_time(text: str, zone: tzinfo | None) -> float | None:
+    try:
+        at = datetime.fromisoformat(text)
+        return at.timestamp() if at.tzinfo else _instant(at, zone)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _long_span(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    if hours == 0:
+        return f"{rest}m"
+    if hours < 24:
+        return f"{hours}h {rest:02}m"
+    days, hours = divmod(round(minutes / 60), 24)
+    return f"{days}d {hours}h"
+
+
+def _short(text: str) -> str:
+    """What somebody typed, short enough for a sentence."""
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,165 @@
+"""Jobs a second: the batch lane, bulk submission, shell jobs, each beside its baseline in the same run."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+
+from hybridq.drain import Limits, run_drain
+from hybridq.job import Audience, Mode, Request
+from hybridq.submit import submit_many
+from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
+
+RAW = (
+    "CREATE TABLE job (id INTEGER PRIMARY KEY, state TEXT NOT NULL DEFAULT 'queued', output TEXT, input TEXT NOT NULL)",
+    "CREATE INDEX queued ON job (id) WHERE state = 'queued'",
+)
+
+
+def raw_database(folder: str) -> sqlite3.Connection:
+    """The smallest table that could be a queue, as durable as ours."""
+    connection = sqlite3.connect(f"{folder}/raw.db", isolation_level=None)
+    for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", *RAW):
+        connection.execute(statement)
+    return connection
+
+
+def raw_insert(connection: sqlite3.Connection, jobs: int) -> float:
+    """Rows a second of executemany in transactions of 20,000."""
+    lines = (f"line {number}" for number in range(jobs))
+
+    def insert() -> None:
+        while part := [(line,) for line in islice(lines, 20_000)]:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT INTO job (input) VALUES (?)", part)
+            connection.execute("COMMIT")
+
+    return jobs / timed(insert)
+
+
+def raw_claim_finish(connection: sqlite3.Connection, jobs: int) -> float:
+    """Jobs a second of claiming 256 and finishing 256, two transactions each."""
+
+    def loop() -> None:
+        for _ in range(jobs // 256):
+            connection.execute("BEGIN IMMEDIATE")
+            taken = connection.execute(
+                "UPDATE job SET state = 'running' WHERE id IN"
+                " (SELECT id FROM job WHERE state = 'queued' ORDER BY id LIMIT 256) RETURNING id"
+            ).fetchall()
+            connection.execute("COMMIT")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("UPDATE job SET state = 'done', output = '0' WHERE id = ?", taken)
+            connection.execute("COMMIT")
+
+    return jobs / timed(loop)
+
+
+def batch_lane(jobs: int = 300_000) -> None:
+    """No-op jobs through a JSON Lines worker, from submitted to stored."""
+    with tempfile.TemporaryDirectory() as folder, queue() as outlook:
+        raw = raw_database(folder)
+        raw_insert(raw, 100_000)
+        before = raw_claim_finish(raw, 50_000)
+        request = Request(handler="noop", audience=Audience.BACKGROUND, mode=Mode.BATCH)
+        submit_many(outlook, ((request, b"0", None) for _ in range(jobs)))
+        took = timed(lambda: run_drain(outlook.store.home, outlook.config, Limits()))
+        after = raw_claim_finish(raw, 50_000)
+        done = outlook.store.row("SELECT count(*) FROM result")
+        if done != (jobs,):
+            raise RuntimeError(f"only {done} results")
+        ceiling = (before + after) / 2
+        row(
+            "batch lane, no-op",
+            f"{jobs / took:,.0f}/s",
+            f"raw SQLite {ceiling:,.0f}/s",
+            jobs / took / ceiling,
+            ">= 0.40",
+        )
+        if peer := huey():
+            row("batch lane, no-op", f"{jobs / took:,.0f}/s", f"huey {peer:,.0f}/s", jobs / took / peer, ">= 10")
+
+
+HUEY = """
+from huey import SqliteHuey
+huey = SqliteHuey(filename={file!r}, fsync=False)
+@huey.task()
+def noop(x): return x
+"""
+
+
+def huey(jobs: int = 5000) -> float | None:
+    """Jobs a second of huey on SQLite with two threads; None where it is not installed."""
+    consumer = Path(sys.executable).with_name("huey_consumer")
+    if not consumer.exists():
+        print("huey is not installed: pip install huey")
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "huey_app.py").write_text(HUEY.format(file=f"{folder}/huey.db"))
+        fill = f"import sys; sys.path.insert(0, {folder!r}); import huey_app; [huey_app.noop(i) for i in range({jobs})]"
+        subprocess.run([sys.executable, "-c", fill], check=True)
+        process = subprocess.Popen(
+            [consumer, "huey_app.huey", "-w", "2", "-k", "thread", "-d", "0.005", "-b", "1", "-m", "0.02", "-q"],
+            cwd=folder, env={**os.environ, "PYTHONPATH": folder}, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        left = f"import sys; sys.path.insert(0, {folder!r}); import huey_app, time\nbegan = time.perf_counter()\n"
+        left += "while huey_app.huey.pending_count(): time.sleep(0.01)\nprint(time.perf_counter() - began)"
+        took = float(subprocess.run([sys.executable, "-c", left], check=True, capture_output=True).stdout)
+        process.terminate()
+        process.wait()
+        return jobs / took
+
+
+def bulk_submit(jobs: int = 1_000_000) -> None:
+    """`submit --lines` on an empty queue and behind as many, in seconds and in megabytes."""
+    with tempfile.TemporaryDirectory() as folder, queue() as outlook:
+        lines = Path(folder) / "lines"
+        lines.write_text("".join(f"line {number}\n" for number in range(jobs)))
+        ceiling = raw_insert(raw_database(folder), jobs)
+        for when in ("empty queue", "behind as many"):
+            command = [*HYBRIDQ, "submit", "noop", "--lines", str(lines), "--mode", "batch"]
+            process = subprocess.Popen(
+                command, env=environment(outlook), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            began = time.perf_counter()
+            _, status, usage = os.wait4(process.pid, 0)
+            rate = jobs / (time.perf_counter() - began)
+            if status:
+                raise RuntimeError(f"submit ended with {status}")
+            row(f"submit --lines, {when}", f"{rate:,.0f}/s", f"executemany {ceiling:,.0f}/s", rate / ceiling, ">= 0.40")
+            row("  its memory", f"{usage.ru_maxrss / 1024:.0f} MB", "150 MB", usage.ru_maxrss / 1024 / 150, "<= 1")
+
+
+def shell_jobs(jobs: int = 1000) -> None:
+    """`true`, as often, two at a time, beside task-spooler."""
+    with queue("[runner]\nbatch_slots = 2\nstream_slots = 2\n") as outlook:
+        request = Request(
+            handler="shell", audience=Audience.BACKGROUND, mode=Mode.BATCH, env={"PATH": os.environ["PATH"]}
+        )
+        took = timed(
+            lambda: (
+                submit_many(outlook, ((request, b'{"argv": ["true"]}', None) for _ in range(jobs))),
+                run_drain(outlook.store.home, outlook.config, Limits()),
+            )
+        )
+    spooler = shutil.which("tsp")
+    if not spooler:
+        print(f"shell jobs: {jobs / took:,.0f}/s; task-spooler is not installed (package task-spooler)")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "TS_SOCKET": f"{folder}/socket", "TMPDIR": folder, "TS_SAVELIST": f"{folder}/save"}
+        subprocess.run([spooler, "-S", "2"], env=env, check=True)
+
+        def spool() -> None:
+            for _ in range(jobs):
+                subprocess.run([spooler, "true"], env=env, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run([spooler, "-w"], env=env, stdout=subprocess.DEVNULL, check=True)
+
+        peer = jobs / timed(spool)
+        subprocess.run([spooler, "-K"], env=env, check=True)
+    row("shell jobs, 2 slots", f"{jobs / took:,.0f}/s", f"task-spooler {peer:,.0f}/s", jobs / took / peer, ">= 1")

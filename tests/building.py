@@ -1,0 +1,137 @@
+"""Builders that tests share: a queue in a folder, jobs in it in any state, the real command, a real daemon.
+
+`queue` makes the queue, `submit_all` and `run_jobs` fill it without any process, `command` is what a user
+types, `daemon` serves the queue while a test looks. `until` waits for a condition, never for a time.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hybridq.claims import claim_batch, record
+from hybridq.home import Home
+from hybridq.intake import accept
+from hybridq.job import Audience, Decision, Failure, Lane, Mode, Output, Request
+from hybridq.outcome import settle
+from hybridq.outlook import Outlook
+from hybridq.reading import cohorts
+from hybridq.runner import Runner, daemon_of
+from hybridq.submit import connect, submit_many
+
+ECHO = """
+[handlers.echo]
+command = ["cat"]
+protocol = "lines"
+expected = "20ms"
+fixed = "1s"
+"""
+HYBRIDQ = (sys.executable, "-c", "from hybridq_cli.main import run; run()")
+
+
+def queue(folder: Path, config: str = ECHO) -> Outlook:
+    """A queue in `folder`/home with this config.toml. Close its `store`."""
+    home = folder / "home"
+    home.mkdir(mode=0o700, exist_ok=True)
+    (home / "config.toml").write_text(config)
+    return connect({}, home=home)
+
+
+def night(now: float, begins: float, lasts: float = 3600.0) -> str:
+    """A tariff that is five times as cheap from so many seconds after `now` (epoch seconds) on."""
+    start, end = (time.strftime("%H:%M:%S", time.gmtime(now + after)) for after in (begins, begins + lasts))
+    return f'[[tariff.window]]\nstart = "{start}"\nend = "{end}"\nfactor = 0.2\nname = "night"\n'
+
+
+def asking(handler: str = "echo", mode: Mode | None = Mode.BATCH, **more: object) -> Request:
+    """A background request; `more` are any fields of a Request."""
+    return Request(handler=handler, audience=Audience.BACKGROUND, mode=mode, **more)  # type: ignore[arg-type]
+
+
+def submit_all(outlook: Outlook, request: Request, inputs: Iterable[bytes]) -> list[int]:
+    """Submit these inputs as one; returns their ids."""
+    accepted = submit_many(outlook, ((request, data, None) for data in inputs))
+    assert accepted is not None
+    return list(range(accepted.first, accepted.last + 1))
+
+
+def groups(outlook: Outlook, number: int) -> None:
+    """So many groups `g0`, `g1`, ... of one job each, the later ones due earlier; quick, so without the policy."""
+    now, decision = time.time(), Decision(mode=Mode.BATCH, reason="test")
+    with outlook.store.tx():
+        for n in range(number):
+            accept(
+                outlook.store,
+                asking(group=f"g{n}", deadline=now + 90000 - n),
+                b"1",
+                lambda *_: (decision, 0.0),
+                now=now,
+            )
+
+
+def run_jobs(outlook: Outlook, jobs: int, *, fail: int = 0, hold: int = 0, handler: str = "echo") -> None:
+    """Take the next `jobs` of the batch lane: the last `hold` go on running as long as this process lives, the
+    `fail` before them fail, the others are done. Each costs 0.25, where streaming would have cost 1."""
+    store, now = outlook.store, time.time()
+    places = [of.id for of in cohorts(store, "queued > 0 AND lane = 'batch' AND handler = ?", (handler,))]
+    runner = Runner(store, "submit")
+    claims = claim_batch(store, runner.id, 1, handler, places, jobs, now)
+    assert len(claims) == jobs
+    over = claims[: jobs - hold]
+    done: list[Output | Failure] = [Output(each.id, each.attempt, value=b'"fine"') for each in over[: len(over) - fail]]
+    failed = [Failure(each.id, each.attempt, "it went wrong", exit_code=3) for each in over[len(over) - fail :]]
+    ends = [
+        settle(event, claim, retries=0, now=now, cost=0.25, streamed=1.0)
+        for event, claim in zip([*done, *failed], over, strict=True)
+    ]
+    record(store, ends, {claim.cohort: (handler, Lane.BATCH) for claim in claims})
+    if not hold:
+        runner.close(store)
+
+
+def command(home: Home | Path, *args: str, stdin: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run `hybridq ARGS` for a queue, as a user's shell would, without a terminal."""
+    folder = home.folder if isinstance(home, Home) else home
+    return subprocess.run(
+        [*HYBRIDQ, *args],
+        input=stdin, capture_output=True, text=True, timeout=60, check=False, env=environment(folder, **environ),
+    )  # fmt: skip
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """This process's environment, for the queue in `folder`."""
+    return {**os.environ, "HYBRIDQ_HOME": str(folder), **more}
+
+
+@contextmanager
+def daemon(outlook: Outlook) -> "Iterator[subprocess.Popen[bytes]]":
+    """A real daemon that serves the queue; it is told to stop at the end, by its pid."""
+    home = outlook.store.home
+    log = home.folder / "daemon.log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [*HYBRIDQ, "daemon"],
+            stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment(home.folder),
+        )  # fmt: skip
+    try:
+        until(lambda: daemon_of(outlook.store) is not None or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until the condition holds; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)

@@ -1,0 +1,300 @@
+"""The daemon as its user meets it: both lanes, stopping, cancelling, and what it does when things go wrong."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hybridq.changes import cancel
+from hybridq.doorbell import RUNNER, ring
+from hybridq.job import Audience, Mode, State
+from hybridq.outputs import output_path
+from hybridq.reading import history
+from hybridq.reading import job as read_job
+from tests.building import until
+from tests.served import Queue
+
+SLOW = """
+import json, sys, time
+for line in sys.stdin:
+    calls = json.loads(line)
+    for call in calls if isinstance(calls, list) else [calls]:
+        if call["input"] == "die":
+            sys.exit(9)
+        time.sleep(float(call["input"]))
+        print(json.dumps({"id": call["id"], "output": call["input"]}), flush=True)
+"""
+EAGER = "[policy]\nbackground_delay_cost = 1e6\nload_weight = 0\n"
+
+
+def slow(tmp_path: Path, more: str = "") -> Queue:
+    """A queue with a worker that sleeps as long as its input says, and a policy that flushes at once."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    config = (
+        f'{EAGER}[handlers.slow]\ncommand = ["{sys.executable}", "{tmp_path / "slow.py"}"]\nexpected = 0.01\n{more}'
+    )
+    return Queue(tmp_path, config)
+
+
+def test_a_job_runs_at_once_and_leaves_its_bytes(tmp_path: Path) -> None:
+    """Standard output and error are kept apart, as bytes, with the exit code."""
+    queue = Queue(tmp_path)
+    with queue.daemon():
+        number = queue.submit("sh", "-c", r"printf 'out\377'; printf err >&2; exit 7")
+        assert queue.wait(number) == [State.FAILED]
+    home = queue.home
+    assert output_path(home, number, 1, 1).read_bytes() == b"out\xff"
+    assert output_path(home, number, 1, 2).read_bytes() == b"err"
+    assert queue.result(number).exit_code == 7
+
+
+def test_stopping_lets_work_end_and_leaves_nothing_running(tmp_path: Path) -> None:
+    """SIGTERM: the job that runs ends well, what was not begun stays queued, exit 0."""
+    queue = Queue(tmp_path, "[runner]\nstream_slots = 1\n")
+    with queue.daemon() as daemon:
+        first, second = queue.submit("sleep", "0.7"), queue.submit("true")
+        until(lambda: queue.state(first) is State.RUNNING)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(20) == 0
+    assert [queue.state(first), queue.state(second)] == [State.DONE, State.QUEUED]
+    assert queue.store.rows("SELECT * FROM runner") == []
+
+
+def test_a_second_signal_stops_at_once_and_gives_back(tmp_path: Path) -> None:
+    """Twice SIGTERM: a long job is ended and queued again."""
+    queue = Queue(tmp_path)
+    with queue.daemon() as daemon:
+        number = queue.submit("sleep", "600")
+        until(lambda: queue.state(number) is State.RUNNING)
+        began = time.monotonic()
+        daemon.send_signal(signal.SIGTERM)
+        until(lambda: "stopping" in queue.log())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(20) == 0
+        assert time.monotonic() - began < 9, "it waited for the grace time"
+    assert queue.state(number) is State.QUEUED
+    assert "given back" in queue.log()
+
+
+def test_two_daemons_one_runs(tmp_path: Path) -> None:
+    """The second says who holds the queue and ends with 69."""
+    queue = Queue(tmp_path)
+    with queue.daemon() as daemon:
+        second = queue.run("daemon")
+        assert second.returncode == 69
+        assert str(daemon.pid) in second.stderr
+        assert "Traceback" not in second.stderr
+
+
+def test_processes_of_a_killed_daemon_are_ended(tmp_path: Path) -> None:
+    """After kill -9 of a daemon its job is queued again, and the process that ran it is gone before it runs twice."""
+    queue = Queue(tmp_path)
+    marker = tmp_path / "pid"
+    with queue.daemon() as daemon:
+        number = queue.submit("sh", "-c", f"echo $$ >> {marker}; sleep 600")
+        until(marker.exists)
+        until(lambda: marker.read_text().count("\n") == 1)
+        daemon.kill()
+        daemon.wait()
+    orphan = int(marker.read_text())
+    assert psutil.pid_exists(orphan)
+    with queue.daemon():
+        until(lambda: marker.read_text().count("\n") == 2)
+        assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
+        assert read_job(queue.store, number).attempt == 2
+        cancel(queue.store, [number], time.time())
+        ring(queue.home, RUNNER)
+
+
+def test_cancelling_ends_the_process(tmp_path: Path) -> None:
+    """A cancelled job's process is gone, and its late end changes nothing."""
+    queue = Queue(tmp_path)
+    with queue.daemon():
+        number = queue.submit("sh", "-c", "echo $$; exec sleep 600")
+        path = output_path(queue.home, number, 1)
+        until(lambda: path.exists() and path.read_text().endswith("\n"))
+        pid = int(path.read_text())
+        assert cancel(queue.store, [number], time.time()) == 1
+        ring(queue.home, RUNNER)
+        until(lambda: not psutil.pid_exists(pid))
+        assert queue.state(number) is State.CANCELLED
+
+
+def test_cancelling_ends_a_command_of_a_batch_and_spares_the_others(tmp_path: Path) -> None:
+    """In a batch of commands the cancelled ones end, running or not yet begun, and the others are done."""
+    queue = Queue(tmp_path, EAGER + "[runner]\nbatch_slots = 1\n")
+    marker = tmp_path / "ran"
+    commands = [["sleep", "600"], ["touch", str(marker)], ["true"]]
+    with queue.daemon():
+        queue.wait(*queue.call_many("shell", [b'{"argv": ["true"]}'] * 60, mode=Mode.BATCH))
+        numbers = queue.call_many("shell", [json.dumps({"argv": argv}).encode() for argv in commands], mode=Mode.BATCH)
+        until(lambda: queue.state(numbers[0]) is State.RUNNING)
+        cancel(queue.store, numbers[:2], time.time())
+        ring(queue.home, RUNNER)
+        assert queue.wait(*numbers) == [State.CANCELLED, State.CANCELLED, State.DONE]
+    assert not marker.exists()
+
+
+def test_retries_count_and_then_it_failed(tmp_path: Path) -> None:
+    """Two retries are three attempts."""
+    queue = Queue(tmp_path)
+    marker = tmp_path / "tries"
+    with queue.daemon():
+        number = queue.submit("sh", "-c", f"echo x >> {marker}; false", retries=2)
+        assert queue.wait(number) == [State.FAILED]
+    assert marker.read_text() == "x\n" * 3
+    assert read_job(queue.store, number).attempt == 3
+
+
+def test_a_timeout_ends_the_job_with_that_reason(tmp_path: Path) -> None:
+    """A job that runs too long is ended and says so."""
+    queue = Queue(tmp_path)
+    with queue.daemon():
+        number = queue.submit("sleep", "600", timeout=0.3)
+        assert queue.wait(number) == [State.FAILED]
+    assert "timed out" in (queue.result(number).error or "")
+
+
+def test_one_bad_item_fails_alone(tmp_path: Path) -> None:
+    """A worker that dies on one of 200 items: 199 are done, one failed with the reason."""
+    queue = slow(tmp_path)
+    with queue.daemon():
+        numbers = queue.call_many("slow", [b'"die"' if n == 77 else b'"0"' for n in range(200)], mode=Mode.BATCH)
+        states = queue.wait(*numbers)
+    assert [n for n, state in zip(numbers, states, strict=True) if state is State.FAILED] == [numbers[77]]
+    assert states.count(State.DONE) == 199
+    assert "exit" in (queue.result(numbers[77]).error or "")
+    (flush,) = queue.store.rows("SELECT jobs, done, failed FROM flush")
+    assert flush == (200, 199, 1)
+
+
+def test_a_person_overtakes_a_batch_on_the_same_instance(tmp_path: Path) -> None:
+    """One instance, a long batch: a waiting person's job is served between two chunks."""
+    queue = slow(tmp_path)
+    with queue.daemon():
+        numbers = queue.call_many("slow", [b'"0.05"'] * 200, mode=Mode.BATCH)
+        until(lambda: queue.state(numbers[0]) is State.DONE)
+        person = queue.call("slow", b'"0"')
+        assert queue.wait(person) == [State.DONE]
+        assert queue.state(numbers[-1]) in (State.QUEUED, State.RUNNING)
+        cancel(queue.store, numbers, time.time())
+
+
+def test_a_handler_that_cannot_start_fails_its_jobs_with_the_reason(tmp_path: Path) -> None:
+    """No such command: failed in both lanes, not tried for ever."""
+    queue = Queue(tmp_path, EAGER + '[handlers.gone]\ncommand = ["/no/such/program"]\nexpected = 0.01\n')
+    with queue.daemon():
+        person = queue.call("gone", b'"x"')
+        batch = queue.call_many("gone", [b'"x"'] * 3, mode=Mode.BATCH)
+        assert set(queue.wait(person, *batch)) == {State.FAILED}
+    for number in (person, *batch):
+        assert "/no/such/program" in (queue.result(number).error or "")
+
+
+def test_a_draft_streams_and_the_final_follows(tmp_path: Path) -> None:
+    """An adaptive job has its draft at once, from the draft's handler, and its final from a batch."""
+    (tmp_path / "big.py").write_text(SLOW.replace('"output": call["input"]', '"output": "final"'))
+    big = f'[handlers.big]\ncommand = ["{sys.executable}", "{tmp_path / "big.py"}"]\ndraft = "slow"\nexpected = 0.01\n'
+    queue = slow(tmp_path, big)
+    with queue.daemon():
+        number = queue.call("big", b'"0"', mode=Mode.ADAPTIVE)
+        assert queue.wait(number) == [State.DONE]
+    assert queue.store.rows("SELECT value FROM draft WHERE id = ?", (number,)) == [(b'"0"',)]
+    assert queue.result(number).value == b'"final"'
+    story = history(queue.store, read_job(queue.store, number).cohort)
+    assert any("draft" in text for _, text in story)
+
+
+def test_a_full_disk_pauses_and_then_goes_on(tmp_path: Path) -> None:
+    """While results cannot be stored nothing is run again; with room they are stored, each once."""
+    (tmp_path / "log.py").write_text(
+        SLOW.replace("time.sleep(float", "open(sys.argv[1], 'a').write('x'); time.sleep(float")
+    )
+    ran = tmp_path / "ran"
+    queue = Queue(
+        tmp_path,
+        f'{EAGER}[handlers.log]\ncommand = ["{sys.executable}", "{tmp_path / "log.py"}", "{ran}"]\nexpected = 0.01\n',
+    )
+    with queue.daemon() as daemon:
+        queue.wait(queue.call("log", b'"0"'))
+        numbers = queue.call_many("log", [b'"0.001"'] * 1000, mode=Mode.BATCH)
+        until(lambda: queue.state(numbers[0]) is State.DONE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
+        until(lambda: "nothing is claimed" in queue.log())
+        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert set(queue.wait(*numbers)) == {State.DONE}
+    assert len(ran.read_text()) == 1001
+
+
+def test_a_drain_beside_a_daemon_runs_each_job_once(tmp_path: Path) -> None:
+    """Claims are atomic: whatever runs beside whatever, each job has one attempt."""
+    queue = slow(tmp_path)
+    with queue.daemon():
+        numbers = queue.call_many("slow", [b'"0.002"'] * 500, mode=Mode.BATCH)
+        drained = queue.run("drain")
+        assert drained.returncode == 0, drained.stderr
+        assert set(queue.wait(*numbers)) == {State.DONE}
+    assert queue.store.rows("SELECT count(*), sum(attempt) FROM job") == [(500, 500)]
+
+
+def test_fifty_submitters_beside_a_busy_daemon(tmp_path: Path) -> None:
+    """Nobody sees a locked database."""
+    queue = slow(tmp_path)
+    code = (
+        "import os; from hybridq.submit import connect, submit; from hybridq.job import Audience, Request\n"
+        "o = connect(os.environ)\n"
+        "for n in range(5): submit(o, Request(handler='slow', audience=Audience.USER), b'\"0\"')"
+    )
+    with queue.daemon():
+        queue.call_many("slow", [b'"0"'] * 5000, mode=Mode.BATCH)
+        racers = [
+            subprocess.Popen([sys.executable, "-c", code], env=queue.environment, stderr=subprocess.PIPE)
+            for _ in range(50)
+        ]
+        errors = [racer.communicate()[1] for racer in racers]
+        assert [racer.returncode for racer in racers] == [0] * 50, errors
+        until(lambda: queue.store.rows("SELECT count(*) FROM job WHERE state = 'done'") == [(5250,)])
+
+
+@pytest.mark.parametrize("audience", list(Audience))
+def test_cron_s_environment_is_enough(tmp_path: Path, audience: Audience) -> None:
+    """With an empty environment a drain runs what is held."""
+    queue = slow(tmp_path)
+    queue.call("slow", b'"0"', audience=audience)
+    python = [sys.executable, "-c", "from hybridq_cli.main import run; run()", "drain", "--quiet"]
+    drained = subprocess.run(python, env={"HYBRIDQ_HOME": str(queue.home.folder)}, capture_output=True, check=False)
+    assert (drained.returncode, drained.stdout, drained.stderr) == (0, b"", b"")
+    assert queue.store.rows("SELECT state FROM job") == [("done",)]
+
+
+def test_a_loop_that_raises_ends_the_daemon_loudly(tmp_path: Path) -> None:
+    """A bug in a loop: exit 70, one sentence, and the jobs are queued again."""
+    queue = Queue(tmp_path)
+    with queue.daemon() as daemon:
+        number = queue.submit("sleep", "600")
+        until(lambda: queue.state(number) is State.RUNNING)
+        with queue.store.tx() as connection:
+            connection.execute("DROP TABLE stop")
+        ring(queue.home, RUNNER)
+        assert daemon.wait(20) == 70
+    assert "Traceback" not in queue.log()
+    assert queue.state(number) is State.QUEUED
+
+
+def test_the_idle_daemon_hears_a_submit_at_once(tmp_path: Path) -> None:
+    """A job submitted to a sleeping daemon starts by the doorbell, not by its slow tick."""
+    queue = Queue(tmp_path)
+    with queue.daemon():
+        waits = []
+        for _ in range(10):
+            began = time.monotonic()
+            queue.wait(queue.submit("true"))
+            waits.append(time.monotonic() - began)
+            time.sleep(0.05)
+    assert min(waits) < 0.5, "each of ten jobs waited for a tick"

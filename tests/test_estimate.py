@@ -1,0 +1,179 @@
+"""What is learned of run times, starts and prices: right, honest, quick to unlearn, small."""
+
+import math
+import random
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from hybridq.config import HandlerConfig
+from hybridq.estimate import ENOUGH, Estimate, Model, Observation, learn, learn_many
+from hybridq.job import Lane
+
+S, B = Lane.STREAM, Lane.BATCH
+
+
+def taught(source: random.Random, jobs: int, seconds: Callable[[float], float], noise: float = 0.2) -> Model:
+    """A model that has seen jobs of log-normal sizes, which took `seconds(size)` with log-normal noise."""
+    model = Model()
+    for _ in range(jobs):
+        size = source.lognormvariate(7, 1.5)
+        model = learn(model, Observation(size=size, busy=seconds(size) * source.lognormvariate(0, noise)))
+    return model
+
+
+def per_kilobyte(size: float) -> float:
+    return size / 1000
+
+
+def test_nothing_known_is_none() -> None:
+    """Without jobs and without configuration nothing is guessed; a flush's start costs nothing."""
+    estimate = Estimate()
+    assert estimate.run_time(S, 10) is None
+    assert estimate.total_time(B, 10, 5) is None
+    assert estimate.startup() is None
+    assert estimate.cost(B, 10) is None
+    assert estimate.chance(S, 10, 5.0) is None
+    assert estimate.fixed_cost() == 0
+
+
+def test_expected_serves_until_three_jobs_are_known() -> None:
+    """`expected` is believed until the third job; then only what was seen counts."""
+    handler, model = HandlerConfig(expected=20.0), Model()
+    for known in range(ENOUGH):
+        assert Estimate(model, None, handler).run_time(S, 100) == pytest.approx(20), known
+        model = learn(model, Observation(size=100, busy=1.0))
+    assert Estimate(model, None, handler).run_time(S, 100) == pytest.approx(1.0, rel=0.01)
+
+
+def test_other_lane_serves_until_three_jobs_are_known() -> None:
+    """A lane that has seen nothing is judged by what the other one saw."""
+    model = taught(random.Random(1), 50, per_kilobyte)
+    assert Estimate(model, None).run_time(B, 1000) == Estimate(model, None).run_time(S, 1000)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [per_kilobyte, lambda size: 5.0, math.sqrt, lambda size: 2 + size / 1000],
+    ids=["proportional", "constant", "root", "start and rate"],
+)
+def test_quantiles_are_honest(seconds: Callable[[float], float]) -> None:
+    """The 90th percentile, asked before each job, covers 87-95 % of jobs; half end before the 50th."""
+    source, model, within, half = random.Random(2), Model(), 0, 0
+    for number in range(1030):
+        size = source.lognormvariate(7, 1.5)
+        took = seconds(size) * source.lognormvariate(0, 0.3)
+        if number >= 30:
+            estimate = Estimate(model)
+            within += took <= (estimate.run_time(S, size, 0.9) or 0)
+            half += took <= (estimate.run_time(S, size) or 0)
+        model = learn(model, Observation(size=size, busy=took))
+    assert 870 <= within <= 950
+    assert 430 <= half <= 570
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.5, 2.0, 100.0])
+def test_new_regime_is_believed_within_thirty_jobs(factor: float) -> None:
+    """When every job takes another time, half or a hundredfold, the estimate is right again 30 jobs later."""
+    source = random.Random(3)
+    model = taught(source, 300, per_kilobyte)
+    for _ in range(30):
+        size = source.lognormvariate(7, 1.5)
+        model = learn(model, Observation(size=size, busy=size / 1000 * factor * source.lognormvariate(0, 0.2)))
+    assert Estimate(model).run_time(S, 1000) == pytest.approx(factor, rel=0.25)
+    assert (Estimate(model).run_time(S, 1000, 0.9) or 0) < factor * 2.5
+
+
+def test_same_regime_is_kept() -> None:
+    """Jobs that only scatter are no new regime: the window stays full."""
+    assert len(taught(random.Random(4), 2000, per_kilobyte, noise=1.0).times) == 128
+
+
+def test_total_is_the_sum_of_jobs() -> None:
+    """The 90th percentile of fifty jobs' total covers 83-97 % of totals, and the middle is near."""
+    source, within, errors = random.Random(5), 0, []
+    for _ in range(200):
+        estimate = Estimate(taught(source, 128, lambda size: 1.0, noise=0.6))
+        total = sum(source.lognormvariate(0, 0.6) for _ in range(50))
+        within += total <= (estimate.total_time(S, 1000, 50, 0.9) or 0)
+        errors.append(abs((estimate.total_time(S, 1000, 50) or 0) - total) / total)
+    assert 166 <= within <= 194
+    assert sorted(errors)[100] <= 0.12
+
+
+def test_total_of_none_and_one() -> None:
+    """No jobs take no time, one job takes what one job takes."""
+    estimate = Estimate(taught(random.Random(6), 50, per_kilobyte))
+    assert estimate.total_time(S, 1000, 0) == 0
+    assert estimate.total_time(S, 1000, 1, 0.9) == estimate.run_time(S, 1000, 0.9)
+
+
+def test_chance_turns_the_quantile_round() -> None:
+    """The probability of ending within the q-quantile is about q."""
+    estimate = Estimate(taught(random.Random(7), 128, per_kilobyte))
+    for q in (0.1, 0.5, 0.9):
+        assert estimate.chance(S, 1000, estimate.run_time(S, 1000, q) or 0) == pytest.approx(q, abs=0.06)
+
+
+def test_quantiles_are_in_order() -> None:
+    """A higher quantile is never sooner, at sizes seen and far beyond."""
+    estimate = Estimate(taught(random.Random(8), 40, per_kilobyte))
+    for size in (0.0, 1e3, 1e9):
+        times = [estimate.run_time(S, size, q / 20) or 0 for q in range(1, 20)]
+        assert times == sorted(times)
+
+
+def test_learned_price_goes_with_size() -> None:
+    """A price that goes with size is learned as such, goes before the configured one, and is never negative."""
+    model = Model()
+    for size in (100, 200, 300, 400):
+        model = learn(model, Observation(size=size, busy=1.0, cost=0.5 + size * 0.01))
+    estimate = Estimate(None, model, HandlerConfig(price=9.0))
+    assert estimate.cost(B, 1000) == pytest.approx(10.5, rel=0.01)
+    assert (estimate.cost(B, 0) or 0) >= 0
+
+
+def test_configured_price_then_busy_time() -> None:
+    """Without a learned price the configured one counts, without that the busy time at the machine's rate."""
+    model = taught(random.Random(9), 100, lambda size: 36.0, noise=0.0)
+    assert Estimate(model, None, HandlerConfig(price=0.25)).cost(S, 100) == 0.25
+    assert Estimate(model, None, HandlerConfig(), machine_cost=2.0).cost(S, 100) == pytest.approx(0.02, rel=0.05)
+
+
+def test_starts_are_learned() -> None:
+    """Start-up time is configured until one is seen, then seen; warm jobs say nothing about it."""
+    handler = HandlerConfig(fixed=8.0)
+    warm = learn(Model(), Observation(size=1, busy=1.0, startup=0.0))
+    assert Estimate(warm, None, handler).startup() == pytest.approx(8.0)
+    cold = learn(warm, Observation(size=1, busy=1.0, startup=3.6))
+    assert Estimate(None, cold, handler, machine_cost=10.0).fixed_cost() == pytest.approx(0.01)
+
+
+def test_chunk_is_learned_as_a_whole() -> None:
+    """A chunk of thousands teaches its run time and does not push every other flush out of the window."""
+    model = taught(random.Random(10), 128, lambda size: 1.0)
+    chunk = [Observation(size=1000, busy=1.0)] * 5000
+    after = learn_many(model, chunk)
+    assert sum(1 for time in after.times if time == 0.0) <= 40
+    assert learn_many(model, []) == model
+
+
+def test_nonsense_changes_nothing() -> None:
+    """An observation that is no number is left out."""
+    model = taught(random.Random(11), 10, per_kilobyte)
+    for busy in (math.nan, math.inf, -1.0):
+        assert learn(model, Observation(size=1, busy=busy)) == model
+    assert learn(model, Observation(size=math.nan, busy=1.0)) == model
+
+
+def test_model_is_small_plain_data() -> None:
+    """A full model is less than 8 KB of JSON and comes back the same."""
+    source = random.Random(12)
+    model = Model()
+    for _ in range(500):
+        job = Observation(size=source.random() * 1e9, busy=source.random() * 1e5, startup=source.random(), cost=1.0)
+        model = learn(model, job)
+    text = msgspec.json.encode(model)
+    assert len(text) < 8192
+    assert msgspec.json.decode(text, type=Model) == model

@@ -1,0 +1,120 @@
+"""When accepted work will start and be done."""
+
+import math
+import random
+
+import pytest
+
+from hybridq.conditions import Conditions
+from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.estimate import Estimate, Model, Observation, learn
+from hybridq.forecast import Eta, held_etas, running_eta, stream_eta
+from hybridq.job import Held, Lane
+from hybridq.plan import plan
+from hybridq.tariff import Tariff
+
+NOON = 1_795_867_200.0  # 12:00 UTC
+HOUR = 3600.0
+NIGHT = Tariff(TariffConfig(window=(Window(start="22:00", end="06:00", factor=0.5),)))
+
+
+def held(key: int = 1, **changes: object) -> Held:
+    fields = {"jobs": 500, "size": 100.0, "deadline": math.inf, "since": NOON, "delay_cost": 0.001} | changes
+    return Held(key=key, **fields)  # type: ignore[arg-type]
+
+
+def conditions(**changes: object) -> Conditions:
+    estimate = Estimate(None, None, HandlerConfig(expected=10.0, fixed=5.0))
+    fields = {"now": NOON, "tariff": NIGHT, "policy": PolicyConfig(), "estimate": estimate} | changes
+    return Conditions(**fields)  # type: ignore[arg-type]
+
+
+def learned(seconds: float = 10.0) -> Estimate:
+    source, model = random.Random(1), Model()
+    for _ in range(128):
+        model = learn(model, Observation(size=100, busy=seconds * source.lognormvariate(0, 0.3)))
+    return Estimate(model)
+
+
+def test_held_work_starts_by_the_plan() -> None:
+    """The start is the planned flush; the finish is start-up and all jobs later."""
+    eta = held_etas([held()], conditions())[1]
+    assert eta.start == NOON + 10 * HOUR
+    assert eta.finish == pytest.approx(NOON + 10 * HOUR + 5 + 5000, abs=1)
+    assert (eta.finish90 or 0) > (eta.finish or 0)
+
+
+def test_place_in_the_flush_counts() -> None:
+    """Of two classes in one flush the earlier deadline is done first, the other after it."""
+    work = [held(1), held(2, deadline=NOON + 48 * HOUR)]
+    etas = held_etas(work, conditions())
+    assert etas[1].start == etas[2].start
+    assert (etas[1].finish or 0) - (etas[2].finish or 0) == pytest.approx(5000, abs=1)
+
+
+def test_split_class_is_done_with_its_last_part() -> None:
+    """A class that runs in two nights starts in the first and is done in the second."""
+    eta = held_etas([held(jobs=4000, deadline=NOON + 72 * HOUR)], conditions())[1]
+    assert eta.start == NOON + 10 * HOUR
+    assert (eta.finish or 0) > NOON + 34 * HOUR
+
+
+def test_running_batches_go_first() -> None:
+    """Work that is due waits for the batches that already run."""
+    eta = held_etas([held(deadline=NOON)], conditions(batch_ahead=600.0))[1]
+    assert eta.start == NOON + 600
+
+
+def test_unknown_run_time_is_none() -> None:
+    """Of work of which nothing is known the planned start is told, and no finish."""
+    nothing = conditions(estimate=Estimate())
+    assert held_etas([held()], nothing)[1] == Eta(start=NOON + 10 * HOUR)
+    assert stream_eta(1, 100, nothing) == Eta(start=NOON)
+    assert stream_eta(1, 100, conditions(stream_ahead=None)) == Eta()
+    assert running_eta(Lane.STREAM, 100, NOON - 5, nothing) == Eta(start=NOON - 5)
+
+
+def test_stream_waits_for_what_is_ahead() -> None:
+    """A queued stream job starts after the work ahead; a warm instance saves the start."""
+    cold = stream_eta(1, 100, conditions(stream_ahead=30.0))
+    warm = stream_eta(1, 100, conditions(stream_ahead=30.0, warm=True))
+    assert cold.start == NOON + 30
+    assert cold.finish == pytest.approx(NOON + 45)
+    assert warm.finish == pytest.approx(NOON + 40)
+
+
+def test_running_job_is_never_promised_for_the_past() -> None:
+    """The longer a job runs, the later it is expected; beyond all that was seen: unknown."""
+    estimate, finishes = learned(), []
+    for elapsed in (0.0, 5.0, 10.0, 14.0):
+        eta = running_eta(Lane.STREAM, 100, NOON - elapsed, conditions(estimate=estimate))
+        assert NOON <= (eta.finish or 0) <= (eta.finish90 or 0)
+        finishes.append((eta.finish or 0) - NOON + elapsed)
+    assert finishes == sorted(finishes)
+    assert running_eta(Lane.STREAM, 100, NOON - 1000, conditions(estimate=estimate)).finish is None
+
+
+def test_running_forecast_covers() -> None:
+    """Given that a job still runs after ten seconds, nine of ten such jobs end by its 90th percentile."""
+    source = random.Random(2)
+    eta = running_eta(Lane.STREAM, 100, NOON - 10, conditions(estimate=learned()))
+    ends = [NOON - 10 + took for took in (10 * source.lognormvariate(0, 0.3) for _ in range(4000)) if took > 10]
+    assert sum(end <= (eta.finish90 or 0) for end in ends) / len(ends) == pytest.approx(0.9, abs=0.05)
+
+
+def test_promises_are_kept() -> None:
+    """The start promised at submission is, with nothing new coming, the instant at which the work is due."""
+    source = random.Random(3)
+    for _ in range(100):
+        work = [held(k, jobs=source.randint(1, 300), deadline=NOON + source.uniform(0.2, 40) * HOUR) for k in range(3)]
+        promised = held_etas(work, conditions())
+        now, started = NOON, {}
+        while work:
+            planned = plan(work, conditions(now=now))
+            for flush in planned.due:
+                started |= dict.fromkeys(flush.keys, now)
+                work = [h for h in work if h.key not in flush.keys]
+            now = now if planned.due else planned.look or now
+        for key, at in started.items():
+            late = at - (promised[key].start or 0)
+            assert late <= 60, (late, promised[key])

@@ -1,0 +1,268 @@
+"""What a snapshot of the queue says: rows in their order, counts, times ahead, and what is left out."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hybridq import listing
+from hybridq.changes import cancel, retry
+from hybridq.errors import NoSuchJob
+from hybridq.foresight import NOBODY
+from hybridq.job import Lane, Mode, State
+from hybridq.moves import move
+from hybridq.outlook import Outlook
+from hybridq.overview import take
+from hybridq.runner import Runner
+from hybridq.selection import parse_selector
+from hybridq.snapshot import Row, Snapshot
+from hybridq.submit import submit
+from tests.building import ECHO, asking, daemon, groups, night, queue, run_jobs, submit_all, until
+
+
+@pytest.fixture
+def outlook(tmp_path: Path) -> Iterator[Outlook]:
+    """A queue with one handler, `echo`."""
+    made = queue(tmp_path)
+    with made.store:
+        yield made
+
+
+def look(outlook: Outlook, *words: str, limit: int = 40, **more: object) -> Snapshot:
+    """A snapshot now."""
+    selectors = [parse_selector(word) for word in words]
+    return take(outlook, now=time.time(), limit=limit, selectors=selectors, **more)  # type: ignore[arg-type]
+
+
+def names(rows: tuple[Row, ...]) -> list[str | int]:
+    """Each row's group, or the id of its job."""
+    return [row.group or row.id for row in rows]
+
+
+@pytest.fixture
+def every_state(outlook: Outlook) -> Outlook:
+    """Group `g` with 3 done, 1 failed, 1 running, 1 queued; then singles: 7 cancelled, 8 held, 9 to stream."""
+    submit_all(outlook, asking(group="g"), [b'"x"'] * 6)
+    run_jobs(outlook, 5, fail=1, hold=1)
+    for mode in (Mode.BATCH, Mode.BATCH, Mode.STREAM):
+        submit(outlook, asking(mode=mode), b'"y"')
+    cancel(outlook.store, [7], time.time())
+    return outlook
+
+
+def test_an_empty_queue_has_no_rows(outlook: Outlook) -> None:
+    """Nothing is shown, nothing is hidden, nothing is planned."""
+    found = look(outlook)
+    assert (found.rows, found.hidden, found.head.counts, found.head.next_flush) == ((), 0, {}, None)
+
+
+def test_rows_stand_in_the_order_in_which_things_happen(every_state: Outlook) -> None:
+    """What runs is first, then what streams next, then what is held, then what ended."""
+    assert names(look(every_state).rows) == ["g", 9, 8, 7]
+
+
+def test_a_group_is_one_row_that_counts_its_jobs(every_state: Outlook) -> None:
+    """The row of a group holds every state of its jobs; the worst that goes on is its own."""
+    row = look(every_state, "g").rows[0]
+    assert row.counts == {State.QUEUED: 1, State.RUNNING: 1, State.DONE: 3, State.FAILED: 1}
+    assert (row.state, row.id, row.last, row.jobs) == (State.RUNNING, 1, 6, 6)
+
+
+def test_the_head_counts_jobs_held_and_money(every_state: Outlook) -> None:
+    """Counts are those of jobs; saved is for what was done, and a failure saves nothing and loses nothing."""
+    head = look(every_state).head
+    assert head.counts == {State.QUEUED: 3, State.RUNNING: 1, State.DONE: 3, State.FAILED: 1, State.CANCELLED: 1}
+    assert head.held == 2
+    assert (head.cost, head.saved) == pytest.approx((4 * 0.25, 3 * 0.75))
+
+
+def test_what_is_hidden_is_counted_in_jobs(every_state: Outlook) -> None:
+    """Whatever the limit, shown and hidden jobs together are all of them."""
+    for limit in range(1, 6):
+        found = look(every_state, limit=limit)
+        assert len(found.rows) == min(limit, 4)
+        assert sum(row.jobs for row in found.rows) + found.hidden == 9
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (State.QUEUED, ["g", 9, 8]),
+        (State.RUNNING, ["g"]),
+        (State.DONE, ["g"]),
+        (State.FAILED, ["g"]),
+        (State.CANCELLED, [7]),
+    ],
+)
+def test_a_state_shows_the_rows_that_hold_such_jobs(
+    every_state: Outlook, state: State, expected: list[str | int]
+) -> None:
+    """A group is shown where any of its jobs is in the state, a job where it is itself."""
+    found = look(every_state, states=[state])
+    assert names(found.rows) == expected
+    assert found.hidden == 0
+
+
+def test_a_mode_shows_the_rows_of_that_mode(every_state: Outlook) -> None:
+    """Modes filter rows and what is counted as hidden."""
+    assert names(look(every_state, modes=[Mode.STREAM]).rows) == [9]
+    found = look(every_state, modes=[Mode.BATCH], limit=1)
+    assert (names(found.rows), found.hidden) == (["g"], 2)
+
+
+def test_only_a_few_that_ended_are_shown_unless_all_is_asked_for(outlook: Outlook) -> None:
+    """Of many single jobs that ended the latest few are shown; `all` shows each."""
+    for _ in range(12):
+        submit(outlook, asking(), b'"x"')
+    run_jobs(outlook, 12)
+    few = look(outlook)
+    assert 0 < len(few.rows) < 12
+    assert few.hidden == 12 - len(few.rows)
+    assert len(look(outlook, all_=True).rows) == len(look(outlook, "all").rows) == 12
+
+
+def test_ids_select_jobs_inside_a_group(every_state: Outlook) -> None:
+    """Ids name jobs one by one, in the order asked for, each once; a range that is cut says how much."""
+    assert names(look(every_state, "8", "2-3", "3").rows) == [8, 2, 3]
+    assert [row.state for row in look(every_state, "4-6").rows] == [State.FAILED, State.RUNNING, State.QUEUED]
+    assert look(every_state, "1-6", limit=2).hidden == 4
+
+
+@pytest.mark.parametrize("word", ["99", "3,70-80", "nothing"])
+def test_a_selector_that_names_nothing_is_an_error(every_state: Outlook, word: str) -> None:
+    """An id or a group that is not there is said, not passed over."""
+    with pytest.raises(NoSuchJob):
+        look(every_state, word)
+
+
+def test_last_is_what_was_submitted_last(every_state: Outlook) -> None:
+    """`last` is a job or a whole group."""
+    assert names(look(every_state, "last").rows) == [9]
+    submit_all(every_state, asking(group="new"), [b"1", b"2"])
+    assert names(look(every_state, "last").rows) == ["new"]
+
+
+def test_without_a_runner_nothing_is_promised(outlook: Outlook) -> None:
+    """Held and queued work has no ETA while nobody runs the queue, and says what it waits for."""
+    submit_all(outlook, asking(group="g"), [b"1"] * 3)
+    submit(outlook, asking(mode=Mode.STREAM), b"1")
+    for row in look(outlook).rows:
+        assert (row.start, row.eta, row.why) == (None, None, NOBODY)
+    assert look(outlook).head.next_flush is None
+
+
+def test_a_held_row_starts_when_its_flush_is_planned(tmp_path: Path) -> None:
+    """With a daemon, what is held until the night starts then, as the head says too, with a spread after it."""
+    now = time.time()
+    outlook = queue(tmp_path, night(now, 1800) + ECHO)
+    with outlook.store:
+        submit_all(outlook, asking(group="g"), [b"1"] * 3000)
+        runner = Runner(outlook.store, "daemon")
+        found = look(outlook)
+        runner.close(outlook.store)
+    row = found.rows[0]
+    assert row.start == found.head.next_flush == int(now + 1800)
+    assert row.start is not None
+    assert row.eta is not None
+    assert row.eta90 is not None
+    assert row.start < row.eta <= row.eta90
+    assert row.why == found.head.next_flush_why
+    assert "held until" in row.why
+
+
+def test_no_eta_lies_in_the_past(outlook: Outlook) -> None:
+    """A job that has run for longer than any was seen has no ETA, or one ahead."""
+    submit_all(outlook, asking(group="g"), [b"1"] * 4)
+    submit(outlook, asking(), b"1")
+    run_jobs(outlook, 3, hold=3)
+    for later in (0.0, *(n / 200 for n in range(30, 90)), 60.0, 86400.0):
+        now = time.time() + later
+        for row in take(outlook, now=now, limit=10).rows:
+            assert row.eta is None or row.eta >= now
+            assert row.start is None or row.start >= now or row.state is State.RUNNING
+
+
+def test_queued_stream_jobs_come_one_after_another(outlook: Outlook) -> None:
+    """Each job's ETA counts those before it, and no more."""
+    for _ in range(5):
+        submit(outlook, asking(mode=Mode.STREAM), b'"x"')
+    runner = Runner(outlook.store, "daemon")
+    etas = [row.eta for row in look(outlook).rows]
+    alone = look(outlook, "3").rows[0].eta
+    runner.close(outlook.store)
+    assert None not in etas
+    assert etas == sorted(etas, key=lambda eta: eta or 0.0)
+    assert (etas[-1] or 0.0) - (etas[0] or 0.0) == pytest.approx(4 * 0.02, rel=0.2)
+    assert alone == pytest.approx(etas[2], abs=0.5)
+
+
+def test_a_dead_runners_jobs_are_queued_again_by_whoever_looks(every_state: Outlook, tmp_path: Path) -> None:
+    """A running job whose runner has died is shown as queued, in the same look."""
+    for lock in every_state.store.home.runners.iterdir():
+        lock.unlink()  # a lock that nobody holds and one that is not there are the same: no proof of life
+    assert look(every_state, "5").rows[0].state is State.QUEUED
+
+
+def test_a_thousand_groups_are_listed_in_their_order(outlook: Outlook) -> None:
+    """Groups stand in the order of their deadlines, as many as were asked for, the rest is counted."""
+    groups(outlook, 1000)
+    found = look(outlook, limit=100)
+    assert names(found.rows) == [f"g{number}" for number in range(999, 899, -1)]
+    assert found.hidden == 900
+    assert len(look(outlook, limit=2000).rows) == 1000
+
+
+def test_a_handler_that_is_no_longer_configured_is_named(every_state: Outlook, tmp_path: Path) -> None:
+    """Work of a handler that was taken out of the configuration is shown, with that reason."""
+    bare = Outlook(every_state.store, queue(tmp_path, "").config)
+    runner = Runner(every_state.store, "daemon")
+    row = look(bare, "8").rows[0]
+    runner.close(every_state.store)
+    assert "echo" in row.why
+    assert "config.toml" in row.why
+
+
+def test_a_failed_job_tells_its_error_and_exit_code(every_state: Outlook) -> None:
+    """A failure is shown with what went wrong."""
+    row = look(every_state, "4").rows[0]
+    assert (row.state, row.why, row.exit_code) == (State.FAILED, "it went wrong", 3)
+
+
+def test_the_sums_stay_true_whatever_happens(every_state: Outlook) -> None:
+    """Totals by mode and by group are what the cohorts come to, after moves, cancels and retries."""
+    store = every_state.store
+    retry(store, [4, 7], time.time())
+    move(store, [4, 8], Lane.STREAM, "test", time.time())
+    cancel(store, [5, 6], time.time())
+    sums = "sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost)"
+    by_mode = "SELECT mode, {sums} FROM {table} WHERE mode <> '' GROUP BY mode"
+    by_name = "SELECT name, min(first_id), max(last_id), {sums} FROM {table} WHERE name IS NOT NULL GROUP BY name"
+    for kept, sql in (("total", by_mode), ("groups", by_name)):
+        assert store.rows(sql.format(sums=sums, table=kept)) == store.rows(sql.format(sums=sums, table="cohort"))
+
+
+def test_each_list_walks_an_index(every_state: Outlook) -> None:
+    """No list of a snapshot scans cohorts or jobs, or sorts them: the plans of SQLite say so."""
+    store = every_state.store
+    said: list[str] = []
+    store.connection.set_trace_callback(said.append)
+    look(every_state, limit=20)
+    store.connection.set_trace_callback(None)
+    reads = [sql for sql in said if re.match(r"SELECT.* FROM (cohort|job|groups)\b", sql)]
+    assert len(reads) > 5
+    for sql in reads:
+        for *_, step in store.rows(f"EXPLAIN QUERY PLAN {sql}"):
+            assert not step.startswith("SCAN") or "INDEX cohort_running" in step or "INDEX groups_ended" in step, sql
+            assert "TEMP B-TREE" not in step, sql
+
+
+def test_a_daemon_shows_what_it_runs(outlook: Outlook) -> None:
+    """With a real daemon the head names it, jobs become done, and what was held is told as its plan has it."""
+    submit_all(outlook, asking(group="g", deadline=time.time() + 5), [b'"x"'] * 50)
+    with daemon(outlook) as process:
+        assert f"pid {process.pid}" in look(outlook).head.daemon
+        until(lambda: look(outlook, "g").rows[0].state is State.DONE)
+    assert look(outlook).head.daemon == ""
+    assert listing.group_sums(outlook.store, ["g"])["g"].counts == {State.DONE: 50}

@@ -1,0 +1,278 @@
+"""`status`, `show` and `explain` as a user types them: real processes, pipes and terminals."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from hybridq.changes import cancel
+from hybridq.job import Mode
+from hybridq.outlook import Outlook
+from hybridq.submit import submit
+from tests.building import (
+    ECHO,
+    HYBRIDQ,
+    asking,
+    command,
+    daemon,
+    environment,
+    groups,
+    queue,
+    run_jobs,
+    submit_all,
+    until,
+)
+
+HOSTILE = "\x1b[2J\x1b]52;c;aGk=\x07\x9b31m[bold red]x[/nope]\u202eabc\u2066\x00\x7f\ud83d\n\ttail"
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture
+def outlook(tmp_path: Path) -> Iterator[Outlook]:
+    """A queue with the handlers `shell` and `echo`."""
+    made = queue(tmp_path)
+    with made.store:
+        yield made
+
+
+@pytest.fixture
+def every_state(outlook: Outlook) -> Outlook:
+    """Group `g` of six in four states; then singles: 7 cancelled, 8 held, 9 to stream."""
+    submit_all(outlook, asking(group="g"), [b'"x"'] * 6)
+    run_jobs(outlook, 5, fail=1, hold=1)
+    for mode in (Mode.BATCH, Mode.BATCH, Mode.STREAM):
+        submit(outlook, asking(mode=mode), b'"y"')
+    cancel(outlook.store, [7], time.time())
+    return outlook
+
+
+def typed(outlook: Outlook, *args: str) -> str:
+    """What the command prints; it must end well and say nothing else."""
+    done = command(outlook.store.home, *args)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def document(outlook: Outlook, *args: str) -> Any:
+    """The one JSON document that it prints."""
+    return json.loads(typed(outlook, *args, "--json"))
+
+
+def test_an_empty_queue_says_how_to_begin(outlook: Outlook) -> None:
+    """Nothing there: the first command to type."""
+    assert "hybridq submit -- " in typed(outlook, "status")
+
+
+def test_no_arguments_at_all_are_status(every_state: Outlook) -> None:
+    """`hybridq` alone shows the queue."""
+    bare, named = (typed(every_state, *args).splitlines() for args in ((), ("status",)))
+    assert [line.split("\t")[:4] for line in bare] == [line.split("\t")[:4] for line in named]
+
+
+def test_status_is_a_line_a_row_for_a_pipe(every_state: Outlook) -> None:
+    """Titles, then one line a row with its fields apart by tabs."""
+    title, *lines = typed(every_state, "status").splitlines()
+    assert title.split() == ["ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY"]
+    fields = [[field.strip() for field in line.split("\t")] for line in lines]
+    assert [(line[0], line[3]) for line in fields] == [
+        ("1-6", "running"),
+        ("9", "queued"),
+        ("8", "held"),
+        ("7", "cancelled"),
+    ]
+
+
+def test_selectors_and_filters_go_together(every_state: Outlook) -> None:
+    """Rows are those that every condition lets through; the limit counts them."""
+
+    def ids(*args: str) -> list[int]:
+        return [row["id"] for row in document(every_state, "status", *args)["rows"]]
+
+    assert ids("1-9", "--state", "failed", "--state", "cancelled") == [4, 7]
+    assert ids("--mode", "stream") == [9]
+    assert ids("8", "g") == [8, 1]
+    assert ids("--limit", "2") == [1, 9]
+    assert ids("all", "--state", "done") == [1]
+
+
+@pytest.mark.parametrize("args", [["status", "99"], ["status", "none"], ["show", "99"], ["explain", "none"]])
+def test_what_is_not_there_is_66(every_state: Outlook, args: list[str]) -> None:
+    """A selector that names nothing: one sentence on standard error, 66, and nothing on standard output."""
+    done = command(every_state.store.home, *args)
+    assert (done.returncode, done.stdout) == (66, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "args", [["status", "--limit", "0"], ["status", "--state", "odd"], ["status", "8-3"], ["show", "1-3"], ["show"]]
+)
+def test_what_makes_no_sense_is_64(every_state: Outlook, args: list[str]) -> None:
+    """A bad option or selector is a usage error."""
+    assert command(every_state.store.home, *args).returncode == 64
+
+
+def test_json_is_one_document_with_stable_names(every_state: Outlook) -> None:
+    """Head, rows, hidden; times are epoch seconds; counts are by state."""
+    found = document(every_state, "status")
+    assert set(found) == {"head", "rows", "hidden"}
+    assert found["head"]["counts"] == {"queued": 3, "running": 1, "done": 3, "failed": 1, "cancelled": 1}
+    assert abs(found["head"]["now"] - time.time()) < 60
+    assert set(found["rows"][0]) == {
+        "id", "last", "group", "what", "handler", "audience", "mode", "lane", "state", "counts", "submitted",
+        "started", "finished", "start", "eta", "eta90", "deadline", "cost", "exit_code", "why",
+    }  # fmt: skip
+
+
+def test_hostile_inputs_are_shown_as_text(outlook: Outlook) -> None:
+    """Escapes, markup, bidi and NUL in a job's input reach neither a pipe, nor a terminal, nor JSON as they are."""
+    data = json.dumps(HOSTILE).encode()
+    submit(outlook, asking(), data)
+    submit(outlook, asking("shell"), json.dumps({"argv": ["echo", HOSTILE.replace("\0", "")]}).encode())
+    for args in (["status"], ["show", "1"], ["show", "2"], ["explain", "1"]):
+        for more in ([], ["--json"]):
+            text = typed(outlook, *args, *more)
+            assert not UNSEEN.search(text), (args, text)
+    assert "[bold red]" in typed(outlook, "status")
+    shown = screen(outlook, "status")
+    assert "\x1b[2J" not in shown
+    assert "\x1b]" not in shown
+    assert not re.search("[\x80-\x9f\u202e\u2066]", shown)
+
+
+def test_a_huge_input_is_cut(outlook: Outlook) -> None:
+    """An input of eight megabytes is shown by its beginning, and its size is said."""
+    submit(outlook, asking(), b'"' + b"a" * 8_000_000 + b'"')
+    assert len(typed(outlook, "status")) < 4000
+    assert "8,000,002 bytes" in typed(outlook, "show", "1")
+    assert len(document(outlook, "show", "1")["input"]) < 10_000
+
+
+def test_show_tells_all_that_is_known(outlook: Outlook, tmp_path: Path) -> None:
+    """Of a failed command: its input, folder, names of variables, exit code, files, and what to type next."""
+    word = "hunter2hunter2"
+    request = asking("shell", mode=Mode.STREAM, cwd=str(tmp_path), env={"PATH": os.environ["PATH"], "TOKEN": word})
+    submit(outlook, request, b'{"argv": ["sh", "-c", "echo out; echo err >&2; exit 3"]}')
+    with daemon(outlook):
+        until(lambda: outlook.store.rows("SELECT 1 FROM job WHERE state = 'failed'"))
+    text = typed(outlook, "show", "1")
+    for part in ("failed", "exit 3", str(tmp_path), "PATH TOKEN", "1.1.out", "1.1.err", "hybridq retry 1"):
+        assert part in text
+    found = document(outlook, "show", "1")
+    assert (found["exit_code"], found["attempt"], found["env"]) == (3, 1, ["PATH", "TOKEN"])
+    assert found["files"] == [path for path in found["files"] if Path(path).exists()]
+    assert word not in text + json.dumps([found, document(outlook, "explain", "1")])
+
+
+def test_show_of_a_group_is_about_all_its_jobs(every_state: Outlook) -> None:
+    """A group is shown by its name or by `last`, with the count of each state."""
+    assert "1 running · 1 queued · 3 done · 1 failed" in typed(every_state, "show", "g").replace("held", "queued")
+    submit_all(every_state, asking(group="new one"), [b"1", b"2"])
+    assert "hybridq cancel 'new one'" in typed(every_state, "show", "last")
+
+
+def test_explain_compares_what_was_compared(outlook: Outlook) -> None:
+    """Each mode's figures as they were decided on, who waits and by which signal, the promise and what came."""
+    submit_all(outlook, asking(mode=None, signal="cron", group="g", deadline=time.time() + 4), [b'"x"'] * 20)
+    decided = document(outlook, "explain", "g")["decision"]
+    assert [each["mode"] for each in decided["considered"]] == ["stream", "batch"]
+    assert all(each["total"] is not None for each in decided["considered"])
+    before = typed(outlook, "explain", "g")
+    assert decided["reason"] in before.replace("\n", " ")
+    for part in ("background (cron)", "promised", "WAITING COSTS", "waits for a daemon or a drain"):
+        assert part in before
+    with daemon(outlook):
+        until(lambda: outlook.store.rows("SELECT 1 FROM groups WHERE done = 20"))
+    after = document(outlook, "explain", "3")
+    assert after["promise"]["finish"] is not None
+    if decided["mode"] == "batch":
+        assert after["flush"]["reason"] in typed(outlook, "explain", "3")
+    assert "was done" in typed(outlook, "explain", "3")
+
+
+def test_explain_tells_every_later_change(every_state: Outlook) -> None:
+    """What was done to a job after its submission is told in order."""
+    typed(every_state, "retry", "4")
+    typed(every_state, "cancel", "4")
+    texts = [each["text"] for each in document(every_state, "explain", "4")["history"]]
+    assert texts == ["queued again by retry", "cancelled"]
+
+
+def test_a_thousand_groups_are_cut_to_the_limit_and_counted(outlook: Outlook) -> None:
+    """A listing says how many jobs it left out; `--all` leaves out none."""
+    groups(outlook, 1000)
+    few = typed(outlook, "status").splitlines()
+    assert "and 960 more: --all" in few[-1]
+    assert len(few) == 42
+    assert len(typed(outlook, "status", "--all").splitlines()) == 1001
+
+
+def screen(outlook: Outlook, *args: str) -> str:
+    """What reaches a terminal of 100 columns from a command that ends well."""
+    child = pexpect.spawn(
+        HYBRIDQ[0], [*HYBRIDQ[1:], *args], env=environment(outlook.store.home.folder, TERM="xterm-256color"),
+        encoding="utf-8", codec_errors="surrogateescape", dimensions=(24, 100), timeout=30,
+    )  # fmt: skip
+    text = str(child.read())
+    child.close()
+    assert child.exitstatus == 0
+    return text
+
+
+def test_status_draws_on_a_terminal(every_state: Outlook) -> None:
+    """On a terminal the head stands above the rows, and it ends at once."""
+    text = screen(every_state, "status")
+    assert "hybridq daemon" in text
+    assert re.search(r"8\b.*echo y.*held", text)
+
+
+def test_watch_shows_a_change_at_once_and_ends_with_q(outlook: Outlook) -> None:
+    """The live view shows what is submitted while it stays, and gives the terminal back at `q`."""
+    child = pexpect.spawn(
+        HYBRIDQ[0], [*HYBRIDQ[1:], "status", "--watch"], encoding="utf-8", dimensions=(24, 100), timeout=30,
+        env=environment(outlook.store.home.folder, TERM="xterm-256color"),
+    )  # fmt: skip
+    child.expect("nothing here yet")
+    submit(outlook, asking(), b'"arrived"')
+    child.expect("echo arrived")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_watch_without_a_terminal_prints_what_changed(outlook: Outlook) -> None:
+    """Piped, the live view is a line a change."""
+    said = outlook.store.home.folder / "said"
+    with said.open("wb") as file:
+        child = subprocess.Popen(
+            [*HYBRIDQ, "status", "--watch"], stdout=file, env=environment(outlook.store.home.folder)
+        )
+    try:
+        until(lambda: "no daemon" in said.read_text())
+        submit(outlook, asking(), b'"arrived"')
+        until(lambda: "echo arrived" in said.read_text())
+    finally:
+        child.terminate()
+    assert child.wait(20) == 143
+
+
+def test_the_help_says_what_times_are(outlook: Outlook) -> None:
+    """Each command's `--json` says how times are written."""
+    for name in ("status", "show", "explain"):
+        assert "epoch seconds" in " ".join(typed(outlook, name, "--help").split())
+
+
+def test_a_removed_handler_breaks_nothing(every_state: Outlook) -> None:
+    """Jobs of a handler that is no longer configured are listed and explained."""
+    config = every_state.store.home.config_file
+    config.write_text("")
+    assert typed(every_state, "status")
+    assert typed(every_state, "explain", "8")
+    config.write_text(ECHO)

@@ -1,0 +1,106 @@
+"""A queue of one's own, used as its user does: real command lines, real terminals, a real daemon.
+
+Every process that is started here is ended here, by its own id.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+from hybridq.job import State
+from hybridq.outlook import Outlook
+from hybridq.reading import job
+from hybridq.submit import connect
+
+HYBRIDQ = [sys.executable, "-c", "from hybridq_cli.main import run; run()"]
+
+
+class Queue:
+    """A queue in a folder of its own, with this config.toml."""
+
+    def __init__(self, folder: Path, config: str = "") -> None:
+        self.folder = folder / "home"
+        self.folder.mkdir(mode=0o700)
+        (self.folder / "config.toml").write_text(config)
+        foreign = ("HYBRIDQ_", "COV_", "PYTEST", "CI")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        self.environment["HYBRIDQ_HOME"] = str(self.folder)
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """One connection, with the configuration as it was at its first use."""
+        return connect(self.environment)
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What is in the file."""
+        return self.outlook.store.rows(sql, parameters)
+
+    def state(self, number: int) -> State:
+        """Where a job stands."""
+        return job(self.outlook.store, number).state
+
+    def run(self, *args: str, env: dict[str, str] | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """One command line to its end, without a terminal."""
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
+        return subprocess.run(
+            [*HYBRIDQ, *args], env={**self.environment, **(env or {})}, capture_output=True, check=False, timeout=60,
+            **{"text": True, **options},
+        )  # fmt: skip
+
+    @contextmanager
+    def start(self, *args: str, **options: Any) -> "Iterator[subprocess.Popen[str]]":
+        """One command line that goes on; ended at the end."""
+        with subprocess.Popen(
+            [*HYBRIDQ, *args], env=self.environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, **options,
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.communicate(timeout=30)
+
+    @contextmanager
+    def daemon(self) -> "Iterator[subprocess.Popen[str]]":
+        """A daemon that serves the queue."""
+        with self.start("daemon") as process:
+            until(lambda: process.poll() is not None or self.rows("SELECT 1 FROM runner WHERE kind = 'daemon'"))
+            assert process.poll() is None, process.communicate()
+            yield process
+
+    @contextmanager
+    def terminal(self, *args: str, **options: Any) -> "Iterator[pexpect.spawn[str]]":
+        """One command line on a terminal of 100 columns; ended at the end."""
+        child = pexpect.spawn(
+            HYBRIDQ[0], [*HYBRIDQ[1:], *args], env={**self.environment, "TERM": "xterm-256color"}, encoding="utf-8",
+            timeout=30, dimensions=(30, 100), **options,
+        )  # fmt: skip
+        try:
+            yield child
+        finally:
+            child.close(force=True)
+
+
+def ended(child: "pexpect.spawn[str]") -> int:
+    """The exit code of what ran on a terminal, once it has ended; a signal's number is negative."""
+    child.expect(pexpect.EOF)
+    child.wait()
+    return -child.signalstatus if child.signalstatus else int(child.exitstatus or 0)
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until the condition holds; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come true within {seconds:.0f} s"
+        time.sleep(0.01)
