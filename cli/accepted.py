@@ -4,26 +4,23 @@ Rule: standard output holds the id alone (a group: its name), or JSON, or the jo
 is on standard error. With no daemon running it is said who will run the job, and when.
 """
 
-import contextlib
 import sys
 import time
-from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
 
 from hybridq.errors import UsageError
 from hybridq.intake import Accepted
-from hybridq.job import Decision, Lane, Mode
+from hybridq.job import Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.reading import Cohort, cohort, job
 from hybridq.runner import daemon_of
-from hybridq.selection import Group, Ids, Selector
 from hybridq.visible import visible
 from hybridq.when import clock, count
 
 from .submission import Skipped
-from .tell import is_tty, leaving, say
+from .tell import is_tty, say
 from .views import words
 
 
@@ -68,15 +65,21 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
         return 0
     if then.json:
         _print_json(_as_json(accepted, skipped))
-    of = cohort(outlook.store, job(outlook.store, accepted.first).cohort)
+    first = job(outlook.store, accepted.first)
+    of = cohort(outlook.store, first.cohort)
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
-    if not follows and not then.wait:
-        if not then.json:
-            print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
+    if follows or then.wait:
+        from .staying import Stay
+
+        return Stay(outlook, accepted, of, first.state, alone=alone, follows=follows, asked=then.follow).run()
+    if not then.json:
+        print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
+    if accepted.existed:
+        say(_existed(accepted, first.state))
+    else:
         _tell_promise(accepted, of, alone)
-        return 0
-    return _stay(outlook, accepted, of, then, alone=alone, follows=follows)
+    return 0
 
 
 def _follows_by_itself(accepted: Accepted, of: Cohort, then: Then) -> bool:
@@ -84,48 +87,10 @@ def _follows_by_itself(accepted: Accepted, of: Cohort, then: Then) -> bool:
     return free and accepted.jobs == 1 and of.mode is not Mode.BATCH and is_tty(sys.stdout)
 
 
-def _stay(outlook: Outlook, accepted: Accepted, of: Cohort, then: Then, *, alone: bool, follows: bool) -> int:
-    own = alone and of.lane is Lane.STREAM and of.jobs == accepted.jobs
-    name = accepted.group if accepted.jobs > 1 and accepted.group else f"{accepted.first}"
-    if alone and not own:
-        _tell_promise(accepted, of, alone)
-    elif own and follows:
-        say(f"no daemon runs, so this submit runs job {name} itself")
-    back = "is queued again; hybridq daemon or hybridq drain will run it. Come back" if own else "goes on. Come back"
-    verb = "follow" if follows else "wait"
-    with leaving(f"job {name} {back} with: hybridq {verb} {name}"), _runner(outlook, of, own):
-        return _until_end(outlook, accepted, of, follows=follows, asked=then.follow)
-
-
-def _until_end(outlook: Outlook, accepted: Accepted, of: Cohort, *, follows: bool, asked: bool) -> int:
-    from .attend import await_all, follow_job
-    from .printer import Printer
-
-    if accepted.jobs == 1 and follows:
-        raw = outlook.handler(of.handler).kind == "shell"  # it behaves as the command itself
-        return follow_job(outlook.store, accepted.first, Printer(raw=raw), until_draft=not asked)
-    if follows and accepted.group is not None:
-        from .progress import follow_group
-
-        return follow_group(outlook, accepted.group)
-    return await_all(outlook.store, [_selector(accepted)])
-
-
-def _selector(accepted: Accepted) -> Selector:
-    if accepted.jobs > 1 and accepted.group is not None:
-        return Group(accepted.group)
-    return Ids(((accepted.first, accepted.first),))
-
-
-@contextlib.contextmanager
-def _runner(outlook: Outlook, of: Cohort, own: bool) -> Iterator[None]:
-    if not own:
-        yield
-        return
-    from hybridq.own_run import OwnRun
-
-    with OwnRun(outlook.store.home, outlook.config, of.id):
-        yield
+def _existed(accepted: Accepted, state: State) -> str:
+    if accepted.jobs == 1:
+        return f"job {accepted.first} was there already, by its key; it is {state}"
+    return f"{count(accepted.existed)} more were there already, by their keys"
 
 
 def _tell_promise(accepted: Accepted, of: Cohort, alone: bool) -> None:
@@ -134,10 +99,14 @@ def _tell_promise(accepted: Accepted, of: Cohort, alone: bool) -> None:
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
         print(f"{name}{words.SEPARATOR}{words.promise(of.decision, now)}", file=sys.stderr, flush=True)
     if alone:
-        start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-        planned = f", planned for {clock(start, now)}" if start is not None and start > now else ""
         it = "it waits" if accepted.jobs == 1 else "they wait"
-        say(f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned}")
+        say(f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, now)}")
+
+
+def planned(of: Cohort, now: float) -> str:
+    """`, planned for 22:00` where these jobs are held until then."""
+    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
+    return f", planned for {clock(start, now)}" if start is not None and start > now else ""
 
 
 def _tell_skipped(skipped: Skipped) -> None:

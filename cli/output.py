@@ -56,7 +56,10 @@ def output(
 
 @app.command()
 def follow(selector: One, raw: Raw = False) -> None:
-    """Print a job's output as it arrives, and end as the job ends; of a group, how far it is."""
+    """Print a job's output as it arrives, and end as the job ends.
+
+    Of a group it shows how far it is, and ends with 1 where a job was not done.
+    """
     named = parse_selector(selector)
     outlook = connect(dict(os.environ))
     with outlook.store as store:

@@ -8,20 +8,20 @@ a shared instance serves the stream lane between two chunks.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 
 from . import flushes
+from .away import AwayRun
 from .chunk import ChunkSize
 from .claims import Claim, claim_batch
+from .detachment import Away, adopt
 from .engine import Engine
-from .errors import HybridqError
-from .estimate import SAMPLE, Observation
-from .job import Call, Event, Failure, Flush, Held, Lane, Output, Partial, Started
+from .errors import HybridqError, StorageError
+from .hearing import Hearing
+from .job import Failure, Flush, Held, Lane
 from .knowledge import intend
 from .loop import TICK
-from .outcome import Outcome
-from .outputs import Sink
 from .plan import plan
 from .reading import held, waiting
 from .seam import reached
@@ -37,16 +37,36 @@ class BatchLoop:
         self.engine = engine
         self.wake = asyncio.Event()
         self.flushing: dict[str, asyncio.Task[None]] = {}
+        self.away: dict[AwayRun, asyncio.Task[None]] = {}
         self._tasks = tasks
         self._drain = drain
         self._idle_until: dict[str, float] = {}  # whose jobs all wait for their next try
 
     def turn(self, now: float) -> float:
-        """Plan each handler that holds work, and start what is due."""
+        """Look after what runs elsewhere, plan each handler that holds work, and start what is due."""
+        for away in adopt(self.engine.store, self.engine.runner.id):
+            log.info("a batch of %s goes on: %d jobs", away.handler, len(away.work.ids))
+            self._attend(away)
         for name in waiting(self.engine.store, Lane.BATCH):
             if name not in self.flushing and time.monotonic() >= self._idle_until.get(name, 0.0):
                 self._look(name, now)
         return TICK
+
+    def stop(self, job: int) -> None:
+        """A job was cancelled that may run elsewhere."""
+        for run in self.away:
+            run.stop(job)
+
+    def _attend(self, away: Away) -> None:
+        run = AwayRun(self.engine, away)
+        task = self._tasks.create_task(run.run(), name=f"away {away.id}")
+        self.away[run] = task
+
+        def ended(_: object) -> None:
+            del self.away[run]
+            self.wake.set()
+
+        task.add_done_callback(ended)
 
     def _look(self, name: str, now: float) -> None:
         work = held(self.engine.store, name)
@@ -68,7 +88,7 @@ class BatchLoop:
         jobs = sum(flush.jobs for flush in due)
         number = flushes.open_flush(engine.store, engine.runner.id, name, due[0].rule, due[0].reason, factor, jobs, now)
         log.info("flush %d: %d jobs of %s: %s", number, jobs, name, due[0].reason)
-        run = FlushRun(engine, name, number, keys, jobs)
+        run = FlushRun(engine, name, number, keys, jobs, self._attend)
         task = self._tasks.create_task(run.run(), name=f"flush {number}")
         self.flushing[name] = task
 
@@ -84,13 +104,17 @@ class BatchLoop:
 class FlushRun:
     """One flush while it runs: some chunks at once, each claimed, run and stored before the next."""
 
-    def __init__(self, engine: Engine, name: str, number: int, keys: list[int], jobs: int) -> None:
+    def __init__(
+        self, engine: Engine, name: str, number: int, keys: list[int], jobs: int, attend: Callable[[Away], None]
+    ) -> None:
+        """`attend` hears of what is to be looked after because it runs elsewhere now."""
         self.engine = engine
         self.name = name
         self.number = number
         self.claimed = 0
         self._jobs = jobs
         self._keys = keys
+        self._attend = attend
         self._done = self._failed = 0
         self._startup = self._cost = 0.0
 
@@ -138,85 +162,26 @@ class FlushRun:
 
     async def _run_chunk(self, claims: list[Claim]) -> None:
         engine = self.engine
-        chunk = _Chunk(engine, claims)
+        chunk = Hearing(engine, self.name, claims)
         handler = engine.handler(self.name)
         try:
             async with aclosing(handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
                 async for bunch in events:
                     await engine.finish_soon(chunk.hear(bunch))
         except HybridqError as error:
-            reason = str(error)
-            lost = [Failure(c.id, c.attempt, reason, retryable=False) for c in chunk.left()]
+            full = isinstance(error, StorageError)
+            away = {job for each in chunk.away.values() for job, _ in each.work.ids}
+            lost = [
+                Failure(c.id, c.attempt, str(error), retryable=False, gave_back=full)
+                for c in chunk.left() if c.id not in away
+            ]  # fmt: skip
             await engine.finish_soon(chunk.hear(lost))
         finally:
             chunk.close()
+        for gone in chunk.gone():
+            self._attend(gone)
         self._done += chunk.done
         self._failed += chunk.failed
         self._startup += chunk.startup
         self._cost += chunk.cost
         engine.learn(self.name, Lane.BATCH, chunk.seen)
-
-
-class _Chunk:
-    """The jobs of one call to a handler, and what became of them."""
-
-    def __init__(self, engine: Engine, claims: list[Claim]) -> None:
-        self.done = self.failed = 0
-        self.startup = self.cost = 0.0
-        self.seen: list[Observation] = []
-        self._started: float | None = None  # a start that no observation has told yet
-        self._engine = engine
-        self._claims = {claim.id: claim for claim in claims}
-        self._every = 1 + len(claims) // SAMPLE
-        self._sinks: dict[int, Sink] = {}
-
-    def calls(self) -> list[Call]:
-        """The claims as the handler gets them."""
-        engine = self._engine
-        return [engine.call(claim, engine.cohort(claim, Lane.BATCH)) for claim in self._claims.values()]
-
-    def left(self) -> list[Claim]:
-        """What has not ended."""
-        return list(self._claims.values())
-
-    def hear(self, events: Sequence[Event]) -> list[Outcome]:
-        """The outcomes among these events."""
-        ended: list[tuple[Output | Failure, Claim]] = []
-        for event in events:
-            if isinstance(event, (Output, Failure)):
-                ended.append((event, self._claims.pop(event.id)))
-            elif isinstance(event, Partial):
-                self._sink(event.id, event.attempt).write(event)
-            elif isinstance(event, Started):
-                reached("started")
-                self.startup += event.startup
-                self._started = event.startup or self._started
-        if ended:
-            reached("replied")
-        outcomes = self._engine.outcomes(ended)
-        self.cost += sum(outcome.cost for outcome in outcomes)
-        for event, claim in ended:
-            if isinstance(event, Output):
-                self.done += 1
-                if self.done % self._every == 0:
-                    self._learn(event, claim)
-            else:
-                self.failed += 1
-            if self._sinks and (sink := self._sinks.pop(event.id, None)):
-                sink.close()
-        return outcomes
-
-    def _learn(self, event: Output, claim: Claim) -> None:
-        size, startup = float(len(claim.input)), self._started
-        self.seen.append(Observation(size=size, busy=event.busy, startup=startup, cost=event.cost))
-        self._started = None
-
-    def close(self) -> None:
-        """Let go of the files."""
-        for sink in self._sinks.values():
-            sink.close()
-
-    def _sink(self, job: int, attempt: int) -> Sink:
-        if job not in self._sinks:
-            self._sinks[job] = Sink(self._engine.home, job, attempt)
-        return self._sinks[job]

@@ -45,3 +45,4 @@ class Conditions(Struct, frozen=True, kw_only=True):
     max_flush: int = 0  # jobs that one flush may hold; 0: no limit
     held: tuple[Held, ...] = ()  # this handler's queued batch jobs
     batch_ahead: float = 0.0  # batch work that already runs, per slot
+    coming: float = 0.0  # background submissions a second that came of late, and may share a flush

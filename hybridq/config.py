@@ -74,6 +74,11 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_flush: int = 0  # jobs one flush may hold; 0: no limit
     options: dict[str, object] = {}  # for other kinds: whatever they need
 
+    @property
+    def remote(self) -> bool:
+        """Whether a provider runs it: nothing of ours is started, and a batch takes as long as it takes."""
+        return self.kind in ("openai", "anthropic")
+
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of `config.toml`."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
+from msgspec import to_builtins
 from msgspec.structs import FieldInfo, fields
 
 from .config import Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
@@ -27,8 +28,9 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "tariff": TariffConfig,
     "runner": RunnerConfig,
 }
+WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "cwd", "env", "idle", "options"})
 SHELL = HandlerConfig(kind="shell", modes=(Mode.STREAM, Mode.BATCH))
-_DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed"})
+_DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed", "poll"})
 _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -134,9 +136,25 @@ def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
         table.setdefault("kind", "shell")
     if isinstance(table.get("command"), str):
         table["command"] = _split(table["command"], f"{key}.command")
+    if HandlerConfig(kind=str(table.get("kind"))).remote:
+        table = _llm(table, key)
     handler = _struct(HandlerConfig, table, key)
     _check_handler(handler, key)
     return _with_paths(handler, folder)
+
+
+def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:
+    """A language model's table: its own keys checked and put into `options`, with the defaults of its kind."""
+    from . import llm_config as llm
+
+    own, common = [[field.name for field in fields(kind)] for kind in (llm.LlmOptions, HandlerConfig)]
+    _known(table, [*own, *(name for name in common if name not in WORKER_ONLY)], key)
+    options = {name: table.pop(name) for name in own if name in table}
+    chosen = _struct(llm.LlmOptions, options, key)
+    if wrong := llm.mistake(chosen):
+        raise KeyedError(f"{key}.{wrong[0]}", wrong[1])
+    defaults = {"instances": llm.STREAMS, "retries": llm.RETRIES, "chunk": llm.BATCH_LINES[table["kind"]]}
+    return defaults | table | {"options": to_builtins(chosen)}
 
 
 def _check_handler(handler: HandlerConfig, key: str) -> None:

@@ -9,7 +9,7 @@ fits its older part is a new regime. Pure arithmetic on a window of jobs.
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
 
 TINY = 1e-6  # seconds; shorter is not measurable
@@ -78,11 +78,12 @@ class Curve:
         self._residuals = [residual for residual, _ in rows]
         self._at = [x for _, x in rows]
         self._moments: dict[float, tuple[float, float]] = {}
+        self._near = cache(self._residual)  # a plan asks for many sizes that are nearly the same
 
     def quantile(self, size: float, q: float) -> float:
         """Seconds of one job."""
         x = math.log1p(size)
-        return math.exp(min(self.line.at(x) + self._residual(x, q), 50.0))
+        return math.exp(min(self.line.at(x) + self._near(round(x, 1), q), 50.0))
 
     def chance(self, size: float, seconds: float) -> float:
         """The weighted share of past jobs that took no longer, had they been of this size."""

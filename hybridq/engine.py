@@ -32,7 +32,7 @@ from .store import Store, probe_disk
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
-COMMIT_ROWS = 256  # results a transaction: longer ones would hold up the other lane
+COMMIT_ROWS = 512  # results a transaction: longer ones would hold up the other lane
 REMEMBER_EVERY = 2.0  # seconds between two writings of what was learned
 
 
@@ -107,8 +107,9 @@ class Engine:
         return known
 
     def _agreed(self, of: Cohort) -> "_Terms":
-        price = self.outlook.handler(of.handler).price
-        per_second = self.config.policy.machine_cost / 3600 if price is None else 0.0
+        handler = self.outlook.handler(of.handler)
+        price = handler.price
+        per_second = 0.0 if handler.remote or price is not None else self.config.policy.machine_cost / 3600
         return _Terms(of.request.retries, per_second, price or 0.0, self.outlook.tariff.factor(of.accepted))
 
     def call(self, claim: Claim, of: Cohort) -> Call:
@@ -176,7 +177,7 @@ class Engine:
         del self._unsaved[: len(part)]
         self.not_mine += len(part) - len(mine)
         ring(self.home, VIEWER)
-        if any(each.draft for each in mine):
+        if any(each.draft or each.promoted for each in mine):
             ring(self.home, RUNNER)
         return True
 

@@ -138,7 +138,7 @@ class Estimate:
         for which in (lane, _other(lane)):
             paid = self._models[which].paid
             if paid.n >= ENOUGH - 0.5:
-                return _line_price(paid, size)
+                return line_price(paid, size)
         if self._handler.price is not None:
             return self._handler.price
         busy = self.mean_time(lane, size)
@@ -195,7 +195,7 @@ def _priced(p: Paid, o: Observation) -> Paid:
     )
 
 
-def _line_price(p: Paid, size: float) -> float:
+def line_price(p: Paid, size: float) -> float:
     """Least squares of money against size, never below nothing and never falling with size."""
     mean_size, mean_cost = p.size / p.n, p.cost / p.n
     spread = p.size2 / p.n - mean_size**2

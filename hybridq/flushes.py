@@ -30,3 +30,18 @@ def forget_flush(store: Store, flush: int) -> None:
     """Take back a flush that found nothing to claim."""
     with store.tx() as connection:
         connection.execute("DELETE FROM flush WHERE id = ?", (flush,))
+
+
+def of_job(store: Store, job: int) -> int | None:
+    """The flush that took this job last."""
+    found = store.row("SELECT flush FROM job WHERE id = ?", (job,))
+    return found[0] if found else None
+
+
+def add_to_flush(store: Store, flush: int, done: int, failed: int, cost: float, now: float) -> None:
+    """Note what came of a flush's jobs that ran elsewhere after it had ended here."""
+    with store.tx() as connection:
+        connection.execute(
+            "UPDATE flush SET ended = ?, done = done + ?, failed = failed + ?, cost = cost + ? WHERE id = ?",
+            (now, done, failed, cost, flush),
+        )

@@ -5,13 +5,15 @@ say. Arrivals of one kind between two looks share a decision, as jobs of one sub
 """
 
 import math
+from collections import deque
 
 from .conditions import Conditions
 from .config import HandlerConfig
 from .estimate import SAMPLE, Estimate, Model, Observation, learn_many
 from .forecast import Eta, held_etas, stream_eta
-from .job import Decision, Forecast, Lane, Mode, Request
+from .job import Audience, Decision, Forecast, Lane, Mode, Request
 from .modes import delay_cost
+from .outlook import ARRIVALS, coming
 from .pending import Pending
 from .plan import Plan, plan
 from .policy import classify
@@ -38,18 +40,24 @@ class Hybrid:
         self._estimate = self._learned()
         self._known = -math.inf  # when the estimate was made
         self._loaded = False
+        self._startup: float | None = None  # of a flush, which no job has told yet
+        self._came: deque[float] = deque(maxlen=ARRIVALS)
+        self._group = ""  # of the last submission
         self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
 
     def accept(self, task: Task, now: float) -> float | None:
         """Classify a job and queue or hold it; returns when its flush is planned."""
         self._refresh(now)
+        self._note(task, now)
         decision = self._decided(task, now)
+        task.promise = decision.forecast
         if decision.mode is Mode.STREAM:
-            eta = stream_eta(1, task.size, self._conditions(now))
-            task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
+            if not task.group:
+                eta = stream_eta(1, task.size, self._conditions(now))
+                task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
             self.station.stream(task)
             return None
-        task.promise, task.lane = decision.forecast, Lane.BATCH
+        task.lane = Lane.BATCH
         self._held.add(task, self._delay(task))
         return now if self.station.flush is None and decision.forecast.start is None else decision.forecast.start
 
@@ -69,11 +77,19 @@ class Hybrid:
 
     def heard(self, spell: Spell) -> None:
         """Learn from what has ended, as the loops do."""
-        step, startup = 1 + len(spell.tasks) // SAMPLE, spell.startup or None
+        startup = spell.startup or self._startup
+        self._startup = None if spell.tasks else startup
+        step = 1 + len(spell.tasks) // SAMPLE
         for task in spell.tasks[step - 1 :: step]:
             seen = Observation(size=task.size, busy=task.took, startup=startup)
             self._unheard[spell.lane].append(seen)
             startup = None
+
+    def _note(self, task: Task, now: float) -> None:
+        """Remember when submissions came."""
+        if task.audience is Audience.BACKGROUND and (not task.group or task.group != self._group):
+            self._came.append(now)
+            self._group = task.group
 
     def _begin(self, decided: Plan, now: float) -> None:
         first = decided.due[0]
@@ -85,13 +101,13 @@ class Hybrid:
     def _decided(self, task: Task, now: float) -> Decision:
         kind = (
             task.audience, round(math.log1p(task.due - task.at), 1), round(math.log1p(task.size), 0),
-            self._tariff.factor(now), round(self._ahead(Lane.STREAM)),
+            self._tariff.factor(now), round(self._ahead(Lane.STREAM)), task.group,
         )  # fmt: skip
         until, decision = self._decisions.get(kind, (-math.inf, None))
         if decision is None or now > until:
             deadline = None if task.due == math.inf else task.due
             request = Request(handler=self._name, audience=task.audience, deadline=deadline)
-            decision = classify(request, 1, task.size, self._conditions(now))
+            decision = classify(request, round(1 / task.part), task.size, self._conditions(now))
             start = decision.forecast.start if decision.mode is Mode.BATCH else None
             self._decisions[kind] = min(now + REUSE, start or math.inf), decision
         return decision
@@ -102,7 +118,7 @@ class Hybrid:
             now=now, tariff=self._tariff, policy=self._policy, estimate=self._estimate, modes=modes,
             loaded=self._loaded, stream_ahead=self._ahead(Lane.STREAM), stream_slots=self.station.slots,
             batch_slots=self.station.slots, warm=self.station.warm(now), max_flush=self._handler.max_flush,
-            held=self._held.told(), batch_ahead=self._ahead(Lane.BATCH),
+            held=self._held.told(), batch_ahead=self._ahead(Lane.BATCH), coming=coming(self._came, now),
         )  # fmt: skip
 
     def _ahead(self, lane: Lane) -> float:
@@ -115,7 +131,7 @@ class Hybrid:
 
     def _delay(self, task: Task) -> float:
         request = Request(handler=self._name, audience=task.audience)
-        return delay_cost(request, Conditions(now=0.0, tariff=self._tariff, policy=self._policy, estimate=self._estimate))
+        return task.part * delay_cost(request, Conditions(now=0.0, tariff=self._tariff, policy=self._policy, estimate=self._estimate))
 
     def _refresh(self, now: float) -> None:
         if now - self._known < REMEMBER or not any(self._unheard.values()):

@@ -187,7 +187,10 @@ class Failure(Struct, frozen=True):
 
 
 class Detached(Struct, frozen=True):
-    """These calls run elsewhere now, for hours: `reference` finds them again after any crash."""
+    """These calls run elsewhere now, for hours: `reference` finds them again after any crash.
+
+    Its `key` names the work; a later Detached with the same key replaces what was known of it.
+    """
 
     ids: tuple[tuple[int, int], ...]  # (id, attempt)
     reference: dict[str, Any]

@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from .config import HandlerConfig
 
-KINDS = ("openai", "anthropic")
 STREAMS = 32  # stream jobs at once, where `instances` does not say
 RETRIES = 3  # tries after a broken connection or a provider's own error, where `retries` does not say
 BATCH_LINES = {"openai": 50_000, "anthropic": 100_000}  # requests that a provider takes in one batch

@@ -68,7 +68,8 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     keys = set(flush.keys)
     ahead = sum(h.jobs for h in conditions.held if h.key in keys and h.deadline <= deadline)
     start = max(flush.at, conditions.now + conditions.batch_ahead)
-    fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, flush.jobs)
+    sharing = flush.jobs + conditions.coming * (start - conditions.now)
+    fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing)
     run = _Run(Lane.BATCH, start, True, ahead, conditions.batch_slots, fixed)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 

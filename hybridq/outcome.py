@@ -19,7 +19,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds). `cost` is money,
     `streamed` what the job would have cost streamed at its submission, `first` the epoch second of its
-    first byte. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane.
+    first byte. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says why it goes on
+    in the stream lane, where it does.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     first: float | None = None
     usage: bytes | None = None
     draft: bool = False
+    promoted: str = ""
 
 
 class Attempt(Protocol):
@@ -71,7 +73,7 @@ def settle(
             usage=None if event.usage is None else msgspec.json.encode(event.usage), draft=draft,
         )  # fmt: skip
     again = event.gave_back or (event.retryable and claim.tries < retries)
-    delay = 0.0 if event.gave_back else max(retry_delay(claim.tries), event.retry_after or 0.0)
+    delay = max(0.0 if event.gave_back else retry_delay(claim.tries), event.retry_after or 0.0)
     return Outcome(
         id=event.id, attempt=event.attempt, cohort=claim.cohort, at=now,
         # A draft that fails leaves the final: the job goes on in the batch lane as if it had been there.

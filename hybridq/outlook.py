@@ -4,16 +4,19 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 """
 
 import os
+from collections.abc import Sequence
 
 from .conditions import Conditions
-from .config import Config, HandlerConfig
+from .config import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
 from .estimate import Estimate, Model
 from .job import Held, Lane, Mode, State
 from .knowledge import last_learned, models
-from .reading import held, tally
+from .reading import arrivals, held, tally
 from .store import Store
 from .tariff import Tariff
+
+ARRIVALS = 64  # of the last submissions, by which the next are foreseen
 
 
 class Outlook:
@@ -44,15 +47,20 @@ class Outlook:
     def estimate(self, name: str) -> Estimate:
         """All that is known of a handler's times and costs."""
         known = self.models.get(name) or models(self.store, name)
-        return Estimate(
-            known[Lane.STREAM], known[Lane.BATCH],
-            self.config.handlers.get(name, HandlerConfig()), self.config.policy.machine_cost,
-        )  # fmt: skip
+        handler = self.config.handlers.get(name, HandlerConfig())
+        if handler.remote:
+            from .llm_config import options
+            from .remote import Remote
+
+            return Remote(known[Lane.STREAM], known[Lane.BATCH], handler, options(handler))
+        return Estimate(known[Lane.STREAM], known[Lane.BATCH], handler, self.config.policy.machine_cost)
 
     def slots(self, name: str, lane: Lane) -> int:
         """How many jobs of a handler run at once in a lane."""
         handler = self.config.handlers.get(name, HandlerConfig())
         cores = os.cpu_count() or 1
+        if handler.remote and lane is Lane.BATCH:
+            return 1  # a flush makes its batches one after another; they run side by side
         if handler.kind != "shell":
             return max(1, handler.instances)
         if lane is Lane.STREAM:
@@ -64,14 +72,17 @@ class Outlook:
         counts = tally(self.store)
         estimate = self.estimate(name)
         handler = self.handler(name)
+        # A provider has prices of its own, and no load of ours.
+        tariff, machine = (Tariff(TariffConfig()), 0.0) if handler.remote else (self.tariff, load())
         return Conditions(
-            now=now, tariff=self.tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
-            load=load(), loaded=self.loaded,
+            now=now, tariff=tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
+            load=machine, loaded=self.loaded,
             stream_ahead=self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING)),
             stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
-            warm=handler.kind == "shell" or now - last_learned(self.store, name) < handler.idle,
+            warm=handler.remote or handler.kind == "shell" or now - last_learned(self.store, name) < handler.idle,
             max_flush=handler.max_flush, held=tuple(held(self.store, name) if work is None else work),
-            batch_ahead=self._ahead(estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
+            batch_ahead=0.0 if handler.remote else self._ahead(
+                estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
         )  # fmt: skip
 
     def _ahead(
@@ -85,6 +96,13 @@ class Outlook:
             return 0.0
         each = estimate.run_time(lane, 0.0)
         return None if each is None else each * jobs / slots
+
+
+def coming(accepted: Sequence[float], now: float) -> float:
+    """Submissions a second, by the instants (epoch seconds) of the last ones, in any order."""
+    if len(accepted) < 2:
+        return 0.0
+    return (len(accepted) - 1) / max(1.0, now - min(accepted))
 
 
 def load() -> float:

@@ -23,7 +23,7 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
     """
     rows = outlook.store.rows(
         "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
-        " result.busy FROM result JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
+        " result.busy, coalesce(cohort.name, '') FROM result JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
         " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?",
         (since, NEWEST),
     )
@@ -31,9 +31,9 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
     found = [
         Arrival(
             at=at, size=float(size), audience=Audience(audience), deadline=None if due == math.inf else due,
-            handler=handler, busy=(busy or 0.0) / (times[handler].batch if lane == Lane.BATCH else 1.0),
+            handler=handler, group=group, busy=(busy or 0.0) / (times[handler].batch if lane == Lane.BATCH else 1.0),
         )
-        for at, size, audience, due, handler, lane, busy in rows
+        for at, size, audience, due, handler, lane, busy, group in rows
     ]  # fmt: skip
     slots = {name: outlook.slots(name, Lane.BATCH) for name in times if name in outlook.config.handlers}
     return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs"), times, slots

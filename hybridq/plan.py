@@ -80,7 +80,7 @@ class _Planner:
         flushes = [self._flush(part) for part in parts]
         due = tuple(f for f in flushes if f.at <= work.now + NOW)
         later = tuple(f for f in flushes if f.at > work.now + NOW)
-        looks = [f.at for f in later[:1]] + work.at[1:2]  # the last instant of a price may decide a choice
+        looks = [f.at for f in later[:1]] + work.turns[:1]  # the last instant of a price may decide a choice
         change = work.prices.next_change()
         if change is not None:
             looks.append(change)
@@ -143,14 +143,20 @@ class _Planner:
         return (work.now + missing / rate if rate > 0 else math.inf), "worth-it"
 
     def _passed(self, members: list[int], otherwise: list[Part]) -> float:
-        """Money lost on these classes by prices let pass, now's included, if the other plan is followed."""
+        """Money lost on these classes by prices let pass, now's included, if this instant passes too.
+
+        What is not flushed now goes with the other plan or, if that is cheaper, a moment later.
+        """
         work, lost = self.work, 0.0
-        price = [work.price[0]] * len(work.held)
+        soon = work.prices.over(work.begin(work.now) + max(1.0, work.duration) + NOW, work.duration)
+        other = [(soon, 0.0)] * len(work.held)
         for part in otherwise:
             later = work.prices.over(work.begin(part.at), work.duration)
             for i in part.members:
-                price[i] = later
+                other[i] = later, part.at - work.now
         for i in members:
+            price, wait = other[i]
+            least = min(work.cost[i] * soon, work.cost[i] * price + work.delay[i] * wait)
             lowest = min(work.price[0], work.prices.lowest_since(work.held[i].since))
-            lost += work.cost[i] * max(0.0, price[i] - lowest)
+            lost += max(0.0, least - work.cost[i] * lowest)
         return lost

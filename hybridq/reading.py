@@ -153,6 +153,13 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
     ]  # fmt: skip
 
 
+def arrivals(store: Store, handler: str, limit: int) -> list[float]:
+    """When the background submissions to a handler were accepted, of the last `limit` of all."""
+    return [at for (at,) in store.rows(
+        "SELECT accepted FROM (SELECT * FROM cohort ORDER BY id DESC LIMIT ?) WHERE handler = ?"
+        " AND audience = 'background' AND accepted IS NOT NULL", (limit, handler))]  # fmt: skip
+
+
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
     """How many jobs there are, by handler, lane and state."""
     return {

@@ -33,10 +33,10 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
 def rehearse(world: World) -> Iterator[tuple[Verdict, Outcome]]:
     """Each contender's figures as soon as they are there, hybridq's first."""
     outcome = run(world, Hybrid)
-    yield judge(OURS, SAYS, outcome), outcome
+    yield judge(OURS, SAYS, outcome, world.config.policy), outcome
     for baseline in BASELINES:
         outcome = run(world, baseline.make)
-        yield judge(baseline.name, baseline.says, outcome), outcome
+        yield judge(baseline.name, baseline.says, outcome, world.config.policy), outcome
 
 
 def summary(world: World, verdicts: list[Verdict], ours: Outcome) -> Rehearsal:

@@ -6,9 +6,8 @@ that a provider runs is never queued again by this: the next runner goes on with
 
 from collections import Counter
 
-import msgspec
-
-from .job import Detached, State
+from .detachment import all_away, held_away
+from .job import State
 from .runner import Runner, bury, dead
 from .store import Move, Store, note, shift
 
@@ -35,16 +34,16 @@ def rescue(store: Store, now: float) -> int:
 
 def _release(store: Store, runner: int, now: float, why: str) -> int:
     connection = store.connection
-    away = {job for reference in detached(store) for job, _ in reference.ids}
+    away = held_away(all_away(store))
     moves: Counter[Move] = Counter()
     for cohort, handler, lane, first, last in connection.execute(
         "SELECT id, handler, lane, first_id, last_id FROM cohort WHERE running > 0"
     ).fetchall():
         held = connection.execute(
-            "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'running' AND runner = ?",
+            "SELECT id, attempt FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'running' AND runner = ?",
             (first, last, cohort, runner),
         ).fetchall()
-        jobs = [job for job in held if job[0] not in away]
+        jobs = [(job,) for job, attempt in held if (job, attempt) not in away]
         connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
         if jobs:
             moves[cohort, handler, lane, State.RUNNING, State.QUEUED] = len(jobs)
@@ -52,28 +51,6 @@ def _release(store: Store, runner: int, now: float, why: str) -> int:
                 note(connection, cohort, why, now, job[0])
     shift(connection, moves, at=now)
     return sum(moves.values())
-
-
-def detach(store: Store, handler: str, event: Detached, now: float) -> int:
-    """Keep the reference of work that runs elsewhere, before anything else happens to it; returns its id."""
-    with store.tx() as connection:
-        return int(
-            connection.execute(
-                "INSERT INTO detached (handler, reference, since, jobs) VALUES (?, ?, ?, ?) RETURNING id",
-                (handler, msgspec.json.encode(event.reference), now, msgspec.json.encode(event.ids)),
-            ).fetchone()[0]
-        )
-
-
-def detached(store: Store) -> list[Detached]:
-    """All work that runs elsewhere."""
-    return [
-        Detached(
-            ids=msgspec.json.decode(jobs, type=tuple[tuple[int, int], ...]),
-            reference=msgspec.json.decode(reference),
-        )
-        for jobs, reference in store.rows("SELECT jobs, reference FROM detached ORDER BY id")
-    ]
 
 
 def to_stop(store: Store, runner: Runner) -> list[tuple[int, int]]:

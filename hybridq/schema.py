@@ -141,15 +141,19 @@ def _sums(db: "Database") -> None:
     added = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTERS)
     for statement in (
         f"CREATE TABLE total (mode TEXT PRIMARY KEY, {columns}) WITHOUT ROWID",
+        "INSERT INTO total (mode) VALUES ('stream'), ('batch'), ('adaptive')",
         f"""CREATE TABLE groups (
             name TEXT PRIMARY KEY, cohort INTEGER NOT NULL, -- its first
             first_id INTEGER NOT NULL, last_id INTEGER NOT NULL, accepted REAL NOT NULL,
             started REAL, finished REAL, {columns}) WITHOUT ROWID""",
         "CREATE INDEX groups_ended ON groups (finished) WHERE queued = 0 AND running = 0",
-        f"""CREATE TRIGGER sum_by_mode AFTER UPDATE OF {counted} ON cohort WHEN new.accepted IS NOT NULL BEGIN
+        f"""CREATE TRIGGER sum_by_mode AFTER UPDATE OF {counted} ON cohort WHEN new.mode = old.mode BEGIN
+            UPDATE total SET {", ".join(f"{name} = {name} + new.{name} - old.{name}" for name in _COUNTERS)}
+                WHERE mode = new.mode;
+        END""",
+        f"""CREATE TRIGGER sum_of_new_mode AFTER UPDATE OF mode ON cohort WHEN new.mode <> old.mode BEGIN
             UPDATE total SET {", ".join(f"{name} = {name} - old.{name}" for name in _COUNTERS)} WHERE mode = old.mode;
-            INSERT INTO total VALUES (new.mode, {", ".join(f"new.{name}" for name in _COUNTERS)})
-                ON CONFLICT DO UPDATE SET {added};
+            UPDATE total SET {", ".join(f"{name} = {name} + new.{name}" for name in _COUNTERS)} WHERE mode = new.mode;
         END""",
         f"""CREATE TRIGGER sum_by_group AFTER UPDATE OF {counted} ON cohort
             WHEN new.name IS NOT NULL AND new.accepted IS NOT NULL AND new.first_id IS NOT NULL BEGIN
@@ -187,8 +191,9 @@ def _outcomes(db: "Database") -> None:
     db.conn.execute("CREATE INDEX flush_open ON flush (handler) WHERE ended IS NULL")
     db.conn.execute(
         """CREATE TABLE detached (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, reference BLOB NOT NULL,
-            since REAL NOT NULL, jobs BLOB NOT NULL)"""
+            id INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, key TEXT NOT NULL,
+            runner INTEGER,             -- who looks after it
+            reference BLOB NOT NULL, since REAL NOT NULL, jobs BLOB NOT NULL, UNIQUE (handler, key))"""
     )
 
 

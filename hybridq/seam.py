@@ -7,7 +7,10 @@ import os
 import signal
 from typing import Literal
 
-Point = Literal["accepting", "claimed", "started", "replied", "storing", "stored", "ending", "ended", "detached"]
+Point = Literal[
+    "accepting", "claimed", "started", "replied", "storing", "stored", "ending", "ended",
+    "detached", "uploaded", "created", "polled", "reading",
+]  # fmt: skip
 
 _name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")
 _left = int(_count or 1)

@@ -8,13 +8,14 @@ import heapq
 import math
 import random
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from .config import Config, HandlerConfig
-from .job import Lane
+from .job import Audience
 from .station import Flushed, Spell, Station, Task, Times
 from .tariff import Tariff
 from .workload import Arrival, Workload
@@ -142,7 +143,7 @@ class _Run:
 def tasks(world: World) -> list[Task]:
     """The jobs as they are run: how long each takes is drawn once, and is the same for every contender."""
     chance = random.Random(world.seed)  # noqa: S311 - a draw, no secret
-    found = []
+    found, sizes = [], Counter((a.handler, a.group) for a in world.workload.arrivals if a.group)
     for number, arrival in enumerate(world.workload.arrivals):
         times, stray = world.times[arrival.handler], chance.gauss(0.0, 1.0)
         lead = times.job + times.input * arrival.size
@@ -151,8 +152,10 @@ def tasks(world: World) -> list[Task]:
         found.append(
             Task(
                 number=number, at=arrival.at, size=arrival.size, lead=lead / plain if plain > 0 else 1.0,
-                busy=plain * factor if arrival.busy is None else arrival.busy, share=times.batch, audience=arrival.audience,
+                busy=plain * factor if arrival.busy is None else arrival.busy, share=times.batch,
+                audience=arrival.audience or Audience.BACKGROUND,
                 due=math.inf if arrival.deadline is None else arrival.deadline,
+                group=arrival.group, part=1 / sizes.get((arrival.handler, arrival.group), 1),
             )
         )  # fmt: skip
     return found

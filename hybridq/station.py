@@ -1,8 +1,8 @@
 """Simulated hands: one handler's instances on a virtual clock, serving both lanes as the loops do.
 
 Rule: an instance takes a stream job first and a chunk of the running flush otherwise; a chunk that has begun
-is finished. Whoever starts a cold instance waits for it and pays for it. Nothing here decides a mode or a
-flush, and nothing reads a clock.
+is finished. Each flush pays one start, and so does a stream job that meets no warm instance. Nothing here
+decides a mode or a flush, and nothing reads a clock.
 """
 
 import heapq
@@ -21,7 +21,7 @@ LARGEST_CHUNK = 4096  # jobs
 class Times(Struct, frozen=True, kw_only=True):
     """How long a simulated handler takes, in seconds; sizes are in the trace's own unit."""
 
-    start: float = 20.0  # a start: the process, the model
+    start: float = 20.0  # a start (the process, the model): of each flush, and of each cold instance
     job: float = 0.05  # each job, whatever its size
     input: float = 0.0002  # each unit of input; then the first of a stream job's output is there
     output: float = 0.015  # each unit of output
@@ -40,6 +40,8 @@ class Task(Struct, kw_only=True):
     share: float
     audience: Audience
     due: float
+    group: str
+    part: float  # which part of its submission it is: 1 / jobs
     lane: Lane = Lane.STREAM
     promise: Forecast | None = None
     foreseen: float | None = None  # when it was to start, as told at one instant while it was held
@@ -62,7 +64,7 @@ class Flushed(Struct, kw_only=True):
 
 
 class Spell(Struct, frozen=True):
-    """What one instance does without a pause: a stream job, or a chunk of a flush."""
+    """What one instance does without a pause: a stream job, or a chunk of a flush; no job: a flush starts."""
 
     end: float
     lane: Lane
@@ -91,6 +93,7 @@ class Station:
         self._flushing: deque[Task] = deque()
         self._chunk = ChunkSize(target, LARGEST_CHUNK)
         self._chunks = 0  # that run now
+        self._ready = False  # whether the flush has started
         self._busy = 0
         self._resting: list[float] = []  # when each idle instance was last used, the latest at the end
 
@@ -105,7 +108,7 @@ class Station:
 
     def begin(self, flush: Flushed, tasks: Sequence[Task]) -> None:
         """Begin a flush; there must be none running. The earliest deadline goes first."""
-        self.flush = flush
+        self.flush, self._ready = flush, False
         self.flushes.append(flush)
         for task in tasks:
             self._enter(task, Lane.BATCH, task.busy * (task.share + (1 - task.share) / len(tasks)))
@@ -117,7 +120,11 @@ class Station:
         found = []
         while self._streaming and self._busy < self.slots:
             found.append(self._run([heapq.heappop(self._streaming)[3]], now, Lane.STREAM))
-        while self._flushing and self._busy < self.slots:
+        if self._flushing and not self._ready and not self._chunks:
+            self.starts += self._start * self._charge(now)
+            self._chunks = 1
+            return [*found, Spell(now + self._start, Lane.BATCH, (), self._start)]
+        while self._ready and self._flushing and self._busy < self.slots:
             size = min(self._chunk.size, math.ceil(len(self._flushing) / self.slots))
             chunk = [self._flushing.popleft() for _ in range(size)]
             spell = self._run(chunk, now, Lane.BATCH)
@@ -128,6 +135,9 @@ class Station:
 
     def release(self, spell: Spell) -> bool:
         """A spell is over and its instance free; returns whether that was the end of the flush."""
+        if not spell.tasks:
+            self._ready, self._chunks = True, 0
+            return False
         self._busy -= 1
         self._resting.append(spell.end)
         self.jobs[spell.lane] -= len(spell.tasks)
@@ -148,7 +158,7 @@ class Station:
 
     def _run(self, tasks: list[Task], now: float, lane: Lane) -> Spell:
         """Run these one after another on a free instance."""
-        startup = self._instance(now)
+        startup = self._instance(now, lane)
         at, rate = now + startup, self._charge(now)
         for task in tasks:
             task.start, task.first = at, at + task.took * (task.lead if lane is Lane.STREAM else 1.0)
@@ -157,11 +167,13 @@ class Station:
         self._busy += 1
         return Spell(at, lane, tuple(tasks), startup)
 
-    def _instance(self, now: float) -> float:
-        """Take an instance; returns the seconds until it is up."""
+    def _instance(self, now: float, lane: Lane) -> float:
+        """Take an instance; returns the seconds until it is up. A flush has started those that it takes."""
         if self._resting and now - self._resting[-1] <= self._idle:
             self._resting.pop()
             return 0.0
         self._resting.clear()  # the latest has gone, so they all have
+        if lane is Lane.BATCH:
+            return 0.0
         self.starts += self._start * self._charge(now)
         return self._start

@@ -41,16 +41,18 @@ def _fed(days: float, chance: random.Random) -> Iterator[Arrival]:
 
 def _handed_in(days: float, chance: random.Random) -> Iterator[Arrival]:
     """Bursts: their sizes have a long tail, and all of one is due at once."""
-    for at in _poisson(days, BURSTS, chance):
+    for number, at in enumerate(_poisson(days, BURSTS, chance), 1):
         by, jobs = chance.choice(DEADLINES), math.ceil(chance.lognormvariate(math.log(BURST) - 0.5, 1.0))
         for _ in range(jobs):
-            yield _document(at + 10.0 * chance.random(), by, chance)
+            yield _document(at, by, chance, f"folder {number}")
 
 
-def _document(at: float, by: float | None, chance: random.Random) -> Arrival:
+def _document(at: float, by: float | None, chance: random.Random, group: str = "") -> Arrival:
     size, output = chance.lognormvariate(7.0, 0.7), chance.lognormvariate(5.0, 0.5)
     deadline = None if by is None else at + by
-    return Arrival(at=at, size=size, output=output, audience=Audience.BACKGROUND, deadline=deadline)
+    return Arrival(
+        at=at, size=size, output=output, audience=Audience.BACKGROUND, deadline=deadline, group=group
+    )  # fmt: skip
 
 
 def _poisson(days: float, a_day: float, chance: random.Random) -> Iterator[float]:

@@ -11,6 +11,7 @@ from statistics import median
 
 from msgspec import Struct
 
+from .config import PolicyConfig
 from .job import Audience, Lane
 from .simulate import Outcome
 from .station import Task
@@ -49,6 +50,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     name: str
     says: str
     cost: float
+    waited: float  # money that the waiting until each first result cost, by the policy
     waits: dict[Audience, Waits]
     streamed: int
     batched: int
@@ -58,13 +60,15 @@ class Verdict(Struct, frozen=True, kw_only=True):
     promises: Promises
 
 
-def judge(name: str, says: str, outcome: Outcome) -> Verdict:
+def judge(name: str, says: str, outcome: Outcome, policy: PolicyConfig) -> Verdict:
     """The figures of one run."""
+    hourly = {Audience.USER: policy.user_delay_cost, Audience.BACKGROUND: policy.background_delay_cost}
     tasks = outcome.tasks
     bound = [task for task in tasks if task.due < math.inf]
     streamed = sum(task.lane is Lane.STREAM for task in tasks)
     return Verdict(
         name=name, says=says, cost=sum(task.cost for task in tasks) + outcome.starts,
+        waited=sum(hourly[t.audience] * t.part * (t.first - t.at) / 3600 for t in tasks),
         waits={audience: waits([t for t in tasks if t.audience is audience]) for audience in Audience},
         streamed=streamed, batched=len(tasks) - streamed, deadlines=len(bound),
         kept=share(task.finish <= task.due for task in bound),
@@ -80,8 +84,13 @@ def waits(tasks: Sequence[Task]) -> Waits:
 
 
 def promises(tasks: Sequence[Task]) -> Promises:
-    """How good the promises to these jobs were."""
-    made = [(t, p) for t in tasks if (p := t.promise) is not None and p.finish is not None and p.finish90 is not None]
+    """How good the promises to these jobs were; one promise for all jobs of a submission."""
+    whole: dict[object, Task] = {}
+    for task in tasks:
+        key = task.group or task.number
+        if key not in whole or task.finish > whole[key].finish:
+            whole[key] = task
+    made = [(t, p) for t in whole.values() if (p := t.promise) and p.finish is not None and p.finish90 is not None]
     errors = [abs(t.finish - p.finish) / max(LEAST, t.finish - t.at) for t, p in made if p.finish is not None]
     shown = [(t.start, t.foreseen) for t in tasks if t.foreseen is not None]
     return Promises(

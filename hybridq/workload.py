@@ -15,14 +15,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .errors import BadData
+from .errors import BadData, UsageError
 from .job import Audience
 from .when import parse_deadline, span
 
 TRACE = "trace"  # the handler of jobs whose trace names none
 MONDAY = 1767571200.0  # 2026-01-05 00:00 UTC: where a trace begins whose times are no dates
 A_DATE = 1e8  # seconds; an arrival beyond is an instant since 1970, one before is counted from the start
-MEAN_BYTES = 4.0  # bytes of input a token: what an estimate sees of a trace in tokens
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
@@ -37,6 +36,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     audience: Audience | None = None
     deadline: float | None = None  # epoch seconds
     handler: str = TRACE
+    group: str = ""  # jobs of one name were handed in together: they are one thing that somebody waits for
     busy: float | None = None
 
 
@@ -105,7 +105,7 @@ def _arrivals(name: str, lines: Iterable[str]) -> Iterator[Arrival]:
             continue
         try:
             yield row(cells)
-        except (ValueError, IndexError, BadData) as problem:
+        except (ValueError, IndexError, UsageError) as problem:
             raise BadData(f"{name}, line {number}: {problem}") from None
 
 
@@ -116,7 +116,7 @@ def _row_reader(name: str, header: Sequence[str]) -> Callable[[list[str]], Arriv
         return lambda cells: _named(dict(zip(header, cells, strict=False)))
     raise BadData(
         f"{name} is no trace: expected CSV with the columns arrival,input_size,output_size"
-        "[,audience,deadline,handler] or TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with"
+        "[,audience,deadline,handler,group] or TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with"
         " timestamp (ms), input_length and output_length"
     )
 
@@ -130,6 +130,7 @@ def _named(row: dict[str, str]) -> Arrival:
         audience=_audience(row.get("audience", "").strip()),
         deadline=parse_deadline(by, at, UTC) if by else None,
         handler=row.get("handler", "").strip() or TRACE,
+        group=row.get("group", "").strip(),
     )
 
 

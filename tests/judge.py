@@ -209,3 +209,20 @@ def _later(case: Case) -> list[float]:
     steps = case.tariff.steps
     rises = {at - 1e-3 for (_, before), (at, after) in pairwise(steps) if after > before}
     return sorted({item.latest for item in case.items} | rises)
+
+
+def busy_week(random: random.Random, jobs: int, days: float, fixed: float) -> Case:
+    """Jobs of four deadlines under a tariff that doubles from 01 to 04 and from 06 to 10 o'clock.
+
+    `fixed` is in mean jobs. Arrivals come in bursts by the hour, sizes are log-normal.
+    """
+    hours = [random.lognormvariate(0, 0.8) for _ in range(int(24 * days))]
+    items = []
+    for hour in random.choices(range(len(hours)), hours, k=jobs):
+        arrival = (hour + random.random()) * 3600
+        latest = arrival + random.choice([900, 3600, 14400, 86400])
+        items.append(Item(arrival, latest, random.lognormvariate(0, 1.0)))
+    edges = [(0, 1.0), (1, 2.0), (4, 1.0), (6, 2.0), (10, 1.0)]
+    steps = [((24 * day + hour) * 3600.0, factor) for day in range(int(days) + 2) for hour, factor in edges]
+    average = sum(item.cost for item in items) / jobs
+    return Case(Steps(_distinct(steps)), tuple(items), average * fixed)

@@ -11,7 +11,9 @@ from hybridq import listing
 from hybridq.changes import cancel, retry
 from hybridq.errors import NoSuchJob
 from hybridq.foresight import NOBODY
-from hybridq.job import Lane, Mode, State
+from hybridq.intake import accept
+from hybridq.job import Decision, Flush, Lane, Mode, State
+from hybridq.knowledge import intend
 from hybridq.moves import move
 from hybridq.outlook import Outlook
 from hybridq.overview import take
@@ -172,6 +174,31 @@ def test_a_held_row_starts_when_its_flush_is_planned(tmp_path: Path) -> None:
     assert "held until" in row.why
 
 
+def test_the_daemons_own_plan_counts(outlook: Outlook) -> None:
+    """Where the loop has written down when it flushes and why, that is what is shown."""
+    submit_all(outlook, asking(group="g"), [b"1"] * 3)
+    at = time.time() + 4321
+    intend(outlook.store, "echo", (Flush(at=at, keys=(), jobs=3, rule="plan", reason="as the loop says"),), at)
+    runner = Runner(outlook.store, "daemon")
+    found = look(outlook)
+    runner.close(outlook.store)
+    assert (found.rows[0].start, found.rows[0].why) == (at, "as the loop says")
+    assert (found.head.next_flush, found.head.next_flush_why) == (at, "as the loop says")
+    assert (found.rows[0].eta or 0) > at
+
+
+def test_a_group_of_very_many_parts_hides_what_it_must_and_counts_it(outlook: Outlook) -> None:
+    """A group handed in one job at a time is one row, with its jobs counted, and what comes after it is counted."""
+    decision = Decision(mode=Mode.BATCH, reason="test")
+    with outlook.store.tx():
+        for _ in range(listing.SCAN + 10):
+            accept(outlook.store, asking(group="g"), b"1", lambda *_: (decision, 0.0), now=1.0)
+        accept(outlook.store, asking(), b"1", lambda *_: (decision, 0.0), now=1.0)
+    found = look(outlook)
+    assert names(found.rows) == ["g"]
+    assert (found.rows[0].jobs, found.hidden) == (listing.SCAN + 10, 1)
+
+
 def test_no_eta_lies_in_the_past(outlook: Outlook) -> None:
     """A job that has run for longer than any was seen has no ETA, or one ahead."""
     submit_all(outlook, asking(group="g"), [b"1"] * 4)
@@ -236,8 +263,10 @@ def test_the_sums_stay_true_whatever_happens(every_state: Outlook) -> None:
     retry(store, [4, 7], time.time())
     move(store, [4, 8], Lane.STREAM, "test", time.time())
     cancel(store, [5, 6], time.time())
+    with store.tx() as connection:
+        connection.execute("UPDATE cohort SET mode = 'adaptive' WHERE queued > 0 AND name IS NULL")
     sums = "sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost)"
-    by_mode = "SELECT mode, {sums} FROM {table} WHERE mode <> '' GROUP BY mode"
+    by_mode = "SELECT mode, {sums} FROM {table} WHERE queued + running + done + failed + cancelled > 0 GROUP BY mode"
     by_name = "SELECT name, min(first_id), max(last_id), {sums} FROM {table} WHERE name IS NOT NULL GROUP BY name"
     for kept, sql in (("total", by_mode), ("groups", by_name)):
         assert store.rows(sql.format(sums=sums, table=kept)) == store.rows(sql.format(sums=sums, table="cohort"))

@@ -14,7 +14,7 @@ from hybridq.job import Flush, Held
 from hybridq.plan import GATHER, Plan, plan
 from hybridq.tariff import Tariff
 
-from .judge import Case, Ideal, Item, Steps, lower_bound, optimum, run, small_case
+from .judge import Case, Ideal, Item, Steps, busy_week, lower_bound, optimum, run, small_case
 
 NOON = 1_795_867_200.0  # 12:00 UTC
 HOUR = 3600.0
@@ -294,3 +294,23 @@ def test_many_classes_lose_no_job_and_no_deadline() -> None:
     flushes = (*planned.due, *planned.later)
     assert sorted(key for f in flushes for key in f.keys) == list(range(10_000))
     assert all(f.at <= work[key].deadline for f in flushes for key in f.keys)
+
+
+@pytest.mark.parametrize("fixed", [0.1, 1.0, 10.0, 50.0])
+def test_long_workload_is_near_its_lower_bound(fixed: float) -> None:
+    """Five hundred jobs over three days cost at most 1.03 times the linear-programming bound, none late."""
+    case = busy_week(random.Random(5), 500, 3, fixed)
+    assert run(case, PolicyConfig(hold=1e9)) <= 1.03 * lower_bound(case)
+
+
+def test_dearer_price_decides_a_choice() -> None:
+    """A choice that waits for a shared start is made at the last cheap instant, not after it."""
+    rising = Steps(((0.0, 0.3), (NOON + 460, 1.8), (NOON + 20000, 0.3)))
+    work, look = [held(jobs=1, delay_cost=0.25)], NOON
+    planned = plan(work, conditions(tariff=rising, estimate=Ideal(0.4)))
+    while not planned.due:
+        assert planned.look is not None
+        assert planned.look > look
+        look = planned.look
+        planned = plan(work, conditions(tariff=rising, estimate=Ideal(0.4), now=look))
+    assert look < NOON + 460

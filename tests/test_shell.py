@@ -13,7 +13,7 @@ import pytest
 from hybridq.config import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler, process
 from hybridq.handlers.shell import _Run
-from hybridq.job import Call, Failure, Lane, Output, Partial, Started
+from hybridq.job import Call, Detached, Failure, Lane, Output, Partial, Started
 
 from .handling import collect, ends, run, text, until
 
@@ -247,7 +247,7 @@ def test_one_bad_command_fails_alone():
 def test_commands_never_detach():
     """There is nothing to resume."""
     with pytest.raises(ValueError, match="never detaches"):
-        shell().resume({})
+        shell().resume(Detached((), {}))
 
 
 def test_check_names_the_shell():

@@ -15,7 +15,10 @@ import pytest
 from hybridq.changes import cancel
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
+from hybridq.overview import take
+from hybridq.snapshot import Snapshot
 from hybridq.submit import submit
+from hybridq_cli.watching import Unchanged
 from tests.building import (
     ECHO,
     HYBRIDQ,
@@ -245,6 +248,23 @@ def test_watch_shows_a_change_at_once_and_ends_with_q(outlook: Outlook) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+def test_a_ring_without_a_change_reads_nothing_anew(outlook: Outlook, tmp_path: Path) -> None:
+    """The live view's snapshot is taken again when somebody else has written, and not before."""
+    taken = []
+
+    def look(rows: int) -> Snapshot:
+        taken.append(rows)
+        return take(outlook, now=time.time(), limit=rows)
+
+    unchanged = Unchanged(outlook.store, look, 10)
+    assert unchanged(5) is unchanged(5)
+    with queue(tmp_path).store as other, other.tx() as connection:
+        connection.execute("INSERT INTO meta VALUES ('x', 1)")
+    unchanged(5)
+    unchanged(50)
+    assert taken == [5, 5, 10]
 
 
 def test_watch_without_a_terminal_prints_what_changed(outlook: Outlook) -> None:

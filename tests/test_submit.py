@@ -145,6 +145,9 @@ def test_the_handlers_own_retries_and_timeout_count(queue: Queue) -> None:
 def test_the_same_key_is_the_same_job(queue: Queue) -> None:
     """The same key again prints the same id; with another input it is refused."""
     assert [queue.run("submit", "echo", "a", "--key", "k").stdout for _ in range(2)] == ["1\n", "1\n"]
+    again = queue.run("submit", "echo", "a", "--key", "k", "--json")
+    assert json.loads(again.stdout)["existed"] == 1
+    assert again.stderr == "hybridq: job 1 was there already, by its key; it is queued\n"
     other = queue.run("submit", "echo", "b", "--key", "k")
     assert (other.returncode, count(queue)) == (65, 1)
 
@@ -321,6 +324,15 @@ def test_control_c_gives_the_job_back(queue: Queue) -> None:
     until(lambda: not Path(f"/proc/{running}").exists())
 
 
+def test_a_closed_terminal_gives_the_job_back(queue: Queue) -> None:
+    """When the terminal goes away, the job that this submit ran is queued again, and nothing is left running."""
+    with queue.terminal("submit", "--", "sh", "-c", "echo up; sleep 60") as screen:
+        screen.expect_exact("up")
+        screen.close(force=False)
+        until(lambda: queue.state(1) is State.QUEUED)
+    assert queue.rows("SELECT count(*) FROM runner") == [(0,)]
+
+
 def test_control_c_detaches_from_a_daemon(queue: Queue, tmp_path: Path) -> None:
     """Control-C with a daemon leaves the job running, and says how to come back."""
     with queue.daemon():
@@ -402,16 +414,6 @@ def test_one_job_imports_little(queue: Queue) -> None:
         [sys.executable, "-c", program], env=queue.environment, capture_output=True, text=True, check=True,
         stdin=subprocess.DEVNULL, timeout=60,
     )  # fmt: skip
-    dear = {
-        "rich",
-        "asyncio",
-        "psutil",
-        "apscheduler",
-        "platformdirs",
-        "hashlib",
-        "zoneinfo",
-        "logging",
-        "sqlite_utils",
-    }
+    dear = "rich asyncio psutil apscheduler platformdirs hashlib zoneinfo statistics logging sqlite_utils json"
     assert "hybridq.intake" in done.stdout.split()
-    assert not dear & set(done.stdout.split())
+    assert not set(dear.split()) & set(done.stdout.split())

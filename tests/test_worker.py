@@ -18,7 +18,7 @@ from hybridq.config import HandlerConfig, RunnerConfig
 from hybridq.errors import ConfigError, HybridqError
 from hybridq.handlers import instance, make_handler, process, turn
 from hybridq.handlers.worker import split
-from hybridq.job import Call, Failure, Lane, Output, Started
+from hybridq.job import Call, Detached, Failure, Lane, Output, Started
 
 from .handling import calls, collect, ends, items, program, run, text, until, values, worker
 
@@ -658,4 +658,4 @@ def test_wrong_configuration_is_named(config, message):
 def test_workers_never_detach():
     """There is nothing to resume."""
     with pytest.raises(ValueError, match="never detaches"):
-        items().resume({})
+        items().resume(Detached((), {}))

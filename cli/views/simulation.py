@@ -21,6 +21,7 @@ from .cells import PLAIN, QUIET, STRONG
 NONE = "-"
 COLUMNS = (
     ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
+    ("with waiting", "the same and what waiting cost, at the prices of [policy]: what hybridq tries to make small"),
     ("a person waits", "time until a waiting person sees the first of a result: half of them, 95 %, 99 %"),
     ("background waits", "the same for work that nobody waits for"),
     ("deadlines", "share of the jobs with a deadline that were done by then"),
@@ -45,7 +46,7 @@ def table(found: Rehearsal) -> RenderableType:
 def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
     relative = f" ({verdict.cost / streaming - 1:+.0%})" if streaming > 0 else ""
     return (
-        f"{money(verdict.cost)}{relative}", *(_waits(verdict.waits[audience]) for audience in Audience),
+        f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited), *(_waits(verdict.waits[audience]) for audience in Audience),
         _percent(verdict.kept), _percent(verdict.streamed / (verdict.streamed + verdict.batched)),
         count(sum(verdict.flushes.values())),
     )  # fmt: skip

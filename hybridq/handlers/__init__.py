@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from .protocol import Handler
 
 GROUP = "hybridq.handlers"
-BUILT_IN = {"shell": "shell:Shell", "worker": "worker:Worker"}
+BUILT_IN = {"shell": "shell:Shell", "worker": "worker:Worker", "openai": "llm:Llm", "anthropic": "llm:Llm"}
 
 __all__ = ["GROUP", "Handler", "make_handler"]
 

@@ -5,9 +5,9 @@ decides when or in which order anything runs, and never prints.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from ..job import Call, Event, Lane, Mode
+from ..job import Call, Detached, Event, Lane, Mode
 
 
 class Handler(Protocol):
@@ -22,13 +22,19 @@ class Handler(Protocol):
         """Run these calls and yield their events in bunches, as they happen.
 
         The stream lane passes one call, the batch lane up to `chunk_limit`. Each call ends with exactly
-        one Output, Failure or Detached. Closing the iterator early (or cancelling the task) ends
+        one Output, Failure or Detached; of several Detached with the same `key` in their references the last
+        counts, and a Failure after one takes it back. Closing the iterator early (or cancelling the task) ends
         whatever still runs, as a process group, within the handler's grace time.
         """
         ...
 
-    def resume(self, reference: dict[str, Any]) -> AsyncIterator[Sequence[Event]]:
-        """Go on with calls that an earlier runner detached. Handlers that never detach raise ValueError."""
+    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+        """Go on with calls that were detached, here or by an earlier runner, until each has ended.
+
+        A further Detached replaces what is kept of this one (the `key` in its reference is the same). With
+        `cancel` set in the reference the work is to be ended where it runs and what is finished fetched.
+        Closing the iterator ends nothing there. Handlers that never detach raise ValueError.
+        """
         ...
 
     def cancel(self, job: int) -> None:

@@ -11,11 +11,10 @@ import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
-from ..job import Call, Event, Failure, Lane, Mode, Output, Partial, Started
+from ..job import Call, Detached, Event, Failure, Lane, Mode, Output, Partial, Started
 from .ending import CannotStart, ended, stopping, timed_out
 from .environment import mark
 from .process import Child
@@ -53,7 +52,7 @@ class Shell:
             self._runs.discard(run)
             await run.stop()
 
-    def resume(self, reference: dict[str, Any]) -> AsyncIterator[Sequence[Event]]:
+    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
         """Commands are never detached. Raises ValueError."""
         raise ValueError("the handler shell never detaches")
 

@@ -11,11 +11,10 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import BadData, ConfigError, HybridqError
-from ..job import Call, Event, Failure, Lane, Mode
+from ..job import Call, Detached, Event, Failure, Lane, Mode
 from ..visible import visible
 from .dialect import Dialect, JsonLines, PlainLines
 from .ending import CannotStart
@@ -80,7 +79,7 @@ class Worker:
             if failures:
                 yield failures
 
-    def resume(self, reference: dict[str, Any]) -> AsyncIterator[Sequence[Event]]:
+    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
         """Workers never detach. Raises ValueError."""
         raise ValueError(f"the handler {self.name} never detaches")
 

@@ -1,0 +1,84 @@
+"""Staying with what was just accepted: following or waiting, and running it here where nobody else would.
+
+Rule: a stream job that somebody stays with runs in this very process when no daemon does; a batch waits
+for a daemon or a drain. Leaving (Control-C) never loses the job, and says how to come back.
+"""
+
+import contextlib
+import time
+
+from msgspec import Struct
+
+from hybridq.follow import ENDED
+from hybridq.intake import Accepted
+from hybridq.job import Lane, Mode, State
+from hybridq.outlook import Outlook
+from hybridq.reading import Cohort
+from hybridq.selection import Group, Ids
+
+from .accepted import planned
+from .attend import await_all, follow_job
+from .printer import Printer
+from .tell import leaving, say
+
+
+class Stay(Struct, frozen=True):
+    """Who stays with what. `state` is where the (first) job stood when it was handed in."""
+
+    outlook: Outlook
+    accepted: Accepted
+    of: Cohort
+    state: State
+    alone: bool  # no daemon runs
+    follows: bool  # shows the output
+    asked: bool  # by --follow
+
+    def run(self) -> int:
+        """Stay until the end; returns the exit code."""
+        with leaving(self._left()), contextlib.ExitStack() as open_:
+            if self._own:
+                from hybridq.own_run import OwnRun
+
+                open_.enter_context(OwnRun(self.outlook.store.home, self.outlook.config, self.of.id))
+            self._tell()
+            return self._until_end()
+
+    @property
+    def _own(self) -> bool:
+        """Whether this process is to run it."""
+        whole = self.of.jobs == self.accepted.jobs
+        return self.alone and self.of.lane is Lane.STREAM and whole and self.state not in ENDED
+
+    @property
+    def _name(self) -> str:
+        group = self.accepted.group if self.accepted.jobs > 1 else None
+        return group or str(self.accepted.first)
+
+    def _tell(self) -> None:
+        if not self.alone or self.state in ENDED:
+            return
+        now = time.time()
+        if not self._own:
+            say(f"no daemon runs, so {self._name} waits for hybridq daemon or hybridq drain{planned(self.of, now)}")
+        elif self.of.mode is Mode.ADAPTIVE and not (self.follows and not self.asked):
+            say("no daemon runs: the draft is made here, the final result waits for hybridq daemon or hybridq drain")
+        elif self.follows:
+            say(f"no daemon runs, so this submit runs job {self._name} itself")
+
+    def _left(self) -> str:
+        what = f"job {self._name}" if self.accepted.jobs == 1 else f"group {self._name}"
+        becomes = "is queued again; hybridq daemon or hybridq drain will run it" if self._own else "goes on"
+        return f"{what} {becomes}. Come back with: hybridq {'follow' if self.follows else 'wait'} {self._name}"
+
+    def _until_end(self) -> int:
+        accepted, store = self.accepted, self.outlook.store
+        if accepted.jobs > 1 and accepted.group is not None:
+            if not self.follows:
+                return await_all(store, [Group(accepted.group)])
+            from .progress import follow_group
+
+            return follow_group(self.outlook, accepted.group)
+        if not self.follows:
+            return await_all(store, [Ids(((accepted.first, accepted.first),))])
+        raw = self.outlook.handler(self.of.handler).kind == "shell"  # it behaves as the command itself
+        return follow_job(store, accepted.first, Printer(raw=raw), until_draft=not self.asked)

@@ -1,0 +1,313 @@
+"""The life of a provider's batch, the same for every provider: made once, looked at, fetched.
+
+Rule: before anything is sent there is a Detached with a key of our own, and one more after each step; whoever
+takes over from any of them finds the batch by that key or knows that there is none. What makes a batch is
+never repeated on a doubt. What the provider has done is always fetched; only the rest is tried again.
+
+A reference has `key`, `at` (epoch seconds) and `jobs`; then `file` once the lines are there, `batch` once the
+batch is, `finished` as far as the provider tells. With `cancel` set the batch is to be ended there.
+"""
+
+import asyncio
+import logging
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from ..errors import BadData, HybridqError
+from ..job import Call, Detached, Event, Failure, Output
+from ..llm_config import LlmOptions
+from ..llm_prices import Tokens
+from ..seam import reached
+from ..visible import visible
+from .prompts import prompt
+from .provider import Answer, Limits, Look, Provider, Trouble, custom_id, parts
+from .ratelimit import RateLimit
+
+BUNCH = 256  # events that are told at once
+SETTLE = 3.0  # of `poll`: how long a batch that was just made may be missing in the provider's list
+LOOKS = 3  # times that a batch is looked for before it is believed not to be there
+SLOWEST = 24.0  # of `poll`: the longest time between two looks
+FILES = 10  # looks that answers may be missing after the end
+GIVE_UP = 8  # attempts that the provider may leave unbegun
+FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
+
+Ending = Callable[..., Output]
+"""Makes an Output of job, attempt, text, tokens, flex, busy and price factor."""
+
+
+class Batches:
+    """One handler's batches."""
+
+    def __init__(
+        self, name: str, options: LlmOptions, opened: Callable[[], Awaitable[Provider]], limit: RateLimit, ending: Ending
+    ) -> None:
+        self._options, self._opened, self._limit, self._ending = options, opened, limit, ending
+        self._log = logging.getLogger(f"hybridq.provider.{name}")
+
+    async def submit(self, calls: Sequence[Call]) -> AsyncIterator[Sequence[Event]]:
+        """Have these run, in as many batches as the provider's limits ask for; all end Detached or failed."""
+        try:
+            provider = await self._opened()
+        except HybridqError as problem:
+            yield [Failure(call.id, call.attempt, str(problem), retryable=False) for call in calls]
+            return
+        todo, refused = self._texts(calls)
+        if refused:
+            yield refused
+        with tempfile.TemporaryDirectory(prefix="hybridq-") as folder:
+            while todo:
+                key = secrets.token_hex(8)
+                spool = _spool(Path(folder) / key, provider, key, todo)
+                if spool.jobs:
+                    async for bunch in self._send(provider, key, spool):
+                        yield bunch
+                if spool.large:
+                    yield [_too_large(call, provider.limits) for call in spool.large]
+                spool.path.unlink()
+
+    async def watch(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+        """What becomes of a batch, until each of its jobs has ended. A later Detached has further knowledge."""
+        reference = dict(work.reference)
+        provider = await self._opened()
+        if "batch" not in reference:
+            if (found := await self._find(provider, reference)) is None:
+                yield [_unbegun(job, attempt, "it was never sent") for job, attempt in work.ids]
+                return
+            reference["batch"] = found
+            yield [Detached(work.ids, dict(reference))]
+        reading = _Reading(reference["key"], work.ids)
+        look: Look | None = None
+        async for look in self._looks(provider, reference):
+            if look is not None and look.finished is not None and look.finished != reference.get("finished"):
+                reference["finished"] = look.finished
+                yield [Detached(work.ids, dict(reference))]
+        if look is not None:
+            async for bunch in self._fetch(provider, reference["batch"], look, reading):
+                yield bunch
+        if rest := reading.rest(look):
+            yield rest
+        if reading.odd:
+            self._log.warning("batch %s: %d lines were no answers of ours", reference["batch"], reading.odd)
+
+    def _texts(self, calls: Sequence[Call]) -> tuple[list[tuple[str, Call]], list[Failure]]:
+        """The calls with their prompts, those that share a beginning together, so that prompt caching bites; and
+        those that have none."""
+        found, refused = [], []
+        for call in calls:
+            try:
+                found.append((prompt(self._options.prompt, call), call))
+            except BadData as problem:
+                refused.append(Failure(call.id, call.attempt, str(problem), retryable=False))
+        found.sort(key=lambda pair: pair[0], reverse=True)  # taken from the end
+        return found, refused
+
+    async def _send(self, provider: Provider, key: str, spool: "_Spool") -> AsyncIterator[Sequence[Event]]:
+        """Upload and create. A definite refusal ends the jobs; a doubt is left to `watch`."""
+        reference: dict[str, Any] = {"key": key, "at": time.time(), "jobs": len(spool.jobs)}
+        yield [Detached(spool.jobs, dict(reference))]
+        sent = await self._limit.admit()
+        try:
+            file = await provider.upload(spool.path)
+            reached("uploaded")
+            if file is not None:
+                reference["file"] = file
+                yield [Detached(spool.jobs, dict(reference))]
+            reference["batch"] = await provider.create(key, file, spool.path)
+        except Exception as error:
+            trouble = self._understood(provider, error)
+            if trouble.slow:
+                self._limit.slow(sent, trouble.retry_after)
+            self._log.warning("batch of %d jobs: %s", len(spool.jobs), trouble.reason)
+            if not trouble.unsure:
+                yield _refused(spool.jobs, trouble)
+            return
+        reached("created")
+        self._limit.well()
+        yield [Detached(spool.jobs, reference)]
+
+    async def _find(self, provider: Provider, reference: dict[str, Any]) -> str | None:
+        """The batch of a reference that does not name it yet; made now where only that was missing."""
+        key, file, looks = reference["key"], reference.get("file"), 0
+        while looks < LOOKS:
+            try:
+                found = await provider.find(key, reference["at"], reference["jobs"])
+            except Exception as error:
+                self._log.warning("looking for batch %s: %s", key, self._understood(provider, error).reason)
+                await asyncio.sleep(self._options.poll)
+                continue
+            if found.batch is not None:
+                self._log.info("batch %s was made before: %s", key, found.batch)
+                return found.batch
+            looks = 0 if found.unsure else looks + 1
+            await asyncio.sleep(self._options.poll * SETTLE / LOOKS)
+        if file is None or reference.get("cancel"):
+            return None
+        try:
+            return await provider.create(key, file, None)
+        except Exception as error:
+            trouble = self._understood(provider, error)
+            self._log.warning("batch %s: %s", key, trouble.reason)
+            if not trouble.unsure:
+                return None
+        await asyncio.sleep(self._options.poll)
+        return await self._find(provider, reference)
+
+    async def _looks(self, provider: Provider, reference: dict[str, Any]) -> AsyncIterator[Look | None]:
+        """Look at a batch ever more rarely until it is over; None at the end: the provider knows it no longer."""
+        batch, pause, missing, ending = reference["batch"], self._options.poll, 0, bool(reference.get("cancel"))
+        while True:
+            try:
+                if ending:
+                    await provider.cancel(batch)
+                    ending = False
+                look = await provider.look(batch)
+            except Exception as error:
+                trouble = self._understood(provider, error)
+                self._log.warning("batch %s: %s", batch, trouble.reason)
+                missing += trouble.unknown
+                ending = ending and trouble.passing
+                if missing >= LOOKS:
+                    yield None
+                    return
+            else:
+                reached("polled")
+                missing = FILES if look.over and not look.files and look.whole else 0
+                yield look
+                if look.over:
+                    return
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, SLOWEST * self._options.poll)
+
+    async def _fetch(
+        self, provider: Provider, batch: str, look: Look, reading: "_Reading"
+    ) -> AsyncIterator[Sequence[Event]]:
+        """All answers of a batch that is over, told as they are read; read again from the start if that breaks."""
+        for again in range(FILES):
+            if again:
+                await asyncio.sleep(self._options.poll)
+            try:
+                if again and not look.files:
+                    look = await provider.look(batch)
+                bunch: list[Event] = []
+                async for line in provider.results(batch, look):
+                    if event := reading.take(provider.read(line), self._output):
+                        bunch.append(event)
+                    if len(bunch) >= BUNCH:
+                        reached("reading")
+                        yield bunch
+                        bunch = []
+                if bunch:
+                    reached("reading")
+                    yield bunch
+            except Exception as error:
+                self._log.warning("the answers of batch %s: %s", batch, self._understood(provider, error).reason)
+                continue
+            if look.files or not look.whole:
+                return
+
+    def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:
+        return self._ending(job, attempt, text, tokens, False, 0.0, self._options.batch_factor)
+
+    def _understood(self, provider: Provider, error: Exception) -> Trouble:
+        return provider.trouble(error) or Trouble(reason=visible(repr(error)), passing=True, unsure=True)
+
+
+class _Spool(Struct):
+    """The lines of one batch in a file, their jobs in the same order, and calls too large for any."""
+
+    path: Path
+    jobs: tuple[tuple[int, int], ...]
+    large: list[Call]
+
+
+def _spool(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]]) -> _Spool:
+    """Write as many of these calls as one batch takes, from the end of the list."""
+    size, jobs, large = 0, [], []
+    with path.open("wb") as file:
+        while todo and len(jobs) < provider.limits.lines:
+            text, call = todo[-1]
+            line = provider.line(custom_id(key, call.id, call.attempt), text)
+            if len(line) > provider.limits.size:
+                large.append(call)
+            elif size + len(line) > provider.limits.size:
+                break
+            else:
+                file.write(line)
+                size += len(line)
+                jobs.append((call.id, call.attempt))
+            todo.pop()
+    return _Spool(path, tuple(jobs), large)
+
+
+class _Reading:
+    """Which of a batch's jobs have their answers, in whatever order, twice or never."""
+
+    def __init__(self, key: str, ids: Sequence[tuple[int, int]]) -> None:
+        self.odd = 0
+        self._key = key
+        self._order = list(ids)
+        self._left = dict.fromkeys(ids)
+        self._failed: dict[tuple[int, int], Answer] = {}  # an answer may still come for these
+
+    def take(self, answer: Answer | None, ending: Callable[[int, int, str, Tokens | None], Output]) -> Output | None:
+        """The Output of an answer; errors wait for the end, since an answer is worth more."""
+        where = None if answer is None else parts(answer.custom)
+        if answer is None or where is None or where[0] != self._key or where[1:] not in self._left:
+            self.odd += 1
+            return None
+        if answer.text is None:
+            self._failed[where[1:]] = answer
+            return None
+        del self._left[where[1:]]
+        return ending(*where[1:], answer.text, answer.tokens)
+
+    def rest(self, look: Look | None) -> list[Failure]:
+        """How the jobs without an answer end."""
+        return [self._end(place, *where, look) for place, where in enumerate(self._order) if where in self._left]
+
+    def _end(self, place: int, job: int, attempt: int, look: Look | None) -> Failure:
+        answer = self._failed.get((job, attempt))
+        if answer is not None and not answer.unbegun:
+            return Failure(job, attempt, answer.error, retryable=answer.passing)
+        if look is None:
+            return Failure(job, attempt, "the provider no longer knows the batch that it was in")
+        if look.problem and not look.refused:
+            return _unbegun(job, attempt, look.problem, FULL) if look.busy else _final(job, attempt, look.problem)
+        if look.problem and place in look.refused:
+            return _final(job, attempt, look.refused[place])
+        if answer is None and look.whole:
+            return Failure(job, attempt, "the provider's answers have none for it")
+        return _unbegun(job, attempt, answer.error if answer else "the batch ended before it was begun")
+
+
+def _unbegun(job: int, attempt: int, why: str, after: float | None = None) -> Failure:
+    """Back to the queue, uncounted; but not for ever."""
+    if attempt >= GIVE_UP:
+        return _final(job, attempt, f"{why} ({attempt} attempts)")
+    return Failure(job, attempt, why, gave_back=True, retry_after=after)
+
+
+def _final(job: int, attempt: int, why: str) -> Failure:
+    return Failure(job, attempt, why, retryable=False)
+
+
+def _refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
+    """A batch that was refused as a whole. Where one request was at fault, the others are sent again."""
+    if trouble.passing:
+        return [_unbegun(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
+    if trouble.at is None:
+        return [_final(*each, trouble.reason) for each in jobs]
+    return [
+        _final(*each, trouble.reason) if place == trouble.at else _unbegun(*each, "sent again without a refused one")
+        for place, each in enumerate(jobs)
+    ]
+
+
+def _too_large(call: Call, limits: Limits) -> Failure:
+    return _final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")
