@@ -70,7 +70,10 @@ def simulate(
     if html is not None:
         from hybridq.simulation_page import render
 
-        html.write_text(render(found, outcomes[0]), encoding="utf-8")
+        from .views.simulation import COLUMNS, rows
+
+        titles = (("", ""), *COLUMNS)
+        html.write_text(render(found, outcomes[0], titles, rows(found)), encoding="utf-8")
     if json:
         print_document(found)
         return

@@ -7,6 +7,7 @@ the same. What the provider has finished is always fetched first; only what is l
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 
 from msgspec.structs import replace
@@ -81,7 +82,7 @@ class AwayRun:
                 log.error("%s: %s", self.away.handler, error)
                 await asyncio.sleep(AGAIN)
 
-    async def _hear(self, bunch: "list[Event] | tuple[Event, ...]") -> None:
+    async def _hear(self, bunch: Sequence[Event]) -> None:
         for event in bunch:
             if isinstance(event, Detached):
                 self._keep(event)

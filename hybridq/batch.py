@@ -23,7 +23,7 @@ from .job import Failure, Flush, Held, Lane
 from .knowledge import intend
 from .loop import TICK
 from .plan import plan
-from .reading import held, waiting
+from .reading import held
 from .seam import reached
 
 log = logging.getLogger("hybridq.batch")
@@ -47,7 +47,7 @@ class BatchLoop:
         for away in adopt(self.engine.store, self.engine.runner.id):
             log.info("a batch of %s goes on: %d jobs", away.handler, len(away.work.ids))
             self._attend(away)
-        for name in waiting(self.engine.store, Lane.BATCH):
+        for name in self.engine.waiting(Lane.BATCH):
             if name not in self.flushing and time.monotonic() >= self._idle_until.get(name, 0.0):
                 self._look(name, now)
         return TICK

@@ -18,6 +18,7 @@ from .engine import Engine
 from .home import Home
 from .intake import sweep
 from .rescue import rescue
+from .review import Review
 from .stream import StreamLoop
 
 log = logging.getLogger("hybridq")
@@ -76,7 +77,7 @@ class Service:
         self.batch.wake.set()
 
     async def _housekeeping(self) -> None:
-        engine = self.engine
+        engine, review = self.engine, Review(self.engine)
         while True:
             with engine.full_disk_pauses():
                 rescued = rescue(engine.store, time.time())
@@ -84,6 +85,7 @@ class Service:
                     log.warning("%d jobs of a runner that died are queued again", rescued)
                     self._rung()
                 sweep(engine.store)
+                review.turn(time.time())
                 await engine.tend()
             await asyncio.sleep(loop.TICK)
 

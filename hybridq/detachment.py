@@ -54,12 +54,13 @@ def all_away(store: Store) -> list[Away]:
 
 def adopt(store: Store, runner: int) -> list[Away]:
     """Take over what no living runner looks after, with its jobs."""
-    orphaned = "runner IS NULL OR runner NOT IN (SELECT id FROM runner)"
-    if not store.row(f"SELECT 1 FROM detached WHERE {orphaned} LIMIT 1"):
+    if not store.row("SELECT 1 FROM detached WHERE runner NOT IN (SELECT id FROM runner) LIMIT 1"):
         return []
     with store.tx() as connection:
         rows = connection.execute(
-            f"UPDATE detached SET runner = ? WHERE {orphaned} RETURNING id, handler, since, reference, jobs", (runner,)
+            "UPDATE detached SET runner = ? WHERE runner NOT IN (SELECT id FROM runner)"
+            " RETURNING id, handler, since, reference, jobs",
+            (runner,),
         ).fetchall()
         adopted = [_away(row) for row in sorted(rows)]
         for each in adopted:
@@ -73,8 +74,8 @@ def adopt(store: Store, runner: int) -> list[Away]:
 def claims_of(store: Store, away: Away) -> list[Claim]:
     """Those of its jobs that still run, as claims; their inputs are not fetched again."""
     return [
-        Claim(*row, b"")
-        for row in store.rows(
+        Claim(job, attempt, tries, cohort, b"")
+        for job, attempt, tries, cohort in store.rows(
             "SELECT job.id, job.attempt, tries, cohort FROM json_each(?1) AS pair"
             " JOIN job ON job.id = json_extract(pair.value, '$[0]') AND job.attempt = json_extract(pair.value, '$[1]')"
             " WHERE job.state = 'running'",

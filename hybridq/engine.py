@@ -24,7 +24,7 @@ from .job import Call, Failure, Lane, Output
 from .knowledge import models, remember
 from .outcome import Outcome, settle
 from .outlook import Outlook
-from .reading import Cohort, cohort
+from .reading import Cohort, cohort, waiting
 from .rescue import give_back, to_stop
 from .runner import Runner
 from .seam import reached
@@ -62,12 +62,21 @@ class Engine:
         self.not_mine = 0  # results of attempts that no longer held their job
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
+        self._missed: set[str] = set()
         self._cohorts: dict[int, Cohort] = {}
         self._places: Places = {}
         self._terms: dict[int, _Terms] = {}
         self._unsaved: list[Outcome] = []
         self._saving: asyncio.TimerHandle | None = None
         self._learned: dict[tuple[str, Lane], float] = {}
+
+    def waiting(self, lane: Lane) -> list[str]:
+        """The handlers that have queued jobs in this lane and are configured; of others the log tells once."""
+        names = waiting(self.store, lane)
+        for name in set(names) - self.config.handlers.keys() - self._missed:
+            log.warning("jobs wait for the handler %s, which is not in config.toml", name)
+            self._missed.add(name)
+        return [name for name in names if name in self.config.handlers]
 
     def handler(self, name: str) -> Handler:
         """The living handler of that name. Raises ConfigError or UsageError when it cannot be made."""

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .config import HandlerConfig
 from .curve import SPREAD, TINY, Curve, chance, normal, regime
@@ -18,6 +19,8 @@ STARTS = 24  # starts that the start-up time comes from
 ENOUGH = 3  # jobs that must be known before they count
 CHECK_EVERY = 4  # jobs between two looks for a new regime
 SAMPLE = 32  # of one chunk's jobs are learned: more would push every other flush out of the window
+WIDEN = 0.4  # by how much, as a logarithm, promises are made later after a flush that was late as a whole
+WIDEST = 2.0  # as a logarithm; promises are never made later or sooner than this
 COST_MEMORY = 100.0  # jobs over which a learned price fades
 
 
@@ -49,6 +52,7 @@ class Model(Struct, frozen=True):
     starts: tuple[float, ...] = ()  # seconds
     paid: Paid = Paid()
     seen: int = 0
+    wide: float = 0.0  # by how much the 90th percentile is promised later than foreseen, as a logarithm
 
 
 def learn(model: Model, observation: Observation) -> Model:
@@ -72,7 +76,19 @@ def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     paid = model.paid
     for o in good:
         paid = _priced(paid, o)
-    return Model(sizes, times, starts, paid, seen)
+    return Model(sizes, times, starts, paid, seen, model.wide)
+
+
+def judged(model: Model, late: Sequence[bool]) -> Model:
+    """What is known after promises came due together: which of them were done after their 90th percentile.
+
+    Each time the next promises are made a little later or sooner, so that in the long run a tenth is late,
+    whatever happens between promise and end (adaptive conformal inference, Gibbs and Candes 2021).
+    """
+    if not late:
+        return model
+    step = WIDEN * min(1.0, len(late) / 8) * (sum(late) / len(late) - 0.1)
+    return replace(model, wide=max(-WIDEST, min(WIDEST, model.wide + step)))
 
 
 class Estimate:
@@ -152,6 +168,10 @@ class Estimate:
     def fixed_cost(self) -> float:
         """Money of one flush's start: its start-up time at the machine's rate; 0 where none is known."""
         return (self.startup() or 0.0) * self._machine
+
+    def widened(self, lane: Lane, seconds: float) -> float:
+        """A 90th percentile of the seconds until a promise is kept, as it is promised."""
+        return seconds * math.exp(self._models[lane].wide)
 
     def _model(self, lane: Lane) -> Model:
         """The lane's own jobs, or while they are too few, the other lane's."""

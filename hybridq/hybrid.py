@@ -9,7 +9,7 @@ from collections import deque
 
 from .conditions import Conditions
 from .config import HandlerConfig
-from .estimate import SAMPLE, Estimate, Model, Observation, learn_many
+from .estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from .forecast import Eta, held_etas, stream_eta
 from .job import Audience, Decision, Forecast, Lane, Mode, Request
 from .modes import delay_cost
@@ -40,6 +40,7 @@ class Hybrid:
         self._estimate = self._learned()
         self._known = -math.inf  # when the estimate was made
         self._loaded = False
+        self._late: dict[Lane, list[bool]] = {lane: [] for lane in Lane}
         self._startup: float | None = None  # of a flush, which no job has told yet
         self._came: deque[float] = deque(maxlen=ARRIVALS)
         self._group = ""  # of the last submission
@@ -77,6 +78,7 @@ class Hybrid:
 
     def heard(self, spell: Spell) -> None:
         """Learn from what has ended, as the loops do."""
+        self._judge(spell)
         startup = spell.startup or self._startup
         self._startup = None if spell.tasks else startup
         step = 1 + len(spell.tasks) // SAMPLE
@@ -84,6 +86,18 @@ class Hybrid:
             seen = Observation(size=task.size, busy=task.took, startup=startup)
             self._unheard[spell.lane].append(seen)
             startup = None
+
+    def _judge(self, spell: Spell) -> None:
+        """See which promises were kept: of a flush all at once, for they stand and fall together."""
+        late = self._late[spell.lane]
+        late += [
+            task.finish > task.promise.finish90
+            for task in spell.tasks
+            if task.promise is not None and task.promise.finish90 is not None and not task.group
+        ]
+        if spell.lane is Lane.STREAM or self.station.flush is None:
+            self._models[spell.lane] = judged(self._models[spell.lane], late)
+            late.clear()
 
     def _note(self, task: Task, now: float) -> None:
         """Remember when submissions came."""

@@ -74,8 +74,8 @@ class Work:
     def _instants(self) -> list[float]:
         """Where a flush may be planned: now, the turns of the price, and the latest starts."""
         last = max(self.latest)
-        self.turns = sorted(at for at in self.prices.turns(self.duration) if at <= last)
-        return sorted({self.now, *self.turns, *_rounded(self.latest, self.now)})
+        turns = (at for at in self.prices.turns(self.duration) if at <= last)
+        return sorted({self.now, *turns, *_rounded(self.latest, self.now)})
 
 
 def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions, sizes: Sequence[float]) -> list[float]:

@@ -105,6 +105,7 @@ def _forecast(
     """Times and money of one mode; the delay is that of the submission's middle job."""
     first, finish = _times(jobs, size, conditions, run, 0.5)
     first90, finish90 = _times(jobs, size, conditions, run, 0.9)
+    finish90 = _promised(finish, finish90, request.deadline, conditions, run.lane)
     one = conditions.estimate.cost(run.lane, size)
     cost = delay = None
     if one is not None and run.start is not None:
@@ -127,6 +128,18 @@ def _forecast(
         makes_deadline=request.deadline is None or finish90 is None or finish90 <= request.deadline,
         note=note,
     )
+
+
+def _promised(
+    finish: float | None, finish90: float | None, deadline: float | None, conditions: Conditions, lane: Lane
+) -> float | None:
+    """The 90th percentile as promises have turned out; a batch that is planned for a deadline keeps to it."""
+    if finish is None or finish90 is None:
+        return None
+    wider = conditions.now + conditions.estimate.widened(lane, finish90 - conditions.now)
+    if lane is Lane.BATCH and deadline is not None:
+        wider = min(wider, max(finish90, deadline))
+    return max(finish, wider)
 
 
 def _times(jobs: int, size: float, conditions: Conditions, run: _Run, q: float) -> tuple[float | None, float | None]:

@@ -8,34 +8,65 @@ from collections.abc import Sequence
 from typing import Any
 
 from .job import Lane, Mode, State
-from .store import Move, Store, note, shift
+from .store import Store, note, shift
+
+_MODES = {Lane.STREAM: Mode.STREAM, Lane.BATCH: Mode.BATCH}
+# An adaptive job keeps its mode while it waits for its final, and has none any more when that is streamed.
+_MODE = "CASE WHEN mode = 'adaptive' AND ? = 'batch' THEN mode ELSE ? END"
 
 
 def move(store: Store, jobs: Sequence[int], lane: Lane, why: str, now: float) -> int:
     """Put queued jobs into the other lane, with the reason; returns how many moved."""
-    moved = 0
     with store.tx() as connection:
-        for job in jobs:
-            row = connection.execute(
-                "SELECT cohort.id, cohort.handler, cohort.lane, cohort.jobs FROM job"
-                " JOIN cohort ON cohort.id = job.cohort WHERE job.id = ? AND state = 'queued' AND lane <> ?",
-                (job, lane),
-            ).fetchone()
-            if row is None:
-                continue
-            cohort, handler, here, size = row
-            there = cohort if size == 1 else _sibling(connection, cohort, lane)
-            gone: Counter[Move] = Counter({(cohort, handler, here, State.QUEUED, None): 1})
-            come: Counter[Move] = Counter({(there, handler, lane, None, State.QUEUED): 1})
-            shift(connection, gone, at=now)
-            connection.execute("UPDATE job SET cohort = ? WHERE id = ?", (there, job))
-            connection.execute("UPDATE cohort SET lane = ? WHERE id = ?", (lane, there))
-            if there != cohort:
-                _resize(connection, cohort, there, job)
-            shift(connection, come, at=now)
-            note(connection, there, why, now, job)
-            moved += 1
-    return moved
+        return sum(_move(connection, job, lane, why, now) for job in jobs)
+
+
+def move_cohort(store: Store, cohort: int, lane: Lane, why: str, now: float) -> int:
+    """Put all that is queued of a cohort into the other lane, with the reason; returns how many moved."""
+    with store.tx() as connection:
+        row = connection.execute(
+            "SELECT handler, lane, jobs, queued, first_id, last_id FROM cohort WHERE id = ? AND lane <> ?",
+            (cohort, lane),
+        ).fetchone()
+        if row is None:
+            return 0
+        handler, here, jobs, queued, first, last = row
+        if queued < jobs:
+            found = connection.execute(
+                "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'queued'", (first, last, cohort)
+            ).fetchall()
+            return move(store, [number for (number,) in found], lane, why, now)
+        _turn(connection, cohort, handler, here, lane, queued, now)
+        note(connection, cohort, why, now)
+        return int(queued)
+
+
+def _move(connection: Any, job: int, lane: Lane, why: str, now: float) -> int:
+    row = connection.execute(
+        "SELECT cohort.id, handler, lane, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE job.id = ? AND state = 'queued' AND lane <> ?",
+        (job, lane),
+    ).fetchone()
+    if row is None:
+        return 0
+    cohort, handler, here, jobs = row
+    there = cohort if jobs == 1 else _sibling(connection, cohort, lane)
+    if there == cohort:
+        _turn(connection, cohort, handler, here, lane, 1, now)
+    else:
+        shift(connection, Counter({(cohort, handler, here, State.QUEUED, None): 1}), at=now)
+        connection.execute("UPDATE job SET cohort = ? WHERE id = ?", (there, job))
+        _resize(connection, cohort, there, job)
+        shift(connection, Counter({(there, handler, lane, None, State.QUEUED): 1}), at=now)
+    note(connection, there, why, now, job)
+    return 1
+
+
+def _turn(connection: Any, cohort: int, handler: str, here: str, lane: Lane, jobs: int, now: float) -> None:
+    """Turn a whole cohort, all of it queued, to the other lane."""
+    shift(connection, Counter({(cohort, handler, here, State.QUEUED, None): jobs}), at=now)
+    connection.execute(f"UPDATE cohort SET lane = ?, mode = {_MODE} WHERE id = ?", (lane, lane, _MODES[lane], cohort))
+    shift(connection, Counter({(cohort, handler, lane, None, State.QUEUED): jobs}), at=now)
 
 
 def _sibling(connection: Any, cohort: int, lane: Lane) -> int:
@@ -46,9 +77,10 @@ def _sibling(connection: Any, cohort: int, lane: Lane) -> int:
     return int(
         connection.execute(
             "INSERT INTO cohort (origin, name, handler, lane, mode, audience, pinned, due, rank, delay_cost, request,"
-            " decision, accepted) SELECT id, name, handler, ?, ?, audience, pinned, due, rank, delay_cost, request,"
+            " decision, accepted) SELECT id, name, handler, ?, "
+            f"{_MODE}, audience, pinned, due, rank, delay_cost, request,"
             " decision, accepted FROM cohort WHERE id = ? RETURNING id",
-            (lane, Mode.BATCH if lane is Lane.BATCH else Mode.STREAM, cohort),
+            (lane, lane, _MODES[lane], cohort),
         ).fetchone()[0]
     )
 

@@ -80,7 +80,7 @@ class _Planner:
         flushes = [self._flush(part) for part in parts]
         due = tuple(f for f in flushes if f.at <= work.now + NOW)
         later = tuple(f for f in flushes if f.at > work.now + NOW)
-        looks = [f.at for f in later[:1]] + work.turns[:1]  # the last instant of a price may decide a choice
+        looks = [f.at for f in later[:1]]
         change = work.prices.next_change()
         if change is not None:
             looks.append(change)

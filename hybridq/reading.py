@@ -41,6 +41,11 @@ class Cohort(Struct, frozen=True, kw_only=True):
     streamed: float
     counts: dict[State, int]
 
+    @property
+    def queued(self) -> int:
+        """How many of its jobs wait."""
+        return self.counts.get(State.QUEUED, 0)
+
 
 class Job(Struct, frozen=True, kw_only=True):
     """One job as it stands."""

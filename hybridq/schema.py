@@ -192,7 +192,7 @@ def _outcomes(db: "Database") -> None:
     db.conn.execute(
         """CREATE TABLE detached (
             id INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, key TEXT NOT NULL,
-            runner INTEGER,             -- who looks after it
+            runner INTEGER NOT NULL,    -- who looks after it
             reference BLOB NOT NULL, since REAL NOT NULL, jobs BLOB NOT NULL, UNIQUE (handler, key))"""
     )
 

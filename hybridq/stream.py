@@ -18,7 +18,7 @@ from .estimate import Observation
 from .job import Failure, Lane, Mode, Output, Partial, Started
 from .loop import AGAIN, TICK
 from .outputs import Sink
-from .reading import Cohort, waiting
+from .reading import Cohort
 
 log = logging.getLogger("hybridq.stream")
 
@@ -36,7 +36,7 @@ class StreamLoop:
     def turn(self, now: float) -> float:
         """Claim what fits into the free slots and start it."""
         pause = TICK
-        for name in waiting(self.engine.store, Lane.STREAM):
+        for name in self.engine.waiting(Lane.STREAM):
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue

@@ -327,7 +327,8 @@ class Provider:
                 self.charged[text] += 1
                 good.append(self._good_line(name, text))
             else:
-                bad.append(self._error_line(name, 0, "batch_expired" if state == "expired" else "batch_cancelled", state))
+                code = "batch_expired" if state == "expired" else "batch_cancelled"
+                bad.append(self._error_line(name, 0, code, state))
         good = good[self.script.lose :] + good[: self.script.repeat]
         good.reverse()
         self.files[f"{batch.id}-out"] = b"".join(json.dumps(line["openai"]).encode() + b"\n" for line in good)
@@ -378,7 +379,8 @@ class Provider:
 
 
 def _event(body: Body) -> bytes:
-    return f"data: {json.dumps({'id': 'c', 'object': 'chat.completion.chunk', 'created': 1, 'model': 'm', **body})}\n\n".encode()
+    whole = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", **body}
+    return f"data: {json.dumps(whole)}\n\n".encode()
 
 
 def _named(kind: str, **body: Any) -> bytes:

@@ -298,3 +298,31 @@ def test_the_idle_daemon_hears_a_submit_at_once(tmp_path: Path) -> None:
             waits.append(time.monotonic() - began)
             time.sleep(0.05)
     assert min(waits) < 0.5, "each of ten jobs waited for a tick"
+
+
+def test_a_handler_that_left_the_configuration_holds_its_jobs(tmp_path: Path) -> None:
+    """Jobs of a handler that is no longer configured wait, are said to, and disturb nobody."""
+    queue = slow(tmp_path)
+    person = queue.call("slow", b'"0"')
+    batch = queue.call_many("slow", [b'"0"'] * 3, mode=Mode.BATCH)
+    queue.home.config_file.write_text("")
+    with queue.daemon() as daemon:
+        assert queue.wait(queue.submit("true")) == [State.DONE]
+        assert daemon.poll() is None
+        assert {queue.state(number) for number in (person, *batch)} == {State.QUEUED}
+    assert queue.log().count("slow, which is not in config.toml") == 1
+
+
+def test_a_held_job_that_would_be_late_is_promoted(tmp_path: Path) -> None:
+    """Behind a batch that takes minutes, a held job with a near deadline goes to the stream lane, and `explain` knows."""
+    queue = slow(tmp_path)
+    with queue.daemon():
+        long = queue.call_many("slow", [b'"0.05"'] * 4000, mode=Mode.BATCH)
+        until(lambda: queue.state(long[8]) is State.DONE)
+        (late,) = queue.call_many("slow", [b'"0"'], mode=Mode.BATCH, deadline=time.time() + 20)
+        assert queue.wait(late) == [State.DONE]
+        assert queue.state(long[-1]) is State.QUEUED
+        cancel(queue.store, long, time.time())
+        ring(queue.home, RUNNER)
+    story = history(queue.store, read_job(queue.store, late).cohort, late)
+    assert any(text.startswith("promoted: batched it would be done at") for _, text in story), story

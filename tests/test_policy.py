@@ -160,6 +160,14 @@ def test_joins_a_planned_flush() -> None:
     assert (alone.cost or 0) - (shared.cost or 0) > 2 / 3600 * 0.9
 
 
+def test_place_in_the_flush_counts() -> None:
+    """The first result of a batch comes after the jobs with earlier deadlines that go with it."""
+    others = (Held(key=1, jobs=1000, size=100, deadline=NOON + 30 * HOUR, since=NOON, delay_cost=0.001),)
+    forecast = classify(request(mode=Mode.BATCH), 1, 100, conditions(held=others)).forecast
+    assert forecast.start == NOON + 10 * HOUR
+    assert forecast.first == pytest.approx(NOON + 10 * HOUR + 2 + 1000 / 2 * 10 + 10, abs=1)
+
+
 def test_late_stream_is_thought_over() -> None:
     """A stream job that waited far longer than foreseen may go to the batch; what was asked for stays."""
     crowded = conditions(stream_ahead=600.0)

@@ -36,16 +36,22 @@ def table(found: Rehearsal) -> RenderableType:
     grid.add_column("")
     for title, _ in COLUMNS:
         grid.add_column(title, justify="right", no_wrap=True)
-    streaming = next(v.cost for v in found.verdicts if v.batched == 0 and v is not found.verdicts[0])
-    for place, verdict in enumerate(found.verdicts):
-        grid.add_row(verdict.name, *_cells(verdict, streaming), style=PLAIN if place else STRONG)
+    for place, row in enumerate(rows(found)):
+        grid.add_row(*row, style=PLAIN if place else STRONG)
     parts: list[RenderableType] = [_head(found), *_notes(found), Padding(grid, (1, 0)), _legend(found)]
     return Group(*parts, *_ours(found.verdicts[0]))
+
+
+def rows(found: Rehearsal) -> list[Sequence[str]]:
+    """The table's cells: a contender a row, its name first, hybridq at the top."""
+    streaming = found.verdicts[1].cost
+    return [_cells(verdict, streaming) for verdict in found.verdicts]
 
 
 def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
     relative = f" ({verdict.cost / streaming - 1:+.0%})" if streaming > 0 else ""
     return (
+        verdict.name,
         f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited), *(_waits(verdict.waits[audience]) for audience in Audience),
         _percent(verdict.kept), _percent(verdict.streamed / (verdict.streamed + verdict.batched)),
         count(sum(verdict.flushes.values())),
@@ -67,7 +73,7 @@ def _legend(found: Rehearsal) -> RenderableType:
     legend.add_column(no_wrap=True)
     legend.add_column(style=QUIET)
     for name, says in (*COLUMNS, *((v.name, v.says) for v in found.verdicts)):
-        legend.add_row(name, says)
+        legend.add_row(Text(name), Text(says))
     return legend
 
 

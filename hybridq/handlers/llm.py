@@ -15,7 +15,7 @@ from importlib import import_module
 import msgspec
 
 from ..config import HandlerConfig, RunnerConfig
-from ..errors import BadData, HybridqError
+from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Mode, Output, Partial, Started, Usage
 from ..llm_config import BATCH_LINES, KEY_VARIABLES, LlmOptions, loopback, options
 from ..llm_prices import CHARACTERS, Tokens, prices

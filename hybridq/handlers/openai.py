@@ -207,4 +207,6 @@ def _message(error: Any) -> str:
             break
         error = inner
     return str(error)[:2000]
+
+
 PROVIDER = OpenAI

@@ -45,7 +45,12 @@ class Batches:
     """One handler's batches."""
 
     def __init__(
-        self, name: str, options: LlmOptions, opened: Callable[[], Awaitable[Provider]], limit: RateLimit, ending: Ending
+        self,
+        name: str,
+        options: LlmOptions,
+        opened: Callable[[], Awaitable[Provider]],
+        limit: RateLimit,
+        ending: Ending,
     ) -> None:
         self._options, self._opened, self._limit, self._ending = options, opened, limit, ending
         self._log = logging.getLogger(f"hybridq.provider.{name}")
@@ -177,7 +182,7 @@ class Batches:
                     return
             else:
                 reached("polled")
-                missing = FILES if look.over and not look.files and look.whole else 0
+                missing = 0
                 yield look
                 if look.over:
                     return
@@ -228,7 +233,9 @@ class _Spool(Struct):
 
 def _spool(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]]) -> _Spool:
     """Write as many of these calls as one batch takes, from the end of the list."""
-    size, jobs, large = 0, [], []
+    size = 0
+    jobs: list[tuple[int, int]] = []
+    large: list[Call] = []
     with path.open("wb") as file:
         while todo and len(jobs) < provider.limits.lines:
             text, call = todo[-1]

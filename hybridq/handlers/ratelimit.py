@@ -18,9 +18,7 @@ NO_GAP = 0.01  # seconds: below this there is none
 class RateLimit:
     """Admits requests. `requests` and `tokens` are limits a minute, 0: none."""
 
-    def __init__(
-        self, requests: float = 0.0, tokens: float = 0.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, requests: float = 0.0, tokens: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._rates = (requests / 60, tokens / 60)
         self._room = [max(1.0, requests / 60), tokens / 60 * 10]  # a second's requests, ten seconds' tokens
