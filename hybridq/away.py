@@ -40,7 +40,7 @@ class AwayRun:
         self._cohorts = {c.cohort: engine.cohort(c, Lane.BATCH) for c in self._hearing.left()}
         self._flush = flushes.of_job(engine.store, away.work.ids[0][0]) if away.work.ids else None
 
-    def stop(self, job: int) -> None:
+    def cancelled(self, job: int) -> None:
         """A job was cancelled; when it was the last, so is the rest at the provider."""
         if self._hearing.drop(job):
             self._poked.set()

@@ -13,6 +13,7 @@ from contextlib import aclosing
 
 from . import flushes
 from .away import AwayRun
+from .budget import hold_back
 from .chunk import ChunkSize
 from .claims import Claim, claim_batch
 from .detachment import Away, adopt
@@ -37,7 +38,7 @@ class BatchLoop:
         self.engine = engine
         self.wake = asyncio.Event()
         self.flushing: dict[str, asyncio.Task[None]] = {}
-        self.away: dict[AwayRun, asyncio.Task[None]] = {}
+        self.away: set[asyncio.Task[None]] = set()  # each looks after work that runs elsewhere
         self._tasks = tasks
         self._drain = drain
         self._idle_until: dict[str, float] = {}  # whose jobs all wait for their next try
@@ -52,18 +53,15 @@ class BatchLoop:
                 self._look(name, now)
         return TICK
 
-    def stop(self, job: int) -> None:
-        """A job was cancelled that may run elsewhere."""
-        for run in self.away:
-            run.stop(job)
-
     def _attend(self, away: Away) -> None:
         run = AwayRun(self.engine, away)
         task = self._tasks.create_task(run.run(), name=f"away {away.id}")
-        self.away[run] = task
+        self.away.add(task)
+        self.engine.cancel_heard.add(run.cancelled)
 
         def ended(_: object) -> None:
-            del self.away[run]
+            self.away.discard(task)
+            self.engine.cancel_heard.discard(run.cancelled)
             self.wake.set()
 
         task.add_done_callback(ended)
@@ -72,6 +70,7 @@ class BatchLoop:
         work = held(self.engine.store, name)
         if self._drain is not None:
             work = [each for each in work if self._drain(each)]
+        work = [each for each in work if self._affordable(name, each, now)]
         conditions = self.engine.outlook.conditions(name, now, work)
         decided = plan(work, conditions, drain=self._drain is not None)
         if decided.due:
@@ -81,6 +80,12 @@ class BatchLoop:
             intend(self.engine.store, name, decided.later, now)
             if decided.look is not None:
                 self.engine.wake_at(name, decided.look)
+
+    def _affordable(self, name: str, held: Held, now: float) -> bool:
+        """Whether any of these may begin by the limits on money; if not, the reason is kept."""
+        limited = self.engine.budget.limits(held.key, name, Lane.BATCH, now)
+        hold_back(self.engine.store, held.key, "" if limited.jobs else limited.reason, now)
+        return limited.jobs > 0
 
     def _start(self, name: str, due: tuple[Flush, ...], factor: float, now: float) -> None:
         engine = self.engine
@@ -150,9 +155,12 @@ class FlushRun:
         while self._keys and not engine.stopping and not engine.paused:
             claims: list[Claim] = []
             with engine.full_disk_pauses():
-                wanted = min(self._chunk.size, self._jobs - self.claimed)
                 runner, now = engine.runner.id, time.time()
-                claims = claim_batch(engine.store, runner, self.number, self.name, self._keys, wanted, now)
+                wanted = min(self._chunk.size, self._jobs - self.claimed)
+                claims = claim_batch(
+                    engine.store, runner, self.number, self.name, self._keys, wanted, now,
+                    room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
+                )  # fmt: skip
             if not claims:
                 return
             self.claimed += len(claims)

@@ -14,10 +14,9 @@ from msgspec import Struct
 from .job import Lane, State
 from .outlook import Outlook
 from .reading import tally
-from .store import Store
+from .store import QUARTER, Store, note
 from .when import money
 
-QUARTER = 900.0  # seconds over which spending is summed up: every time zone's day begins with one
 UNLIMITED = 1 << 60  # jobs
 
 
@@ -60,9 +59,10 @@ class Budget:
 
     def limits(self, cohort: int, handler: str, lane: Lane, now: float) -> Limited:
         """How many jobs of a cohort may begin now in a lane, by all limits."""
-        found = [self.of_handler(handler, lane, now)]
-        if (limit := self._limit(cohort)) is not None:
-            found.append(self._of_submission(cohort, handler, lane, limit))
+        limit = self._limit(cohort)
+        if limit is None:
+            return self.of_handler(handler, lane, now)
+        found = (self._of_submission(cohort, handler, lane, limit), self.of_handler(handler, lane, now))
         return min(found, key=lambda limited: limited.jobs)
 
     def of_handler(self, handler: str, lane: Lane, now: float) -> Limited:
@@ -111,7 +111,7 @@ def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:
             return
         connection.execute("INSERT OR REPLACE INTO withheld VALUES (?, ?)", (cohort, reason))
         if before is None:
-            connection.execute("INSERT INTO history (cohort, at, text) VALUES (?, ?, ?)", (cohort, now, reason))
+            note(connection, cohort, reason, now)
 
 
 def withheld(store: Store) -> dict[int, str]:

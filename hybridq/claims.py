@@ -7,7 +7,7 @@ Rule: a claim is atomic, and a result counts only from the attempt that holds th
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 
 from msgspec import Struct
@@ -16,10 +16,12 @@ from .job import Lane, State
 from .moves import move
 from .outcome import Outcome
 from .seam import reached
-from .store import Move, Store, shift
+from .store import Move, Store, shift, spend
 
 Places = dict[int, tuple[str, Lane]]
 """cohort -> (handler, lane), as a runner knows it of what it holds."""
+Room = Callable[[int], int]
+"""cohort -> how many of its jobs may begin now (see `budget`)."""
 
 
 class Claim(Struct, frozen=True):
@@ -40,8 +42,9 @@ _TAKE = (
 
 
 def claim_stream(
-    store: Store, runner: int, handler: str, limit: int, now: float, *, only: Collection[int] | None = None
-) -> list[Claim]:
+    store: Store, runner: int, handler: str, limit: int, now: float, *, only: Collection[int] | None = None,
+    room: Room | None = None,
+) -> list[Claim]:  # fmt: skip
     """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
     waiting = store.rows(
         "SELECT id FROM cohort WHERE lane = 'stream' AND handler = ?1 AND queued > 0"
@@ -51,14 +54,16 @@ def claim_stream(
     )
     if not waiting:
         return []
-    return _claim(store, runner, None, handler, Lane.STREAM, [cohort for (cohort,) in waiting], limit, now)
+    return _claim(store, runner, None, handler, Lane.STREAM, [cohort for (cohort,) in waiting], limit, now, room)
 
 
 def claim_batch(
-    store: Store, runner: int, flush: int, handler: str, cohorts: list[int], limit: int, now: float
-) -> list[Claim]:
-    """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left are dropped from the list."""
-    return _claim(store, runner, flush, handler, Lane.BATCH, cohorts, limit, now)
+    store: Store, runner: int, flush: int, handler: str, cohorts: list[int], limit: int, now: float, *,
+    room: Room | None = None,
+) -> list[Claim]:  # fmt: skip
+    """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left, or no more `room`, are
+    dropped from the list."""
+    return _claim(store, runner, flush, handler, Lane.BATCH, cohorts, limit, now, room)
 
 
 def _claim(
@@ -70,24 +75,25 @@ def _claim(
     cohorts: list[int],
     limit: int,
     now: float,
+    room: Room | None,
 ) -> list[Claim]:
     claims: list[Claim] = []
     with store.tx() as connection:
-        moves: Counter[Move] = Counter()
         emptied = 0
         for cohort in cohorts:
             wanted = limit - len(claims)
             if wanted <= 0:
                 break
-            taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, wanted)).fetchall()
+            most = wanted if room is None else min(wanted, room(cohort))
+            taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, most)).fetchall() if most else []
             if taken:
                 taken.sort()  # by id: RETURNING promises no order
-                moves[cohort, handler, lane, State.QUEUED, State.RUNNING] = len(taken)
+                taking: Move = (cohort, handler, lane, State.QUEUED, State.RUNNING)
+                shift(connection, Counter({taking: len(taken)}), at=now)  # at once, so that `room` sees it
                 claims.extend(Claim(*row) for row in taken)
             if len(taken) < wanted:
                 emptied += 1
         del cohorts[:emptied]
-        shift(connection, moves, at=now)
     if claims:
         reached("claimed")
     return claims
@@ -121,6 +127,7 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome], places: 
         # What failed saved nothing and lost nothing against streaming; a draft is the price of its final.
         total[2] += each.streamed if each.state is State.DONE else 0.0 if each.draft else each.cost
     moves: Counter[Move] = Counter()
+    at = max((each.at for each in outcomes), default=0.0)
     for (cohort, state), (jobs, cost, streamed) in sums.items():
         handler, lane = places[cohort]
         moves[cohort, handler, lane, State.RUNNING, state] = int(jobs)
@@ -128,7 +135,9 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome], places: 
             "UPDATE cohort SET cost = cost + ?, streamed = streamed + ? WHERE id = ?",
             (cost, streamed, cohort),
         )
-    shift(connection, moves, at=max((each.at for each in outcomes), default=0.0))
+        if cost:
+            spend(connection, handler, cost, at)
+    shift(connection, moves, at=at)
 
 
 def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:

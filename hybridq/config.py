@@ -71,6 +71,7 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     expected: float | None = None  # seconds one job takes, until three are known
     fixed: float | None = None  # seconds one start takes, until one is known
     price: float | None = None  # money one job costs at factor 1; None: its busy time
+    daily_budget: float | None = None  # money that its jobs may cost on one day of the tariff's zone
     max_flush: int = 0  # jobs one flush may hold; 0: no limit
     options: dict[str, object] = {}  # for other kinds: whatever they need
 

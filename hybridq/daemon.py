@@ -65,7 +65,7 @@ class Service:
                     own.append(tasks.create_task(loop.run(self.batch)))
                 await self._stop.wait()
                 await self._wind_up()
-                for task in (*own, *self.batch.away.values()):
+                for task in (*own, *self.batch.away):
                     task.cancel()
         finally:
             events.remove_reader(engine.bell.fileno())

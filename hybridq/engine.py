@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from .budget import Budget
 from .claims import Claim, Places, record
 from .config import Config
 from .doorbell import RUNNER, VIEWER, Doorbell, ring
@@ -28,11 +29,12 @@ from .reading import Cohort, cohort, waiting
 from .rescue import give_back, to_stop
 from .runner import Runner
 from .seam import reached
-from .store import Store, probe_disk
+from .store import Store, checkpoint_apart, log_size, probe_disk
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
 COMMIT_ROWS = 512  # results a transaction: longer ones would hold up the other lane
+LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 REMEMBER_EVERY = 2.0  # seconds between two writings of what was learned
 
 
@@ -51,14 +53,16 @@ class Engine:
     def __init__(self, home: Home, config: Config, kind: str) -> None:
         self.home = home
         self.config = config
-        self.store = Store.open(home)
+        self.store = Store.open(home, checkpoints=False)
         self.runner = Runner(self.store, kind)
         os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
         self.outlook = Outlook(self.store, config)
+        self.budget = Budget(self.outlook)
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.paused = False  # the disk refused something: nothing is claimed
         self.streaming: dict[int, asyncio.Task[None]] = {}  # job -> what runs it in the stream lane
+        self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self.not_mine = 0  # results of attempts that no longer held their job
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
@@ -67,6 +71,7 @@ class Engine:
         self._places: Places = {}
         self._terms: dict[int, _Terms] = {}
         self._unsaved: list[Outcome] = []
+        self._checkpoint: asyncio.Task[None] | None = None
         self._saving: asyncio.TimerHandle | None = None
         self._learned: dict[tuple[str, Lane], float] = {}
 
@@ -93,6 +98,8 @@ class Engine:
                 task.cancel()
             for handler in self._handlers.values():
                 handler.cancel(job)
+            for hear in self.cancel_heard:
+                hear(job)
 
     @contextlib.contextmanager
     def full_disk_pauses(self) -> Iterator[None]:
@@ -209,10 +216,14 @@ class Engine:
             self.paused = False
             log.info("the disk has room again")
             self.save()
-        self.store.checkpoint(above=1 << 20)
+        if log_size(self.home) > LOG_SIZE and (self._checkpoint is None or self._checkpoint.done()):
+            # Beside the event loop: copying the log back waits for the disk, a person must not.
+            self._checkpoint = asyncio.create_task(asyncio.to_thread(checkpoint_apart, self.home))
 
     async def close(self) -> None:
         """End every process, give back what is held, sign off."""
+        if self._checkpoint is not None:
+            await self._checkpoint
         for handler in self._handlers.values():
             await handler.close()
         self.save()

@@ -10,6 +10,7 @@ import math
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .budget import withheld
 from .conditions import Conditions
 from .forecast import Eta, held_etas, running_eta, stream_eta
 from .job import Held, Lane, State
@@ -49,6 +50,7 @@ class Foresight:
         self._drain = "daemon" not in kinds
         self._outlook = outlook
         self._intended = intended(outlook.store)
+        self._withheld = withheld(outlook.store)
         self._batches: dict[str, _Batch] = {}
         self._held: dict[int, Foreseen] = {}
         self._worlds: dict[str, Conditions] = {}
@@ -59,6 +61,8 @@ class Foresight:
             return Eta(), NOBODY
         if of.handler not in self._outlook.config.handlers:
             return Eta(), _unknown(of.handler)
+        if of.id in self._withheld:
+            return Eta(), self._withheld[of.id]
         if of.id not in self._held:
             self._held[of.id] = self._planned(of)
         return self._held[of.id]
@@ -76,6 +80,8 @@ class Foresight:
             return Eta(), NOBODY
         if of.handler not in self._outlook.config.handlers:
             return Eta(), _unknown(of.handler)
+        if of.id in self._withheld:
+            return Eta(), self._withheld[of.id]
         world = self._world(of.handler)
         jobs = ahead(self._outlook.store, of) if before is None else before
         jobs += self.tally.get((of.handler, Lane.STREAM, State.RUNNING), 0)

@@ -45,8 +45,8 @@ class Work:
         self.at = self._instants()
         self.price = [self.prices.over(self.begin(at), self.duration) for at in self.at]
         # One flush is longer than the cheapest hours: none of them may pass unused.
-        self.overlong = min(self.price) > self.prices.lowest_ahead() * (1 + 1e-9)
-        eager = 0.0 if self.known and not self.overlong else EAGER
+        overlong = min(self.price) > self.prices.lowest_ahead() * (1 + 1e-9)
+        eager = 0.0 if self.known and not overlong else EAGER
         self.pull = [w + eager * c for w, c in zip(self.delay, self.cost, strict=True)]
         self.slot = [bisect_right(self.at, latest) - 1 for latest in self.latest]
 

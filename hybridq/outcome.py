@@ -19,8 +19,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds). `cost` is money,
     `streamed` what the job would have cost streamed at its submission, `first` the epoch second of its
-    first byte. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says why it goes on
-    in the stream lane, where it does.
+    first byte. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says
+    why it goes on in the stream lane, where it does.
     """
 
     id: int

@@ -71,7 +71,7 @@ class Outlook:
         """One handler's world at `now`; `work` is its held work, where the caller has read it already."""
         counts = tally(self.store)
         estimate = self.estimate(name)
-        handler = self.handler(name)
+        handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS)
         # A provider has prices of its own, and no load of ours.
         tariff, machine = (Tariff(TariffConfig()), 0.0) if handler.remote else (self.tariff, load())
         return Conditions(
@@ -83,6 +83,8 @@ class Outlook:
             max_flush=handler.max_flush, held=tuple(held(self.store, name) if work is None else work),
             batch_ahead=0.0 if handler.remote else self._ahead(
                 estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
+            coming=coming([at for at, _ in came], now),
+            joining=coming([at for at, lane in came if lane is Lane.BATCH], now),
         )  # fmt: skip
 
     def _ahead(

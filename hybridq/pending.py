@@ -1,44 +1,50 @@
 """Held jobs gathered into classes that a plan may treat alike, however many jobs there are.
 
 Rule: a class is never told a later deadline than that of any of its jobs. Jobs are alike when they came and are
-due within a fortieth of the time they have, are about as large, and cost alike to wait.
+due within a fortieth of the time that they have, are about as large, and cost alike to wait.
 """
 
 import math
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .job import Held
 from .station import Task
 
 GRAIN = 40.0  # of the time that a job has
-SIZES = 1.0  # classes a unit of the logarithm of size
 Kind = tuple[float, float, int, float]
 
 
 class _Class:
-    """Jobs alike, the oldest first, with their sums."""
+    """Jobs alike, with their sums. `shown` is when they were last said to start."""
 
     def __init__(self, key: int) -> None:
-        self.key, self.tasks = key, deque[Task]()
-        self.size = self.since = self.delay = 0.0
-        self.due = math.inf
-        self.held: Held | None = None
+        self.key = key
+        self.tasks: list[Task] = []
+        self.shown: float | None = None
+        self._size = self._since = self._delay = 0.0
+        self._due = math.inf
+        self._told: Held | None = None
 
     def add(self, task: Task, delay: float) -> None:
         self.tasks.append(task)
-        self.size, self.since, self.delay = self.size + task.size, self.since + task.at, self.delay + delay
-        self.due = min(self.due, task.due)
-        self.held = None
+        self._size, self._since, self._delay = self._size + task.size, self._since + task.at, self._delay + delay
+        self._due = min(self._due, task.due)
+        self._told = None
 
     def told(self) -> Held:
-        if self.held is None:
+        if self._told is None:
             jobs = len(self.tasks)
-            self.held = Held(
-                key=self.key, jobs=jobs, size=self.size / jobs, deadline=self.due, since=self.since / jobs,
-                delay_cost=self.delay,
+            self._told = Held(
+                key=self.key, jobs=jobs, size=self._size / jobs, deadline=self._due, since=self._since / jobs,
+                delay_cost=self._delay,
             )  # fmt: skip
-        return self.held
+        return self._told
+
+    def note(self, until: float) -> None:
+        """Note, for each job that was to ask by now when it would start, what it was told."""
+        for task in self.tasks:
+            if task.foreseen is None and task.asks <= until:
+                task.foreseen = self.shown
 
 
 class Pending:
@@ -50,19 +56,9 @@ class Pending:
         self._kinds: dict[int, Kind] = {}
         self._count = 0
 
-    def __len__(self) -> int:
-        return sum(len(each.tasks) for each in self._classes.values())
-
-    def kind(self, task: Task, delay: float) -> Kind:
-        """What makes a job alike to others; `delay` is money an hour of its waiting."""
-        has = min(task.due - task.at, self._hold)
-        grain = max(1.0, 2.0 ** math.floor(math.log2(max(1.0, has) / GRAIN)))
-        by = math.inf if task.due == math.inf else math.floor(task.due / grain)
-        return by, math.floor(task.at / grain), round(math.log1p(task.size) * SIZES), delay
-
     def add(self, task: Task, delay: float) -> None:
-        """Hold a job."""
-        kind = self.kind(task, delay)
+        """Hold a job; `delay` is money an hour of its waiting."""
+        kind = self._kind(task, delay)
         if kind not in self._classes:
             self._count += 1
             self._classes[kind] = _Class(self._count)
@@ -73,17 +69,28 @@ class Pending:
         """The classes, as a plan is told them."""
         return tuple(each.told() for each in self._classes.values())
 
-    def of(self, key: int) -> Sequence[Task]:
-        """The jobs of one class."""
-        return self._classes[self._kinds[key]].tasks
+    def show(self, starts: Mapping[int, float | None], now: float) -> None:
+        """From now on each class, by its key, is said to start then."""
+        for key, start in starts.items():
+            of = self._classes[self._kinds[key]]
+            of.note(now)
+            of.shown = start
 
     def take(self, keys: Sequence[int], jobs: int) -> list[Task]:
-        """Up to so many jobs of these classes, which are held no longer: the earliest deadlines."""
-        found: list[Task] = []
+        """Up to so many jobs of these classes, those with the earliest deadlines; they are held no longer."""
+        found: list[tuple[float, float, int, Task, float]] = []
         for key in keys:
             kind = self._kinds.pop(key)
             of = self._classes.pop(kind)
-            found.extend(of.tasks)
-            
-        found.sort(key=lambda task: (task.due, task.at))
-        return found
+            of.note(math.inf)
+            found += [(task.due, task.at, task.number, task, kind[-1]) for task in of.tasks]
+        found.sort()
+        for *_, task, delay in found[jobs:]:
+            self.add(task, delay)
+        return [task for *_, task, _ in found[:jobs]]
+
+    def _kind(self, task: Task, delay: float) -> Kind:
+        has = min(task.due - task.at, self._hold)
+        grain = 2.0 ** math.floor(math.log2(max(GRAIN, has) / GRAIN))
+        due = math.inf if task.due == math.inf else math.floor(task.due / grain)
+        return due, math.floor(task.at / grain), round(math.log1p(task.size)), delay

@@ -125,22 +125,23 @@ class _Planner:
     def _choice(self, part: Part, otherwise: list[Part]) -> tuple[float, str]:
         """When a flush that is only a choice is run, and by which rule.
 
-        It is worth it when what waiting has cost (delay, and cheaper prices let pass) reaches theta F.
+        It is worth it when what waiting has cost (delay, and cheaper prices let pass) reaches theta F, where F is
+        the start that others could share.
         """
         work, members = self.work, part.members
         if 0 < self.conditions.max_flush <= part.jobs:
             return work.now, "full"
-        if work.overlong:
-            return work.now, "plan"
         if not work.known:
             return min(work.held[i].since for i in members) + GATHER, "worth-it"
-        missing = self.conditions.policy.theta * work.fixed - self._passed(members, otherwise)
+        start = 0.0 if self.conditions.warm else work.fixed  # a warm instance has nothing to share
+        missing = self.conditions.policy.theta * start - self._passed(members, otherwise)
         missing -= sum(work.waited(i, work.now) for i in members)
         if missing <= 0:
             dearer = any(work.prices.tariff(work.held[i].since) > work.price[0] for i in members)
             return work.now, "plan" if dearer else "worth-it"
         rate = sum(work.delay[i] for i in members)
-        return (work.now + missing / rate if rate > 0 else math.inf), "worth-it"
+        growth = self.conditions.joining * self.conditions.policy.background_delay_cost / 3600
+        return work.now + _until(missing, rate, growth), "worth-it"
 
     def _passed(self, members: list[int], otherwise: list[Part]) -> float:
         """Money lost on these classes by prices let pass, now's included, if this instant passes too.
@@ -160,3 +161,10 @@ class _Planner:
             lowest = min(work.price[0], work.prices.lowest_since(work.held[i].since))
             lost += max(0.0, least - work.cost[i] * lowest)
         return lost
+
+
+def _until(missing: float, rate: float, growth: float) -> float:
+    """Seconds until what waiting costs, `rate` money a second growing by `growth` a second, reaches `missing`."""
+    if growth <= 0:
+        return missing / rate if rate > 0 else math.inf
+    return (math.sqrt(rate * rate + 2 * growth * missing) - rate) / growth

@@ -158,10 +158,10 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
     ]  # fmt: skip
 
 
-def arrivals(store: Store, handler: str, limit: int) -> list[float]:
-    """When the background submissions to a handler were accepted, of the last `limit` of all."""
-    return [at for (at,) in store.rows(
-        "SELECT accepted FROM (SELECT * FROM cohort ORDER BY id DESC LIMIT ?) WHERE handler = ?"
+def arrivals(store: Store, handler: str, limit: int) -> list[tuple[float, Lane]]:
+    """When and into which lane the background submissions to a handler came, of the last `limit` of all."""
+    return [(at, Lane(lane)) for at, lane in store.rows(
+        "SELECT accepted, lane FROM cohort WHERE id > (SELECT max(id) FROM cohort) - ? AND handler = ?"
         " AND audience = 'background' AND accepted IS NOT NULL", (limit, handler))]  # fmt: skip
 
 

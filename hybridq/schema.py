@@ -213,6 +213,11 @@ def _knowledge(db: "Database") -> None:
         """CREATE TABLE planned (
             handler TEXT NOT NULL, at REAL NOT NULL, jobs INTEGER NOT NULL, reason TEXT NOT NULL, made REAL NOT NULL,
             PRIMARY KEY (handler, at)) WITHOUT ROWID""",
+        # What each handler has cost in each quarter of an hour since the epoch: for daily budgets.
+        """CREATE TABLE spent (handler TEXT NOT NULL, quarter INTEGER NOT NULL, cost REAL NOT NULL,
+            PRIMARY KEY (handler, quarter)) WITHOUT ROWID""",
+        # Cohorts that a limit on money holds, and the sentence that says so.
+        "CREATE TABLE withheld (cohort INTEGER PRIMARY KEY, reason TEXT NOT NULL)",
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     ):
         db.conn.execute(statement)

@@ -156,6 +156,7 @@ def tasks(world: World) -> list[Task]:
                 audience=arrival.audience or Audience.BACKGROUND,
                 due=math.inf if arrival.deadline is None else arrival.deadline,
                 group=arrival.group, part=1 / sizes.get((arrival.handler, arrival.group), 1),
+                luck=chance.random(),
             )
         )  # fmt: skip
     return found

@@ -42,10 +42,11 @@ class Task(Struct, kw_only=True):
     due: float
     group: str
     part: float  # which part of its submission it is: 1 / jobs
+    luck: float  # between 0 and 1, drawn once
     lane: Lane = Lane.STREAM
     promise: Forecast | None = None
-    foreseen: float | None = None  # when it was to start, as told at one instant while it was held
-    asked: float = 0.0  # that instant
+    asks: float = math.inf  # an instant at which somebody looks when it will start
+    foreseen: float | None = None  # what is said then
     start: float = math.nan
     first: float = math.nan
     finish: float = math.nan

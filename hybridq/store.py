@@ -26,21 +26,25 @@ WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into th
 _REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _CHECK_EVERY = 32  # transactions between two looks at the log's size
 
+QUARTER = 900.0  # seconds
 Move = tuple[int, str, str, State | None, State | None]  # cohort, handler, lane, from, to
 
 
 class Store:
     """One connection to one queue. Not for sharing between threads; never carried over a fork."""
 
-    def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
+    def __init__(self, home: Home, connection: sqlite3.Connection, checkpoints: bool = True) -> None:
         self.home = home
+        self._checkpoints = checkpoints
         self.connection = connection
         self._file = home.database  # made once: every statement names it when something goes wrong
         self._written = 0
 
     @classmethod
-    def open(cls, home: Home) -> "Store":
+    def open(cls, home: Home, *, checkpoints: bool = True) -> "Store":
         """Open the queue of `home`, making or migrating it first where needed.
+
+        `checkpoints`: copy the log back now and then, in the midst of writing.
 
         Raises NotAllowed for an unsafe folder, CorruptQueue for a damaged or foreign file, SchemaError
         for one of a newer release, StorageError when the disk refuses.
@@ -57,7 +61,7 @@ class Store:
             except BaseException:
                 connection.close()
                 raise
-            return cls(home, connection)
+            return cls(home, connection, checkpoints)
 
     def close(self) -> None:
         """Close the connection; the last one to close leaves a single file behind."""
@@ -89,7 +93,7 @@ class Store:
                     connection.execute("ROLLBACK")
                 raise
         self._written += 1
-        if self._written % _CHECK_EVERY == 0:
+        if self._checkpoints and self._written % _CHECK_EVERY == 0:
             self.checkpoint(WAL_LIMIT)
 
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
@@ -112,9 +116,8 @@ class Store:
         One process at a time, by a lock: SQLite before 3.51.3 can lose pages when two connections
         checkpoint at once, so no connection of ours does it by itself.
         """
-        log = Path(f"{self.home.database}-wal")
-        with contextlib.suppress(FileNotFoundError, BlockingIOError):
-            if log.stat().st_size > above:
+        with contextlib.suppress(BlockingIOError):
+            if log_size(self.home) > above:
                 with _locked(self.home, "checkpoint.lock", wait=False):
                     self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
@@ -144,11 +147,33 @@ def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) 
     )
 
 
+def log_size(home: Home) -> int:
+    """Bytes of the log that SQLite writes ahead; 0: there is none."""
+    try:
+        return home.database.with_name(home.database.name + "-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def checkpoint_apart(home: Home) -> None:
+    """`Store.checkpoint` with a connection of its own, for a thread of its own."""
+    with Store(home, _connect(home.database)) as store:
+        store.checkpoint()
+
+
 def probe_disk(store: Store) -> None:
     """Write something that means nothing. Raises StorageError while the disk refuses."""
     with store.tx() as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(65536))")
         connection.execute("DELETE FROM meta WHERE name = 'probe'")
+
+
+def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) -> None:
+    """Keep what a handler has cost, by quarters of an hour: any time zone's day can be summed up of them."""
+    connection.execute(
+        "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
+        (handler, int(at // QUARTER), cost),
+    )
 
 
 def note(connection: sqlite3.Connection, cohort: int, text: str, at: float, job: int | None = None) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection
 from contextlib import aclosing
 
+from .budget import hold_back
 from .claims import Claim, claim_stream
 from .doorbell import VIEWER, ring
 from .engine import Engine
@@ -32,20 +33,31 @@ class StreamLoop:
         self._tasks = tasks
         self._only = only
         self._busy: dict[str, int] = {}
+        self._withheld = False  # money held something in this turn
 
     def turn(self, now: float) -> float:
         """Claim what fits into the free slots and start it."""
-        pause = TICK
+        pause, self._withheld = TICK, False
         for name in self.engine.waiting(Lane.STREAM):
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue
-            claims = claim_stream(self.engine.store, self.engine.runner.id, name, free, now, only=self._only)
+            claims = claim_stream(
+                self.engine.store, self.engine.runner.id, name, free, now,
+                only=self._only, room=lambda of, name=name: self._room(of, name, now),  # type: ignore[misc]
+            )  # fmt: skip
             for claim in claims:
                 self._start(name, claim)
-            if len(claims) < free:
+            if len(claims) < free and not self._withheld:
                 pause = AGAIN  # what is left waits for its next try
         return pause
+
+    def _room(self, cohort: int, name: str, now: float) -> int:
+        """How many jobs of a cohort may begin by the limits on money; where none may, the reason is kept."""
+        limited = self.engine.budget.limits(cohort, name, Lane.STREAM, now)
+        hold_back(self.engine.store, cohort, "" if limited.jobs else limited.reason, now)
+        self._withheld = self._withheld or not limited.jobs
+        return limited.jobs
 
     def _start(self, name: str, claim: Claim) -> None:
         self._busy[name] = self._busy.get(name, 0) + 1

@@ -118,7 +118,7 @@ class Provider:
             web.post("/v1/messages/batches/{batch}/cancel", self._cancel),
             web.get("/v1/messages/batches/{batch}/results", self._results),
         ])  # fmt: skip
-        self._runner = web.AppRunner(app, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.2, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
@@ -329,7 +329,8 @@ class Provider:
             else:
                 code = "batch_expired" if state == "expired" else "batch_cancelled"
                 bad.append(self._error_line(name, 0, code, state))
-        good = good[self.script.lose :] + good[: self.script.repeat]
+        good = good[self.script.lose :]
+        good += good[: self.script.repeat]
         good.reverse()
         self.files[f"{batch.id}-out"] = b"".join(json.dumps(line["openai"]).encode() + b"\n" for line in good)
         self.files[f"{batch.id}-err"] = b"".join(json.dumps(line["openai"]).encode() + b"\n" for line in bad)

@@ -45,7 +45,11 @@ class Anthropic:
 
     async def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
         """The answer's pieces as they come. There is no flexible tier."""
-        events = await self._once.messages.create(**self._body(text), stream=True)
+        body = self._body(text)
+        events = await self._once.messages.create(
+            model=body.pop("model"), messages=body.pop("messages"), max_tokens=body.pop("max_tokens"), stream=True,
+            extra_body=body,  # as it is: the SDK knows fewer fields than the servers that speak its language
+        )  # fmt: skip
         used, ended = Tokens(), False
         async with events:
             async for event in events:

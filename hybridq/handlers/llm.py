@@ -8,7 +8,7 @@ read from the environment when they are first needed, and kept nowhere else.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from importlib import import_module
 
@@ -45,6 +45,7 @@ class Llm:
         self._money = Money(self._options)
         self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
         self._opening = asyncio.Lock()
+        self._asking: dict[int, asyncio.Task[None]] = {}  # calls of a batch that run as plain requests
         self._provider: Provider | None = None
 
     def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
@@ -60,6 +61,11 @@ class Llm:
     def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
         """Fetch what a provider's batch gives; see `Handler.resume`."""
         return self._batches.watch(work)
+
+    def cancel(self, job: int) -> None:
+        """End a call of a batch that runs as a plain request. What a provider's batch holds cannot be ended alone."""
+        if task := self._asking.get(job):
+            task.cancel()
 
     async def check(self) -> str:
         """Try the key and the model; see `Handler.check`."""
@@ -93,14 +99,26 @@ class Llm:
         """Calls side by side, as many as there are slots."""
         todo, heard = iter(calls), asyncio.Queue[Sequence[Event] | None]()
 
-        async def work(todo: Iterator[Call]) -> None:
+        async def ask(call: Call) -> None:
+            async with aclosing(self._one(call, flex=flex, live=False)) as events:  # type: ignore[type-var]
+                async for bunch in events:
+                    heard.put_nowait(bunch)
+
+        async def work() -> None:
             for call in todo:
-                async with aclosing(self._one(call, flex=flex, live=False)) as events:  # type: ignore[type-var]
-                    async for bunch in events:
-                        heard.put_nowait(bunch)
+                self._asking[call.id] = task = asyncio.create_task(ask(call))
+                try:
+                    await asyncio.wait({task})
+                finally:
+                    task.cancel()
+                    del self._asking[call.id]
+                if task.cancelled():
+                    heard.put_nowait([Failure(call.id, call.attempt, "cancelled", retryable=False)])
+                else:
+                    task.result()
             heard.put_nowait(None)
 
-        tasks = [asyncio.create_task(work(todo)) for _ in range(min(self._width, len(calls)))]
+        tasks = [asyncio.create_task(work()) for _ in range(min(self._width, len(calls)))]
         try:
             working = len(tasks)
             while working:
@@ -123,7 +141,7 @@ class Llm:
             return
         guess = len(text) / CHARACTERS + (self._options.max_tokens or 0)
         for tried in range(1, TRIES + 1):
-            if (wait := self._limit.wait(0.0)) > PATIENCE:
+            if (wait := self._limit.wait()) > PATIENCE:
                 why = f"the provider asked for a pause of {wait:.0f} s"
                 yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
                 return

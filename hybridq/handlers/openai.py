@@ -43,9 +43,12 @@ class OpenAI:
 
     async def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
         """The answer's pieces as they come."""
+        body = self._body(text, flex)
         chunks = await self._once.chat.completions.create(
-            **self._body(text, flex), stream=True, stream_options={"include_usage": True}
-        )
+            model=body.pop("model"), messages=body.pop("messages"),
+            stream=True, stream_options={"include_usage": True},
+            extra_body=body,  # as it is: the SDK knows fewer fields than the servers that speak its language
+        )  # fmt: skip
         ended = False
         async with chunks:
             async for chunk in chunks:

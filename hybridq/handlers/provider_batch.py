@@ -143,7 +143,9 @@ class Batches:
             try:
                 found = await provider.find(key, reference["at"], reference["jobs"])
             except Exception as error:
-                self._log.warning("looking for batch %s: %s", key, self._understood(provider, error).reason)
+                trouble = self._understood(provider, error)
+                self._log.warning("looking for batch %s: %s", key, trouble.reason)
+                looks += trouble.unknown
                 await asyncio.sleep(self._options.poll)
                 continue
             if found.batch is not None:
@@ -196,10 +198,11 @@ class Batches:
         for again in range(FILES):
             if again:
                 await asyncio.sleep(self._options.poll)
+            bunch: list[Event] = []
+            broken = False
             try:
                 if again and not look.files:
                     look = await provider.look(batch)
-                bunch: list[Event] = []
                 async for line in provider.results(batch, look):
                     if event := reading.take(provider.read(line), self._output):
                         bunch.append(event)
@@ -207,13 +210,13 @@ class Batches:
                         reached("reading")
                         yield bunch
                         bunch = []
-                if bunch:
-                    reached("reading")
-                    yield bunch
             except Exception as error:
                 self._log.warning("the answers of batch %s: %s", batch, self._understood(provider, error).reason)
-                continue
-            if look.files or not look.whole:
+                broken = True
+            if bunch:
+                reached("reading")
+                yield bunch
+            if not broken and (look.files or not look.whole):
                 return
 
     def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:

@@ -37,7 +37,7 @@ class RateLimit:
                 await asyncio.sleep(wait)
             return self.take(tokens)
 
-    def wait(self, tokens: float) -> float:
+    def wait(self, tokens: float = 0.0) -> float:
         """Seconds until such a request may be sent, as things are now."""
         now = self._clock()
         self._refill(now)

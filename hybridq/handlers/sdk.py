@@ -8,13 +8,14 @@ from email.utils import parsedate_to_datetime
 from .provider import Trouble
 
 LONGEST_REASON = 2000  # characters
+IN_STREAM = 200  # the status of an answer that broke off with an error while it streamed
 PASSING = frozenset({408, 409, 425, 429})
 _PLACE = re.compile(r"requests?[.\[](\d+)")
 
 
 def refusal(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
     """What an answer with this status means."""
-    passing = status in PASSING or status >= 500
+    passing = status in PASSING or status >= 500 or status == IN_STREAM
     place = _PLACE.search(message)
     return Trouble(
         reason=f"{status}: {message}"[:LONGEST_REASON],
