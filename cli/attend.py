@@ -57,7 +57,7 @@ def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Pr
     if found is not None and found.value is not None:
         printer.value(found.value, shown)
     if found is not None and found.dropped:
-        say(f"{found.dropped:,} bytes of job {job}'s output were over the limit and are lost")
+        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
     if state is State.FAILED and found is not None and (found.exit_code or 0) <= 0:
         say(f"job {job} failed: {found.error or 'for no stated reason'}")
     if state is State.CANCELLED:

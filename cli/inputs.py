@@ -81,7 +81,7 @@ def lines(path: str, encode: Encode) -> Iterator[Item | Bad]:
         try:
             yield Item(encode(line.decode()), None, number)
         except UnicodeDecodeError as problem:
-            yield Bad(number, f"this is not UTF-8 text (byte {problem.start + 1})")
+            yield Bad(number, _not_text(problem))
         except BadData as problem:
             yield Bad(number, str(problem))
 
@@ -94,9 +94,12 @@ def json_lines(path: str, encode: Encode, *, command: bool) -> Iterator[Item | B
             yield line
             continue
         try:
+            line.decode()  # of the input, which is kept as it stands, the decoder would not say so
             found = decoder.decode(line)
             check(found)
             data = _command_json(bytes(found.input), encode) if command else bytes(found.input)
+        except UnicodeDecodeError as problem:
+            yield Bad(number, _not_text(problem))
         except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
             yield Bad(number, _json_problem(problem))
         except (BadData, UsageError) as problem:
@@ -121,9 +124,12 @@ def _command(text: str) -> bytes:
 
 def _command_json(data: bytes, encode: Encode) -> bytes:
     """A command given as JSON: text, a list of words, or the very input of a shell job."""
-    match msgspec.json.decode(data):
+    found = msgspec.json.decode(data)
+    match found:
         case str(text):
             return encode(text)
+        case {} if len(found) != 1:
+            pass
         case [*argv] | {"argv": [*argv]} if all(isinstance(word, str) for word in argv):
             return as_json(command_input(argv))
         case {"shell": str()}:
@@ -178,6 +184,10 @@ def _decoded(data: bytes, name: str) -> str:
         ) from None
 
 
+def _not_text(problem: UnicodeDecodeError) -> str:
+    return f"this is not UTF-8 text (byte {problem.start + 1})"
+
+
 def _json_problem(problem: Exception) -> str:
     """msgspec's sentence, for somebody who wrote the line."""
     if isinstance(problem, RecursionError):
@@ -185,4 +195,4 @@ def _json_problem(problem: Exception) -> str:
     text = str(problem).replace(" - at `$.", " for `").replace("`", "'")
     if "unknown field" in text:
         return f"{text}; there are input, {', '.join(Options.__struct_fields__)}"
-    return text[0].lower() + text[1:]
+    return text if text.startswith("JSON") else text[0].lower() + text[1:]

@@ -4,6 +4,7 @@ Completion asks through `hybridq __complete`, which answers before anything of t
 """
 
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 
@@ -16,4 +17,6 @@ def run() -> NoReturn:
     from .errors import run_guarded
     from .lazy import call
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may have another encoding than our text
     run_guarded(lambda: call(sys.argv[1:]))

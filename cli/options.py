@@ -78,8 +78,13 @@ def check(options: Options) -> None:
     """Raise UsageError for what is wrong whatever the handler is."""
     if options.key is not None and not (0 < len(options.key) <= KEY_LIMIT and _is_text(options.key)):
         raise UsageError(f"a key is text of 1 to {KEY_LIMIT} characters, not {len(options.key):,}")
-    if options.max_cost is not None and not (math.isfinite(options.max_cost) and options.max_cost >= 0):
-        raise UsageError(f"max-cost is an amount of money of at least 0, not {options.max_cost}")
+    check_money(options.max_cost)
+
+
+def check_money(amount: float | None) -> None:
+    """Raise UsageError for a limit of money that is none."""
+    if amount is not None and not (math.isfinite(amount) and amount >= 0):
+        raise UsageError(f"max-cost is an amount of money of at least 0, not {amount}")
 
 
 def secrets(env: tuple[str, ...] | None) -> list[str]:

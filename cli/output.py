@@ -114,7 +114,7 @@ def _print_all(store: Store, jobs: list[int], put: Callable[[bytes], object], *,
             put(data)
             empty = False
         if found is not None and found.dropped:
-            say(f"{found.dropped:,} bytes of job {job}'s output were over the limit and are lost")
+            say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
         if empty and (why := _missing(store, job, found, draft=draft, stderr=stderr)) is not None:
             if len(jobs) == 1:
                 raise why

@@ -20,6 +20,7 @@ from hybridq.home import Home
 from hybridq.when import count, money, parse_deadline
 
 from .logs import to_stderr
+from .options import check_money
 from .tell import is_tty
 from .views.words import SEPARATOR
 
@@ -58,6 +59,7 @@ def drain(
     config = load(home, os.environ)
     if handler is not None and handler not in config.handlers:
         raise UsageError(f"there is no handler {handler!r}: hybridq handlers lists those there are")
+    check_money(max_cost)
     limits = Limits(
         handler=handler, group=group, max_cost=max_cost,
         until=None if until is None else parse_deadline(until, time.time()),

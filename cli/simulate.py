@@ -23,15 +23,15 @@ from hybridq.workload import Suppose, Workload, read_trace
 from .document import print_document
 
 app = typer.Typer()
-DAYS = 7.0
+DAYS = 3.0
 
 
 @app.command()
 def simulate(
     trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Simulate this trace.")] = None,
     history: Annotated[bool, typer.Option("--history", help="Simulate your own jobs, as they came.")] = False,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Simulate a made-up office; so it is unasked.")] = False,
-    days: Annotated[float | None, typer.Option(min=0.01, max=400, help="Days of --synthetic; 7 by default.")] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Simulate a made-up office; the default.")] = False,
+    days: Annotated[float | None, typer.Option(min=0.01, max=400, help="Days of --synthetic; 3 by default.")] = None,
     seed: Annotated[int, typer.Option(help="What is drawn is drawn from this.")] = 1,
     people: Annotated[
         float, typer.Option(min=0, max=1, help="Share of jobs that a person waits for, where a trace does not say.")

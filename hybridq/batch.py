@@ -137,7 +137,7 @@ class FlushRun:
                     tasks.create_task(self._work())
         finally:
             engine.save()
-            with engine.full_disk_pauses():
+            with engine.pausing():
                 self._close()
 
     def _close(self) -> None:
@@ -154,9 +154,9 @@ class FlushRun:
         engine = self.engine
         while self._keys and not engine.stopping and not engine.paused:
             claims: list[Claim] = []
-            with engine.full_disk_pauses():
+            with engine.pausing():
                 runner, now = engine.runner.id, time.time()
-                wanted = min(self._chunk.size, self._jobs - self.claimed)
+                wanted = min(self._chunk.size, 2 * engine.step, self._jobs - self.claimed)
                 claims = claim_batch(
                     engine.store, runner, self.number, self.name, self._keys, wanted, now,
                     room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
@@ -175,7 +175,8 @@ class FlushRun:
         try:
             async with aclosing(handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
                 async for bunch in events:
-                    await engine.finish_soon(chunk.hear(bunch))
+                    for first in range(0, len(bunch), step := engine.step):
+                        await engine.finish_soon(chunk.hear(bunch[first : first + step]))
         except HybridqError as error:
             full = isinstance(error, StorageError)
             away = {job for each in chunk.away.values() for job, _ in each.work.ids}

@@ -34,6 +34,17 @@ def retry(store: Store, jobs: Iterable[int], now: float) -> int:
     return sum(_retry(store, chunk, now) for chunk in _chunks(jobs))
 
 
+def hasten(store: Store, seconds: float, now: float) -> None:
+    """The clock was set back by so many seconds: what waits for its next try waits no longer than before.
+
+    Doing it twice changes nothing, so that each runner that sees the step may.
+    """
+    with store.tx() as connection:
+        connection.execute(
+            "UPDATE job SET ready = ready - ?1 WHERE state = 'queued' AND ready > ?2 + ?1", (seconds, now)
+        )
+
+
 def _cancel(store: Store, jobs: str, now: float) -> int:
     with store.tx() as connection:
         waiting = connection.execute(_END, (now, jobs, State.QUEUED)).fetchall()

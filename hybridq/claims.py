@@ -24,7 +24,7 @@ Room = Callable[[int], int]
 """cohort -> how many of its jobs may begin now (see `budget`)."""
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """One job in this runner's hands."""
 
     id: int
@@ -48,9 +48,12 @@ def claim_stream(
     """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
     waiting = store.rows(
         "SELECT id FROM cohort WHERE lane = 'stream' AND handler = ?1 AND queued > 0"
-        " AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3))) ORDER BY due, rank, id LIMIT ?2",
-        # More than the slots: some may hold only jobs that wait for their next try.
-        (handler, limit + 64, None if only is None else json.dumps(list(only))),
+        " AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
+        # Not those that hold only jobs that wait for their next try: any number of them may come first.
+        " AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4)"
+        " ORDER BY due, rank, id LIMIT ?2",
+        # More than the slots: some may have no room.
+        (handler, limit + 64, None if only is None else json.dumps(list(only)), now),
     )
     if not waiting:
         return []

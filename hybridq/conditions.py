@@ -42,6 +42,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     stream_slots: int = 1
     batch_slots: int = 1
     warm: bool = False  # an instance is up: streaming pays no start
+    fresh: bool = False  # a flush pays its start although an instance is up
     max_flush: int = 0  # jobs that one flush may hold; 0: no limit
     held: tuple[Held, ...] = ()  # this handler's queued batch jobs
     batch_ahead: float = 0.0  # batch work that already runs, per slot

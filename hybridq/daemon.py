@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection
 
 from . import loop
 from .batch import BatchLoop, Keep
+from .changes import hasten
+from .clock import StepDetector
 from .config import Config
 from .engine import Engine
 from .home import Home
@@ -78,13 +80,18 @@ class Service:
 
     async def _housekeeping(self) -> None:
         engine, review = self.engine, Review(self.engine)
+        steps = StepDetector(time.time(), time.monotonic())
         while True:
-            with engine.full_disk_pauses():
+            engine.check_ground()
+            with engine.pausing():
                 rescued = rescue(engine.store, time.time())
                 if rescued:
                     log.warning("%d jobs of a runner that died are queued again", rescued)
                     self._rung()
                 sweep(engine.store)
+                if back := steps.set_back(time.time(), time.monotonic()):
+                    log.warning("the clock was set back by %.0f s", back)
+                    hasten(engine.store, back, time.time())
                 review.turn(time.time())
                 await engine.tend()
             await asyncio.sleep(loop.TICK)

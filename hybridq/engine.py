@@ -12,15 +12,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from .budget import Budget
 from .claims import Claim, Places, record
 from .config import Config
+from .config_read import load
 from .doorbell import RUNNER, VIEWER, Doorbell, ring
-from .errors import StorageError
+from .errors import ConfigError, HybridqError, StorageError, TryAgain
 from .estimate import Observation, learn_many
 from .handlers import make_handler
 from .handlers.protocol import Handler
-from .home import Home
+from .home import Home, is_at
 from .job import Call, Failure, Lane, Output
 from .knowledge import models, remember
 from .outcome import Outcome, settle
@@ -33,7 +36,9 @@ from .store import Store, checkpoint_apart, log_size, probe_disk
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
-COMMIT_ROWS = 512  # results a transaction: longer ones would hold up the other lane
+STEP = 512  # jobs of a batch that are taken or stored at once
+POLITE_STEP = 48  # ... while somebody streams: a step holds up the event loop for about a millisecond
+POLITE_FOR = 2.0  # seconds after the last stream job began
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 REMEMBER_EVERY = 2.0  # seconds between two writings of what was learned
 
@@ -54,6 +59,7 @@ class Engine:
         self.home = home
         self.config = config
         self.store = Store.open(home, checkpoints=False)
+        self._database = home.database.stat()
         self.runner = Runner(self.store, kind)
         os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
         self.outlook = Outlook(self.store, config)
@@ -61,12 +67,14 @@ class Engine:
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.paused = False  # the disk refused something: nothing is claimed
-        self.streaming: dict[int, asyncio.Task[None]] = {}  # job -> what runs it in the stream lane
+        self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
+        self._streamed = -POLITE_FOR
         self.not_mine = 0  # results of attempts that no longer held their job
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
         self._missed: set[str] = set()
+        self._config_read: int | None = None  # the file's time when it was looked into for more handlers
         self._cohorts: dict[int, Cohort] = {}
         self._places: Places = {}
         self._terms: dict[int, _Terms] = {}
@@ -75,13 +83,36 @@ class Engine:
         self._saving: asyncio.TimerHandle | None = None
         self._learned: dict[tuple[str, Lane], float] = {}
 
+    @property
+    def step(self) -> int:
+        """How many jobs of a batch may be dealt with before the event loop turns to the stream lane."""
+        return POLITE_STEP if time.monotonic() < self._streamed + POLITE_FOR else STEP
+
+    def polite(self) -> None:
+        """Somebody streams: batches go in small steps for a while."""
+        self._streamed = time.monotonic()
+
     def waiting(self, lane: Lane) -> list[str]:
         """The handlers that have queued jobs in this lane and are configured; of others the log tells once."""
         names = waiting(self.store, lane)
+        if not self.config.handlers.keys() >= set(names):
+            self._look_for(names)
+        return [name for name in names if name in self.config.handlers]
+
+    def _look_for(self, names: list[str]) -> None:
+        """Take over what config.toml has gained; handlers that are known stay as they are until the next start."""
+        stamp = self.home.config_file.stat().st_mtime_ns if self.home.config_file.exists() else 0
+        if stamp != self._config_read:
+            self._config_read = stamp
+            try:
+                handlers = load(self.home, os.environ).handlers | self.config.handlers
+            except (ConfigError, OSError) as error:
+                log.warning("config.toml is left as it was read before: %s", error)
+            else:
+                self.config = self.outlook.config = replace(self.config, handlers=handlers)
         for name in set(names) - self.config.handlers.keys() - self._missed:
             log.warning("jobs wait for the handler %s, which is not in config.toml", name)
             self._missed.add(name)
-        return [name for name in names if name in self.config.handlers]
 
     def handler(self, name: str) -> Handler:
         """The living handler of that name. Raises ConfigError or UsageError when it cannot be made."""
@@ -92,8 +123,8 @@ class Engine:
 
     def end_cancelled(self) -> None:
         """End what was cancelled in this runner's hands."""
-        for job, _ in to_stop(self.store, self.runner):
-            task = self.streaming.get(job)
+        for job, attempt in to_stop(self.store, self.runner):
+            task = self.streaming.get((job, attempt))
             if task is not None:
                 task.cancel()
             for handler in self._handlers.values():
@@ -102,14 +133,22 @@ class Engine:
                 hear(job)
 
     @contextlib.contextmanager
-    def full_disk_pauses(self) -> Iterator[None]:
-        """A disk that refuses is no reason to end: claiming pauses until `tend` finds that it takes again."""
+    def pausing(self) -> Iterator[None]:
+        """A disk that refuses, or a lock that others hold for long, is no reason to end: claiming pauses until
+        `tend` finds that the queue can be written again."""
         try:
             yield
-        except StorageError as error:
+        except (StorageError, TryAgain) as error:
             if not self.paused:
-                log.error("nothing is claimed until the disk has room: %s", error)
+                log.error("nothing is claimed until the queue can be written again: %s", error)
             self.paused = True
+
+    def check_ground(self) -> None:
+        """Raise HybridqError when files were taken away without which this runner serves nobody."""
+        replaced = not is_at(self._database, self.home.database)
+        gone = self.home.database if replaced else self.runner.missing()
+        if gone is not None:
+            raise HybridqError(f"{gone} was taken away under this {self.runner.kind}, so it ends. Start it again")
 
     def cohort(self, claim: Claim, lane: Lane) -> Cohort:
         """The cohort of a claim, held in `lane`."""
@@ -168,7 +207,7 @@ class Engine:
     async def finish_soon(self, outcomes: Sequence[Outcome]) -> None:
         """Store these with others that end about now: one commit for many."""
         self._unsaved.extend(outcomes)
-        while len(self._unsaved) >= COMMIT_ROWS and self._store_some():
+        while len(self._unsaved) >= self.step and self._store_some():
             await asyncio.sleep(0)
         if self._unsaved and self._saving is None:
             self._saving = asyncio.get_running_loop().call_later(GROUP_COMMIT, self.save)
@@ -183,9 +222,9 @@ class Engine:
 
     def _store_some(self) -> bool:
         """Store one transaction's worth; False when the disk refuses."""
-        part = self._unsaved[:COMMIT_ROWS]
+        part = self._unsaved[: self.step]
         mine = None
-        with self.full_disk_pauses():
+        with self.pausing():
             mine = record(self.store, part, self._places)
         if mine is None:
             return False
@@ -204,7 +243,7 @@ class Engine:
         now = time.monotonic()
         if now - self._learned.get((handler, lane), -REMEMBER_EVERY) >= REMEMBER_EVERY:
             self._learned[handler, lane] = now
-            with self.full_disk_pauses():
+            with self.pausing():
                 remember(self.store, handler, lane, known[lane], time.time())
 
     async def tend(self) -> None:
@@ -214,7 +253,7 @@ class Engine:
         if self.paused:
             probe_disk(self.store)
             self.paused = False
-            log.info("the disk has room again")
+            log.info("the queue can be written again")
             self.save()
         if log_size(self.home) > LOG_SIZE and (self._checkpoint is None or self._checkpoint.done()):
             # Beside the event loop: copying the log back waits for the disk, a person must not.

@@ -24,7 +24,7 @@ WIDEST = 2.0  # as a logarithm; promises are never made later or sooner than thi
 COST_MEMORY = 100.0  # jobs over which a learned price fades
 
 
-class Observation(Struct, frozen=True, kw_only=True):
+class Observation(Struct, frozen=True, kw_only=True, gc=False):
     """What one job took. `jobs` > 1: the mean of as many jobs."""
 
     size: float  # bytes of input
@@ -168,6 +168,11 @@ class Estimate:
     def fixed_cost(self) -> float:
         """Money of one flush's start: its start-up time at the machine's rate; 0 where none is known."""
         return (self.startup() or 0.0) * self._machine
+
+    def usual(self, lane: Lane) -> float | None:
+        """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""
+        times = self._model(lane).times
+        return sum(map(math.exp, times)) / len(times) if len(times) >= ENOUGH else self._handler.expected
 
     def widened(self, lane: Lane, seconds: float) -> float:
         """A 90th percentile of the seconds until a promise is kept, as it is promised."""

@@ -64,7 +64,11 @@ def stream_eta(jobs: int, size: float, conditions: Conditions) -> Eta:
     if conditions.stream_ahead is None:
         return Eta()
     start = conditions.now + conditions.stream_ahead
-    return _eta(Lane.STREAM, jobs, size, conditions, start, start, cold=not conditions.warm)
+    eta = _eta(Lane.STREAM, jobs, size, conditions, start, start, cold=not conditions.warm)
+    if eta.finish is None or eta.finish90 is None:
+        return eta
+    promised = conditions.now + conditions.estimate.widened(Lane.STREAM, eta.finish90 - conditions.now)
+    return replace(eta, finish90=max(eta.finish, promised))
 
 
 def running_eta(lane: Lane, size: float, started: float, conditions: Conditions) -> Eta:

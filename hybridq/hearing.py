@@ -51,7 +51,8 @@ class Hearing:
             if isinstance(event, (Output, Failure)):
                 held = self._claims.get(event.id)
                 if held is not None and held.attempt == event.attempt:
-                    ended.append((event, self._claims.pop(event.id)))
+                    sink = self._sinks.get(event.id)
+                    ended.append((sink.counted(event) if sink else event, self._claims.pop(event.id)))
             elif isinstance(event, Partial):
                 self._sink(event.id, event.attempt).write(event)
             elif isinstance(event, Started):
@@ -63,9 +64,16 @@ class Hearing:
         if ended:
             reached("replied")
         outcomes = self._engine.outcomes(ended)
-        self.cost += sum(outcome.cost for outcome in outcomes)
+        self.cost += sum([outcome.cost for outcome in outcomes])
         for event, claim in ended:
-            self._count(event, claim)
+            if type(event) is Output:
+                self.done += 1
+                if self.done % self._every == 0:
+                    self._learn(event, claim)
+            elif not event.gave_back:  # type: ignore[union-attr]  # mypy does not narrow by `type(…) is`
+                self.failed += 1
+        if self._sinks:
+            self._let_go(ended)
         return outcomes
 
     def gone(self) -> list[Away]:
@@ -88,15 +96,10 @@ class Hearing:
         number = keep(engine.store, engine.runner.id, self._handler, event, now)
         self.away[event.reference["key"]] = Away(number, self._handler, now, event)
 
-    def _count(self, event: Output | Failure, claim: Claim) -> None:
-        if isinstance(event, Output):
-            self.done += 1
-            if self.done % self._every == 0:
-                self._learn(event, claim)
-        elif not event.gave_back:
-            self.failed += 1
-        if self._sinks and (sink := self._sinks.pop(event.id, None)):
-            sink.close()
+    def _let_go(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
+        for event, _ in ended:
+            if sink := self._sinks.pop(event.id, None):
+                sink.close()
 
     def _learn(self, event: Output, claim: Claim) -> None:
         size, startup = float(len(claim.input)), self._started

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from .errors import NotAllowed
+from .errors import ConfigError, NotAllowed
 
 
 class Home(Struct, frozen=True):
@@ -42,9 +42,12 @@ class Home(Struct, frozen=True):
 
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Home":
-        """The home that this environment names; nothing is made or checked yet."""
+        """The home that this environment names; nothing is made or checked yet. Raises ConfigError."""
         if chosen := environ.get("HYBRIDQ_HOME"):
-            folder = Path(chosen).expanduser().absolute()
+            try:
+                folder = Path(chosen).expanduser().absolute()
+            except RuntimeError:
+                raise ConfigError(f"HYBRIDQ_HOME is {chosen!r}, and there is no such user: name a folder") from None
             return cls(folder, folder / "config.toml")
         from platformdirs import user_config_path, user_data_path
 
@@ -71,6 +74,14 @@ def open_private(path: str | os.PathLike[str], flags: int) -> int:
     if flags & os.O_CREAT and stat.S_IMODE(os.fstat(fd).st_mode) != 0o600:
         os.fchmod(fd, 0o600)
     return fd
+
+
+def is_at(found: os.stat_result, path: Path) -> bool:
+    """Whether the path still leads to this very file."""
+    try:
+        return os.path.samestat(found, path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _make_private(folder: Path) -> None:

@@ -23,6 +23,7 @@ from .station import Flushed, Spell, Station, Task
 from .tariff import Tariff
 
 REMEMBER = 2.0  # seconds after which what was learned is known to those who submit
+ASKED = 0.05  # share of held jobs of which somebody asks, at some instant, when they will start
 REVIEW = 5.0  # seconds between two looks at what is held while a flush runs
 REUSE = 30.0  # seconds that a decision serves jobs of the same kind
 
@@ -54,10 +55,11 @@ class Hybrid:
                 task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
             self._station.stream(task)
             return None
-        start = decision.forecast.start or now
-        task.lane, task.asks = Lane.BATCH, now + task.luck * (start - now)
+        task.lane, start = Lane.BATCH, decision.forecast.start or now
+        if task.luck < ASKED:
+            task.asks = now + task.luck / ASKED * (start - now)
         self._held.add(task, task.part * self._delay(task))
-        return start
+        return min(start, task.asks)
 
     def look(self, now: float) -> float | None:
         """Plan what is held and begin what is due; while a flush runs, see whether what is held can wait for it."""
@@ -75,7 +77,7 @@ class Hybrid:
             self._begin(decided, now)
             return None
         self._held.show({key: eta.start for key, eta in held_etas(held, conditions, decided).items()}, now)
-        return decided.look
+        return min(decided.look or math.inf, self._held.asked)
 
     def heard(self, spell: Spell) -> None:
         """Learn from what has ended."""
@@ -100,7 +102,7 @@ class Hybrid:
     def _decided(self, task: Task, now: float) -> Decision:
         """A decision for this job, or the one that was just made for one like it."""
         kind = (
-            task.audience, task.group, round(math.log1p(task.due - task.at), 1), round(math.log1p(task.size)),
+            task.audience, task.group, round(math.log1p(task.due - task.at), 1), round(math.log1p(task.size) / 2),
             round(self._ahead(Lane.STREAM)), self._tariff.factor(now),
         )  # fmt: skip
         until, decision = self._decisions.get(kind, (-math.inf, None))
@@ -129,7 +131,7 @@ class Hybrid:
             now=now, tariff=self._tariff, policy=self._policy, estimate=self._memory.estimate,
             modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE}, loaded=self._loaded,
             stream_ahead=self._ahead(Lane.STREAM), stream_slots=station.slots, batch_slots=station.slots,
-            warm=station.warm(now), max_flush=self._handler.max_flush, held=self._held.told(),
+            warm=station.warm(now), fresh=True, max_flush=self._handler.max_flush, held=self._held.told(),
             batch_ahead=self._ahead(Lane.BATCH),
             coming=coming(streamed, now) + coming(batched, now), joining=coming(batched, now),
         )  # fmt: skip
@@ -139,7 +141,7 @@ class Hybrid:
         jobs, slots = self._station.jobs[lane], self._station.slots
         if jobs < slots:
             return 0.0
-        return (self._memory.estimate.run_time(lane, 0.0) or 0.0) * jobs / slots
+        return (self._memory.estimate.usual(lane) or 0.0) * jobs / slots
 
 
 class _Memory:

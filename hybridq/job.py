@@ -123,7 +123,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt at one job, as a handler gets it."""
 
     id: int
@@ -134,7 +134,7 @@ class Call(Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
 
 
-class Started(Struct, frozen=True):
+class Started(Struct, frozen=True, gc=False):
     """The handler began this call; `startup` is how long it had to start something for it (0: it was warm)."""
 
     id: int
@@ -143,7 +143,7 @@ class Started(Struct, frozen=True):
     pid: int | None = None  # the process that leads the job's process group, where there is one
 
 
-class Partial(Struct, frozen=True):
+class Partial(Struct, frozen=True, gc=False):
     """A piece of output, as it arrives. `stream` is 1 for standard output, 2 for standard error."""
 
     id: int
@@ -152,7 +152,7 @@ class Partial(Struct, frozen=True):
     stream: int = 1
 
 
-class Output(Struct, frozen=True):
+class Output(Struct, frozen=True, gc=False):
     """The call ended well. `value` is JSON bytes, or None where the output is what the partials made.
 
     `busy` is the time in seconds that this call kept an instance busy, without start-up.
@@ -168,7 +168,7 @@ class Output(Struct, frozen=True):
     dropped: int = 0  # bytes of output beyond the limit
 
 
-class Failure(Struct, frozen=True):
+class Failure(Struct, frozen=True, gc=False):
     """The call ended badly. `exit_code` is the process's own, where there was one (negative: a signal).
 
     `retryable`: another try may help (counts against the job's retries).

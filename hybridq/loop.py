@@ -27,11 +27,11 @@ class Turning(Protocol):
 
 
 async def run(loop: Turning) -> None:
-    """Turn until the engine stops. Whatever a turn raises ends the runner, loudly; a full disk only pauses it."""
+    """Turn until the engine stops. Whatever a turn raises ends the runner, loudly; a full disk or a long lock only pauses it."""
     while not loop.engine.stopping:
         pause = TICK
         if not loop.engine.paused:
-            with loop.engine.full_disk_pauses():
+            with loop.engine.pausing():
                 loop.engine.end_cancelled()
                 pause = loop.turn(time.time())
         with contextlib.suppress(TimeoutError):

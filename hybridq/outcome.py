@@ -14,7 +14,7 @@ FIRST_RETRY = 1.0  # seconds until the second try; doubled with each further one
 LAST_RETRY = 300.0  # seconds at most, unless the other side asked for more
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt's end: the state that the job goes to, and what is kept of it.
 
     `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds). `cost` is money,

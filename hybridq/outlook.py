@@ -79,6 +79,7 @@ class Outlook:
             load=machine, loaded=self.loaded,
             stream_ahead=self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING)),
             stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
+            fresh=handler.remote,
             warm=handler.remote or handler.kind == "shell" or now - last_learned(self.store, name) < handler.idle,
             max_flush=handler.max_flush, held=tuple(held(self.store, name) if work is None else work),
             batch_ahead=0.0 if handler.remote else self._ahead(
@@ -96,7 +97,7 @@ class Outlook:
         slots = self.slots(name, lane)
         if jobs < slots:
             return 0.0
-        each = estimate.run_time(lane, 0.0)
+        each = estimate.usual(lane)
         return None if each is None else each * jobs / slots
 
 

@@ -4,16 +4,21 @@ Rule: a file is made at its first byte, private, named by numbers alone. Nothing
 """
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from .home import Home, open_private
-from .job import Partial
+from .job import Failure, Output, Partial
 
 SUFFIX = {1: "out", 2: "err"}
 _PER_FOLDER = 1000
 _READ = 256 * 1024
+
+log = logging.getLogger("hybridq")
 
 
 def output_path(home: Home, job: int, attempt: int, stream: int = 1) -> Path:
@@ -27,6 +32,7 @@ class Sink:
     def __init__(self, home: Home, job: int, attempt: int) -> None:
         self._where = (home, job, attempt)
         self._open: dict[int, int] = {}
+        self.lost = 0  # bytes that the disk refused
 
     @property
     def used(self) -> bool:
@@ -34,16 +40,29 @@ class Sink:
         return bool(self._open)
 
     def write(self, partial: Partial) -> None:
-        """Append the bytes. Raises OSError when the disk refuses."""
-        descriptor = self._open.get(partial.stream)
+        """Append the bytes; those that the disk refuses are counted, for no job can be asked to print them again."""
+        left = memoryview(partial.data)
+        try:
+            descriptor = self._descriptor(partial.stream)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        except OSError as error:
+            if not self.lost:
+                log.error("the output of job %d is lost from here on: %s", self._where[1], error.strerror)
+            self.lost += len(left)
+
+    def counted(self, event: Output | Failure) -> Output | Failure:
+        """The job's last event, with what was lost among what it says was dropped."""
+        return replace(event, dropped=event.dropped + self.lost) if self.lost else event
+
+    def _descriptor(self, stream: int) -> int:
+        descriptor = self._open.get(stream)
         if descriptor is None:
-            path = output_path(*self._where, partial.stream)
+            path = output_path(*self._where, stream)
             path.parent.mkdir(mode=0o700, exist_ok=True)
             descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            self._open[partial.stream] = descriptor
-        data = memoryview(partial.data)
-        while data:
-            data = data[os.write(descriptor, data) :]
+            self._open[stream] = descriptor
+        return descriptor
 
     def close(self) -> None:
         """Let go of the files."""

@@ -23,7 +23,8 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
     """
     rows = outlook.store.rows(
         "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
-        " result.busy, coalesce(cohort.name, '') FROM result JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
+        " result.busy, coalesce(cohort.name, '') FROM result"
+        " JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
         " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?",
         (since, NEWEST),
     )

@@ -133,7 +133,8 @@ class _Planner:
             return work.now, "full"
         if not work.known:
             return min(work.held[i].since for i in members) + GATHER, "worth-it"
-        start = 0.0 if self.conditions.warm else work.fixed  # a warm instance has nothing to share
+        free = self.conditions.warm and not self.conditions.fresh  # a warm instance has nothing to share
+        start = 0.0 if free else work.fixed
         missing = self.conditions.policy.theta * start - self._passed(members, otherwise)
         missing -= sum(work.waited(i, work.now) for i in members)
         if missing <= 0:

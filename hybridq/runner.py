@@ -11,8 +11,10 @@ import uuid
 from pathlib import Path
 
 from .errors import AlreadyRunning
-from .home import Home, open_private
+from .home import Home, is_at, open_private
 from .store import Store
+
+DAEMON_LOCK = "daemon.lock"
 
 
 class Runner:
@@ -23,6 +25,7 @@ class Runner:
         self.kind = kind
         self.since = time.time()
         self._daemon = _only_daemon(store.home) if kind == "daemon" else None
+        self._daemon_path = store.home.folder / DAEMON_LOCK
         self._lock_path = store.home.runners / f"{uuid.uuid4().hex}.lock"
         self._lock = open_private(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -38,6 +41,13 @@ class Runner:
     def mark(self) -> str:
         """What the processes of this runner carry in HYBRIDQ_RUNNER, so that they can be found after it died."""
         return self._lock_path.stem
+
+    def missing(self) -> Path | None:
+        """A lock file of ours that was taken away: without it we are dead to everybody else. None: all are there."""
+        for descriptor, path in ((self._lock, self._lock_path), (self._daemon, self._daemon_path)):
+            if descriptor is not None and not is_at(os.fstat(descriptor), path):
+                return path
+        return None
 
     def close(self, store: Store) -> None:
         """Sign off. Whatever it still held is for `rescue`, so call this last."""
@@ -80,7 +90,7 @@ def bury(store: Store, mark: str) -> None:
 
 
 def _only_daemon(home: Home) -> int:
-    descriptor = open_private(home.folder / "daemon.lock", os.O_RDWR | os.O_CREAT)
+    descriptor = open_private(home.folder / DAEMON_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,7 +9,10 @@ import contextlib
 import errno
 import fcntl
 import os
+import random
+import select
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +25,7 @@ from .job import State
 from .schema import VERSION, migrate, version
 
 BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a busy daemon need far less
+FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
 _REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _CHECK_EVERY = 32  # transactions between two looks at the log's size
@@ -84,7 +88,7 @@ class Store:
             yield connection
             return
         with told_apart(self._file):
-            connection.execute("BEGIN IMMEDIATE")
+            _begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -203,6 +207,28 @@ def told_apart(database: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
             raise StorageError(f"not stored: {error.strerror} ({error.filename or database})") from error
         raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """BEGIN IMMEDIATE, for BUSY seconds at most.
+
+    SQLite's own waits grow to 100 ms: beside a busy writer, whose pauses are a few ms long, a person's
+    submit waited for half a second. Short waits of uneven length find the next pause.
+    """
+    deadline, wait = time.monotonic() + BUSY, FIRST_WAIT
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            select.select([], [], [], wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            wait = min(LAST_WAIT, wait * 1.5)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

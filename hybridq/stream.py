@@ -5,7 +5,6 @@ with its task, so cancelling is ending the task.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Collection
 from contextlib import aclosing
@@ -21,8 +20,6 @@ from .loop import AGAIN, TICK
 from .outputs import Sink
 from .reading import Cohort
 
-log = logging.getLogger("hybridq.stream")
-
 
 class StreamLoop:
     """The stream lane of one runner. `only`: a runner that came for the jobs of these cohorts alone."""
@@ -37,7 +34,7 @@ class StreamLoop:
 
     def turn(self, now: float) -> float:
         """Claim what fits into the free slots and start it."""
-        pause, self._withheld = TICK, False
+        pause, self._withheld, began = TICK, False, time.monotonic()
         for name in self.engine.waiting(Lane.STREAM):
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
@@ -49,7 +46,8 @@ class StreamLoop:
             for claim in claims:
                 self._start(name, claim)
             if len(claims) < free and not self._withheld:
-                pause = AGAIN  # what is left waits for its next try
+                # What is left waits for its next try. Of very many that do a look takes a while.
+                pause = max(AGAIN, 9 * (time.monotonic() - began))
         return pause
 
     def _room(self, cohort: int, name: str, now: float) -> int:
@@ -60,13 +58,14 @@ class StreamLoop:
         return limited.jobs
 
     def _start(self, name: str, claim: Claim) -> None:
+        self.engine.polite()
         self._busy[name] = self._busy.get(name, 0) + 1
         task = self._tasks.create_task(self._run(claim), name=f"job {claim.id}")
-        self.engine.streaming[claim.id] = task
+        self.engine.streaming[claim.id, claim.attempt] = task
 
         def ended(_: object) -> None:
             self._busy[name] -= 1
-            self.engine.streaming.pop(claim.id, None)
+            del self.engine.streaming[claim.id, claim.attempt]
             self.wake.set()
 
         task.add_done_callback(ended)
@@ -106,15 +105,9 @@ class _Attempt:
                 self._startup = startup
             case Partial():
                 self._first = self._first or time.time()
-                self._write(event)
+                self.sink.write(event)
             case Output() | Failure():
-                self._end(event)
-
-    def _write(self, partial: Partial) -> None:
-        try:
-            self.sink.write(partial)
-        except OSError as error:
-            log.error("job %d: %d bytes of output were lost: %s", self.claim.id, len(partial.data), error)
+                self._end(self.sink.counted(event))
 
     def _end(self, event: Output | Failure) -> None:
         engine, claim = self.engine, self.claim

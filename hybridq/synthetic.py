@@ -11,8 +11,8 @@ from .job import Audience
 from .workload import MONDAY, Arrival, Workload
 
 DAY = 86400.0
-PEOPLE = 400.0  # questions that people ask a day, most of them at office hours
-FEED = 600.0  # documents a day that come one by one, at any hour
+PEOPLE = 1500.0  # questions that people ask a day, most of them at office hours
+FEED = 900.0  # documents a day that come one by one, at any hour
 BURSTS = 6.0  # a day, when somebody hands in a folder
 BURST = 60.0  # documents of one, in the mean
 DEADLINES = (900.0, 3600.0, 14400.0, 86400.0, None, None)  # seconds; every third has none

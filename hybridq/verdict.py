@@ -33,8 +33,8 @@ class Promises(Struct, frozen=True, kw_only=True):
     """How good the promises made at acceptance were.
 
     `covered`: the share done by the promised 90th percentile. `error`: the median distance between the promised
-    and the real finish, relative to the real time to it. `started`: of held jobs, those that started within
-    NEAR of what was shown while they were held. `past`: promises that lay in the past.
+    and the real finish, relative to the real time to it. `started`: of held jobs of which somebody asked at some
+    instant, those that started within NEAR of what was said then. `past`: promises that lay in the past.
     """
 
     made: int
@@ -92,12 +92,12 @@ def promises(tasks: Sequence[Task]) -> Promises:
             whole[key] = task
     made = [(t, p) for t in whole.values() if (p := t.promise) and p.finish is not None and p.finish90 is not None]
     errors = [abs(t.finish - p.finish) / max(LEAST, t.finish - t.at) for t, p in made if p.finish is not None]
-    shown = [(t.start, t.foreseen) for t in tasks if t.foreseen is not None]
+    shown = [(t.start, t.foreseen or t.promise.start) for t in tasks if t.asks < math.inf and t.promise]
     return Promises(
         made=len(made),
         covered=share(t.finish <= (p.finish90 or 0.0) for t, p in made),
         error=median(errors) if errors else None,
-        started=share(abs(start - foreseen) <= NEAR for start, foreseen in shown),
+        started=share(abs(start - said) <= NEAR for start, said in shown if said is not None),
         past=sum((p.finish or 0.0) < t.at or (p.start or t.at) < t.at for t, p in made),
     )
 

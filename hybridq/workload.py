@@ -61,7 +61,7 @@ def read_trace(path: Path, suppose: Suppose) -> Workload:
     """A trace from a file: CSV with a header, the Azure format, or JSON Lines. Raises BadData, OSError."""
     with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
         try:
-            found = sorted(_arrivals(path.name, file), key=lambda arrival: arrival.at)
+            found = list(_arrivals(path.name, file))
         except UnicodeDecodeError as problem:
             raise BadData(f"{path.name} is not UTF-8 text (byte {problem.start})") from None
     if not found:
@@ -85,7 +85,7 @@ def complete(arrivals: Sequence[Arrival], what: str, suppose: Suppose) -> Worklo
     if suppose.deadlines:
         spans = ", ".join(span(seconds) for seconds in suppose.deadlines)
         notes.append(f"background jobs without a deadline got one of {spans}")
-    return Workload(tuple(full), what, tuple(notes))
+    return Workload(tuple(sorted(full, key=lambda arrival: arrival.at)), what, tuple(notes))
 
 
 def _arrivals(name: str, lines: Iterable[str]) -> Iterator[Arrival]:
@@ -152,7 +152,7 @@ def _json_line(name: str, number: int, line: str) -> Arrival:
 
 def _anchored(arrivals: list[Arrival]) -> list[Arrival]:
     """Arrivals that are counted from the start of a trace, put on a Monday."""
-    if arrivals[-1].at >= A_DATE:
+    if max(arrival.at for arrival in arrivals) >= A_DATE:
         return arrivals
     return [
         replace(a, at=a.at + MONDAY, deadline=None if a.deadline is None else a.deadline + MONDAY) for a in arrivals

@@ -6,6 +6,8 @@ the next requests for a completion, `provider.script` how batches fare; what was
 
 import asyncio
 import json
+import logging
+import random
 import threading
 import time
 from collections import Counter, deque
@@ -14,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # clients that are killed are the point here
 KEY = "sk-test-0123456789-secret"
 Body = dict[str, Any]
 
@@ -74,6 +77,7 @@ class Provider:
         self.pieces = 4
         self.gap = 0.0  # seconds between two pieces
         self.first = 0.0  # seconds until the first token
+        self.spread = 0.0  # seconds that it may take longer, at random
         self.requests: list[Body] = []
         self.times: list[float] = []  # when each request for a completion came (monotonic)
         self.batches: list[Batch] = []
@@ -173,10 +177,12 @@ class Provider:
             return web.json_response({"error": {"message": message}}, status=fault.status, headers=headers)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
-        await asyncio.sleep(fault.first or self.first)
+        await asyncio.sleep(fault.first or self.first + random.uniform(0, self.spread))
         self.charged[text] += 1
         for part in first:
             await response.write(part)
+        if text.startswith("when "):
+            pieces[0] = pieces[0].replace(b"answer", f"{time.time()} ".encode(), 1)
         for number, piece in enumerate(pieces):
             if number == fault.drop:
                 assert request.transport is not None

@@ -19,6 +19,7 @@ from hybridq.when import clock, count, money, span
 from .cells import PLAIN, QUIET, STRONG
 
 NONE = "-"
+NARROW = "\N{NO-BREAK SPACE}"  # a line ends between two times, not within one
 COLUMNS = (
     ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
     ("with waiting", "the same and what waiting cost, at the prices of [policy]: what hybridq tries to make small"),
@@ -33,9 +34,9 @@ COLUMNS = (
 def table(found: Rehearsal) -> RenderableType:
     """The whole answer: what was simulated, the table, its legend, hybridq's flushes and promises."""
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style=QUIET, pad_edge=False)
-    grid.add_column("")
+    grid.add_column("", no_wrap=True)
     for title, _ in COLUMNS:
-        grid.add_column(title, justify="right", no_wrap=True)
+        grid.add_column(title, justify="right", overflow="fold")
     for place, row in enumerate(rows(found)):
         grid.add_row(*row, style=PLAIN if place else STRONG)
     parts: list[RenderableType] = [_head(found), *_notes(found), Padding(grid, (1, 0)), _legend(found)]
@@ -52,7 +53,8 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
     relative = f" ({verdict.cost / streaming - 1:+.0%})" if streaming > 0 else ""
     return (
         verdict.name,
-        f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited), *(_waits(verdict.waits[audience]) for audience in Audience),
+        f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited),
+        *(_waits(verdict.waits[audience]) for audience in Audience),
         _percent(verdict.kept), _percent(verdict.streamed / (verdict.streamed + verdict.batched)),
         count(sum(verdict.flushes.values())),
     )  # fmt: skip
@@ -94,7 +96,10 @@ def _line(name: str, says: str) -> Text:
 def _waits(waits: Waits) -> str:
     if not waits.jobs:
         return NONE
-    return " / ".join(NONE if seconds is None else span(seconds) for seconds in (waits.p50, waits.p95, waits.p99))
+    known = [
+        NONE if seconds is None else span(seconds).replace(" ", NARROW) for seconds in (waits.p50, waits.p95, waits.p99)
+    ]
+    return " / ".join(known)
 
 
 def _percent(part: float | None) -> str:

@@ -56,7 +56,7 @@ class LineReader:
         return line if size <= self._limit else Overlong(line[:HEAD])
 
 
-class Reply(Struct):
+class Reply(Struct, gc=False):
     """One line of a worker about one call. An empty `Raw` stands for a key that is not there."""
 
     id: int

@@ -194,14 +194,16 @@ class Batches:
     async def _fetch(
         self, provider: Provider, batch: str, look: Look, reading: "_Reading"
     ) -> AsyncIterator[Sequence[Event]]:
-        """All answers of a batch that is over, told as they are read; read again from the start if that breaks."""
-        for again in range(FILES):
-            if again:
-                await asyncio.sleep(self._options.poll)
+        """All answers of a batch that is over, told as they are read; read again from the start if that breaks.
+
+        They are paid for, so a broken connection is never a reason to give up; files that do not come are.
+        """
+        tries, pause = 0, self._options.poll
+        while tries < FILES:
             bunch: list[Event] = []
             broken = False
             try:
-                if again and not look.files:
+                if tries and not look.files:
                     look = await provider.look(batch)
                 async for line in provider.results(batch, look):
                     if event := reading.take(provider.read(line), self._output):
@@ -211,13 +213,18 @@ class Batches:
                         yield bunch
                         bunch = []
             except Exception as error:
-                self._log.warning("the answers of batch %s: %s", batch, self._understood(provider, error).reason)
+                trouble = self._understood(provider, error)
+                self._log.warning("the answers of batch %s: %s", batch, trouble.reason)
                 broken = True
+                tries += trouble.unknown
             if bunch:
                 reached("reading")
                 yield bunch
             if not broken and (look.files or not look.whole):
                 return
+            tries += not broken
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, SLOWEST * self._options.poll)
 
     def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:
         return self._ending(job, attempt, text, tokens, False, 0.0, self._options.batch_factor)

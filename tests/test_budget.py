@@ -1,0 +1,95 @@
+"""Limits on money: what would exceed one is held with that reason, and goes on when there is room."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybridq.budget import UNLIMITED, Budget, room, spent_since, withheld
+from hybridq.job import Lane, Mode
+from hybridq.outlook import Outlook
+from hybridq.reading import history
+from tests.building import asking, command, daemon, submit_all, until
+from tests.llm import COST, served
+from tests.provider import KEY, Provider
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with Provider() as served_here:
+        yield served_here
+
+
+def counts(outlook: Outlook) -> dict[str, int]:
+    return dict(outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state"))
+
+
+money = st.floats(0, 1000)
+
+
+@given(money, money, st.integers(0, 100), st.floats(1e-6, 100))
+def test_what_may_begin_keeps_the_limit_and_one_more_would_not(
+    limit: float, spent: float, running: int, each: float
+) -> None:
+    """So many jobs fit beside what is spent and runs; one more would exceed the limit."""
+    jobs = room("it", limit, spent, running, each).jobs
+    committed = spent + running * each
+    if jobs:
+        assert committed + jobs * each <= limit * (1 + 1e-6) + 1e-9
+    assert committed + (jobs + 1) * each > limit * (1 - 1e-6) - 1e-9
+
+
+def test_unknown_costs_are_found_out_one_at_a_time() -> None:
+    """Of jobs that nobody knows the price of one may run, while anything is left; free ones always may."""
+    assert room("it", 1.0, 0.0, 0, None).jobs == 1
+    assert room("it", 1.0, 0.0, 1, None).jobs == 0
+    assert room("it", 1.0, 1.0, 0, None).jobs == 0
+    assert room("it", 1.0, 0.5, 3, 0.0).jobs == UNLIMITED
+
+
+@pytest.mark.parametrize("mode", [Mode.STREAM, Mode.BATCH])
+def test_a_cost_limit_holds_the_rest_of_a_group(provider: Provider, tmp_path: Path, mode: Mode) -> None:
+    """Answers are known to cost so much; a group with room for four of ten runs four, says why, and keeps the rest."""
+    price = COST if mode is Mode.STREAM else COST / 2
+    with served(tmp_path, provider, more="max_tokens = 20") as outlook, daemon(outlook):
+        submit_all(outlook, asking("gpt", mode), [b'"%d"' % number for number in range(4)])
+        until(lambda: counts(outlook) == {"done": 4})
+        until(lambda: outlook.store.rows("SELECT 1 FROM detached") == [])
+        limited = asking("gpt", mode, max_cost=price * 4.5)
+        submit_all(outlook, limited, [b'"%d"' % number for number in range(10, 20)])
+        until(lambda: counts(outlook) == {"done": 8, "queued": 6})
+        until(lambda: withheld(outlook.store))
+        ((cohort, reason),) = withheld(outlook.store).items()
+        assert reason.startswith("held: the cost limit is ")
+        assert reason in [text for _, text in history(outlook.store, cohort)]
+        assert reason[:30] in command(outlook.store.home, "explain", "5").stdout.replace("\n", " ")
+        assert counts(outlook) == {"done": 8, "queued": 6}
+
+
+def test_a_daily_budget_holds_what_would_exceed_it(provider: Provider, tmp_path: Path) -> None:
+    """With room for some calls a day those run, the rest wait with that reason; yesterday's money does not count."""
+    with served(tmp_path, provider, more=f"max_tokens = 20\ndaily_budget = {COST * 6.5}") as outlook:
+        with daemon(outlook):
+            submit_all(outlook, asking("gpt", Mode.STREAM), [b'"%d"' % number for number in range(3)])
+            until(lambda: counts(outlook) == {"done": 3})
+            for number in range(5):
+                submit_all(outlook, asking("gpt", Mode.STREAM), [b'"one %d"' % number])
+            until(lambda: counts(outlook) == {"done": 6, "queued": 2})
+            until(lambda: len(withheld(outlook.store)) == 2)
+        assert all("the daily budget of gpt" in reason for reason in withheld(outlook.store).values())
+        now = time.time()
+        assert spent_since(outlook.store, "gpt", now - 3600) == pytest.approx(6 * COST)
+        budget = Budget(outlook)
+        assert budget.of_handler("gpt", Lane.STREAM, now).jobs == 0
+        assert budget.of_handler("gpt", Lane.STREAM, now + 86400).jobs > 0
+
+
+def test_without_limits_nothing_is_asked_or_held(tmp_path: Path, provider: Provider) -> None:
+    """No limit: as many as there are."""
+    with served(tmp_path, provider) as outlook:
+        (number,) = submit_all(outlook, asking("gpt", Mode.STREAM), [b'"a"'])
+        assert Budget(outlook).limits(number, "gpt", Lane.STREAM, 0.0).jobs == UNLIMITED

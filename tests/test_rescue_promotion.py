@@ -1,0 +1,194 @@
+"""A provider's batch in a queue: promoted at the last safe moment, cancelled there, drafts and their finals."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hybridq.config import HandlerConfig
+from hybridq.estimate import Estimate, Model, Observation, learn_many
+from hybridq.job import Lane, Mode, State
+from hybridq.llm_config import LlmOptions
+from hybridq.outlook import Outlook
+from hybridq.promotion import UNKNOWN_CALL, ending_time, late, stream_time
+from hybridq.reading import history, job, result
+from hybridq.remote import MEDIAN, NINETY, WINDOW, Remote
+from hybridq.submit import submit
+from tests.building import asking, command, daemon, submit_all, until
+from tests.llm import KINDS, served
+from tests.provider import KEY, Fault, Provider
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with Provider() as served_here:
+        yield served_here
+
+
+def states(outlook: Outlook) -> dict[str, int]:
+    return dict(outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("takes", [0.0, 1e9], ids=["confirmed", "never confirmed"])
+def test_what_a_batch_would_deliver_late_is_streamed(
+    provider: Provider, tmp_path: Path, kind: str, takes: float
+) -> None:
+    """A batch that never ends, with a deadline: ended there at the last safe moment, what it has done is kept, the
+    rest is streamed, each paid once; a provider that does not confirm the end is not waited for."""
+    provider.script.status, provider.script.done, provider.script.cancel_takes = "never", 0.4, takes
+    with served(tmp_path, provider, kind, 'expected = "1s"') as outlook:
+        deadline = time.time() + 8  # the last safe moment is some 3 s before it
+        numbers = submit_all(
+            outlook, asking("gpt", Mode.BATCH, deadline=deadline), [b'"%d"' % number for number in range(10)]
+        )
+        with daemon(outlook):
+            until(lambda: states(outlook) == {"done": 10}, 40)
+        assert time.time() < deadline
+        assert provider.batches[0].cancelled is not None
+        paid = [provider.charged[str(number)] for number in range(10)]
+        assert paid == [1] * 10
+        streamed = [number for number in numbers if any("promoted" in text for _, text in story(outlook, number))]
+        assert len(streamed) == (6 if takes == 0 else 10)
+        assert len(provider.requests) == len(streamed)
+        lanes = dict(outlook.store.rows("SELECT lane, sum(done) FROM cohort GROUP BY lane"))
+        assert lanes["stream"] == len(streamed)
+        assert outlook.store.rows("SELECT * FROM detached") == []
+
+
+def story(outlook: Outlook, number: int) -> list[tuple[float, str]]:
+    return history(outlook.store, job(outlook.store, number).cohort, number)
+
+
+def test_cancelling_all_of_a_batch_cancels_it_there(provider: Provider, tmp_path: Path) -> None:
+    """Some cancelled: the batch goes on. The last one cancelled: the provider is told, and nothing is left over."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook, daemon(outlook):
+        submit_all(outlook, asking("gpt", Mode.BATCH), [b'"%d"' % number for number in range(5)])
+        until(lambda: provider.batches)
+        assert command(outlook.store.home, "cancel", "1-4").returncode == 0
+        until(lambda: states(outlook) == {"cancelled": 4, "running": 1})
+        assert provider.batches[0].cancelled is None
+        assert command(outlook.store.home, "cancel", "5").returncode == 0
+        until(lambda: provider.batches[0].cancelled is not None)
+        until(lambda: outlook.store.rows("SELECT * FROM detached") == [])
+        assert states(outlook) == {"cancelled": 5}
+
+
+def test_what_was_cancelled_while_nobody_ran_is_cancelled_there_by_the_next(provider: Provider, tmp_path: Path) -> None:
+    """All cancelled between two daemons: the next one tells the provider."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook:
+        submit_all(outlook, asking("gpt", Mode.BATCH), [b'"a"', b'"b"'])
+        with daemon(outlook):
+            until(lambda: outlook.store.rows("SELECT 1 FROM detached WHERE CAST(reference AS TEXT) LIKE '%batch_0%'"))
+        assert states(outlook) == {"running": 2}
+        assert command(outlook.store.home, "cancel", "all").returncode == 0
+        with daemon(outlook):
+            until(lambda: provider.batches[0].cancelled is not None)
+            until(lambda: outlook.store.rows("SELECT * FROM detached") == [])
+
+
+def test_an_expired_batch_goes_again_with_what_is_left(provider: Provider, tmp_path: Path) -> None:
+    """Half done at expiry: these are kept, a second batch has only the others, and everything is paid once."""
+    provider.script.status, provider.script.done = "expired", 0.5
+    with served(tmp_path, provider) as outlook:
+        submit_all(outlook, asking("gpt", Mode.BATCH), [b'"%d"' % number for number in range(10)])
+        with daemon(outlook):
+            until(lambda: len(provider.batches) > 1)
+            provider.script.status = "completed"
+            until(lambda: states(outlook) == {"done": 10})
+        assert set(provider.charged.values()) == {1}
+        assert len(provider.batches[1].requests) == 5
+
+
+DRAFT = """draft = "small"
+[handlers.small]
+kind = "openai"
+model = "small"
+base_url = "{url}"
+api_key_env = "TEST_KEY"
+price_input = 0.1
+price_output = 1
+retries = 0
+"""
+
+
+def test_an_adaptive_jobs_draft_streams_and_its_final_follows(provider: Provider, tmp_path: Path) -> None:
+    """The small model answers at once, the large one by batch; both are kept apart, and the best is what is shown."""
+    provider.answer = lambda text: f"answer to {text}"
+    provider.script.after = 1.0
+    with served(tmp_path, provider, more=DRAFT.format(url=provider.url)) as outlook, daemon(outlook):
+        number = submit(outlook, asking("gpt", Mode.ADAPTIVE), b'"q"').first
+        until(lambda: result(outlook.store, number, draft=True))
+        assert job(outlook.store, number).state is not State.DONE
+        until(lambda: job(outlook.store, number).state is State.DONE)
+        draft, final = result(outlook.store, number, draft=True), result(outlook.store, number)
+        assert draft is not None
+        assert final is not None
+        assert draft.value == final.value == b'"answer to q"'
+        assert provider.requests[0]["model"] == "small"
+        assert final.cost > draft.cost > 0
+        assert command(outlook.store.home, "output", "1", "--draft").stdout == "answer to q\n"
+
+
+def test_a_failed_draft_leaves_the_final_and_the_other_way_round(provider: Provider, tmp_path: Path) -> None:
+    """Without the draft the final comes all the same; without the final the draft is still there to be read."""
+    with served(tmp_path, provider, more=DRAFT.format(url=provider.url)) as outlook, daemon(outlook):
+        provider.faults.append(Fault(status=400))
+        number = submit(outlook, asking("gpt", Mode.ADAPTIVE), b'"q"').first
+        until(lambda: job(outlook.store, number).state is State.DONE)
+        assert (failed := result(outlook.store, number, draft=True)) is not None
+        assert failed.error
+        provider.script.refuse = (0,)
+        number = submit(outlook, asking("gpt", Mode.ADAPTIVE), b'"r"').first
+        until(lambda: job(outlook.store, number).state is State.FAILED)
+        assert (draft := result(outlook.store, number, draft=True)) is not None
+        assert draft.value == b'"answer to r"'
+
+
+def remote(*turnarounds: float, calls: float = 2.0) -> Remote:
+    stream = learn_many(Model(), [Observation(size=100.0, busy=calls, cost=0.01)] * 8)
+    batch = Model(starts=turnarounds)
+    return Remote(stream, batch, HandlerConfig(kind="openai"), LlmOptions(model="m"))
+
+
+def test_a_turnaround_is_the_reports_until_own_batches_say_more() -> None:
+    """Median 7 minutes, 90 % within the hour, never above the provider's day; own batches move it towards theirs."""
+    unknown = remote()
+    assert unknown.run_time(Lane.BATCH, 1.0) == pytest.approx(MEDIAN)
+    assert unknown.total_time(Lane.BATCH, 1.0, 50_000, 0.9) == pytest.approx(NINETY)
+    assert unknown.run_time(Lane.BATCH, 1.0, 0.99999) == WINDOW
+    assert unknown.chance(Lane.BATCH, 1.0, NINETY) == pytest.approx(0.9)
+    known = remote(*[60.0] * 20)
+    assert 60 < (known.run_time(Lane.BATCH, 1.0) or 0) < 120
+    assert (known.run_time(Lane.BATCH, 1.0, 0.9) or 0) < 600
+
+
+def test_the_price_of_a_batch_follows_from_that_of_streams() -> None:
+    """Three streamed answers are known: a batch is thought to cost half of them."""
+    assert remote().cost(Lane.STREAM, 100.0) == pytest.approx(0.01)
+    assert remote().cost(Lane.BATCH, 100.0) == pytest.approx(0.005)
+
+
+def test_the_last_safe_moment_grows_with_what_is_left() -> None:
+    """One call at its 99th percentile, and the waves before it; unknown calls take a minute each."""
+    estimate = remote()
+    one, many = (stream_time(estimate, jobs, 100.0, 10) for jobs in (1, 1000))
+    assert 2 <= one < 4
+    assert many > 90 * 2
+    assert stream_time(Estimate(), 1, 1.0, 10) == UNKNOWN_CALL
+    assert stream_time(Estimate(), 11, 1.0, 10) == 2 * UNKNOWN_CALL
+    assert stream_time(estimate, 0, 100.0, 10) == 0
+    assert ending_time(0.0, 100.0) == 10
+    assert ending_time(0.0, 1e9) == 60
+
+
+def test_only_what_no_further_batch_can_make_is_promoted() -> None:
+    """Given back with an hour and a half left another batch will do; with ten minutes left it is streamed."""
+    now = 1_000_000.0
+    assert late(now + 5400, now, remote(), 1.0) == ""
+    assert late(float("inf"), now, remote(), 1.0) == ""
+    assert late(now + 600, now, remote(), 1.0).startswith("promoted: ")
