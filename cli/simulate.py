@@ -81,7 +81,8 @@ def simulate(
 
     from .views.simulation import table
 
-    Console(width=None if sys.stdout.isatty() else 160).print(table(found))
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table(found, console.width))
 
 
 def _drawn(trace: Path | None, days: float, suppose: Suppose) -> Workload:

@@ -42,7 +42,9 @@ def status(
     all_: Annotated[bool, typer.Option("--all", "-a", help="All that ended, too.")] = False,
     state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Only jobs of this mode; may be repeated.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=EVERYTHING, metavar="N", help=f"Rows at most; {ROWS} by default.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=EVERYTHING, metavar="N", help=f"Rows at most; {ROWS} by default.")
+    ] = None,
 ) -> None:
     """Show the queue: what runs, what is held until when, and why."""
     chosen = [parse_selector(word) for word in selectors or ()]

@@ -52,7 +52,9 @@ class AwayRun:
             while not listening.done():
                 if self._to_end():
                     await _cancelled(listening)
-                    self._keep(replace(self.away.work, reference={**self.away.work.reference, "cancel": time.time()}))
+                    with self.engine.pausing():
+                        ended = {**self.away.work.reference, "cancel": time.time()}
+                        self._keep(replace(self.away.work, reference=ended))
                     listening = self._listen()
                 elif self._too_late():
                     break
@@ -104,9 +106,13 @@ class AwayRun:
         return not self._hearing.left() or time.time() >= self._last_moment()
 
     def _too_late(self) -> bool:
-        """Whether what is left must be streamed although the provider has not confirmed the end."""
-        asked = self.away.work.reference.get("cancel")
-        return asked is not None and time.time() >= max(asked, self._last_moment()) + self._grace()
+        """Whether nobody waits any longer for the provider to confirm the end: what is left must be streamed, or
+        nothing is left."""
+        asked: float | None = self.away.work.reference.get("cancel")
+        if asked is None:
+            return False
+        since = max(asked, self._last_moment()) if self._hearing.left() else asked
+        return time.time() >= since + self._grace()
 
     def _last_moment(self) -> float:
         """When the earliest deadline's work must be taken back, epoch seconds; infinity: never."""
@@ -146,17 +152,28 @@ class AwayRun:
             for c in hearing.left()
         ]
         engine.finish([self._promoted(each) for each in hearing.hear(lost)])
-        while engine.paused:
-            await asyncio.sleep(LOOK)
         if hearing.done and "cancel" not in self.away.work.reference:
             took = time.time() - self.away.since
             hearing.seen.append(Observation(size=0.0, busy=0.0, startup=took))
-        engine.learn(self.away.handler, Lane.BATCH, hearing.seen)
-        if self._flush is not None:
-            flushes.add_to_flush(engine.store, self._flush, hearing.done, hearing.failed, hearing.cost, time.time())
-        reached("ended")
-        forget(engine.store, self.away.id)
+        while not self._forgotten():
+            await asyncio.sleep(LOOK)
         log.info("batch of %s: %d done, %d failed", self.away.handler, hearing.done, hearing.failed)
+
+    def _forgotten(self) -> bool:
+        """Close the books; False while the disk refuses, and nothing is let go of."""
+        engine, hearing = self.engine, self._hearing
+        with engine.pausing():
+            if engine.paused:
+                return False
+            with engine.store.tx():
+                if self._flush is not None:
+                    now = time.time()
+                    flushes.add_to_flush(engine.store, self._flush, hearing.done, hearing.failed, hearing.cost, now)
+                reached("ended")
+                forget(engine.store, self.away.id)
+            engine.learn(self.away.handler, Lane.BATCH, hearing.seen)
+            return True
+        return False
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

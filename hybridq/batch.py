@@ -24,10 +24,11 @@ from .job import Failure, Flush, Held, Lane
 from .knowledge import intend
 from .loop import TICK
 from .plan import plan
-from .reading import held
+from .reading import cohort, held
 from .seam import reached
 
 log = logging.getLogger("hybridq.batch")
+JUDGED = 32  # cohorts of a flush whose promises are compared with what became of them
 Keep = Callable[[Held], bool]
 
 
@@ -119,6 +120,7 @@ class FlushRun:
         self.claimed = 0
         self._jobs = jobs
         self._keys = keys
+        self._promised = tuple(keys[:JUDGED])
         self._attend = attend
         self._done = self._failed = 0
         self._startup = self._cost = 0.0
@@ -148,6 +150,8 @@ class FlushRun:
             return
         flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
         reached("ended")
+        ended = (cohort(store, key).late for key in self._promised)
+        self.engine.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
         log.info("flush %d ended: %d done, %d failed", self.number, self._done, self._failed)
 
     async def _work(self) -> None:

@@ -6,6 +6,7 @@ stay running all the while.
 """
 
 import json
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -52,6 +53,15 @@ def all_away(store: Store) -> list[Away]:
     return [_away(row) for row in store.rows("SELECT id, handler, since, reference, jobs FROM detached ORDER BY id")]
 
 
+def elsewhere(store: Store) -> dict[str, str]:
+    """How far the work is that runs elsewhere, by handler, as a sentence."""
+    told: dict[str, list[tuple[float, int | None, int]]] = {}
+    for handler, since, reference in store.rows("SELECT handler, since, reference FROM detached"):
+        found = msgspec.json.decode(reference, type=_Told)
+        told.setdefault(handler, []).append((since, found.finished, found.jobs))
+    return {handler: _sentence(batches) for handler, batches in told.items()}
+
+
 def adopt(store: Store, runner: int) -> list[Away]:
     """Take over what no living runner looks after, with its jobs."""
     if not store.row("SELECT 1 FROM detached WHERE runner NOT IN (SELECT id FROM runner) LIMIT 1"):
@@ -87,6 +97,20 @@ def claims_of(store: Store, away: Away) -> list[Claim]:
 def held_away(works: Iterable[Away]) -> set[tuple[int, int]]:
     """(job, attempt) of all these."""
     return {where for each in works for where in each.work.ids}
+
+
+class _Told(Struct):
+    """The part of a reference that views tell of."""
+
+    jobs: int = 0
+    finished: int | None = None
+
+
+def _sentence(batches: list[tuple[float, int | None, int]]) -> str:
+    since = time.strftime("%H:%M", time.localtime(min(since for since, _, _ in batches)))
+    known = [finished for _, finished, _ in batches if finished is not None]
+    done = f", {sum(known):,} of {sum(jobs for _, _, jobs in batches):,} done" if known else ""
+    return f"with the provider since {since}{done}"
 
 
 def _away(row: tuple[int, str, float, bytes, bytes]) -> Away:

@@ -20,7 +20,7 @@ from .config import Config
 from .config_read import load
 from .doorbell import RUNNER, VIEWER, Doorbell, ring
 from .errors import ConfigError, HybridqError, StorageError, TryAgain
-from .estimate import Observation, learn_many
+from .estimate import Observation, judged, learn_many
 from .handlers import make_handler
 from .handlers.protocol import Handler
 from .home import Home, is_at
@@ -236,10 +236,10 @@ class Engine:
             ring(self.home, RUNNER)
         return True
 
-    def learn(self, handler: str, lane: Lane, seen: list[Observation]) -> None:
-        """Learn from what these jobs took; written down now and then."""
+    def learn(self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = ()) -> None:
+        """Learn from what these jobs took, and from which promises were `late`; written down now and then."""
         known = self.outlook.models.setdefault(handler, models(self.store, handler))
-        known[lane] = learn_many(known[lane], seen)
+        known[lane] = judged(learn_many(known[lane], seen), late)
         now = time.monotonic()
         if now - self._learned.get((handler, lane), -REMEMBER_EVERY) >= REMEMBER_EVERY:
             self._learned[handler, lane] = now

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from .budget import withheld
 from .conditions import Conditions
+from .detachment import elsewhere
 from .forecast import Eta, held_etas, running_eta, stream_eta
 from .job import Held, Lane, State
 from .knowledge import intended
@@ -51,6 +52,7 @@ class Foresight:
         self._outlook = outlook
         self._intended = intended(outlook.store)
         self._withheld = withheld(outlook.store)
+        self._elsewhere = elsewhere(outlook.store)
         self._batches: dict[str, _Batch] = {}
         self._held: dict[int, Foreseen] = {}
         self._worlds: dict[str, Conditions] = {}
@@ -94,12 +96,13 @@ class Foresight:
 
     def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
-        why = self.flushes.get(of.handler, of.decision.reason) if of.lane is Lane.BATCH else of.decision.reason
+        here = self.flushes.get(of.handler) or self._elsewhere.get(of.handler)
+        why = here if here and of.lane is Lane.BATCH else of.decision.reason
         if of.handler not in self._outlook.config.handlers:
             return Eta(), why
         world = self._world(of.handler)
-        if jobs == 1:
-            return running_eta(of.lane, of.size, started or self.now, world), why
+        if jobs == 1 or (of.lane is Lane.BATCH and of.handler in self._elsewhere):
+            return running_eta(of.lane, of.size, started or of.started or self.now, world), why
         return self._rest(of.lane, jobs, of.size, world), why
 
     def flushing(self, of: Cohort) -> bool:

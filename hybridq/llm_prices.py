@@ -4,11 +4,13 @@ Rule: the configuration wins over the list; a model that neither knows has no pr
 Prices are money (US dollars in the list) for a million tokens.
 """
 
+import re
+
 from msgspec import Struct
 
 from .llm_config import LlmOptions
 
-LIST_DATE = "2025-11"  # when the list was read; the configuration overrides it
+LIST_DATE = "2026-11"  # when the list was read; the configuration overrides it
 PER = 1e-6
 CHARACTERS = 4.0  # bytes of text that make a token, roughly
 EXPECTED_OUTPUT = 400  # tokens of an answer, until answers are known
@@ -42,31 +44,55 @@ class Prices(Struct, frozen=True):
         )
 
 
+# For prompts of usual length: some providers charge more for very long ones.
 LIST = {
+    "claude-fable-5-1": Prices(10.0, 0.25, 50.0),
+    "claude-fable-5": Prices(10.0, 1.0, 50.0),
+    "claude-opus-5-5": Prices(4.0, 0.2, 20.0),
+    "claude-opus-5": Prices(5.0, 0.5, 25.0),
+    "claude-opus-4-8": Prices(5.0, 0.5, 25.0),
+    "claude-opus-4-7": Prices(5.0, 0.5, 25.0),
+    "claude-opus-4-6": Prices(5.0, 0.5, 25.0),
     "claude-opus-4-5": Prices(5.0, 0.5, 25.0),
-    "claude-opus-4-1": Prices(15.0, 1.5, 75.0),
-    "claude-sonnet-4": Prices(3.0, 0.3, 15.0),
+    "claude-sonnet-5-5": Prices(2.0, 0.1, 10.0),
+    "claude-sonnet-5": Prices(2.0, 0.2, 10.0),
+    "claude-sonnet-4-6": Prices(3.0, 0.3, 15.0),
+    "claude-sonnet-4-5": Prices(3.0, 0.3, 15.0),
+    "claude-haiku-5-5": Prices(0.1, 0.01, 0.5),
     "claude-haiku-4-5": Prices(1.0, 0.1, 5.0),
-    "claude-3-5-haiku": Prices(0.8, 0.08, 4.0),
-    "gpt-5-nano": Prices(0.05, 0.005, 0.4),
-    "gpt-5-mini": Prices(0.25, 0.025, 2.0),
+    "gpt-6.1-sol": Prices(2.0, 0.1, 10.0),
+    "gpt-6.1-terra": Prices(1.0, 0.05, 5.0),
+    "gpt-6-astra": Prices(10.0, 1.0, 50.0),
+    "gpt-6-sol": Prices(2.0, 0.2, 10.0),
+    "gpt-6-luna": Prices(0.1, 0.01, 0.5),
+    "gpt-5.6-sol": Prices(4.0, 0.4, 20.0),
+    "gpt-5.6-terra": Prices(2.0, 0.2, 12.0),
+    "gpt-5.6-luna": Prices(0.2, 0.02, 1.2),
+    "gpt-5.5": Prices(5.0, 0.5, 30.0),
+    "gpt-5.4": Prices(2.5, 0.25, 15.0),
+    "gpt-5.4-mini": Prices(0.75, 0.075, 4.5),
+    "gpt-5.2": Prices(1.75, 0.175, 14.0),
     "gpt-5": Prices(1.25, 0.125, 10.0),
-    "gpt-4.1-nano": Prices(0.1, 0.025, 0.4),
-    "gpt-4.1-mini": Prices(0.4, 0.1, 1.6),
+    "gpt-5-mini": Prices(0.25, 0.025, 2.0),
+    "gpt-5-nano": Prices(0.05, 0.005, 0.4),
     "gpt-4.1": Prices(2.0, 0.5, 8.0),
-    "gpt-4o-mini": Prices(0.15, 0.075, 0.6),
+    "gpt-4.1-mini": Prices(0.4, 0.1, 1.6),
+    "gpt-4.1-nano": Prices(0.1, 0.025, 0.4),
     "gpt-4o": Prices(2.5, 1.25, 10.0),
+    "gpt-4o-mini": Prices(0.15, 0.075, 0.6),
 }
+_VERSION = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 
 def prices(options: LlmOptions) -> Prices | None:
-    """What this model costs, or None where nobody says: as configured, else by the longest listed name that
-    the model's begins with."""
+    """What this model costs, or None where nobody says: as configured, else as listed, whatever its date.
+
+    The list is for the providers themselves; with a `base_url` of another server only the configuration counts.
+    """
     if options.price_input is not None and options.price_output is not None:
         cached = options.price_input if options.price_cached is None else options.price_cached
         return Prices(options.price_input, cached, options.price_output)
-    names = [name for name in LIST if options.model == name or options.model.startswith(f"{name}-")]
-    return LIST[max(names, key=len)] if names and not options.base_url else None
+    return None if options.base_url else LIST.get(_VERSION.sub("", options.model))
 
 
 def expected(options: LlmOptions, size: float) -> float | None:

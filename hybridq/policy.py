@@ -131,9 +131,9 @@ def _reason(
         return f"only this makes the deadline {clock(request.deadline or 0.0, conditions.now)}, and {who}"
     if crowded and best.mode is Mode.BATCH and (best.total or 0.0) >= (other.total or 0.0):
         return f"leaves the stream lane to people: {who}"
-    start = "" if best.start is None or best.mode is Mode.STREAM else f" at {clock(best.start, conditions.now)}"
+    when = "now" if best.start is None or best.mode is Mode.STREAM else f"at {clock(best.start, conditions.now)}"
     if less > 0:
-        return f"run{start} it saves {money(less)} against {other.mode}, waiting costs {money(max(0.0, wait))}: {who}"
+        return f"run {when} it saves {money(less)} against {other.mode}, waiting costs {money(max(0.0, wait))}: {who}"
     if less < 0:
         return f"{other.mode} would save {money(-less)}, but its waiting costs {money(-wait)}: {who}"
     return f"{other.mode} would save nothing and come later: {who}"

@@ -42,6 +42,13 @@ class Cohort(Struct, frozen=True, kw_only=True):
     counts: dict[State, int]
 
     @property
+    def late(self) -> bool | None:
+        """Whether its last end was after the 90th percentile that was promised; None: nothing to judge yet."""
+        promised = self.decision.forecast.finish90
+        over = not self.counts.keys() & {State.QUEUED, State.RUNNING}
+        return self.finished > promised if over and promised is not None and self.finished is not None else None
+
+    @property
     def queued(self) -> int:
         """How many of its jobs wait."""
         return self.counts.get(State.QUEUED, 0)

@@ -25,6 +25,7 @@ from .job import State
 from .schema import VERSION, migrate, version
 
 BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a busy daemon need far less
+EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
 _REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -114,8 +115,11 @@ class Store:
         """A number that changes whenever another connection commits; costs a few microseconds."""
         return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def checkpoint(self, above: int = 0) -> None:
+    def checkpoint(self, above: int = 0, mode: str = "PASSIVE") -> None:
         """Copy the log back into the database once it holds more than `above` bytes.
+
+        PASSIVE goes on beside whoever writes, so that beside a busy writer the log never ends; TRUNCATE keeps
+        writers off, and empties it.
 
         One process at a time, by a lock: SQLite before 3.51.3 can lose pages when two connections
         checkpoint at once, so no connection of ours does it by itself.
@@ -123,7 +127,7 @@ class Store:
         with contextlib.suppress(BlockingIOError):
             if log_size(self.home) > above:
                 with _locked(self.home, "checkpoint.lock", wait=False):
-                    self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
 
 def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) -> None:
@@ -160,9 +164,15 @@ def log_size(home: Home) -> int:
 
 
 def checkpoint_apart(home: Home) -> None:
-    """`Store.checkpoint` with a connection of its own, for a thread of its own."""
-    with Store(home, _connect(home.database)) as store:
+    """Copy the log back and empty it, with a connection of its own, for a thread of its own.
+
+    What the disk refuses now stays in the log, where it is as safe, until the next time.
+    """
+    with contextlib.suppress(sqlite3.OperationalError), Store(home, _connect(home.database)) as store:
         store.checkpoint()
+        # What was written meanwhile is little. A reader in the midst of it is not waited for any longer than this.
+        store.connection.execute(f"PRAGMA busy_timeout = {EMPTYING * 1000:.0f}")
+        store.checkpoint(mode="TRUNCATE")
 
 
 def probe_disk(store: Store) -> None:

@@ -118,4 +118,5 @@ class _Attempt:
                 self.sink.discard()
             size = float(len(claim.input))
             seen = Observation(size=size, busy=event.busy, startup=self._startup or None, cost=event.cost)
-            engine.learn(self.handler, Lane.STREAM, [seen])
+            promised = None if self.draft or self.of.jobs > 1 else self.of.decision.forecast.finish90
+            engine.learn(self.handler, Lane.STREAM, [seen], [] if promised is None else [time.time() > promised])

@@ -20,6 +20,7 @@ _CLOCK = re.compile(r"(?:(today|tomorrow)\s+)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{
 
 _SPAN_FORMS = "30s, 2h, 1h30m, 1.5h, 2d or a number of seconds"
 _DEADLINE_FORMS = "30s, 2h, 06:00, tomorrow 06:00 or 2026-12-01T06:00+01:00"
+_SINCE_FORMS = "2h, 3d, 06:00, 2026-12-01 or 2026-12-01T06:00+01:00"
 
 
 def parse_span(text: str) -> float:
@@ -52,6 +53,22 @@ def parse_deadline(text: str, now: float, zone: tzinfo | None = None) -> float:
         raise UsageError(f"'{_short(text)}' is no time: write {_DEADLINE_FORMS}")
     if at < now:
         raise UsageError(f"'{_short(text)}' is past by {span(now - at)}: a deadline lies ahead")
+    return at
+
+
+def parse_since(text: str, now: float, zone: tzinfo | None = None) -> float:
+    """The past instant that a text names: a duration before `now`, a time of day (its last one), or an ISO 8601 time.
+
+    Zones are as for `parse_deadline`. Raises UsageError, also for an instant after `now`.
+    """
+    wanted = text.strip().lower()
+    if _seconds(wanted) is not None:
+        return now - parse_span(wanted)
+    at = _clock_time(wanted, now - 86400, zone) if _CLOCK.fullmatch(wanted) else _iso_time(text.strip(), zone)
+    if at is None:
+        raise UsageError(f"'{_short(text)}' is no time: write {_SINCE_FORMS}")
+    if at > now:
+        raise UsageError(f"'{_short(text)}' is still {span(at - now)} ahead: write a time that has passed")
     return at
 
 

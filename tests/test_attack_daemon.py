@@ -4,6 +4,7 @@ import json
 import resource
 import signal
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hybridq.config_read import load
 from hybridq.engine import Engine
 from hybridq.job import Mode, State
 from hybridq.runner import Runner
+from hybridq.store import Store, log_size
 from tests.building import until
 from tests.served import Queue
 
@@ -152,3 +154,41 @@ def test_a_stopped_and_continued_daemon_goes_on(tmp_path: Path) -> None:
         daemon.send_signal(signal.SIGCONT)
         assert queue.wait(first, second) == [State.DONE, State.DONE]
     assert queue.store.rows("SELECT attempt FROM job") == [(1,), (1,)]
+
+
+def test_a_log_that_cannot_be_copied_back_stays(tmp_path: Path) -> None:
+    """The disk refuses: nothing is raised, nothing is lost, and the next time it is copied."""
+    queue = Queue(tmp_path, ECHO)
+    number = queue.call("echo", b'"' + b"x" * 3_000_000 + b'"', mode=Mode.BATCH)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
+    try:
+        store_module.checkpoint_apart(queue.home)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert log_size(queue.home) > 3_000_000
+    store_module.checkpoint_apart(queue.home)
+    assert log_size(queue.home) == 0
+    assert queue.state(number) is State.QUEUED
+
+
+def test_the_log_of_a_busy_queue_is_emptied(tmp_path: Path) -> None:
+    """Copying the log back beside somebody who never stops writing ends with an empty log, not with a longer one."""
+    queue = Queue(tmp_path)
+    stop = threading.Event()
+
+    def write() -> None:
+        with Store.open(queue.home, checkpoints=False) as store:
+            while not stop.is_set():
+                with store.tx() as connection:
+                    connection.execute("INSERT OR REPLACE INTO meta VALUES ('x', randomblob(20000))")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        until(lambda: log_size(queue.home) > 20_000_000)
+        store_module.checkpoint_apart(queue.home)
+        assert log_size(queue.home) < 10_000_000
+    finally:
+        stop.set()
+        writer.join()

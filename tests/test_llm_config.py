@@ -85,12 +85,12 @@ def test_only_this_machine_is_spoken_to_without_tls(tmp_path: Path, here: str) -
 
 
 def test_prices_come_from_the_configuration_first() -> None:
-    """Configured prices win; the longest listed name that fits is taken; what is unknown has no price."""
+    """Configured prices win; a dated name is the listed one; what is unknown or served elsewhere has no price."""
     assert prices(LlmOptions(model="gpt-5", price_input=7, price_output=8)) == Prices(7, 7, 8)
     small = prices(LlmOptions(model="gpt-5-mini-2025-08-07"))
     assert small is not None
     assert small.input == 0.25
-    assert prices(LlmOptions(model="gpt-5x")) is None
+    assert prices(LlmOptions(model="gpt-5-pro")) is None
     assert prices(LlmOptions(model="gpt-5", base_url="http://127.0.0.1:1")) is None
 
 

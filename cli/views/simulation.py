@@ -19,26 +19,29 @@ from hybridq.when import clock, count, money, span
 from .cells import PLAIN, QUIET, STRONG
 
 NONE = "-"
-NARROW = "\N{NO-BREAK SPACE}"  # a line ends between two times, not within one
+WIDE = 125  # cells that the table needs with one line a contender
 COLUMNS = (
     ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
     ("with waiting", "the same and what waiting cost, at the prices of [policy]: what hybridq tries to make small"),
     ("a person waits", "time until a waiting person sees the first of a result: half of them, 95 %, 99 %"),
-    ("background waits", "the same for work that nobody waits for"),
+    ("others wait", "the same for background work, that nobody sits and waits for"),
     ("deadlines", "share of the jobs with a deadline that were done by then"),
     ("streamed", "share of the jobs that ran at once, by themselves; the others ran in a batch"),
     ("flushes", "batches that were run"),
 )
 
 
-def table(found: Rehearsal) -> RenderableType:
-    """The whole answer: what was simulated, the table, its legend, hybridq's flushes and promises."""
-    grid = Table(box=None, padding=(0, 2, 0, 0), header_style=QUIET, pad_edge=False)
+def table(found: Rehearsal, width: int) -> RenderableType:
+    """The whole answer in `width` cells: what was simulated, the table, its legend, hybridq's own figures."""
+    stacked = width < WIDE
+    grid = Table(box=None, padding=(0, 1 if stacked else 2, 0, 0), header_style=QUIET, pad_edge=False)
     grid.add_column("", no_wrap=True)
     for title, _ in COLUMNS:
-        grid.add_column(title, justify="right", overflow="fold")
+        longest = max(map(len, title.split()))
+        grid.add_column(title, justify="right", min_width=longest, overflow="fold")
     for place, row in enumerate(rows(found)):
-        grid.add_row(*row, style=PLAIN if place else STRONG)
+        cells = [cell.replace(" / ", "\n").replace(" (", "\n(") for cell in row] if stacked else row
+        grid.add_row(*cells, style=PLAIN if place else STRONG)
     parts: list[RenderableType] = [_head(found), *_notes(found), Padding(grid, (1, 0)), _legend(found)]
     return Group(*parts, *_ours(found.verdicts[0]))
 
@@ -96,9 +99,7 @@ def _line(name: str, says: str) -> Text:
 def _waits(waits: Waits) -> str:
     if not waits.jobs:
         return NONE
-    known = [
-        NONE if seconds is None else span(seconds).replace(" ", NARROW) for seconds in (waits.p50, waits.p95, waits.p99)
-    ]
+    known = [NONE if seconds is None else span(seconds) for seconds in (waits.p50, waits.p95, waits.p99)]
     return " / ".join(known)
 
 

@@ -6,6 +6,7 @@ read from the environment when they are first needed, and kept nowhere else.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -44,6 +45,7 @@ class Llm:
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
         self._money = Money(self._options)
         self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
+        self._log = logging.getLogger(f"hybridq.provider.{name}")
         self._opening = asyncio.Lock()
         self._asking: dict[int, asyncio.Task[None]] = {}  # calls of a batch that run as plain requests
         self._provider: Provider | None = None
@@ -161,11 +163,12 @@ class Llm:
             trouble, wait = asking.trouble, 0.0
             if trouble.slow:
                 wait = self._limit.slow(sent, trouble.retry_after)
+                self._log.warning("%s; everything waits %.1f s", trouble.reason, wait)
             if asking.text or not trouble.passing or tried == TRIES:
                 yield [
                     Failure(
-                        call.id, call.attempt, trouble.reason, retryable=trouble.passing,
-                        retry_after=wait or None, busy=asking.busy,
+                        call.id, call.attempt, trouble.reason, retryable=trouble.passing, busy=asking.busy,
+                        gave_back=trouble.full and not asking.text, retry_after=wait or None,
                     )
                 ]  # fmt: skip
                 return

@@ -16,14 +16,15 @@ from ..llm_prices import Tokens
 class Trouble(Struct, frozen=True, kw_only=True):
     """What went wrong with a request.
 
-    `passing`: the same request may succeed later. `slow`: all requests should wait. `unsure`: it may have been
-    carried out although no answer came. `unknown`: the provider knows no such thing. `at`: the place in a
-    batch (from 0) of the request that it was refused for.
+    `passing`: the same request may succeed later. `slow`: all requests should wait. `full`: the provider had no
+    room for it, which is not its fault. `unsure`: it may have been carried out although no answer came. `unknown`:
+    the provider knows no such thing. `at`: the place in a batch (from 0) of the request that it was refused for.
     """
 
     reason: str
     passing: bool = False
     slow: bool = False
+    full: bool = False
     unsure: bool = False
     unknown: bool = False
     retry_after: float | None = None

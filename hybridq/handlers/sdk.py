@@ -10,17 +10,20 @@ from .provider import Trouble
 LONGEST_REASON = 2000  # characters
 IN_STREAM = 200  # the status of an answer that broke off with an error while it streamed
 PASSING = frozenset({408, 409, 425, 429})
+FULL = frozenset({429, 503, 529})
+NO_MONEY = "insufficient_quota"  # a 429 that no waiting helps
 _PLACE = re.compile(r"requests?[.\[](\d+)")
 
 
 def refusal(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
     """What an answer with this status means."""
-    passing = status in PASSING or status >= 500 or status == IN_STREAM
+    passing = (status in PASSING or status >= 500 or status == IN_STREAM) and NO_MONEY not in message
     place = _PLACE.search(message)
     return Trouble(
         reason=f"{status}: {message}"[:LONGEST_REASON],
         passing=passing,
         slow=passing,
+        full=passing and status in FULL,
         unsure=status >= 500 or status == 408,
         unknown=status == 404,
         retry_after=retry_after(headers, datetime.now(UTC)),

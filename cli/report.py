@@ -1,0 +1,71 @@
+"""`report`: what really ran, what it cost and saved, how soon people saw something, how good the promises were.
+
+Rule: reads and prints; every figure is one that the queue has recorded.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybridq.errors import UsageError
+from hybridq.ledger import read
+from hybridq.rescue import rescue
+from hybridq.submit import connect
+from hybridq.when import parse_since
+
+from .document import print_document
+
+app = typer.Typer()
+PIPE = 140  # cells of a line where no terminal says how wide it is
+
+
+@app.command()
+def report(
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only jobs submitted since: 2d, 06:00 or 2026-12-01.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts there.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC), durations seconds.")
+    ] = False,
+) -> None:
+    """Sum up what really ran: what it cost and saved, how soon people saw something, what went wrong."""
+    from hybridq.report import report as sum_up
+
+    now = time.time()
+    begin = 0.0 if since is None else parse_since(since, now)
+    outlook = connect(dict(os.environ))
+    with outlook.store:
+        rescue(outlook.store, now)
+        ledger = read(outlook.store, begin, now)
+    found = sum_up(ledger, now)
+    if html is not None:
+        from hybridq.report_page import render
+
+        _write(html, render(found, ledger, outlook.tariff))
+    if json:
+        print_document(found)
+        return
+    if html is not None:
+        typer.echo(f"the page is there: {html}", err=True)
+    from rich.console import Console
+
+    from .views.report import tables
+
+    console = Console() if sys.stdout.isatty() else Console(width=int(os.environ.get("COLUMNS") or PIPE), no_color=True)
+    console.print(tables(found))
+    if sys.stdout.isatty() and found.done:
+        from .views.plots import plots
+
+        console.print(plots(ledger, console.width))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the page cannot be written to {path}: {error.strerror}") from None

@@ -1,0 +1,89 @@
+"""One direction of imports: the brain and the data know nothing of the world, the library nothing of its face."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = {"job", "errors", "seam", "when", "visible", "__init__"}
+BRAIN = {
+    "tariff", "estimate", "curve", "conditions", "policy", "modes", "plan", "chain", "lots", "fit", "prices", "reasons",
+    "forecast", "promotion", "remote", "chunk", "outcome", "llm_config", "llm_prices",
+}  # fmt: skip
+BRAIN_MAY = BRAIN | DATA | {"config"}
+CLOCKS = {"time", "random", "sqlite3", "subprocess", "socket", "os", "asyncio"}
+
+
+def imports(path: Path, package: str) -> tuple[set[str], set[str]]:
+    """(modules of the product, other top-level modules) that a file imports, wherever in it."""
+    own: set[str] = set()
+    other: set[str] = set()
+    here = [package, *path.relative_to(ROOT / ("cli" if package == "hybridq_cli" else package)).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join(here[: len(here) - node.level + 1])
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            own |= {f"{base}.{name}" for name in names}
+        elif isinstance(node, ast.ImportFrom):
+            (own if node.module.startswith("hybridq") else other).add(node.module or "")
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                (own if alias.name.startswith("hybridq") else other).add(alias.name)
+    return own, {name.split(".")[0] for name in other}
+
+
+LIBRARY = sorted((ROOT / "hybridq").rglob("*.py"))
+FACE = sorted((ROOT / "cli").rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """A module's name below its package."""
+    return ".".join(path.relative_to(ROOT / "hybridq").with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", [p for p in LIBRARY if name_of(p) in BRAIN | DATA - {"seam"}], ids=name_of)
+def test_brain_and_data_import_only_each_other(path: Path) -> None:
+    """The brain asks no clock, no chance, no file: what it knows is passed in."""
+    own, other = imports(path, "hybridq")
+    allowed = BRAIN_MAY if name_of(path) in BRAIN else DATA | ({"config"} if name_of(path) == "job" else set())
+    assert {name.removeprefix("hybridq.") for name in own if name != "hybridq"} <= allowed
+    assert not other & CLOCKS
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_the_library_knows_nothing_of_its_face(path: Path) -> None:
+    """No rich, no typer, no cli, no printing, no exiting in `hybridq/`; processes only by the hands."""
+    own, other = imports(path, "hybridq")
+    assert not {name for name in own if name.startswith("hybridq_cli")}
+    assert not other & {"rich", "typer", "click"}
+    program = name_of(path) in {"digest", "handlers.callee"}  # run as programs of their own: they answer on stdout
+    called = {node.func.id for node in ast.walk(ast.parse(path.read_text()))
+              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
+    assert program or not called & {"print", "exit", "input"}
+    if not name_of(path).startswith("handlers.") and name_of(path) not in {"stage", "demo"}:
+        assert "subprocess" not in other
+
+
+@pytest.mark.parametrize("path", [p for p in LIBRARY if name_of(p).startswith("handlers.")], ids=name_of)
+def test_hands_know_no_store_and_no_loop(path: Path) -> None:
+    """A handler runs what it is given: it reads and writes no queue."""
+    own, _ = imports(path, "hybridq")
+    known = {name.removeprefix("hybridq.") for name in own}
+    assert not {name for name in known if not name.startswith("handlers.")} - DATA - BRAIN - {"config", "handlers"}
+
+
+@pytest.mark.parametrize("path", FACE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_face_has_no_sql_and_starts_no_process(path: Path) -> None:
+    """The command line parses, calls the library and renders."""
+    _, other = imports(path, "hybridq_cli")
+    assert not other & {"sqlite3", "sqlite_utils", "subprocess"}
+    texts = [node.value for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+    assert not [text for text in texts if text.lstrip().startswith(("SELECT ", "INSERT ", "UPDATE ", "DELETE "))]
+
+
+def test_only_the_one_writing_path_begins_a_transaction() -> None:
+    """`BEGIN` stands in the store and, for a file that nobody sees yet, in the schema."""
+    found = {name_of(path) for path in LIBRARY if '"BEGIN' in path.read_text()}
+    assert found == {"store", "schema"}
