@@ -29,10 +29,7 @@ COMMANDS = {
     "daemon": ("run", "Run the queue until told to stop."),
     "drain": ("run", "Run everything that is held now, then end."),
     "simulate": ("simulate", "Try a workload on hybridq and on what people do without it."),
-    "report": (
-        "report",
-        "Sum up what really ran: what it cost and saved, how soon people saw something, what went wrong.",
-    ),
+    "report": ("report", "Sum up what really ran: cost and savings, waits, promises, failures."),
     "handlers": ("setup", "List the configured handlers."),
     "config": ("setup", "Show the values in force and where each comes from."),
     "completions": ("setup", "Print the completion script for a shell."),

@@ -3,6 +3,7 @@
 Completion asks through `hybridq __complete`, which answers before anything of the command line is imported.
 """
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import NoReturn
@@ -10,6 +11,7 @@ from typing import NoReturn
 
 def run() -> NoReturn:
     """Run the process's own command line, then exit."""
+    _complete_streams()
     if sys.argv[1:2] == ["__complete"]:
         from .complete import answer
 
@@ -20,3 +22,10 @@ def run() -> NoReturn:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may have another encoding than our text
     run_guarded(lambda: call(sys.argv[1:]))
+
+
+def _complete_streams() -> None:
+    """Give a process that was started without a standard stream an empty one: no file of ours gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

@@ -33,7 +33,7 @@ def report(
         bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC), durations seconds.")
     ] = False,
 ) -> None:
-    """Sum up what really ran: what it cost and saved, how soon people saw something, what went wrong."""
+    """Sum up what really ran: cost and savings, waits, promises, failures."""
     from hybridq.report import report as sum_up
 
     now = time.time()
@@ -46,7 +46,9 @@ def report(
     if html is not None:
         from hybridq.report_page import render
 
-        _write(html, render(found, ledger, outlook.tariff))
+        from .views.report import headline, numbers, sections
+
+        _write(html, render(found, ledger, outlook.tariff, headline(found), numbers(found), sections(found)))
     if json:
         print_document(found)
         return

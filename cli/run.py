@@ -52,7 +52,7 @@ def drain(
 ) -> None:
     """Run everything that is held now, then end.
 
-    Ends with 0 when all is done, 1 when a job failed, 75 when a limit left something.
+    Ends with 0 when all is done, 1 when a job failed, 75 when something is left.
     """
     to_stderr(as_json=False, warnings_only=True)
     home = Home.find(os.environ)
@@ -70,6 +70,8 @@ def drain(
         print(_summary(end))
     if end.left:
         raise TryAgain(f"{count(end.left)} jobs are left; drain again, or let hybridq daemon run them")
+    if end.unserved:
+        raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
     raise typer.Exit(1 if end.failed else 0)
 
 

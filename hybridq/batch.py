@@ -46,7 +46,7 @@ class BatchLoop:
 
     def turn(self, now: float) -> float:
         """Look after what runs elsewhere, plan each handler that holds work, and start what is due."""
-        for away in adopt(self.engine.store, self.engine.runner.id):
+        for away in adopt(self.engine.store, self.engine.runner.id, self.engine.config.handlers):
             log.info("a batch of %s goes on: %d jobs", away.handler, len(away.work.ids))
             self._attend(away)
         for name in self.engine.waiting(Lane.BATCH):

@@ -18,6 +18,7 @@ from .outcome import Outcome
 from .seam import reached
 from .store import Move, Store, shift, spend
 
+NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
 Places = dict[int, tuple[str, Lane]]
 """cohort -> (handler, lane), as a runner knows it of what it holds."""
 Room = Callable[[int], int]
@@ -117,6 +118,11 @@ def record(store: Store, outcomes: Sequence[Outcome], places: Places) -> list[Ou
             move(store, drafts, Lane.BATCH, "the draft ended; the final follows in a batch", mine[0].at)
         for why in {each.promoted for each in mine if each.promoted}:
             move(store, [each.id for each in mine if each.promoted == why], Lane.STREAM, why, mine[0].at)
+        if len(mine) < len(outcomes):
+            connection.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                (NOT_MINE, len(outcomes) - len(mine)),
+            )
     return mine
 
 
@@ -187,7 +193,6 @@ def _keep(connection: sqlite3.Connection, outcomes: Iterable[Outcome]) -> None:
     for (table, columns), some in kinds.items():
         get = attrgetter("id", "attempt", *columns)
         connection.executemany(
-            f"INSERT OR REPLACE INTO {table} (id, attempt, {', '.join(columns)})"
-            f" VALUES (?, ?{', ?' * len(columns)})",
+            f"INSERT OR REPLACE INTO {table} (id, attempt, {', '.join(columns)}) VALUES (?, ?{', ?' * len(columns)})",
             map(get, some),
         )

@@ -62,15 +62,15 @@ def elsewhere(store: Store) -> dict[str, str]:
     return {handler: _sentence(batches) for handler, batches in told.items()}
 
 
-def adopt(store: Store, runner: int) -> list[Away]:
-    """Take over what no living runner looks after, with its jobs."""
+def adopt(store: Store, runner: int, handlers: Iterable[str]) -> list[Away]:
+    """Take over what no living runner looks after and one of these handlers can go on with, with its jobs."""
     if not store.row("SELECT 1 FROM detached WHERE runner NOT IN (SELECT id FROM runner) LIMIT 1"):
         return []
     with store.tx() as connection:
         rows = connection.execute(
             "UPDATE detached SET runner = ? WHERE runner NOT IN (SELECT id FROM runner)"
-            " RETURNING id, handler, since, reference, jobs",
-            (runner,),
+            " AND handler IN (SELECT value FROM json_each(?)) RETURNING id, handler, since, reference, jobs",
+            (runner, json.dumps(list(handlers))),
         ).fetchall()
         adopted = [_away(row) for row in sorted(rows)]
         for each in adopted:

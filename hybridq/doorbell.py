@@ -25,6 +25,7 @@ class Doorbell:
         self._path = home.bells / f"{kind}.{name}"
         made = home.bells / f"new.{name}"  # under its own name it would be taken for one whose owner died
         os.mkfifo(made, 0o600)
+        made.chmod(0o600)  # the umask may have taken the owner's own rights
         # Opened for both directions, so that the pipe never ends when a ringer closes it.
         self._pipe = os.open(made, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         made.rename(self._path)

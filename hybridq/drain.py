@@ -30,7 +30,8 @@ LOOK = 0.2  # seconds between two looks at how far it is
 class Progress(Struct, frozen=True, kw_only=True):
     """How far a drain is: jobs by state among those that it began with, and what they have cost since.
 
-    `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile.
+    `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
+    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted.
     """
 
     total: int = 0
@@ -41,6 +42,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     cost: float = 0.0
     finish: float | None = None
     finish90: float | None = None
+    unserved: tuple[str, ...] = ()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -60,24 +62,25 @@ def run_drain(home: Home, config: Config, limits: Limits, *, told: Told = lambda
     with Store.open(home) as store:
         rescue(store, time.time())
         stream = daemon_of(store) is None
-        scope = _Scope(store, limits, stream)
+        scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
-        return scope.progress()
+        return replace(scope.progress(), unserved=scope.unserved)
 
 
 class _Scope:
     """The cohorts that held work when it began, and what moves out of them into the other lane."""
 
-    def __init__(self, store: Store, limits: Limits, stream: bool) -> None:
+    def __init__(self, store: Store, limits: Limits, stream: bool, config: Config) -> None:
         self._store = store
         lanes = tuple(Lane) if stream else (Lane.BATCH, Lane.BATCH)
         found = store.rows(
-            "SELECT id FROM cohort WHERE queued + running > 0 AND accepted IS NOT NULL AND lane IN (?, ?)"
+            "SELECT id, handler FROM cohort WHERE queued + running > 0 AND accepted IS NOT NULL AND lane IN (?, ?)"
             " AND handler = coalesce(?, handler) AND (?4 IS NULL OR name = ?4)",
             (*lanes, limits.handler, limits.group),
         )
-        self.cohorts = {cohort for (cohort,) in found}
+        self.cohorts = {cohort for cohort, handler in found if handler in config.handlers}
+        self.unserved = tuple(sorted({handler for _, handler in found} - config.handlers.keys()))
         self._start = Progress()
         self._start = self.progress()
 

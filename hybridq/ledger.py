@@ -7,140 +7,27 @@ up to a bound, spread evenly over all there are. Reads only; never a row for eac
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from .account import Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
+from .claims import NOT_MINE
 from .job import Audience, Lane, Mode
 from .store import Store
 
 SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at one by one
 FLUSHES = 20_000  # the newest flushes that are looked at one by one
 REASONS = 1_000  # different texts of failures that are read, the most frequent first
-NOT_MINE = "not_mine"  # in `meta`: results that came from attempts that no longer held their job
 _SPREAD = 1 << 32
-# Multiplying scatters the ids: taking each n-th would always meet the same kind of an alternating workload.
-_PLACE = "(({}.id * 2654435761) & 4294967295)"
+T = TypeVar("T", bound=Struct)
 _NUMBER = re.compile(r"\d[\d.,:]*")
-
-
-class Sum(Struct, frozen=True, kw_only=True):
-    """All jobs of one handler, audience and lane. `bound` had a deadline that has passed or that they met."""
-
-    handler: str
-    audience: Audience
-    lane: Lane
-    jobs: int
-    done: int
-    failed: int
-    cancelled: int
-    open: int
-    cost: float
-    streamed: float
-    bound: int
-    kept: int
-
-
-class Ran(Struct, frozen=True, kw_only=True):
-    """One job that is done. `first` is when its first byte, or its draft, was there (epoch seconds)."""
-
-    handler: str
-    audience: Audience
-    lane: Lane
-    mode: Mode
-    accepted: float
-    first: float
-    started: float
-    finished: float
-    cost: float
-    streamed: float
-
-
-class Flushed(Struct, frozen=True, kw_only=True):
-    """One flush; `ended` is None while it runs."""
-
-    handler: str
-    started: float
-    ended: float | None
-    rule: str
-    reason: str
-    factor: float
-    jobs: int
-    cost: float
-
-
-class RuleSum(Struct, frozen=True, kw_only=True):
-    """All flushes of one rule. `seconds` is how long they ran, together."""
-
-    rule: str
-    flushes: int
-    jobs: int
-    done: int
-    failed: int
-    seconds: float
-    cost: float
-
-
-class Promised(Struct, frozen=True, kw_only=True):
-    """One promise to a submission of which all is done, and when it really began and was done."""
-
-    made: float
-    start: float | None
-    finish: float
-    finish90: float | None
-    started: float
-    finished: float
-
-
-class Drafts(Struct, frozen=True, kw_only=True):
-    """What adaptive jobs have come to: drafts and finals that are there, and what the drafts cost."""
-
-    drafts: int
-    failed: int
-    finals: int
-    cost: float
-
-
-class Moved(Struct, frozen=True, kw_only=True):
-    """What happened on the way. `promoted_cost` and `promoted_streamed` are money, of all jobs that were promoted."""
-
-    rescued: int
-    given_back: int
-    promoted: int
-    reclassified: int
-    promoted_cost: float
-    promoted_streamed: float
-
-
-class Cause(Struct, frozen=True, kw_only=True):
-    """Jobs that failed for the same reason; texts that differ only in their numbers are one, told by the first."""
-
-    reason: str
-    jobs: int
-    cost: float
-
-
-class Ledger(Struct, frozen=True, kw_only=True):
-    """All of it. `promises` is how many there are, of which `promised` holds up to SAMPLE."""
-
-    since: float
-    begin: float | None  # of the first submission
-    sums: tuple[Sum, ...]
-    ran: tuple[Ran, ...]
-    flushes: tuple[Flushed, ...]
-    rules: tuple[RuleSum, ...]
-    promises: int
-    promised: tuple[Promised, ...]
-    drafts: Drafts
-    moved: Moved
-    causes: tuple[Cause, ...]
-    cut_jobs: int
-    cut_bytes: int
-    not_mine: int
 
 
 def read(store: Store, since: float, now: float) -> Ledger:
     """What became of the jobs that were submitted since an instant, and the flushes that began since."""
     sums = _sums(store, since, now)
+    failed = sum(each.failed for each in sums)
     done = Counter[Audience]()
     for each in sums:
         done[each.audience] += each.done
@@ -148,14 +35,13 @@ def read(store: Store, since: float, now: float) -> Ledger:
     cut_jobs, cut_bytes = _one(store, _CUT, since)
     (not_mine,) = _one(store, "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", NOT_MINE)
     return Ledger(
-        since=since, begin=_one(store, "SELECT min(accepted) FROM cohort WHERE accepted >= ?", since)[0],
-        sums=sums, ran=_ran(store, since, done), flushes=_flushes(store, since),
-        rules=tuple(RuleSum(**_named(RuleSum, row)) for row in store.rows(_RULES, (now, since))),
+        since=since, sums=sums, ran=_ran(store, since, done), flushes=_flushes(store, since),
+        rules=tuple(_named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
         promises=promises, promised=tuple(
-            Promised(**_named(Promised, row)) for row in store.rows(_PROMISED, (since, _chance(promises)))
+            _named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))
         ),
-        drafts=Drafts(**_named(Drafts, _one(store, _DRAFTS, since))), moved=_moved(store, since),
-        causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)))),
+        drafts=_named(Drafts, _one(store, _DRAFTS, since)), moved=_moved(store, since),
+        causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
         cut_jobs=cut_jobs, cut_bytes=cut_bytes, not_mine=not_mine,
     )  # fmt: skip
 
@@ -174,7 +60,8 @@ _SUMS = (
     "SELECT handler, audience, lane, sum(jobs), sum(done), sum(failed), sum(cancelled), sum(queued + running),"
     " sum(cost), sum(streamed),"
     " sum(CASE WHEN due < 9e999 THEN done + failed + (due < ?2) * (queued + running) ELSE 0 END),"
-    " sum(CASE WHEN due < 9e999 AND finished <= due THEN done ELSE 0 END)"
+    " sum(CASE WHEN due < 9e999 AND finished <= due THEN done ELSE 0 END), min(accepted),"
+    " sum(jobs > 1 AND finished > due)"
     " FROM cohort WHERE accepted >= ?1 GROUP BY handler, audience, lane"
 )
 _PARTLY_LATE = (  # of cohorts that ended too late, the jobs that did not
@@ -187,7 +74,8 @@ _RAN = (
     " job.finished, coalesce(result.cost, 0) + coalesce(draft.cost, 0), coalesce(result.streamed, 0)"
     " FROM job CROSS JOIN cohort ON cohort.id = job.cohort CROSS JOIN result ON result.id = job.id"
     " LEFT JOIN draft ON draft.id = job.id WHERE job.state = 'done' AND accepted >= ?1"
-    f" AND {_PLACE.format('job')} < CASE audience WHEN 'user' THEN ?2 ELSE ?3 END"
+    # Multiplying scatters the ids: each n-th would always meet the same kind of an alternating workload.
+    " AND (job.id * 2654435761 & 4294967295) < CASE audience WHEN 'user' THEN ?2 ELSE ?3 END"
 )
 _RULES = (
     "SELECT rule, count(*), sum(jobs), sum(done), sum(failed), sum(coalesce(ended, ?1) - started), sum(cost)"
@@ -202,7 +90,7 @@ _PROMISED = (
     " coalesce(moved.started, cohort.started)), max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))"
     " FROM promise CROSS JOIN cohort ON cohort.id = promise.cohort LEFT JOIN moved ON moved.root = cohort.id"
     " WHERE made >= ?1 AND finish IS NOT NULL AND queued + running + failed + cancelled + coalesce(others, 0) = 0"
-    f" AND {_PLACE.format('promise')} < ?2 ORDER BY made"
+    " AND (promise.id * 2654435761 & 4294967295) < ?2 ORDER BY made"
 )
 _DRAFTS = (
     "SELECT coalesce(sum(draft.error IS NULL), 0), coalesce(sum(draft.error IS NOT NULL), 0),"
@@ -233,13 +121,16 @@ _PROMOTED = (
 
 
 def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:
-    partly = {(h, a, lane): jobs for h, a, lane, jobs in store.rows(_PARTLY_LATE, (since,))}
+    found = store.rows(_SUMS, (since, now))
+    # Only where a group ended late: looking for such a group among a million cohorts takes a second.
+    late = store.rows(_PARTLY_LATE, (since,)) if any(row[-1] for row in found) else []
+    partly = {tuple(where): jobs for *where, jobs in late}
     return tuple(
         Sum(handler=handler, audience=Audience(audience), lane=Lane(lane), jobs=jobs, done=done, failed=failed,
             cancelled=cancelled, open=waiting, cost=cost, streamed=streamed, bound=bound,
-            kept=kept + partly.get((handler, audience, lane), 0))
-        for handler, audience, lane, jobs, done, failed, cancelled, waiting, cost, streamed, bound, kept
-        in store.rows(_SUMS, (since, now)) if jobs
+            kept=kept + partly.get((handler, audience, lane), 0), begin=begin)
+        for handler, audience, lane, jobs, done, failed, cancelled, waiting, cost, streamed, bound, kept, begin, _
+        in found if jobs
     )  # fmt: skip
 
 
@@ -259,11 +150,11 @@ def _flushes(store: Store, since: float) -> tuple[Flushed, ...]:
         " ORDER BY id DESC LIMIT ?",
         (since, FLUSHES),
     )
-    return tuple(Flushed(**_named(Flushed, row)) for row in reversed(rows))
+    return tuple(_named(Flushed, row) for row in reversed(rows))
 
 
 def _moved(store: Store, since: float) -> Moved:
-    return Moved(**_named(Moved, (*_one(store, _STORIES, since), *_one(store, _PROMOTED, since))))
+    return _named(Moved, (*_one(store, _STORIES, since), *_one(store, _PROMOTED, since)))
 
 
 def _chance(number: int) -> int:
@@ -271,11 +162,12 @@ def _chance(number: int) -> int:
     return _SPREAD if number <= SAMPLE else _SPREAD * SAMPLE // number
 
 
-def _named(of: type[Struct], row: Iterable[object]) -> dict[str, object]:
-    return dict(zip(of.__struct_fields__, row, strict=True))
+def _named(of: type[T], row: Iterable[object]) -> T:
+    """A row as a Struct, whose fields are the statement's columns in their order."""
+    return of(**dict(zip(of.__struct_fields__, row, strict=True)))
 
 
-def _one(store: Store, sql: str, *parameters: object) -> tuple[object, ...]:
+def _one(store: Store, sql: str, *parameters: object) -> tuple[Any, ...]:
     found = store.row(sql, parameters)
     assert found is not None  # noqa: S101 - an aggregate has always one row
     return found

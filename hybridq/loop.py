@@ -27,7 +27,7 @@ class Turning(Protocol):
 
 
 async def run(loop: Turning) -> None:
-    """Turn until the engine stops. Whatever a turn raises ends the runner, loudly; a full disk or a long lock only pauses it."""
+    """Turn until the engine stops. What a turn raises ends the runner, loudly; a full disk or a long lock pauses it."""
     while not loop.engine.stopping:
         pause = TICK
         if not loop.engine.paused:

@@ -59,7 +59,9 @@ class Sink:
         descriptor = self._open.get(stream)
         if descriptor is None:
             path = output_path(*self._where, stream)
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                path.parent.mkdir()
+                path.parent.chmod(0o700)  # whatever the umask
             descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             self._open[stream] = descriptor
         return descriptor

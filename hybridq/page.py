@@ -13,15 +13,24 @@ from .errors import UsageError
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-INK, PAPER, QUIET, GRID = "#1d2430", "#ffffff", "#667085", "#e6e9ef"
-COLOURS = {"stream": "#2a78d6", "batch": "#1baf7a", "user": "#eb6834", "background": "#4a3aa7", "tariff": "#b6bdc9"}
-_STYLE = f"""
-body {{ font: 16px/1.5 system-ui, sans-serif; color: {INK}; background: {PAPER}; margin: 2rem auto; max-width: 72rem;
-  padding: 0 1rem; }}
-h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.15rem; margin-top: 2.5rem; }} p, figcaption {{ color: {QUIET}; }}
-table {{ border-collapse: collapse; }} td, th {{ padding: .3rem .8rem; border-bottom: 1px solid {GRID};
-  text-align: right; font-variant-numeric: tabular-nums; }} td:first-child, th:first-child {{ text-align: left; }}
-tr:first-child td {{ font-weight: 600; }} .wide {{ overflow-x: auto; }}
+QUIET, GRID, LABEL = "#667085", "rgba(128, 136, 150, .22)", "#f7f8fa"
+NOTHING = "rgba(0, 0, 0, 0)"  # a chart lets the page shine through, which is light or dark as its reader likes it
+COLOURS = {"stream": "#2a78d6", "batch": "#1baf7a", "user": "#eb6834", "background": "#8a63d2", "tariff": "#98a1b0"}
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1d2430; --quiet: #5b6577; --paper: #ffffff; --line: #e6e9ef; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8ebf0; --quiet: #a3adbd; --paper: #14181f; --line: #2b323d; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
+  max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } p, figcaption { color: var(--quiet); }
+table { border-collapse: collapse; } td, th { padding: .3rem .8rem; border-bottom: 1px solid var(--line);
+  text-align: right; font-variant-numeric: tabular-nums; } td:first-child, th:first-child { text-align: left; }
+.lead tbody tr:first-child td { font-weight: 600; } .wide { overflow-x: auto; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.5rem 0; }
+.figures div { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1.2rem; flex: 1 1 11rem; }
+.figures b { display: block; font-size: 1.7rem; } .figures span { color: var(--quiet); font-size: .9rem; }
+.js-plotly-plot .main-svg text:not(.hoverlayer text) { fill: var(--ink) !important; }
+.js-plotly-plot .modebar-btn path { fill: var(--quiet) !important; }
 """
 
 
@@ -43,19 +52,31 @@ def text(*sentences: str) -> str:
     return f"<p>{escape(' '.join(sentences))}</p>"
 
 
-def table(titles: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
-    """A table; each column has a title and the sentence that explains it on hover."""
+def heading(title: str) -> str:
+    """What stands above a part that has no title of its own."""
+    return f"<h2>{escape(title)}</h2>"
+
+
+def figures(values: Iterable[tuple[str, str]]) -> str:
+    """The few numbers that matter most, large: (value, what it is)."""
+    each = (f"<div><b>{escape(value)}</b><span>{escape(says)}</span></div>" for value, says in values)
+    return f'<div class="figures">{"".join(each)}</div>'
+
+
+def table(titles: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, lead: bool = True) -> str:
+    """A table; each column has a title and the sentence that explains it on hover. `lead`: the first row stands out."""
     head = "".join(f'<th title="{escape(says)}">{escape(title)}</th>' for title, says in titles)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    kind = ' class="lead"' if lead else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def chart(title: str, says: str, figure: "Figure") -> str:
     """A figure with its title and what it shows."""
     figure.update_layout(
-        template="none", font={"color": INK, "family": "system-ui, sans-serif"}, hoverlabel={"align": "left"},
-        margin={"l": 70, "r": 70, "t": 20, "b": 45}, paper_bgcolor=PAPER, plot_bgcolor=PAPER,
-        legend={"orientation": "h", "y": 1.08},
+        template="none", font={"family": "system-ui, sans-serif"}, hoverlabel={"align": "left", "bgcolor": LABEL},
+        margin={"l": 70, "r": 70, "t": 20, "b": 45}, paper_bgcolor=NOTHING, plot_bgcolor=NOTHING,
+        legend={"orientation": "h", "y": 1.08}, modebar={"bgcolor": NOTHING},
     )  # fmt: skip
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
     figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from .account import Ledger, Ran
 from .job import Audience, Lane
-from .ledger import Ledger, Ran
 
 SLOTS = 120  # of a time axis
 LEAST_WAIT = 0.001  # seconds; less is not drawn on a logarithmic axis
@@ -83,7 +83,12 @@ def work(ledger: Ledger) -> Work:
 
 def waits(ran: Sequence[Ran]) -> Curve:
     """How many of these had waited how long for their first byte."""
-    ordered = sorted(max(LEAST_WAIT, each.first - each.accepted) for each in ran)
+    return curve([each.first - each.accepted for each in ran])
+
+
+def curve(seconds: Sequence[float]) -> Curve:
+    """How many of these waits were no longer than how many seconds."""
+    ordered = sorted(max(LEAST_WAIT, each) for each in seconds)
     places = sorted({round(n * (len(ordered) - 1) / (CURVE - 1)) for n in range(CURVE)}) if ordered else []
     return Curve(
         seconds=tuple(ordered[place] for place in places), share=tuple((place + 1) / len(ordered) for place in places)

@@ -172,7 +172,7 @@ def checkpoint_apart(home: Home) -> None:
         store.checkpoint()
         # What was written meanwhile is little. A reader in the midst of it is not waited for any longer than this.
         store.connection.execute(f"PRAGMA busy_timeout = {EMPTYING * 1000:.0f}")
-        store.checkpoint(mode="TRUNCATE")
+        store.checkpoint(WAL_LIMIT, "TRUNCATE")
 
 
 def probe_disk(store: Store) -> None:

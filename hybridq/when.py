@@ -64,7 +64,9 @@ def parse_since(text: str, now: float, zone: tzinfo | None = None) -> float:
     wanted = text.strip().lower()
     if _seconds(wanted) is not None:
         return now - parse_span(wanted)
-    at = _clock_time(wanted, now - 86400, zone) if _CLOCK.fullmatch(wanted) else _iso_time(text.strip(), zone)
+    at = _clock_time(wanted, now - 86400 if wanted[:1].isdigit() else now, zone)
+    if at is None:
+        at = _iso_time(text.strip(), zone)
     if at is None:
         raise UsageError(f"'{_short(text)}' is no time: write {_SINCE_FORMS}")
     if at > now:

@@ -1,11 +1,12 @@
 """Command lines with what nobody types on purpose: numbers out of any range, foreign encodings, files half written."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.user import Queue
+from tests.user import HYBRIDQ, Queue
 
 ECHO = '[handlers.echo]\ncommand = ["cat"]\nprotocol = "lines"\n'
 
@@ -63,3 +64,27 @@ def test_a_command_has_one_meaning(queue: Queue, data: dict[str, object]) -> Non
     refused = queue.run("submit", "shell", "--jsonl", "-", input=f"{line}\n")
     assert refused.returncode == 65
     assert "a command is text" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "status --json", "show 1", "output 1", "handlers", "submit -- true"])
+def test_a_command_without_standard_streams_goes_on(queue: Queue, command: str) -> None:
+    """Started with none of them, as some service managers do, a command does its work and ends with 0."""
+    queue.run("submit", "echo", "x", "--mode", "stream", "--detach")
+    queue.run("drain")
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *HYBRIDQ, *command.split()]
+    assert subprocess.run(closed, env=queue.environment, check=False, timeout=30).returncode == 0
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_drain_ends_beside_jobs_that_nobody_can_run(queue: Queue, others: bool) -> None:
+    """Jobs of a handler that left the configuration are told of, 75; the rest is run, and the drain ends."""
+    queue.run("submit", "echo", "x", "--mode", "batch")
+    queue.run("submit", "echo", "x", "--mode", "stream", "--detach")
+    if others:
+        queue.run("submit", "--mode", "batch", "--", "true")
+    (queue.folder / "config.toml").write_text("")
+    drained = queue.run("drain")
+    assert drained.returncode == 75
+    assert "config.toml does not have: echo" in drained.stderr
+    assert [queue.state(1), queue.state(2)] == ["queued", "queued"]
+    assert not others or queue.state(3) == "done"

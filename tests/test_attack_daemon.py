@@ -1,25 +1,28 @@
 """A daemon whose surroundings are changed under it: its files, its configuration, its disk, the clock, the lock."""
 
 import json
+import os
 import resource
 import signal
 import sqlite3
+import stat
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from hybridq import engine as engine_module
 from hybridq import store as store_module
 from hybridq.changes import hasten
 from hybridq.claims import claim_stream
 from hybridq.clock import StepDetector
 from hybridq.config_read import load
+from hybridq.doorbell import RUNNER, Doorbell
 from hybridq.engine import Engine
-from hybridq.job import Mode, State
+from hybridq.job import Mode, Partial, State
+from hybridq.outputs import Sink, output_path
 from hybridq.runner import Runner
-from hybridq.store import Store, log_size
+from hybridq.store import Store, checkpoint_apart, log_size, probe_disk
 from tests.building import until
 from tests.served import Queue
 
@@ -119,7 +122,7 @@ def test_a_queue_that_is_locked_for_long_pauses_and_then_goes_on(
     other = sqlite3.connect(queue.home.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with engine.pausing():
-        engine_module.probe_disk(engine.store)
+        probe_disk(engine.store)
     other.execute("COMMIT")
     assert engine.paused
 
@@ -159,15 +162,15 @@ def test_a_stopped_and_continued_daemon_goes_on(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_copied_back_stays(tmp_path: Path) -> None:
     """The disk refuses: nothing is raised, nothing is lost, and the next time it is copied."""
     queue = Queue(tmp_path, ECHO)
-    number = queue.call("echo", b'"' + b"x" * 3_000_000 + b'"', mode=Mode.BATCH)
+    number = queue.call("echo", b'"' + b"x" * 20_000_000 + b'"', mode=Mode.BATCH)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
     try:
-        store_module.checkpoint_apart(queue.home)
+        checkpoint_apart(queue.home)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert log_size(queue.home) > 3_000_000
-    store_module.checkpoint_apart(queue.home)
+    assert log_size(queue.home) > 20_000_000
+    checkpoint_apart(queue.home)
     assert log_size(queue.home) == 0
     assert queue.state(number) is State.QUEUED
 
@@ -182,13 +185,34 @@ def test_the_log_of_a_busy_queue_is_emptied(tmp_path: Path) -> None:
             while not stop.is_set():
                 with store.tx() as connection:
                     connection.execute("INSERT OR REPLACE INTO meta VALUES ('x', randomblob(20000))")
+                time.sleep(0.0005)
+
+    def emptied() -> bool:
+        checkpoint_apart(queue.home)
+        return log_size(queue.home) < 10_000_000
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         until(lambda: log_size(queue.home) > 20_000_000)
-        store_module.checkpoint_apart(queue.home)
-        assert log_size(queue.home) < 10_000_000
+        until(emptied)
     finally:
         stop.set()
         writer.join()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_bells_and_outputs_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    """Their owner can use them, and nobody else."""
+    queue = Queue(tmp_path)
+    before = os.umask(umask)
+    try:
+        with Doorbell(queue.home, RUNNER):
+            sink = Sink(queue.home, 1, 1)
+            sink.write(Partial(1, 1, b"x"))
+            sink.close()
+            (bell,), output = queue.home.bells.iterdir(), output_path(queue.home, 1, 1)
+            modes = [stat.S_IMODE(path.stat().st_mode) for path in (bell, output, output.parent)]
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o600, 0o700]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.claims import Claim
 from hybridq.config import HandlerConfig
 from hybridq.estimate import Estimate, Model, Observation, learn_many
-from hybridq.job import Lane, Mode, State
+from hybridq.job import Failure, Lane, Mode, State
 from hybridq.llm_config import LlmOptions
+from hybridq.outcome import settle
 from hybridq.outlook import Outlook
 from hybridq.promotion import UNKNOWN_CALL, ending_time, late, stream_time
 from hybridq.reading import history, job, result
@@ -63,18 +65,27 @@ def story(outlook: Outlook, number: int) -> list[tuple[float, str]]:
 
 
 def test_cancelling_all_of_a_batch_cancels_it_there(provider: Provider, tmp_path: Path) -> None:
-    """Some cancelled: the batch goes on. The last one cancelled: the provider is told, and nothing is left over."""
+    """Adopted by a second daemon. Some cancelled: the batch goes on. The last one: the provider is told at once, and
+    nothing is left over."""
     provider.script.status = "never"
-    with served(tmp_path, provider) as outlook, daemon(outlook):
+    with served(tmp_path, provider) as outlook:
         submit_all(outlook, asking("gpt", Mode.BATCH), [b'"%d"' % number for number in range(5)])
-        until(lambda: provider.batches)
-        assert command(outlook.store.home, "cancel", "1-4").returncode == 0
-        until(lambda: states(outlook) == {"cancelled": 4, "running": 1})
-        assert provider.batches[0].cancelled is None
-        assert command(outlook.store.home, "cancel", "5").returncode == 0
-        until(lambda: provider.batches[0].cancelled is not None)
-        until(lambda: outlook.store.rows("SELECT * FROM detached") == [])
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+        with daemon(outlook):
+            until(lambda: outlook.store.rows("SELECT 1 FROM detached JOIN runner ON runner.id = detached.runner"))
+            assert command(outlook.store.home, "cancel", "1-4").returncode == 0
+            until(lambda: states(outlook) == {"cancelled": 4, "running": 1})
+            assert provider.batches[0].cancelled is None
+            assert command(outlook.store.home, "cancel", "5").returncode == 0
+            until(lambda: provider.batches[0].cancelled is not None)
+            until(lambda: outlook.store.rows("SELECT * FROM detached") == [])
         assert states(outlook) == {"cancelled": 5}
+
+
+def known(outlook: Outlook, batch: str) -> bool:
+    """Whether the reference to this batch is stored."""
+    return bool(outlook.store.rows("SELECT 1 FROM detached WHERE CAST(reference AS TEXT) LIKE ?", (f"%{batch}%",)))
 
 
 def test_what_was_cancelled_while_nobody_ran_is_cancelled_there_by_the_next(provider: Provider, tmp_path: Path) -> None:
@@ -83,7 +94,7 @@ def test_what_was_cancelled_while_nobody_ran_is_cancelled_there_by_the_next(prov
     with served(tmp_path, provider) as outlook:
         submit_all(outlook, asking("gpt", Mode.BATCH), [b'"a"', b'"b"'])
         with daemon(outlook):
-            until(lambda: outlook.store.rows("SELECT 1 FROM detached WHERE CAST(reference AS TEXT) LIKE '%batch_0%'"))
+            until(lambda: known(outlook, "batch_0"))
         assert states(outlook) == {"running": 2}
         assert command(outlook.store.home, "cancel", "all").returncode == 0
         with daemon(outlook):
@@ -147,6 +158,13 @@ def test_a_failed_draft_leaves_the_final_and_the_other_way_round(provider: Provi
         until(lambda: job(outlook.store, number).state is State.FAILED)
         assert (draft := result(outlook.store, number, draft=True)) is not None
         assert draft.value == b'"answer to r"'
+
+
+def test_what_is_given_back_waits_as_long_as_it_was_told() -> None:
+    """A job that the provider sends away for an hour is queued again, uncounted, and not before that hour is over."""
+    claim = Claim(id=1, attempt=2, tries=0, cohort=1, input=b"")
+    outcome = settle(Failure(1, 2, "later", gave_back=True, retry_after=3600.0), claim, retries=0, now=1000.0)
+    assert (outcome.state, outcome.ready, outcome.counted) == (State.QUEUED, 4600.0, False)
 
 
 def remote(*turnarounds: float, calls: float = 2.0) -> Remote:

@@ -75,10 +75,7 @@ class Llm:
         try:
             return await provider.check()
         except Exception as error:
-            trouble = provider.trouble(error)
-            if trouble is None:
-                raise
-            raise HybridqError(f"handlers.{self.name}: {trouble.reason}") from None
+            raise HybridqError(f"handlers.{self.name}: {provider.trouble(error).reason}") from None
 
     async def tend(self, now: float) -> float | None:
         """Nothing needs tending."""
@@ -141,44 +138,46 @@ class Llm:
         except HybridqError as problem:
             yield [Failure(call.id, call.attempt, str(problem), retryable=False)]
             return
+        yield [Started(call.id, call.attempt)]
         guess = len(text) / CHARACTERS + (self._options.max_tokens or 0)
         for tried in range(1, TRIES + 1):
             if (wait := self._limit.wait()) > PATIENCE:
                 why = f"the provider asked for a pause of {wait:.0f} s"
                 yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
                 return
-            sent = await self._limit.admit(guess)
-            if tried == 1:
-                yield [Started(call.id, call.attempt)]
-            asking = _Asking(call, self._timeout, flex)
+            asking = _Asking(call, self._timeout, flex, await self._limit.admit(guess))
             async with aclosing(asking.events(provider, text, live)) as events:  # type: ignore[type-var]
                 async for bunch in events:
                     yield bunch
-            if asking.trouble is None:
-                self._limit.well()
-                if asking.tokens is not None:
-                    self._limit.correct(asking.tokens.input + asking.tokens.output - guess)
-                yield [self._money.output(call.id, call.attempt, asking.text, asking.tokens, flex, asking.busy)]
+            if (end := self._end(call, asking, guess, last=tried == TRIES)) is not None:
+                yield [end]
                 return
-            trouble, wait = asking.trouble, 0.0
-            if trouble.slow:
-                wait = self._limit.slow(sent, trouble.retry_after)
-                self._log.warning("%s; everything waits %.1f s", trouble.reason, wait)
-            if asking.text or not trouble.passing or tried == TRIES:
-                yield [
-                    Failure(
-                        call.id, call.attempt, trouble.reason, retryable=trouble.passing, busy=asking.busy,
-                        gave_back=trouble.full and not asking.text, retry_after=wait or None,
-                    )
-                ]  # fmt: skip
-                return
+
+    def _end(self, call: Call, asking: "_Asking", guess: float, *, last: bool) -> Output | Failure | None:
+        """What a request means for its call, and for all that are sent after it; None: it is sent again."""
+        trouble, tokens, wait = asking.trouble, asking.tokens, 0.0
+        if trouble is None:
+            self._limit.well()
+            if tokens is not None:
+                self._limit.correct(tokens.input + tokens.output - guess)
+            return self._money.output(call.id, call.attempt, asking.text, tokens, asking.flex, asking.busy)
+        if trouble.slow:
+            wait = self._limit.slow(asking.sent, trouble.retry_after)
+            self._log.warning("%s; everything waits %.1f s", trouble.reason, wait)
+        if trouble.passing and not asking.text and not last:
+            return None
+        return Failure(
+            call.id, call.attempt, trouble.reason, retryable=trouble.passing, busy=asking.busy,
+            gave_back=trouble.full and not asking.text, retry_after=wait or None,
+        )  # fmt: skip
 
 
 class _Asking:
     """One request: its answer so far, how long it took, and what went wrong."""
 
-    def __init__(self, call: Call, timeout: float | None, flex: bool) -> None:
-        self._call, self._flex = call, flex
+    def __init__(self, call: Call, timeout: float | None, flex: bool, sent: float) -> None:
+        """`sent` is the monotonic second at which it may be sent."""
+        self._call, self.flex, self.sent = call, flex, sent
         self._timeout = min((t for t in (call.timeout, timeout) if t is not None), default=None)
         self._pieces: list[str] = []
         self.tokens: Tokens | None = None
@@ -195,7 +194,7 @@ class _Asking:
         began = time.monotonic()
         end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
         try:
-            async with aclosing(provider.stream(text, flex=self._flex)) as pieces:  # type: ignore[type-var]
+            async with aclosing(provider.stream(text, flex=self.flex)) as pieces:  # type: ignore[type-var]
                 while True:
                     async with asyncio.timeout_at(end):
                         piece = await anext(pieces, None)
@@ -210,7 +209,7 @@ class _Asking:
         except TimeoutError:
             self.trouble = Trouble(reason=timed_out(self._timeout or 0.0))
         except Exception as error:
-            self.trouble = provider.trouble(error) or Trouble(reason=f"the stream broke: {error!r}", passing=True)
+            self.trouble = provider.trouble(error)
         finally:
             self.busy = time.monotonic() - began
 

@@ -139,7 +139,7 @@ class OpenAI:
         found = await self._client.models.retrieve(self._options.model)
         return f"{found.id} answers at {self._client.base_url} ({time.monotonic() - began:.2f}s)"
 
-    def trouble(self, error: Exception) -> Trouble | None:
+    def trouble(self, error: Exception) -> Trouble:
         """What an exception means."""
         if isinstance(error, openai.APIStatusError):
             return refusal(error.status_code, scrubbed(error.message, self._key), error.response.headers)
@@ -148,9 +148,8 @@ class OpenAI:
         if isinstance(error, openai.APIConnectionError):
             cause = scrubbed(f"no connection to {self._client.base_url.host}: {error.__cause__ or error}", self._key)
             return Trouble(reason=cause, passing=True, slow=True, unsure=True)
-        if isinstance(error, openai.OpenAIError):
-            return Trouble(reason=scrubbed(str(error), self._key), passing=True, unsure=True)
-        return None
+        told = str(error) if isinstance(error, openai.OpenAIError) else repr(error)
+        return Trouble(reason=scrubbed(told, self._key), passing=True, unsure=True)
 
     async def close(self) -> None:
         """Close the connections."""

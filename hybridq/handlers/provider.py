@@ -81,7 +81,7 @@ class Provider(Protocol):
     limits: Limits
 
     def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
-        """The answer's pieces as they come, and what was used. Raises whatever `trouble` understands."""
+        """The answer's pieces as they come, and what was used. Raises what `trouble` understands."""
         ...
 
     def line(self, custom: str, text: str) -> bytes:
@@ -120,8 +120,8 @@ class Provider(Protocol):
         """Try the key and the model's name; says how it went."""
         ...
 
-    def trouble(self, error: Exception) -> Trouble | None:
-        """What an exception of the SDK means; None: it is not the SDK's."""
+    def trouble(self, error: Exception) -> Trouble:
+        """What an exception means, in a sentence without our key."""
         ...
 
     async def close(self) -> None:

@@ -24,7 +24,6 @@ from ..job import Call, Detached, Event, Failure, Output
 from ..llm_config import LlmOptions
 from ..llm_prices import Tokens
 from ..seam import reached
-from ..visible import visible
 from .prompts import prompt
 from .provider import Answer, Limits, Look, Provider, Trouble, custom_id, parts
 from .ratelimit import RateLimit
@@ -62,13 +61,13 @@ class Batches:
         except HybridqError as problem:
             yield [Failure(call.id, call.attempt, str(problem), retryable=False) for call in calls]
             return
-        todo, refused = self._texts(calls)
+        todo, refused = await asyncio.to_thread(self._texts, calls)  # a large batch must not hold up the streams
         if refused:
             yield refused
         with tempfile.TemporaryDirectory(prefix="hybridq-") as folder:
             while todo:
                 key = secrets.token_hex(8)
-                spool = _spool(Path(folder) / key, provider, key, todo)
+                spool = await asyncio.to_thread(_spool, Path(folder) / key, provider, key, todo)
                 if spool.jobs:
                     async for bunch in self._send(provider, key, spool):
                         yield bunch
@@ -125,7 +124,7 @@ class Batches:
                 yield [Detached(spool.jobs, dict(reference))]
             reference["batch"] = await provider.create(key, file, spool.path)
         except Exception as error:
-            trouble = self._understood(provider, error)
+            trouble = provider.trouble(error)
             if trouble.slow:
                 self._limit.slow(sent, trouble.retry_after)
             self._log.warning("batch of %d jobs: %s", len(spool.jobs), trouble.reason)
@@ -143,7 +142,7 @@ class Batches:
             try:
                 found = await provider.find(key, reference["at"], reference["jobs"])
             except Exception as error:
-                trouble = self._understood(provider, error)
+                trouble = provider.trouble(error)
                 self._log.warning("looking for batch %s: %s", key, trouble.reason)
                 looks += trouble.unknown
                 await asyncio.sleep(self._options.poll)
@@ -158,7 +157,7 @@ class Batches:
         try:
             return await provider.create(key, file, None)
         except Exception as error:
-            trouble = self._understood(provider, error)
+            trouble = provider.trouble(error)
             self._log.warning("batch %s: %s", key, trouble.reason)
             if not trouble.unsure:
                 return None
@@ -175,7 +174,7 @@ class Batches:
                     ending = False
                 look = await provider.look(batch)
             except Exception as error:
-                trouble = self._understood(provider, error)
+                trouble = provider.trouble(error)
                 self._log.warning("batch %s: %s", batch, trouble.reason)
                 missing += trouble.unknown
                 ending = ending and trouble.passing
@@ -213,7 +212,7 @@ class Batches:
                         yield bunch
                         bunch = []
             except Exception as error:
-                trouble = self._understood(provider, error)
+                trouble = provider.trouble(error)
                 self._log.warning("the answers of batch %s: %s", batch, trouble.reason)
                 broken = True
                 tries += trouble.unknown
@@ -228,9 +227,6 @@ class Batches:
 
     def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:
         return self._ending(job, attempt, text, tokens, False, 0.0, self._options.batch_factor)
-
-    def _understood(self, provider: Provider, error: Exception) -> Trouble:
-        return provider.trouble(error) or Trouble(reason=visible(repr(error)), passing=True, unsure=True)
 
 
 class _Spool(Struct):

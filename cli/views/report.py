@@ -1,0 +1,221 @@
+"""What the queue has done, as tables that explain themselves.
+
+Rule: unknown is a dash or said, never a zero; a section that has nothing to tell is left out.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from hybridq.report import Kept, Report, Saved
+from hybridq.report_page import Section
+from hybridq.visible import visible_line
+from hybridq.waiting import Gathered, Waited
+from hybridq.when import clock, count, money, span
+
+from .cells import PLAIN, QUIET, STRONG
+
+NONE = "-"
+REASON = 300  # cells of a failure's text, at most
+WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
+PRICES = "streamed: what the same jobs would have cost, had each run at once"
+Rows = Sequence[Sequence[str]]
+
+
+def tables(found: Report) -> RenderableType:
+    """The whole report: its headline, then a section for each thing that there is to tell."""
+    parts: list[RenderableType] = [] if found.nothing else [_head(found)]
+    parts.append(Text(headline(found), style=PLAIN))
+    for title, says, columns, rows in sections(found):
+        parts.append(Padding(_section(title, columns, rows), (1, 0, 0, 0)))
+        if says:
+            parts.append(Text(says, style=QUIET))
+    return Group(*parts)
+
+
+def _nothing(found: Report) -> str:
+    if found.open:
+        return f"nothing has finished yet; {count(found.open)} jobs are on their way: hybridq status"
+    if found.since:
+        return f"nothing was submitted since {clock(found.since, found.now)}: leave --since out to see all there is"
+    return "nothing has run here yet: hybridq submit -- COMMAND"
+
+
+def headline(found: Report) -> str:
+    """What was saved and how much sooner people saw something, in one sentence; kind where there is nothing yet."""
+    if found.nothing:
+        return _nothing(found)
+    total, gathered = found.total, found.gathered
+    saved = f"It cost {money(total.cost)}; streamed at submission it would have cost {money(total.streamed)}"
+    if total.share is not None:
+        saved += f": {money(total.saved)} ({percent(total.share)}) saved"
+    if gathered.sooner is None:
+        return f"{saved}."
+    held, was = gathered.held.p50, gathered.was.p50
+    assert held is not None  # noqa: S101 - else there would be nothing to compare
+    assert was is not None  # noqa: S101 - the same
+    if gathered.sooner < 0:
+        return f"{saved}. Half of the people saw something after {span(was)}, gathered after {span(held)}."
+    return (
+        f"{saved}. Half of the people saw something after {span(was)} instead of {span(held)}, had all been gathered."
+    )
+
+
+def numbers(found: Report) -> Iterator[tuple[str, str]]:
+    """The few figures that matter most, each with what it is."""
+    if found.nothing:
+        return
+    yield count(found.done), "jobs done"
+    if found.total.share is not None:
+        yield percent(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
+    if found.gathered.sooner is not None:
+        yield percent(found.gathered.sooner), "sooner did people see something than gathered"
+    for each in found.deadlines:
+        yield percent(each.share), f"of the {each.audience.value} deadlines kept"
+    if found.promises.covered is not None:
+        yield percent(found.promises.covered), "of the promises kept, by their 90th percentile"
+    if found.failed:
+        yield count(found.failed), "jobs failed"
+
+
+def sections(found: Report) -> Iterator[Section]:
+    """Each section that has something to tell."""
+    if found.nothing:
+        return
+    yield "Money", PRICES, ("handler", "audience", "jobs", "cost", "streamed", "saved", ""), _money(found)
+    waits = [_wait(_whose(each), each) for each in found.waits]
+    if waits:
+        columns = "who waits", "lane", "jobs", "half", "95 %", "99 %"
+        yield "Until the first byte of a result", _sampled(found), columns, waits
+    if found.gathered.jobs or found.gathered.unknown:
+        yield _gathered(found.gathered)
+    if found.flushes:
+        yield "Flushes", "", ("rule", "flushes", "jobs", "failed", "ran for", "cost"), _flushes(found)
+    yield "Kept", "", ("", "", ""), list(_kept(found))
+    if found.causes:
+        yield "Failures", "", ("reason", "jobs", "cost"), _failures(found)
+
+
+def _flushes(found: Report) -> Rows:
+    return [
+        (each.rule, count(each.flushes), count(each.jobs), count(each.failed), span(each.seconds), money(each.cost))
+        for each in found.flushes
+    ]
+
+
+def _failures(found: Report) -> Rows:
+    causes = [(visible_line(each.reason, REASON), count(each.jobs), money(each.cost)) for each in found.causes]
+    return [*causes, ("for other reasons", count(found.other_causes), NONE)] if found.other_causes else causes
+
+
+def percent(part: float | None) -> str:
+    """A share, rounded so that 100 % means all of them, and 0 % none."""
+    if part is None:
+        return NONE
+    return f"{part:.0%}" if part in (0.0, 1.0) or 0.005 <= abs(part) < 0.995 else f"{part:.2%}"
+
+
+def _head(found: Report) -> Text:
+    begin = clock(found.since or found.begin or found.now, found.now)
+    parts = [f"{count(found.done)} done"]
+    named = (found.failed, "failed"), (found.cancelled, "cancelled"), (found.open, "open")
+    parts += [f"{count(jobs)} {name}" for jobs, name in named if jobs]
+    return Text.assemble((f"Since {begin}", STRONG), f"  {count(found.jobs)} jobs: {', '.join(parts)}")
+
+
+def _money(found: Report) -> Rows:
+    def row(each: Saved) -> Sequence[str]:
+        handler = NONE if each.handler is None else visible_line(each.handler, 40)
+        audience = NONE if each.audience is None else each.audience.value
+        figures = money(each.cost), money(each.streamed), money(each.saved), percent(each.share)
+        return handler, audience, count(each.jobs), *figures
+
+    rows = [row(each) for each in found.saved]
+    return rows if len(rows) == 1 else [*rows, ("all", "", *row(found.total)[2:])]
+
+
+def _whose(each: Waited) -> tuple[str, str]:
+    return each.audience.value, "either" if each.lane is None else each.lane.value
+
+
+def _wait(names: tuple[str, str], each: Waited) -> Sequence[str]:
+    return *names, count(each.jobs), *(NONE if s is None else span(s) for s in (each.p50, each.p95, each.p99))
+
+
+def _sampled(found: Report) -> str:
+    if found.counted == found.done:
+        return ""
+    return f"counted from {count(found.counted)} of {count(found.done)} jobs, spread evenly"
+
+
+def _gathered(found: Gathered) -> Section:
+    says = f"{found.how}."
+    if found.unknown:
+        says += f" Of {count(found.unknown)} more it is unknown: no flush of their handler followed."
+    rows = [("streamed, as it was", *_wait(("", ""), found.was)[2:]), ("gathered", *_wait(("", ""), found.held)[2:])]
+    rows.append(("sooner by", "", percent(found.sooner), "", ""))
+    return "Had the same been gathered", says, ("people's jobs", "jobs", "half", "95 %", "99 %"), rows
+
+
+def _kept(found: Report) -> Iterator[Sequence[str]]:
+    for each in found.deadlines:
+        jobs = f"{count(each.kept)} of {count(each.jobs)}"
+        yield f"deadlines, {each.audience.value}", percent(each.share), f"{jobs} jobs were done by theirs"
+    yield from _promises(found.promises)
+    moved, drafts = found.moved, found.drafts
+    if drafts.drafts + drafts.failed:
+        yield (
+            "drafts",
+            count(drafts.drafts),
+            (f"cost {money(drafts.cost)}, {count(drafts.failed)} failed; {count(drafts.finals)} finals are there"),
+        )
+    if moved.promoted:
+        cost, streamed = money(moved.promoted_cost), money(moved.promoted_streamed)
+        yield (
+            "promoted",
+            count(moved.promoted),
+            (f"jobs went on streamed, to make their deadline: cost {cost}, streamed from the start {streamed}"),
+        )
+    if moved.reclassified:
+        yield "reclassified", count(moved.reclassified), "jobs waited too long to stream and were gathered"
+    if moved.rescued + moved.given_back:
+        yield (
+            "rescued",
+            count(moved.rescued),
+            (
+                f"jobs whose runner died ran again; {count(moved.given_back)} were given back by one that stopped;"
+                " what their lost attempts cost is not known"
+            ),
+        )
+    if found.cut_jobs:
+        yield "output cut", count(found.cut_jobs), f"jobs, by {count(found.cut_bytes)} bytes beyond the limit"
+    if found.not_mine:
+        yield "results of nobody", count(found.not_mine), "came from attempts that held their job no longer; not stored"
+
+
+def _promises(found: Kept) -> Iterator[Sequence[str]]:
+    if not found.ended:
+        says = "submissions were promised a time; of none all is done yet" if found.made else "no time was promised yet"
+        yield "promises", count(found.made), says
+        return
+    yield "promises", percent(found.covered), f"of {count(found.ended)} submissions were done by their 90th percentile"
+    yield "promised time", percent(found.error), "is how far half of them were off at most, of the time they took"
+    if found.held:
+        yield (
+            "promised start",
+            percent(found.started),
+            (f"of {count(found.held)} that were held for over a minute started within a minute of it"),
+        )
+
+
+def _section(title: str, columns: Sequence[str], rows: Rows) -> RenderableType:
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style=QUIET, pad_edge=False, show_header=any(columns))
+    for place, name in enumerate(columns):
+        words = place == 0 or name in WORDS
+        grid.add_column(Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    return Group(Text(title, style=STRONG), grid)

@@ -1,0 +1,344 @@
+"""The report's figures, each against a queue whose past was made by hand and whose figures are worked out here."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from hybridq import ledger
+from hybridq.account import Cause
+from hybridq.errors import UsageError
+from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.ledger import alike
+from hybridq.moves import move, move_cohort
+from hybridq.policy import promote
+from hybridq.promotion import late
+from hybridq.reading import job
+from hybridq.rescue import give_back, rescue
+from hybridq.waiting import Waited
+from hybridq.when import parse_since
+from tests.building import HYBRIDQ, command, environment
+from tests.ledgers import START, Past
+
+USER, BACKGROUND = Audience.USER, Audience.BACKGROUND
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Past:
+    return Past(tmp_path)
+
+
+def asked(past: Past, at: float, first: float, ended: float, **more: object) -> int:
+    """A job that a person waited for: asked for at `at`, first byte and end at the others."""
+    (number,) = past.submit(at, audience=USER, mode=Mode.STREAM)
+    past.stream(number, at, first, ended, **more)  # type: ignore[arg-type]
+    return number
+
+
+def test_money_by_handler_and_audience(past: Past) -> None:
+    """Two streamed jobs at 1 and four gathered ones at 0.25 instead of 1 cost 3 instead of 6: half is saved."""
+    asked(past, 0, 1, 2)
+    asked(past, 5, 6, 7)
+    past.flush(100, 110, past.submit(10, 4))
+    found = past.report()
+    assert (found.total.cost, found.total.streamed, found.total.saved, found.total.share) == (3, 6, 3, 0.5)
+    assert {each.audience: (each.handler, each.jobs, each.cost, each.saved, each.share) for each in found.saved} == {
+        USER: ("echo", 2, 2, 0, 0),
+        BACKGROUND: ("echo", 4, 1, 3, 0.75),
+    }
+
+
+def test_waits_are_the_named_percentiles(past: Past) -> None:
+    """Of a hundred waits of 1 to 100 s, half are within 50 s, 95 % within 95 s and 99 % within 99 s."""
+    for number in past.submit(0, 100, audience=USER, mode=Mode.STREAM):
+        past.stream(number, 0, number, number + 1)
+    (wait,) = past.report().waits
+    assert wait == Waited(audience=USER, lane=Lane.STREAM, jobs=100, counted=100, p50=50, p95=95, p99=99)
+
+
+def test_waits_by_lane(past: Past) -> None:
+    """A gathered job is seen when it ends; an audience that met both lanes is told for each and for both."""
+    asked(past, 0, 2, 50)
+    past.flush(10, 30, past.submit(0, audience=USER))
+    told = {each.lane: (each.jobs, each.p50, each.p99) for each in past.report().waits}
+    assert told == {None: (2, 2, 30), Lane.STREAM: (1, 2, 2), Lane.BATCH: (1, 30, 30)}
+
+
+def test_what_gathering_would_have_made_of_it(past: Past) -> None:
+    """A job waits for the next flush to begin; without one, for the one that runs to end; else nobody knows."""
+    for at in (10, 20, 130, 205, 300):
+        asked(past, at, at + 1, at + 2)
+    past.flush(100, 120, past.submit(0))
+    past.flush(200, 210, past.submit(0))
+    found = past.report().gathered
+    assert (found.jobs, found.unknown) == (4, 1)
+    assert found.held == Waited(audience=USER, lane=Lane.BATCH, jobs=4, counted=4, p50=70, p95=90, p99=90)
+    assert found.was.p99 == 1
+    assert found.sooner == pytest.approx(1 - 1 / 70)
+
+
+def test_without_a_flush_nothing_is_said_of_gathering(past: Past) -> None:
+    """Where nothing was ever gathered, gathering is unknown, not zero."""
+    asked(past, 0, 1, 2)
+    found = past.report().gathered
+    assert (found.jobs, found.unknown, found.held.p50, found.sooner) == (0, 1, None, None)
+
+
+def test_deadlines_kept(past: Past) -> None:
+    """Kept are those done in time: not the late, not the failed, not the overdue; who is not due yet is not asked."""
+    past.flush(50, 120, past.submit(0, 4, due=100), ends=[95, 90, 90, 110], errors=["it broke"])
+    past.flush(130, 140, past.submit(0, due=200))
+    past.submit(0, 3, due=900)
+    past.submit(0, 2, due=5000)
+    past.submit(0, 2)
+    (found,) = past.report(now=1000).deadlines
+    assert (found.jobs, found.kept, found.share) == (8, 3, 3 / 8)
+
+
+def test_promises(past: Past) -> None:
+    """Against what was done after 90, 100, 110 and 130 s, a promise of 100 s, at most 120 s, that starts at 80 s."""
+    starts, ends = (70, 80, 100, 10), (90, 100, 110, 130)
+    for start, end in zip(starts, ends, strict=True):
+        past.flush(start, end, past.submit(0, promised=(80, 100, 120)))
+    found = past.report().promises
+    assert (found.made, found.ended, found.held) == (4, 4, 4)
+    assert found.covered == 3 / 4
+    assert found.error == pytest.approx((10 / 110 + 10 / 90) / 2)
+    assert found.started == 3 / 4
+
+
+def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
+    """A submission of which a job went to the other lane is done when that one is; one that failed is not judged."""
+    two, failed, waiting = (past.submit(0, jobs, promised=(80, 100, 120)) for jobs in (2, 1, 1))
+    past.flush(80, 100, failed, errors=["it broke"])
+    move(past.store, two[1:], Lane.STREAM, "a test", START + 50)
+    past.flush(80, 100, two[:1])
+    assert past.report().promises.ended == 0
+    past.stream(two[1], 110, 120, 125)
+    found = past.report().promises
+    assert (found.made, found.ended, found.covered) == (3, 1, 0)
+    assert found.error == pytest.approx(25 / 125)
+    assert job(past.store, waiting[0]).finished is None
+
+
+def test_flushes_by_rule(past: Past) -> None:
+    """Flushes of one rule stand together: how many, of how many jobs, how long, at what cost."""
+    past.flush(10, 20, past.submit(0, 3), rule="deadline", errors=["it broke"])
+    past.flush(30, 35, past.submit(0, 1), rule="deadline")
+    past.flush(50, 51, past.submit(0, 2), rule="drain")
+    told = {
+        each.rule: (each.flushes, each.jobs, each.failed, each.seconds, each.cost) for each in past.report().flushes
+    }
+    assert told == {"deadline": (2, 4, 1, 15, 1.0), "drain": (1, 2, 0, 1, 0.5)}
+
+
+def test_promotions_and_what_they_cost(past: Past) -> None:
+    """A promoted job is known by what the policy itself says of it; its cost stands beside that of streaming."""
+    (whole,), several = past.submit(0, due=100), past.submit(0, 3, due=100)
+    conditions = past.outlook.conditions("echo", START)
+    decided = promote(Request(handler="echo", audience=BACKGROUND, deadline=START + 0.01), 1, 1.0, conditions)
+    assert decided is not None
+    reasons = [late(START + 100, START, conditions.estimate, 1.0), decided.reason]
+    move_cohort(past.store, job(past.store, whole).cohort, Lane.STREAM, reasons[0], START + 50)
+    move(past.store, several[:2], Lane.STREAM, reasons[1], START + 60)
+    for number in (whole, *several[:2]):
+        past.stream(number, 60, 61, 62, cost=2.0)
+    moved = past.report().moved
+    assert (moved.promoted, moved.promoted_cost, moved.promoted_streamed) == (3, 6, 6)
+
+
+def test_rescues(past: Past) -> None:
+    """A job that a runner died with is rescued, one that a runner gave back is not."""
+    past.submit(0, 2, mode=Mode.STREAM)
+    claim = "from hybridq.runner import Runner; from hybridq.claims import claim_stream; import os, sys\n"
+    claim += "from hybridq.submit import connect; store = connect(dict(os.environ)).store\n"
+    claim += "claim_stream(store, Runner(store, 'submit').id, 'echo', 1, 2e9); os._exit(0)"
+    subprocess.run([sys.executable, "-c", claim], env=environment(past.home), check=True)
+    assert rescue(past.store, START + 5) == 1
+    past.claim(2, 6)
+    assert give_back(past.store, past.runner, START + 7) == 1
+    moved = past.report().moved
+    assert (moved.rescued, moved.given_back) == (1, 1)
+
+
+def test_drafts_and_finals(past: Past) -> None:
+    """An adaptive job is seen with its draft, whose price is a part of its cost; its final is counted apart."""
+    (number,) = past.submit(0, audience=USER, mode=Mode.ADAPTIVE)
+    (other,) = past.submit(0, audience=USER, mode=Mode.ADAPTIVE)
+    past.stream(number, 0, 3, 4, cost=0.5, draft=True)
+    past.stream(other, 0, 3, 4, cost=0.5, draft=True, error="no draft")
+    past.flush(100, 110, [number])
+    found = past.report()
+    assert (found.drafts.drafts, found.drafts.failed, found.drafts.finals, found.drafts.cost) == (1, 1, 1, 1.0)
+    assert found.waits[-1].p50 == 3
+    assert found.gathered.held.p50 == 100
+    assert (found.total.cost, found.total.streamed) == (1.25, 1.0)
+
+
+def test_failures_by_reason(past: Past) -> None:
+    """Failures that differ only in their numbers are one reason, the most frequent first, with what they cost."""
+    errors = ["exit 3", "timed out after 1.5s", "exit 4", "exit 5", "timed out after 20s"]
+    past.flush(10, 20, past.submit(0, 6), errors=errors)
+    found = past.report()
+    assert [(each.jobs, each.cost) for each in found.causes] == [(3, 0.75), (2, 0.5)]
+    assert found.causes[0].reason.startswith("exit ")
+    assert (found.failed, found.done, found.other_causes) == (5, 1, 0)
+
+
+def test_reasons_are_told_by_the_first() -> None:
+    """Sentences that differ in words stay apart."""
+    told = alike([("no file 7", 5, 1.0), ("no room", 1, 0.0), ("no file 8", 2, 0.5)])
+    assert told == [Cause(reason="no file 7", jobs=7, cost=1.5), Cause(reason="no room", jobs=1, cost=0.0)]
+
+
+def test_what_was_cut_and_what_was_nobodys(past: Past) -> None:
+    """Output beyond the limit is told in bytes; a result from an attempt that lost its job is counted, not stored."""
+    for number in past.submit(0, 2, mode=Mode.STREAM):
+        claim = past.claim(number, 1)
+        past.end(claim, 2, dropped=1000 * number)
+        past.end(claim, 3)
+    found = past.report()
+    assert (found.cut_jobs, found.cut_bytes, found.not_mine) == (2, 3000, 2)
+
+
+def test_since_leaves_out_what_was_submitted_before(past: Past) -> None:
+    """Jobs that were submitted before are in none of the figures, and flushes that began before neither."""
+    past.flush(10, 20, past.submit(0, 3, due=15, promised=(1, 2, 3)), errors=["it broke"])
+    asked(past, 0, 5, 6)
+    past.flush(200, 210, past.submit(100, 2))
+    found = past.report(since=100)
+    assert (found.jobs, found.done, found.failed, found.total.cost) == (2, 2, 0, 0.5)
+    assert [each.jobs for each in found.flushes] == [2]
+    assert (found.deadlines, found.promises.made, found.causes, len(found.waits)) == ((), 0, (), 1)
+    assert (found.begin, found.gathered.unknown) == (START + 100, 0)
+
+
+def test_of_many_jobs_evenly_spread_ones_are_counted(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many jobs some are looked at one by one, of each audience as many; sums stay exact, waits come near."""
+    for number in past.submit(0, 600, audience=USER, mode=Mode.STREAM):
+        past.stream(number, 0, number, number)
+    past.flush(700, 710, past.submit(0, 40))
+    monkeypatch.setattr(ledger, "SAMPLE", 150)
+    found = past.report()
+    (user, background) = found.waits
+    assert 110 < user.counted < 190
+    assert (user.jobs, background.jobs, background.counted) == (600, 40, 40)
+    assert user.p50 is not None
+    assert 240 < user.p50 < 360
+    assert (found.done, found.total.cost, found.total.streamed) == (640, 610, 640)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("2h", 7200), ("1h30m", 5400), ("11:00", 3600), ("13:00", 23 * 3600)]
+)
+def test_since_when(text: str, seconds: float) -> None:
+    """A duration is before now; a time of day is its last one."""
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
+    assert parse_since(text, now, UTC) == now - seconds
+
+
+def test_since_an_iso_time() -> None:
+    """A date alone is its midnight."""
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
+    assert parse_since("2026-11-30", now, UTC) == now - 36 * 3600
+    assert parse_since("2026-12-01T12:00+02:00", now, UTC) == now - 2 * 3600
+
+
+@pytest.mark.parametrize("text", ["", "soon", "tomorrow 06:00", "2026-12-02", "25:00"])
+def test_since_no_past_time(text: str) -> None:
+    """What names no past time is refused."""
+    with pytest.raises(UsageError):
+        parse_since(text, datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp(), UTC)
+
+
+def test_an_empty_queue_says_so_kindly(past: Past) -> None:
+    """With nothing in it the report says what to do; with nothing finished, where to look."""
+    said = command(past.home, "report")
+    assert (said.returncode, said.stdout.strip()) == (0, "nothing has run here yet: hybridq submit -- COMMAND")
+    past.submit(0, 3)
+    said = command(past.home, "report")
+    assert "nothing has finished yet; 3 jobs are on their way" in said.stdout
+    assert "nothing was submitted since" in command(past.home, "report", "--since", "1s").stdout
+
+
+def test_the_document_has_the_same_figures(past: Past) -> None:
+    """`--json` is one document that holds what the report says."""
+    past.flush(100, 110, past.submit(10, 4))
+    said = command(past.home, "report", "--json")
+    found = json.loads(said.stdout)
+    assert (found["done"], found["total"]["saved"], found["total"]["share"]) == (4, 3.0, 0.75)
+    assert found["gathered"]["sooner"] is None
+
+
+def test_names_from_outside_are_harmless(past: Past) -> None:
+    """What a job's failure says cannot steer the terminal, in tables and in the document."""
+    past.flush(10, 20, past.submit(0, 2), errors=["\x1b]52;c;x\x07[red]boom\u202e"])
+    for flags in ((), ("--json",)):
+        said = command(past.home, "report", *flags)
+        assert "boom" in said.stdout
+        assert not {"\x1b", "\x07", "\u202e"} & set(said.stdout)
+    assert "[red]" in command(past.home, "report").stdout
+
+
+def shown(past: Past, **environ: str) -> str:
+    """What a terminal of 100 columns shows."""
+    text, code = pexpect.run(
+        " ".join([HYBRIDQ[0], "-c", f"'{HYBRIDQ[2]}'", "report"]), withexitstatus=True, encoding="utf-8", timeout=60,
+        env={**environment(past.home, **environ), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"},
+    )  # fmt: skip
+    assert code == 0, text
+    return str(text)
+
+
+def without(module: str, folder: Path) -> dict[str, str]:
+    """The environment of an installation that lacks this module."""
+    (folder / f"{module}.py").write_text("raise ImportError")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.getcwd()])}
+
+
+def test_a_terminal_shows_curves(past: Past, tmp_path: Path) -> None:
+    """On a terminal there are tables and curves; without plotext one line says how to get it."""
+    asked(past, 0, 1, 2)
+    past.flush(100, 110, past.submit(10, 4))
+    text = shown(past)
+    assert "Until the first byte" in text
+    assert "cost so far" in text
+    assert "▚" in text
+    bare = shown(past, **without("plotext", tmp_path))
+    assert "Until the first byte" in bare
+    assert "curves need plotext: pip install 'hybridq[report]'" in bare
+    assert "cost so far" not in bare
+
+
+def test_a_page_without_plotly_says_how_to_get_it(past: Past, tmp_path: Path) -> None:
+    """Without plotly nothing is written, and the error names the command that helps."""
+    past.flush(100, 110, past.submit(10, 4))
+    page = tmp_path / "page.html"
+    said = command(past.home, "report", "--html", str(page), **without("plotly", tmp_path))
+    assert said.returncode != 0
+    assert "pip install 'hybridq[report]'" in said.stderr
+    assert not page.exists()
+
+
+def test_a_page_that_cannot_be_written(past: Past, tmp_path: Path) -> None:
+    """A folder that is not there is named, without a traceback."""
+    past.flush(100, 110, past.submit(10, 4))
+    said = command(past.home, "report", "--html", str(tmp_path / "no" / "page.html"))
+    assert said.returncode != 0
+    assert "cannot be written" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_reading_is_all_it_does(past: Past) -> None:
+    """A report changes nothing in the queue."""
+    past.flush(100, 110, past.submit(10, 4))
+    before = past.store.changes()
+    command(past.home, "report", "--json")
+    assert past.store.changes() == before
+    assert time.time() > START
