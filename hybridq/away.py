@@ -61,9 +61,14 @@ class AwayRun:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._poked.wait(), LOOK)
                 self._poked.clear()
-        finally:
+        except asyncio.CancelledError:
             await _cancelled(listening)
-        if listening.done() and not listening.cancelled():
+            if self._answered and not self._hearing.left():
+                self.engine.save()
+                self._forgotten()  # all is there; a runner that ends with its last job closes the books too
+            raise
+        await _cancelled(listening)
+        if not listening.cancelled():
             listening.result()
         await self._wind_up()
 

@@ -129,7 +129,7 @@ class FlushRun:
         """Run until nothing of it is left, or the runner stops."""
         engine = self.engine
         try:
-            handler = engine.handler(self.name)
+            handler = self._handler = engine.handler(self.name)
             config = engine.outlook.handler(self.name)
             self._chunk = ChunkSize(engine.config.runner.stream_target, handler.chunk_limit, config.chunk)
             # One chunk more than instances: the next is claimed and written while one is worked on.
@@ -175,9 +175,8 @@ class FlushRun:
     async def _run_chunk(self, claims: list[Claim]) -> None:
         engine = self.engine
         chunk = Hearing(engine, self.name, claims)
-        handler = engine.handler(self.name)
         try:
-            async with aclosing(handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
+            async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
                 async for bunch in events:
                     for first in range(0, len(bunch), step := engine.step):
                         await engine.finish_soon(chunk.hear(bunch[first : first + step]))

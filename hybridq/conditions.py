@@ -47,4 +47,4 @@ class Conditions(Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()  # this handler's queued batch jobs
     batch_ahead: float = 0.0  # batch work that already runs, per slot
     coming: float = 0.0  # background submissions a second that came of late, and may share a flush
-    joining: float = 0.0  # of those, the ones that were batched
+    joining: float | None = None  # of those, the ones that were batched; None: nobody knows

@@ -83,6 +83,7 @@ class Service:
         steps = StepDetector(time.time(), time.monotonic())
         while True:
             engine.check_ground()
+            engine.reload()
             with engine.pausing():
                 rescued = rescue(engine.store, time.time())
                 if rescued:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .budget import Budget
 from .config import Config
 from .daemon import Service
 from .engine import Engine
@@ -118,6 +119,18 @@ class _Scope:
             ends.append(took)
         return time.time() + max(ends)
 
+    def stuck(self, budget: Budget) -> bool:
+        """Whether nothing runs and limits on money let nothing of what is left begin."""
+        left = self._store.rows(
+            "SELECT id, handler, lane, running FROM cohort WHERE queued + running > 0"
+            " AND id IN (SELECT value FROM json_each(?))",
+            (self._marks(),),
+        )
+        return all(
+            not running and not budget.limits(cohort, handler, Lane(lane), time.time()).jobs
+            for cohort, handler, lane, running in left
+        )
+
     def _marks(self) -> str:
         return json.dumps(sorted(self.cohorts))
 
@@ -147,7 +160,7 @@ async def _watch(service: Service, scope: _Scope, limits: Limits, told: Told) ->
             told(replace(so_far, finish=scope.finish(outlook, 0.5), finish90=scope.finish(outlook, 0.9)))
             late = limits.until is not None and time.time() >= limits.until
             dear = limits.max_cost is not None and so_far.cost >= limits.max_cost
-            if not so_far.left or late or dear:
+            if not so_far.left or late or dear or scope.stuck(service.engine.budget):
                 return
             # Of a hundred thousand cohorts a look takes a while: never more than a tenth of the time.
             await asyncio.sleep(max(LOOK, 9 * (time.monotonic() - began)))

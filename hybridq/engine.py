@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from .claims import Claim, Places, record
 from .config import Config
 from .config_read import load
 from .doorbell import RUNNER, VIEWER, Doorbell, ring
-from .errors import ConfigError, HybridqError, StorageError, TryAgain
+from .errors import HybridqError, StorageError, TryAgain
 from .estimate import Observation, judged, learn_many
 from .handlers import make_handler
 from .handlers.protocol import Handler
@@ -70,11 +71,12 @@ class Engine:
         self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self._streamed = -POLITE_FOR
+        self._stamp = _stamp(home.config_file)
+        self._retired: list[Handler] = []  # of an earlier configuration: what they run ends, nothing new begins
         self.not_mine = 0  # results of attempts that no longer held their job
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
         self._missed: set[str] = set()
-        self._config_read: int | None = None  # the file's time when it was looked into for more handlers
         self._cohorts: dict[int, Cohort] = {}
         self._places: Places = {}
         self._terms: dict[int, _Terms] = {}
@@ -100,16 +102,7 @@ class Engine:
         return [name for name in names if name in self.config.handlers]
 
     def _look_for(self, names: list[str]) -> None:
-        """Take over what config.toml has gained; handlers that are known stay as they are until the next start."""
-        stamp = self.home.config_file.stat().st_mtime_ns if self.home.config_file.exists() else 0
-        if stamp != self._config_read:
-            self._config_read = stamp
-            try:
-                handlers = load(self.home, os.environ).handlers | self.config.handlers
-            except (ConfigError, OSError) as error:
-                log.warning("config.toml is left as it was read before: %s", error)
-            else:
-                self.config = self.outlook.config = replace(self.config, handlers=handlers)
+        self.reload()
         for name in set(names) - self.config.handlers.keys() - self._missed:
             log.warning("jobs wait for the handler %s, which is not in config.toml", name)
             self._missed.add(name)
@@ -180,15 +173,20 @@ class Engine:
         )
 
     def outcomes(
-        self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False
-    ) -> list[Outcome]:
-        """What becomes of these attempts, with what each cost and what it would have cost streamed."""
+        self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False,
+        startup: float = 0.0,
+    ) -> list[Outcome]:  # fmt: skip
+        """What becomes of these attempts, with what each cost and what it would have cost streamed.
+
+        `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
+        """
         now = time.time()
         factor = self.outlook.tariff.factor(now)
         settled = []
         for event, claim in ended:
             terms = self._terms[claim.cohort]
-            each = terms.per_job + event.busy * terms.per_second
+            each = terms.per_job + (event.busy + startup) * terms.per_second
+            startup = 0.0
             cost, streamed = each * factor, each * terms.factor
             if isinstance(event, Output) and event.cost is not None:
                 cost, streamed = event.cost, event.cost if event.streamed is None else event.streamed
@@ -246,9 +244,34 @@ class Engine:
             with self.pausing():
                 remember(self.store, handler, lane, known[lane], time.time())
 
+    def reload(self) -> None:
+        """Take up what changed in config.toml. A mistake in it is told, and the values so far hold on.
+
+        A handler that was taken away stays until the next start: jobs of it may be running.
+        """
+        stamp = _stamp(self.home.config_file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            config = load(self.home, os.environ)
+            config = replace(config, handlers=self.config.handlers | config.handlers)
+            self.outlook.configure(config)
+        except (HybridqError, OSError) as error:
+            log.error("the changed configuration is not taken up: %s", error)
+            return
+        for name, handler in list(self._handlers.items()):
+            if config.handlers[name] != self.config.handlers[name]:
+                self._retired.append(handler)
+                del self._handlers[name]
+        self.config, self.budget = config, Budget(self.outlook)
+        self._cohorts.clear()
+        self._missed.clear()
+        log.info("the changed configuration is taken up")
+
     async def tend(self) -> None:
         """Housekeeping of the handlers, and another try at what the disk refused."""
-        for handler in self._handlers.values():
+        for handler in (*self._handlers.values(), *self._retired):
             await handler.tend(time.monotonic())
         if self.paused:
             probe_disk(self.store)
@@ -263,7 +286,7 @@ class Engine:
         """End every process, give back what is held, sign off."""
         if self._checkpoint is not None:
             await self._checkpoint
-        for handler in self._handlers.values():
+        for handler in (*self._handlers.values(), *self._retired):
             await handler.close()
         self.save()
         for (handler_name, lane), _ in self._learned.items():
@@ -277,3 +300,12 @@ class Engine:
         ring(self.home, VIEWER)
         self.store.checkpoint()
         self.store.close()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What tells one version of a file from the next; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

@@ -26,6 +26,7 @@ class Hearing:
         self.away: dict[str, Away] = {}  # what runs elsewhere now, by its key
         self._handler = handler
         self._started: float | None = None  # a start that no observation has told yet
+        self._unpaid = 0.0  # seconds of starts that no job has paid yet
         self._engine = engine
         self._claims = {claim.id: claim for claim in claims}
         self._every = 1 + len(claims) // SAMPLE
@@ -58,12 +59,14 @@ class Hearing:
             elif isinstance(event, Started):
                 reached("started")
                 self.startup += event.startup
+                self._unpaid += event.startup
                 self._started = event.startup or self._started
             else:
                 self._detached(event)
         if ended:
             reached("replied")
-        outcomes = self._engine.outcomes(ended)
+        outcomes = self._engine.outcomes(ended, startup=self._unpaid if ended else 0.0)
+        self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
         for event, claim in ended:
             if type(event) is Output:

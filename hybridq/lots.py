@@ -41,7 +41,7 @@ class Work:
         self.seconds = [h.jobs * mean(size) for h, size in zip(held, sizes, strict=True)]
         self.duration = self.length(range(len(held)))
         self.latest = _latest(held, self.seconds, conditions, sizes)
-        self.prices = Prices(conditions, min(h.since for h in held), max(self.latest))
+        self.prices = Prices(conditions, min(h.since for h in held), max(self.latest), load=self.known)
         self.at = self._instants()
         self.price = [self.prices.over(self.begin(at), self.duration) for at in self.at]
         # One flush is longer than the cheapest hours: none of them may pass unused.

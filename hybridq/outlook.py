@@ -24,10 +24,14 @@ class Outlook:
 
     def __init__(self, store: Store, config: Config) -> None:
         self.store = store
-        self.config = config
-        self.tariff = Tariff(config.tariff)
+        self.configure(config)
         self.models: dict[str, dict[Lane, Model]] = {}
         self.loaded = False  # the last plan priced the load in
+
+    def configure(self, config: Config) -> None:
+        """Take up a configuration; what was learned stays. Raises ConfigError, and changes nothing then."""
+        self.tariff = Tariff(config.tariff)
+        self.config = config
 
     def handler(self, name: str) -> HandlerConfig:
         """A handler's configuration. Raises UsageError that names those there are."""

@@ -86,4 +86,4 @@ def chart(title: str, says: str, figure: "Figure") -> str:
 
 def hover(value: str) -> str:
     """Text as plotly may show it on hover: it reads a little HTML, which nothing from outside may be."""
-    return escape(value).replace("\n", "<br>")
+    return escape(value, quote=False).replace("\n", "<br>")  # it would show an escaped quote as it is

@@ -133,16 +133,28 @@ class _Planner:
             return work.now, "full"
         if not work.known:
             return min(work.held[i].since for i in members) + GATHER, "worth-it"
-        free = self.conditions.warm and not self.conditions.fresh  # a warm instance has nothing to share
-        start = 0.0 if free else work.fixed
-        missing = self.conditions.policy.theta * start - self._passed(members, otherwise)
+        rate = sum(work.delay[i] for i in members)
+        missing = self._start(rate) - self._passed(members, otherwise)
         missing -= sum(work.waited(i, work.now) for i in members)
         if missing <= 0:
             dearer = any(work.prices.tariff(work.held[i].since) > work.price[0] for i in members)
             return work.now, "plan" if dearer else "worth-it"
-        rate = sum(work.delay[i] for i in members)
-        growth = self.conditions.joining * self.conditions.policy.background_delay_cost / 3600
+        growth = (self.conditions.joining or 0.0) * self.conditions.policy.background_delay_cost / 3600
         return work.now + _until(missing, rate, growth), "worth-it"
+
+    def _start(self, rate: float) -> float:
+        """Money that waiting for others may cost, at `rate` money a second: theta F, as far as any are to come.
+
+        A warm instance has no start to share, and where less than one more submission is to be expected
+        in the time that theta F buys, it buys that much less.
+        """
+        conditions = self.conditions
+        start = conditions.policy.theta * self.work.fixed
+        if conditions.warm and not conditions.fresh:
+            return 0.0
+        if conditions.joining is None or rate <= 0:
+            return start
+        return start * min(1.0, conditions.joining * start / rate)
 
     def _passed(self, members: list[int], otherwise: list[Part]) -> float:
         """Money lost on these classes by prices let pass, now's included, if this instant passes too.

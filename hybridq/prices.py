@@ -1,7 +1,8 @@
 """The price of running at an instant, as the plan sees it: the tariff averaged over a run, and the load.
 
 Steps reach back to the oldest job, for what has been let pass, and forward as far as anything is planned.
-A load above `load_free` makes the present dearer for SETTLE seconds; then it is thought to be over.
+A load above `load_free` makes the present dearer until the oldest job has waited SETTLE seconds: a load that
+never ends holds nothing for longer.
 """
 
 from bisect import bisect_left, bisect_right
@@ -18,8 +19,11 @@ DEAD_BAND = 0.1  # load per core around `load_free` within which nothing changes
 class Prices:
     """A step function of time, with its integral, so that a mean costs two look-ups."""
 
-    def __init__(self, conditions: Conditions, oldest: float, until: float) -> None:
-        """`oldest` and `until` (epoch seconds) bound what will be asked; outside, the end steps go on."""
+    def __init__(self, conditions: Conditions, oldest: float, until: float, *, load: bool = True) -> None:
+        """`oldest` and `until` (epoch seconds) bound what will be asked; outside, the end steps go on.
+
+        `load`: whether the load counts. It does not where nobody knows what it would make dearer.
+        """
         self.now = conditions.now
         start = max(min(oldest, self.now), self.now - PAST)
         end = min(max(until, self.now), self.now + AHEAD)
@@ -28,7 +32,9 @@ class Prices:
         self._factors = [factor for _, factor in steps]
         spans = pairwise(steps)
         self._sums = [0.0, *accumulate(f * (after - at) for (at, f), (after, _) in spans)]
-        self.surcharge, self.loaded = _surcharge(conditions)
+        self.settled = oldest + SETTLE  # when the load no longer counts
+        counts = load and self.settled > self.now
+        self.surcharge, self.loaded = _surcharge(conditions) if counts else (1.0, False)
         self._lows = _lows(self._factors[: bisect_right(self._at, self.now)])
 
     def tariff(self, at: float) -> float:
@@ -40,7 +46,7 @@ class Prices:
         plain = self.tariff(at)
         if self._step(at + seconds) > self._step(at):  # else exactly one factor: a quotient of sums would only be near
             plain = (self._sum(at + seconds) - self._sum(at)) / seconds
-        return plain * self.surcharge if at < self.now + SETTLE else plain
+        return plain * self.surcharge if at < self.settled else plain
 
     def lowest_since(self, since: float) -> float:
         """The lowest factor that held at any instant from `since` to now."""
@@ -62,7 +68,7 @@ class Prices:
             if at > self.now:
                 found.append(at)
         if self.surcharge > 1:
-            found.append(self.now + SETTLE)
+            found.append(self.settled)
         return found
 
     def _end(self, i: int, seconds: float) -> float:

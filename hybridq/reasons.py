@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from .fit import Part
 from .lots import Work
-from .prices import SETTLE
 from .when import clock, money, span
 
 LEAST = 1e-9  # money; less is rounding
@@ -39,7 +38,7 @@ def _because(work: Work, part: Part) -> str:
         return _deadline(work, part.members)
     if part.rule == "full":
         return f"{part.jobs} jobs are all that one flush holds, and no cheaper price is worth the wait"
-    if work.prices.surcharge > 1 and part.at == work.now + SETTLE:
+    if work.prices.surcharge > 1 and part.at == work.prices.settled:
         return f"the load makes running {work.prices.surcharge:.2f} times as dear now"
     if not work.known:
         return _unknown(work, part.at)

@@ -25,8 +25,13 @@ def rescue(store: Store, now: float) -> int:
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
                 continue  # somebody else was faster
-            rescued += _release(store, runner, now, "its runner died; queued again at once")
-            connection.execute("UPDATE flush SET ended = ? WHERE runner = ? AND ended IS NULL", (now, runner))
+            rescued += _release(store, runner, now, "the runner died; queued again at once")
+            connection.execute(
+                "UPDATE flush SET ended = ?, done = (SELECT count(*) FROM job WHERE flush = flush.id AND state = 'done'),"
+                " failed = (SELECT count(*) FROM job WHERE flush = flush.id AND state = 'failed')"
+                " WHERE runner = ? AND ended IS NULL",
+                (now, runner),
+            )
             connection.execute("DELETE FROM stop WHERE runner = ?", (runner,))
         bury(store, mark)
     return rescued
@@ -47,8 +52,7 @@ def _release(store: Store, runner: int, now: float, why: str) -> int:
         connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
         if jobs:
             moves[cohort, handler, lane, State.RUNNING, State.QUEUED] = len(jobs)
-            for job in jobs[:20]:  # a story for every one of a thousand would help nobody
-                note(connection, cohort, why, now, job[0])
+            note(connection, cohort, why if len(jobs) == 1 else f"{len(jobs):,} jobs: {why}", now)
     shift(connection, moves, at=now)
     return sum(moves.values())
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from .config import PolicyConfig
 from .doorbell import RUNNER, VIEWER, ring
 from .errors import UsageError
@@ -15,6 +17,7 @@ from .intake import Accepted, Bulk, Decide, Refused, accept
 from .job import Audience, Decision, Mode, Request
 from .outlook import Outlook
 from .policy import classify
+from .runner import daemon_of
 from .store import Store
 
 
@@ -32,10 +35,19 @@ def deciding(outlook: Outlook, now: float) -> Decide:
             modes = ", ".join(sorted(offered))
             hint = " (name one with `draft`)" if request.mode is Mode.ADAPTIVE else ""
             raise UsageError(f"{request.handler} cannot run in mode {request.mode}{hint}; it offers: {modes}")
-        conditions = outlook.conditions(request.handler, now)
-        return classify(request, jobs, size, conditions), delay_cost(outlook.config.policy, request.audience)
+        decision = classify(request, jobs, size, outlook.conditions(request.handler, now))
+        if jobs == 1 and decision.mode is not Mode.STREAM and _nobody_else(outlook, request):
+            reason = f"no daemon runs that would flush it, and a person waits ({request.signal})"
+            decision = replace(decision, mode=Mode.STREAM, reason=reason)
+        return decision, delay_cost(outlook.config.policy, request.audience)
 
     return decide
+
+
+def _nobody_else(outlook: Outlook, request: Request) -> bool:
+    """Whether a person waits for something that only their own process will run."""
+    streams = request.mode is None and Mode.STREAM in outlook.modes(request.handler)
+    return streams and request.audience is Audience.USER and daemon_of(outlook.store) is None
 
 
 def submit(outlook: Outlook, request: Request, data: bytes, *, key: str | None = None) -> Accepted:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hybridq.job import Mode
 from hybridq.submit import connect
-from tests.building import asking, submit_all
+from tests.building import asking, submit_all, until
 from tests.crash import RUNNER
 from tests.provider import KEY, Provider
 
@@ -83,10 +83,14 @@ class ProviderCrash:
         return int(row[0] or 0) if row else 0
 
     def finish(self) -> None:
-        """Let a drain run in peace to the end."""
+        """Let a drain run in peace to the end; what a kill left behind a last result is a daemon's to tidy up."""
         while self.left():
             command = [sys.executable, "-c", RUNNER, "drain"]
             subprocess.run(command, env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
+        if self.outlook.store.rows("SELECT 1 FROM detached"):
+            with self.runner("daemon") as process:
+                until(lambda: not self.outlook.store.rows("SELECT 1 FROM detached"))
+                process.terminate()
 
     def verdict(self) -> dict[str, int]:
         """Check that each job has its one right result, and was paid for once; returns the figures."""

@@ -88,3 +88,11 @@ def test_a_drain_ends_beside_jobs_that_nobody_can_run(queue: Queue, others: bool
     assert "config.toml does not have: echo" in drained.stderr
     assert [queue.state(1), queue.state(2)] == ["queued", "queued"]
     assert not others or queue.state(3) == "done"
+
+
+def test_a_drain_ends_where_money_holds_the_rest(tmp_path: Path) -> None:
+    """What the daily budget does not let begin today is left, 75; a drain from cron never stays for a day."""
+    queue = Queue(tmp_path, ECHO + "price = 1.0\ndaily_budget = 2\n")
+    queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input="a\nb\nc\n")
+    assert queue.run("drain").returncode == 75
+    assert queue.rows("SELECT state, count(*) FROM job GROUP BY state") == [("done", 2), ("queued", 1)]

@@ -35,6 +35,7 @@ EAGER = "[policy]\nbackground_delay_cost = 1e6\nload_weight = 0\n"
 
 def slow(tmp_path: Path, more: str = "") -> Queue:
     """A queue with a worker that sleeps as long as its input says, and a policy that flushes at once."""
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "slow.py").write_text(SLOW)
     config = (
         f'{EAGER}[handlers.slow]\ncommand = ["{sys.executable}", "{tmp_path / "slow.py"}"]\nexpected = 0.01\n{more}'
@@ -326,3 +327,25 @@ def test_a_held_job_that_would_be_late_is_promoted(tmp_path: Path) -> None:
         ring(queue.home, RUNNER)
     story = history(queue.store, read_job(queue.store, late).cohort, late)
     assert any(text.startswith("promoted: batched it would be done at") for _, text in story), story
+
+
+def test_a_changed_configuration_is_taken_up(tmp_path: Path) -> None:
+    """A running daemon serves what config.toml has gained and changed; a mistake in it is told and changes nothing."""
+    queue = Queue(tmp_path)
+    with queue.daemon():
+        config = slow(tmp_path / "other").home.config_file.read_text()
+        queue.home.config_file.write_text(config)
+        assert queue.run("submit", "slow", "0", "--wait").returncode == 0
+        queue.home.config_file.write_text(config.replace("slow.py", "gone.py"))
+        until(lambda: queue.log().count("is taken up") == 2)
+        assert queue.run("submit", "slow", "0", "--wait").returncode != 0
+        queue.home.config_file.write_text("[[")
+        until(lambda: "is not taken up" in queue.log())
+        assert queue.wait(queue.submit("true")) == [State.DONE]
+
+
+def test_a_person_s_job_never_waits_for_a_daemon_that_is_not_there(tmp_path: Path) -> None:
+    """With work held and no daemon, a person who waits is served by their own submit."""
+    queue = slow(tmp_path)
+    queue.call("slow", b'"0"', audience=Audience.BACKGROUND)
+    assert queue.run("submit", "slow", "0", "--wait").returncode == 0

@@ -244,6 +244,23 @@ def test_load_puts_a_choice_off_and_not_a_deadline() -> None:
     assert plan([held(deadline=NOON)], busy).due
 
 
+def test_load_holds_nothing_for_longer_than_a_quarter_of_an_hour() -> None:
+    """However long the load lasts, what has waited fifteen minutes for it runs; what costs nobody knows never waits."""
+    busy = conditions(tariff=FLAT, estimate=Ideal(0.0), load=9.0)
+    assert plan([held(delay_cost=0.001, since=NOON - 899)], busy).later[0].at == NOON + 1
+    assert plan([held(delay_cost=0.001, since=NOON - 900)], busy).due
+    unknown = conditions(tariff=FLAT, estimate=Estimate(), load=9.0)
+    assert plan([held(since=NOON - 5)], unknown).due
+
+
+def test_a_start_that_nobody_will_share_is_not_waited_for() -> None:
+    """With no other submissions to be expected, or a warm instance, a batch begins when its price is there."""
+    alone = conditions(tariff=FLAT, estimate=Ideal(1.0), joining=0.0)
+    assert plan([held(delay_cost=0.001)], alone).due
+    assert plan([held(delay_cost=0.001)], conditions(tariff=FLAT, estimate=Ideal(1.0), warm=True)).due
+    assert not plan([held(delay_cost=0.001)], conditions(tariff=FLAT, estimate=Ideal(1.0), joining=1.0)).due
+
+
 def test_load_has_a_dead_band() -> None:
     """A load just above `load_free` changes nothing until it was priced in, then it must fall below it."""
     quiet = conditions(tariff=FLAT, estimate=Ideal(0.0), load=0.75)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hybridq.handlers import openai, provider_batch
+from hybridq.handlers import answers, openai
 from hybridq.handlers.provider import Limits, lines
 from hybridq.job import Detached, Failure, Lane, Output
 from tests.handling import calls, ends
@@ -263,7 +263,7 @@ def test_a_batch_that_the_provider_forgot_ends(provider: Provider) -> None:
 
 def test_what_is_left_unbegun_again_and_again_fails() -> None:
     """A provider that never begins a job does not keep it for ever."""
-    last = provider_batch._unbegun(1, provider_batch.GIVE_UP, "expired")
+    last = answers.unbegun(1, answers.GIVE_UP, "expired")
     assert not last.gave_back
     assert not last.retryable
 

@@ -18,7 +18,7 @@ from hybridq.reading import history, job, result
 from hybridq.remote import MEDIAN, NINETY, WINDOW, Remote
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, submit_all, until
-from tests.llm import KINDS, served
+from tests.llm import COST, KINDS, served
 from tests.provider import KEY, Fault, Provider
 
 
@@ -113,6 +113,19 @@ def test_an_expired_batch_goes_again_with_what_is_left(provider: Provider, tmp_p
             until(lambda: states(outlook) == {"done": 10})
         assert set(provider.charged.values()) == {1}
         assert len(provider.batches[1].requests) == 5
+
+
+def test_a_drain_fetches_its_batch_and_closes_the_books(provider: Provider, tmp_path: Path) -> None:
+    """From cron: it waits for the provider, ends when all is there, and leaves the flush's figures and no reference."""
+    provider.script.after = 0.3
+    with served(tmp_path, provider) as outlook:
+        submit_all(outlook, asking("gpt", Mode.BATCH), [b'"%d"' % number for number in range(300)])
+        assert command(outlook.store.home, "drain", "--quiet").returncode == 0
+        assert states(outlook) == {"done": 300}
+        assert outlook.store.rows("SELECT * FROM detached") == []
+        ((jobs, done, cost),) = outlook.store.rows("SELECT jobs, done, cost FROM flush")
+        assert (jobs, done) == (300, 300)
+        assert cost == pytest.approx(300 * COST / 2)
 
 
 DRAFT = """draft = "small"

@@ -21,6 +21,7 @@ MARK = "hybridq"  # the metadata field that holds our key
 SLACK = 3600.0  # seconds by which the provider's clock may differ from ours
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
 OVER = frozenset({"completed", "failed", "expired", "cancelled"})
+SILENT = "the provider's batch failed, and it does not say why"
 UNBEGUN = frozenset({"batch_expired", "batch_cancelled"})
 BUSY = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "batch_limit_exceeded"})
 
@@ -98,7 +99,7 @@ class OpenAI:
             whole=found.status == "completed",
             finished=None if counts is None else (counts.completed or 0) + (counts.failed or 0),
             files=files,
-            problem="; ".join(str(each.message) for each in errors) if found.status == "failed" else "",
+            problem=("; ".join(str(each.message) for each in errors) or SILENT) if found.status == "failed" else "",
             busy=any(each.code in BUSY for each in errors),
             refused={each.line - 1: str(each.message) for each in errors if each.line},
         )

@@ -24,8 +24,9 @@ from ..job import Call, Detached, Event, Failure, Output
 from ..llm_config import LlmOptions
 from ..llm_prices import Tokens
 from ..seam import reached
+from .answers import FULL, Reading, final, unbegun
 from .prompts import prompt
-from .provider import Answer, Limits, Look, Provider, Trouble, custom_id, parts
+from .provider import Limits, Look, Provider, Trouble, custom_id
 from .ratelimit import RateLimit
 
 BUNCH = 256  # events that are told at once
@@ -33,8 +34,6 @@ SETTLE = 3.0  # of `poll`: how long a batch that was just made may be missing in
 LOOKS = 3  # times that a batch is looked for before it is believed not to be there
 SLOWEST = 24.0  # of `poll`: the longest time between two looks
 FILES = 10  # looks that answers may be missing after the end
-GIVE_UP = 8  # attempts that the provider may leave unbegun
-FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
 
 Ending = Callable[..., Output]
 """Makes an Output of job, attempt, text, tokens, flex, busy and price factor."""
@@ -81,11 +80,11 @@ class Batches:
         provider = await self._opened()
         if "batch" not in reference:
             if (found := await self._find(provider, reference)) is None:
-                yield [_unbegun(job, attempt, "it was never sent") for job, attempt in work.ids]
+                yield [unbegun(job, attempt, "it was never sent") for job, attempt in work.ids]
                 return
             reference["batch"] = found
             yield [Detached(work.ids, dict(reference))]
-        reading = _Reading(reference["key"], work.ids)
+        reading = Reading(reference["key"], work.ids)
         look: Look | None = None
         async for look in self._looks(provider, reference):
             if look is not None and look.finished is not None and look.finished != reference.get("finished"):
@@ -191,7 +190,7 @@ class Batches:
             pause = min(1.5 * pause, SLOWEST * self._options.poll)
 
     async def _fetch(
-        self, provider: Provider, batch: str, look: Look, reading: "_Reading"
+        self, provider: Provider, batch: str, look: Look, reading: "Reading"
     ) -> AsyncIterator[Sequence[Event]]:
         """All answers of a batch that is over, told as they are read; read again from the start if that breaks.
 
@@ -258,69 +257,17 @@ def _spool(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]
     return _Spool(path, tuple(jobs), large)
 
 
-class _Reading:
-    """Which of a batch's jobs have their answers, in whatever order, twice or never."""
-
-    def __init__(self, key: str, ids: Sequence[tuple[int, int]]) -> None:
-        self.odd = 0
-        self._key = key
-        self._order = list(ids)
-        self._left = dict.fromkeys(ids)
-        self._failed: dict[tuple[int, int], Answer] = {}  # an answer may still come for these
-
-    def take(self, answer: Answer | None, ending: Callable[[int, int, str, Tokens | None], Output]) -> Output | None:
-        """The Output of an answer; errors wait for the end, since an answer is worth more."""
-        where = None if answer is None else parts(answer.custom)
-        if answer is None or where is None or where[0] != self._key or where[1:] not in self._left:
-            self.odd += 1
-            return None
-        if answer.text is None:
-            self._failed[where[1:]] = answer
-            return None
-        del self._left[where[1:]]
-        return ending(*where[1:], answer.text, answer.tokens)
-
-    def rest(self, look: Look | None) -> list[Failure]:
-        """How the jobs without an answer end."""
-        return [self._end(place, *where, look) for place, where in enumerate(self._order) if where in self._left]
-
-    def _end(self, place: int, job: int, attempt: int, look: Look | None) -> Failure:
-        answer = self._failed.get((job, attempt))
-        if answer is not None and not answer.unbegun:
-            return Failure(job, attempt, answer.error, retryable=answer.passing)
-        if look is None:
-            return Failure(job, attempt, "the provider no longer knows the batch that it was in")
-        if look.problem and not look.refused:
-            return _unbegun(job, attempt, look.problem, FULL) if look.busy else _final(job, attempt, look.problem)
-        if look.problem and place in look.refused:
-            return _final(job, attempt, look.refused[place])
-        if answer is None and look.whole:
-            return Failure(job, attempt, "the provider's answers have none for it")
-        return _unbegun(job, attempt, answer.error if answer else "the batch ended before it was begun")
-
-
-def _unbegun(job: int, attempt: int, why: str, after: float | None = None) -> Failure:
-    """Back to the queue, uncounted; but not for ever."""
-    if attempt >= GIVE_UP:
-        return _final(job, attempt, f"{why} ({attempt} attempts)")
-    return Failure(job, attempt, why, gave_back=True, retry_after=after)
-
-
-def _final(job: int, attempt: int, why: str) -> Failure:
-    return Failure(job, attempt, why, retryable=False)
-
-
 def _refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
     """A batch that was refused as a whole. Where one request was at fault, the others are sent again."""
     if trouble.passing:
-        return [_unbegun(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
+        return [unbegun(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
     if trouble.at is None:
-        return [_final(*each, trouble.reason) for each in jobs]
+        return [final(*each, trouble.reason) for each in jobs]
     return [
-        _final(*each, trouble.reason) if place == trouble.at else _unbegun(*each, "sent again without a refused one")
+        final(*each, trouble.reason) if place == trouble.at else unbegun(*each, "sent again without a refused one")
         for place, each in enumerate(jobs)
     ]
 
 
 def _too_large(call: Call, limits: Limits) -> Failure:
-    return _final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")
+    return final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")

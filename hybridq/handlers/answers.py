@@ -1,0 +1,67 @@
+"""What the answers of a provider's batch mean for its jobs, in whatever order, twice, late or never they come.
+
+Rule: an answer is worth more than an error, whichever comes first; each job gets one end. What the provider
+never began goes back to the queue, uncounted, but not for ever.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ..job import Failure, Output
+from ..llm_prices import Tokens
+from .provider import Answer, Look, parts
+
+GIVE_UP = 8  # attempts that the provider may leave unbegun
+FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
+
+
+class Reading:
+    """Which of a batch's jobs have their answers, in whatever order, twice or never."""
+
+    def __init__(self, key: str, ids: Sequence[tuple[int, int]]) -> None:
+        self.odd = 0
+        self._key = key
+        self._order = list(ids)
+        self._left = dict.fromkeys(ids)
+        self._failed: dict[tuple[int, int], Answer] = {}  # an answer may still come for these
+
+    def take(self, answer: Answer | None, ending: Callable[[int, int, str, Tokens | None], Output]) -> Output | None:
+        """The Output of an answer; errors wait for the end, since an answer is worth more."""
+        where = None if answer is None else parts(answer.custom)
+        if answer is None or where is None or where[0] != self._key or where[1:] not in self._left:
+            self.odd += 1
+            return None
+        if answer.text is None:
+            self._failed[where[1:]] = answer
+            return None
+        del self._left[where[1:]]
+        return ending(*where[1:], answer.text, answer.tokens)
+
+    def rest(self, look: Look | None) -> list[Failure]:
+        """How the jobs without an answer end."""
+        return [self._end(place, *where, look) for place, where in enumerate(self._order) if where in self._left]
+
+    def _end(self, place: int, job: int, attempt: int, look: Look | None) -> Failure:
+        answer = self._failed.get((job, attempt))
+        if answer is not None and not answer.unbegun:
+            return Failure(job, attempt, answer.error, retryable=answer.passing)
+        if look is None:
+            return Failure(job, attempt, "the provider no longer knows the batch that it was in")
+        if look.problem and not look.refused:
+            return unbegun(job, attempt, look.problem, FULL) if look.busy else final(job, attempt, look.problem)
+        if look.problem and place in look.refused:
+            return final(job, attempt, look.refused[place])
+        if answer is None and look.whole:
+            return Failure(job, attempt, "the provider's answers have none for it")
+        return unbegun(job, attempt, answer.error if answer else "the batch ended before it was begun")
+
+
+def unbegun(job: int, attempt: int, why: str, after: float | None = None) -> Failure:
+    """Back to the queue, uncounted; but not for ever."""
+    if attempt >= GIVE_UP:
+        return final(job, attempt, f"{why} ({attempt} attempts)")
+    return Failure(job, attempt, why, gave_back=True, retry_after=after)
+
+
+def final(job: int, attempt: int, why: str) -> Failure:
+    """It failed, and another try would not help."""
+    return Failure(job, attempt, why, retryable=False)
