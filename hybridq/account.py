@@ -101,7 +101,7 @@ class Moved(Struct, frozen=True, kw_only=True):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """Jobs that failed for the same reason; texts that differ only in their numbers are one, told by the first."""
+    """Jobs that failed for the same reason; texts that differ only in their numbers are one, with `…` for these."""
 
     reason: str
     jobs: int

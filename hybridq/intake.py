@@ -268,7 +268,7 @@ def _known(store: Store, key: str, digest: bytes) -> int | None:
 def _digest(request: Request, data: bytes) -> bytes:
     import hashlib  # OpenSSL takes 4 ms to load, which a job without a key need not pay
 
-    what = msgspec.json.encode([request.handler, request.cwd, sorted(request.env.items())])
+    what = msgspec.json.encode([request.handler, request.cwd])  # the same from any terminal: no environment
     return hashlib.sha256(what + b"\0" + data).digest()
 
 

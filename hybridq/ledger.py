@@ -14,6 +14,7 @@ from msgspec import Struct
 from .account import Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .claims import NOT_MINE
 from .job import Audience, Lane, Mode
+from .rescue import DIED, STOPPED
 from .store import Store
 
 SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at one by one
@@ -21,7 +22,7 @@ FLUSHES = 20_000  # the newest flushes that are looked at one by one
 REASONS = 1_000  # different texts of failures that are read, the most frequent first
 _SPREAD = 1 << 32
 T = TypeVar("T", bound=Struct)
-_NUMBER = re.compile(r"\d[\d.,:]*")
+_NUMBER = re.compile(r"(?<!exit )(?<![\d.,:-])-?\d[\d.,:]*")  # an exit code is no measure: it tells reasons apart
 
 
 def read(store: Store, since: float, now: float) -> Ledger:
@@ -50,9 +51,10 @@ def alike(causes: Iterable[tuple[str, int, float]]) -> list[Cause]:
     """(text, jobs, cost) of failures, those together that differ only in their numbers; the most frequent first."""
     found: dict[str, Cause] = {}
     for text, jobs, cost in causes:
-        key = _NUMBER.sub("#", text)
+        key = _NUMBER.sub("…", text)
         before = found.get(key, Cause(reason=text, jobs=0, cost=0.0))
-        found[key] = Cause(reason=before.reason, jobs=before.jobs + jobs, cost=before.cost + cost)
+        reason = text if before.reason == text else key
+        found[key] = Cause(reason=reason, jobs=before.jobs + jobs, cost=before.cost + cost)
     return sorted(found.values(), key=lambda cause: -cause.jobs)
 
 
@@ -107,12 +109,12 @@ _CUT = (
     "SELECT count(*), coalesce(sum(dropped), 0) FROM result CROSS JOIN job ON job.id = result.id"
     " CROSS JOIN cohort ON cohort.id = job.cohort WHERE dropped > 0 AND accepted >= ?"
 )
-# A story that names no job is of the whole cohort. The sentences are those of `rescue`, `promotion` and `policy`.
+# A story that names no job is of the whole cohort. The words are those of `promotion` and `policy`.
 _STORIES = (
-    "SELECT coalesce(sum(text LIKE 'its runner died%'), 0), coalesce(sum(text LIKE 'the runner stopped%'), 0),"
+    "SELECT coalesce(sum(text = ?2), 0), coalesce(sum(text = ?3), 0),"
     " coalesce(sum(CASE WHEN text LIKE 'promoted%' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0),"
     " coalesce(sum(CASE WHEN text LIKE 'waited %' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0)"
-    " FROM history CROSS JOIN cohort ON cohort.id = history.cohort WHERE accepted >= ?"
+    " FROM history CROSS JOIN cohort ON cohort.id = history.cohort WHERE accepted >= ?1"
 )
 _PROMOTED = (
     "SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0) FROM cohort WHERE accepted >= ?"
@@ -154,7 +156,7 @@ def _flushes(store: Store, since: float) -> tuple[Flushed, ...]:
 
 
 def _moved(store: Store, since: float) -> Moved:
-    return _named(Moved, (*_one(store, _STORIES, since), *_one(store, _PROMOTED, since)))
+    return _named(Moved, (*_one(store, _STORIES, since, DIED, STOPPED), *_one(store, _PROMOTED, since)))
 
 
 def _chance(number: int) -> int:

@@ -169,6 +169,34 @@ def representative(store: Store, name: str) -> Cohort:
     return cohorts(store, where, (name,))[0]
 
 
+def largest(store: Store, name: str) -> Cohort:
+    """The part of a group with the most jobs."""
+    return cohorts(store, "name = ? AND accepted IS NOT NULL ORDER BY jobs DESC, id LIMIT 1", (name,))[0]
+
+
+def others(store: Store, of: Cohort) -> list[int]:
+    """The first job of each part of the same group that was asked for or decided otherwise, at most SCAN of them."""
+    return [number for (number,) in store.rows(
+        "SELECT first_id FROM cohort WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL AND (mode, request) <>"
+        " (SELECT mode, request FROM cohort WHERE id = ?2) ORDER BY id LIMIT ?3", (of.name, of.id, SCAN))]  # fmt: skip
+
+
+def mixed(store: Store, name: str) -> bool:
+    """Whether the first SCAN parts of a group run in more than one mode."""
+    parts_of = "SELECT mode FROM cohort WHERE name = ? AND jobs > 0 AND accepted IS NOT NULL ORDER BY id LIMIT ?"
+    found = store.row(f"SELECT min(mode) <> max(mode) FROM ({parts_of})", (name, SCAN))
+    return bool(found and found[0])
+
+
+def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mode], limit: int) -> list[int]:
+    """The first `limit` jobs of a group in these states and modes; walks its jobs until it has them."""
+    where = f"state IN ({_marks(states)}) AND mode IN ({_marks(modes)})"
+    return [number for (number,) in store.rows(
+        f"SELECT job.id FROM cohort JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
+        f" WHERE name = ? AND accepted IS NOT NULL AND {where} ORDER BY job.id LIMIT ?",
+        (name, *states, *modes, max(0, limit)))]  # fmt: skip
+
+
 def by_number(store: Store, numbers: Sequence[int]) -> list[Cohort]:
     """These cohorts, in the order given."""
     known: dict[int, Cohort] = {}

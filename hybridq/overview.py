@@ -36,8 +36,9 @@ def take(
 ) -> Snapshot:
     """The queue at `now` with at most `limit` rows; `hidden` counts the jobs that no row shows.
 
-    `all_`: every row that ended, not only the latest few. A group is shown where any job of it is in one of
-    `states`. Raises NoSuchJob for a selector that names nothing.
+    `all_`: every row that ended, not only the latest few. With `states` each row is a single job in one of them;
+    without, a group that was selected is followed by its failed jobs. Raises NoSuchJob for a selector that names
+    nothing.
     """
     rescue(outlook.store, now)
     foresight = Foresight(outlook, now)
@@ -48,6 +49,8 @@ def take(
         rows, jobs = view.selected(selectors)
     else:
         rows, jobs = view.everything(all_ or bool(states)), view.jobs()
+    if states:
+        rows = view.opened(rows)
     shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
     return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
 
@@ -98,6 +101,16 @@ class _View:
         kept = 0 if all_ or self._limit < 2 * RECENT else len(ended)
         return [*live[: self._limit - kept], *ended][: self._limit]
 
+    def opened(self, rows: Sequence[Row]) -> list[Row]:
+        """The same rows, with the single jobs that were asked for instead of each group."""
+        found: list[Row] = []
+        for row in rows:
+            found += [row] if row.group is None else self._members(row.group, self.states, self._limit - len(found))
+        return found[: self._limit]
+
+    def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
+        return self._rows.jobs(listing.members(self._store, name, states, self._modes, limit))
+
     def selected(self, selectors: Sequence[Selector]) -> tuple[list[Row], int]:
         """The rows that these selectors name, each once, and how many jobs that are."""
         rows: dict[int | str, Row] = {}
@@ -112,6 +125,11 @@ class _View:
                 new = [row for row in found_rows if _key(row) not in rows]
                 jobs += sum(row.counts.get(state, 0) for row in new for state in self.states)
             rows |= {_key(row): row for row in new}
+            if len(self.states) == len(State):
+                for name, failed in [(row.group, row.counts.get(State.FAILED, 0)) for row in new]:
+                    if name is not None and failed:
+                        jobs += failed
+                        rows |= {_key(row): row for row in self._members(name, (State.FAILED,), self._limit - len(rows))}
         return list(rows.values())[: self._limit], jobs
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:

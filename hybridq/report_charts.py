@@ -4,7 +4,6 @@ Rule: draws what it is given; of very many flushes or promises evenly spread one
 Needs the extra `hybridq[report]`.
 """
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +21,7 @@ from .when import money as amount
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+WHOLE = 4  # jobs; up to these an axis would show halves of them
 DRAWN = 2000  # flushes or promises that a chart draws at most
 LEAST_SECONDS = 0.01  # what is promised or done sooner is drawn here
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -46,8 +46,8 @@ def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
             ),
             row=row, col=1,
         )  # fmt: skip
-        step = math.ceil(max(1, *done.done[lane]) / 4)
-        figure.update_yaxes(title=f"{lane.value}<br>jobs done", rangemode="tozero", dtick=step, row=row, col=1)
+        few = {"dtick": 1} if max(done.done[lane]) < WHOLE else {"nticks": 4}
+        figure.update_yaxes(title=f"{lane.value}<br>jobs done", rangemode="tozero", **few, row=row, col=1)
     edges = [(begin, tariff.factor(begin)), *tariff.changes(begin, end), (end, tariff.factor(end))]
     figure.add_trace(
         Scatter(
@@ -64,8 +64,8 @@ def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
             x=[_when(flush.started) for flush in drawn], y=[flush.factor for flush in drawn], mode="markers",
             name="flush", hoverinfo="text", hovertext=[_told(flush) for flush in drawn],
             marker={
-                "symbol": "diamond", "color": COLOURS["user"], "line": {"width": 1, "color": QUIET},
-                "size": [9 + 9 * (flush.jobs / most) ** 0.5 for flush in drawn],
+                "symbol": "diamond", "color": COLOURS["user"], "opacity": 0.7, "line": {"width": 1, "color": QUIET},
+                "size": [6 + 10 * (flush.jobs / most) ** 0.5 for flush in drawn],
             },
         ),
         row=3, col=1,

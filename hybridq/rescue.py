@@ -11,11 +11,14 @@ from .job import State
 from .runner import Runner, bury, dead
 from .store import Move, Store, note, shift
 
+STOPPED = "the runner stopped before it was done; queued again"
+DIED = "the runner died; queued again at once"
+
 
 def give_back(store: Store, runner: int, now: float) -> int:
     """Queue again whatever this runner still holds, uncounted; returns how many. Detached jobs stay running."""
     with store.tx():
-        return _release(store, runner, now, "the runner stopped before it was done; queued again")
+        return _release(store, runner, now, STOPPED)
 
 
 def rescue(store: Store, now: float) -> int:
@@ -25,10 +28,11 @@ def rescue(store: Store, now: float) -> int:
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
                 continue  # somebody else was faster
-            rescued += _release(store, runner, now, "the runner died; queued again at once")
+            rescued += _release(store, runner, now, DIED)
             connection.execute(
-                "UPDATE flush SET ended = ?, done = (SELECT count(*) FROM job WHERE flush = flush.id AND state = 'done'),"
-                " failed = (SELECT count(*) FROM job WHERE flush = flush.id AND state = 'failed')"
+                "UPDATE flush SET ended = ?,"
+                " done = (SELECT count(*) FROM job WHERE job.flush = flush.id AND state = 'done'),"
+                " failed = (SELECT count(*) FROM job WHERE job.flush = flush.id AND state = 'failed')"
                 " WHERE runner = ? AND ended IS NULL",
                 (now, runner),
             )

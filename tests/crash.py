@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from hybridq.job import Audience, Mode, Request
+from hybridq.rescue import rescue
 from hybridq.submit import connect, submit, submit_many
 
 WORKER = """
@@ -99,7 +100,8 @@ class Crash:
         return int(row[0] or 0) if row else 0
 
     def finish(self) -> None:
-        """Let a drain run in peace to the end."""
+        """Let whoever looks next rescue, and a drain run in peace to the end."""
+        rescue(self.outlook.store, time.time())
         while self.left():
             command = [sys.executable, "-c", RUNNER, "drain"]
             subprocess.run(command, env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL)

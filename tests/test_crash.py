@@ -47,6 +47,10 @@ def test_a_kill_at_each_named_point_loses_nothing(tmp_path: Path, point: str) ->
     assert crash.left() or point in ("ending", "ended", "stored", "stored:2")
     crash.finish()
     crash.verdict()
+    told, counted = crash.outlook.store.rows(
+        "SELECT sum(done), (SELECT count(*) FROM job WHERE flush IS NOT NULL AND state = 'done') FROM flush"
+    )[0]
+    assert told == counted, "the flushes do not add up"
 
 
 def test_a_submit_that_is_killed_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -511,6 +511,14 @@ def test_start_up_is_told_apart_from_the_work():
     assert sum(end.busy for end in ends(first).values()) < 0.5
 
 
+@pytest.mark.parametrize("settings", [{}, {"protocol": "lines"}])
+def test_busy_is_never_negative(settings):
+    """A call that is answered before anybody saw that it was read has cost nothing, not less than that."""
+    script = 'sleep 0.3; while read -r line; do echo "{\\"id\\": 1, \\"output\\": 1}"; done'
+    for _ in range(3):
+        assert ends(run(worker("sh", "-c", script, **settings), calls("a")))[1].busy >= 0
+
+
 def test_busy_is_the_time_between_answers():
     """In a chunk each call bears the time since the answer before it."""
     found = ends(run(items(), calls("answer", ["sleep", 0.3], ["sleep", 0.1])))

@@ -27,9 +27,10 @@ class Turn:
 
     def send(self, data: bytes, *, last: bool) -> list[Event]:
         """Write the chunk; `last` closes the worker's input after it."""
+        now = time.monotonic()  # before it is written: it may be answered before we run again
         self._worker.send(data, last=last)
-        self.exchange.sent(time.monotonic())
-        return self._begin()
+        self.exchange.sent(now)
+        return self._begin(now)
 
     @property
     def goes_on(self) -> bool:
@@ -42,7 +43,7 @@ class Turn:
         patience = self._heard + QUIET if self.exchange.unclear and not self._hung_up else math.inf
         lines = await self._worker.receive(min(self.exchange.until, patience))
         now = time.monotonic()
-        events = self._begin() + self.exchange.hear(lines, now)
+        events = self._begin(now) + self.exchange.hear(lines, now)
         if lines:
             self._heard = now
         elif now >= patience:
@@ -50,11 +51,11 @@ class Turn:
             self._worker.hang_up()  # if it is still at work, it answers before it ends
         return events
 
-    def _begin(self) -> list[Event]:
+    def _begin(self, now: float) -> list[Event]:
         if self._started or self._worker.startup is None:
             return []
         self._started = True
-        return self.exchange.begin(time.monotonic(), self._worker.startup if self._fresh else 0.0, self._begun)
+        return self.exchange.begin(now, self._worker.startup if self._fresh else 0.0, self._begun)
 
     @property
     def waited(self) -> float:
