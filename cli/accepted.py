@@ -9,6 +9,7 @@ import time
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hybridq.errors import UsageError
 from hybridq.intake import Accepted
@@ -32,6 +33,11 @@ class Then(Struct, frozen=True, kw_only=True):
     detach: bool = False
     dry_run: bool = False
     json: bool = False
+
+    @property
+    def waits(self) -> str:
+        """The option by which the command itself waits, or nothing."""
+        return "--wait" if self.wait else "--follow" if self.follow else ""
 
     def check(self) -> None:
         """Raise UsageError for what cannot go together."""
@@ -69,6 +75,8 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     of = cohort(outlook.store, first.cohort)
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
+    if accepted.decision.warning and not (then.json or accepted.existed):
+        say(f"{accepted.group if accepted.jobs > 1 else f'job {accepted.first}'}: {accepted.decision.warning}")
     if follows or then.wait:
         from .staying import Stay
 
@@ -97,7 +105,8 @@ def _tell_promise(accepted: Accepted, of: Cohort, alone: bool) -> None:
     now = time.time()
     if is_tty(sys.stderr):
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
-        print(f"{name}{words.SEPARATOR}{words.promise(of.decision, now)}", file=sys.stderr, flush=True)
+        promise = words.promise(replace(of.decision, warning=""), now)  # that was said already
+        print(f"{name}{words.SEPARATOR}{promise}", file=sys.stderr, flush=True)
     if alone:
         it = "it waits" if accepted.jobs == 1 else "they wait"
         say(f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, now)}")

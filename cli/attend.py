@@ -10,8 +10,9 @@ from hybridq.ends import Awaited, looks
 from hybridq.errors import TryAgain
 from hybridq.follow import End, Piece, Turn, follow
 from hybridq.job import State
+from hybridq.listing import runners
 from hybridq.reading import Result, result, state_of
-from hybridq.selection import Selector
+from hybridq.rescue import rescue
 from hybridq.store import Store
 
 from .printer import Printer
@@ -58,8 +59,8 @@ def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Pr
         printer.value(found.value, shown)
     if found is not None and found.dropped:
         say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
-    if state is State.FAILED and found is not None and (found.exit_code or 0) <= 0:
-        say(f"job {job} failed: {found.error or 'for no stated reason'}")
+    if state is State.FAILED and found is not None and found.error != f"exit code {found.exit_code}":
+        say(_failed(job, found))
     if state is State.CANCELLED:
         say(f"job {job} was cancelled")
     return code_of(state, found)
@@ -75,17 +76,46 @@ def code_of(state: State, found: Result | None) -> int:
     return 128 - code if code < 0 else code & 0xFF or 1
 
 
-def await_all(store: Store, selectors: list[Selector], timeout: float | None = None) -> int:
+def not_done(failed: int, cancelled: int, named: str) -> int:
+    """Say how many of several jobs failed or were cancelled and which command shows them; 1 if there are any."""
+    states = [state for state, jobs in ((State.FAILED, failed), (State.CANCELLED, cancelled)) if jobs]
+    if states:
+        told = " and ".join(f"{jobs:,} {word}" for jobs, word in ((failed, "failed"), (cancelled, "cancelled")) if jobs)
+        say(f"{told}: hybridq status {named} {' '.join(f'--state {state}' for state in states)}")
+    return 1 if states else 0
+
+
+def fate(store: Store, awaited: Awaited) -> str:
+    """What becomes of jobs that somebody leaves."""
+    rescue(store, time.time())
+    if served(store) or awaited.count(State.RUNNING):
+        return "it goes on"
+    return "it stays queued; nothing runs it: hybridq daemon"
+
+
+def served(store: Store) -> bool:
+    """Whether a daemon or a drain runs this queue. Ask after `rescue`."""
+    return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
+
+
+def _failed(job: int, found: Result | None) -> str:
+    return f"job {job} failed: {(found and found.error) or 'for no stated reason'}"
+
+
+def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None = None) -> int:
     """Wait until all these have ended; one job's own exit code, else 0, or 1 where one was not done.
 
-    Raises TryAgain after `timeout` seconds.
+    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. Raises
+    TryAgain after `timeout` seconds.
     """
-    awaited = Awaited(store, selectors)
     until = None if timeout is None else time.monotonic() + timeout
     for _ in looks(store, until):
         if awaited.ended():
             if (job := awaited.only) is not None:
-                return code_of(state_of(store, job)[0], result(store, job))
-            return 1 if awaited.count(State.FAILED, State.CANCELLED) else 0
+                state, found = state_of(store, job)[0], result(store, job)
+                if state is not State.DONE:
+                    say(f"job {job} was cancelled" if state is State.CANCELLED else _failed(job, found))
+                return code_of(state, found)
+            return not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
     left = awaited.count(State.QUEUED, State.RUNNING)
     raise TryAgain(f"{left:,} of these have not ended yet; hybridq status shows why")

@@ -3,7 +3,8 @@
 A module named here has `app = typer.Typer()` at its top and one function a command, decorated with
 `@app.command()` (or `@app.command("name")`), whose docstring's first sentence is the command's line in
 `COMMANDS`. Nothing else is needed: rich stays off in help, `-h` works, and each option gets its environment
-twin, `HYBRIDQ_<OPTION>` after its longest spelling (`--max-cost`: `HYBRIDQ_MAX_COST`).
+twin after its longest spelling: of `submit` `HYBRIDQ_<OPTION>` (`--max-cost`: `HYBRIDQ_MAX_COST`), of all others
+`HYBRIDQ_<COMMAND>_<OPTION>` (`status --mode`: `HYBRIDQ_STATUS_MODE`), since the same word means another thing there.
 Arguments and options are completed by their metavar: SELECTOR, ID, GROUP, HANDLER, FILE or FOLDER.
 """
 
@@ -99,7 +100,7 @@ def load(name: str) -> TyperCommand:
         raise TypeError(f"{name} is no command of {module.__name__}")
     for option in command.params:
         if isinstance(option, TyperOption):
-            _give_twin(option)
+            _give_twin(name, option)
     return command
 
 
@@ -110,17 +111,18 @@ def call(args: Sequence[str]) -> None:
         command.invoke(context)
 
 
-def twin(option: TyperOption) -> str | None:
-    """The environment variable that stands for an option; None where it has none of its own."""
+def twin(command: str, option: TyperOption) -> str | None:
+    """The environment variable that stands for an option of a command; None where it has none of its own."""
     longest = max(option.opts, key=len)
     if longest in _OWN_TWIN or not longest.startswith("--"):
         return None
-    return "HYBRIDQ_" + longest.removeprefix("--").replace("-", "_").upper()
+    name = longest.removeprefix("--") if command == "submit" else command + longest.removeprefix("-")
+    return "HYBRIDQ_" + name.replace("-", "_").upper()
 
 
-def _give_twin(option: TyperOption) -> None:
+def _give_twin(command: str, option: TyperOption) -> None:
     if option.envvar is None:
-        option.envvar = twin(option)
+        option.envvar = twin(command, option)
 
 
 def _name(info: Any) -> str:

@@ -5,6 +5,9 @@ unless `--raw`; to a pipe it goes as it is.
 """
 
 import os
+import shlex
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +17,20 @@ import typer
 from hybridq.ends import Awaited
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
 from hybridq.job import State
+from hybridq.outlook import Outlook
 from hybridq.outputs import Tail
+from hybridq.overview import take
 from hybridq.reading import Result, chosen, cohorts, result, state_of
-from hybridq.selection import Group, Last, Selector, parse_selector
+from hybridq.rescue import rescue
+from hybridq.selection import Group, Ids, Last, Selector, parse_selector
 from hybridq.store import Store
 from hybridq.submit import connect
-from hybridq.when import parse_span
+from hybridq.when import clock, parse_span
 
-from .attend import await_all, follow_job
+from .attend import await_all, code_of, fate, follow_job, served
 from .printer import Printer, text_of
-from .tell import leaving, say
+from .tell import is_tty, leaving, say
+from .views import words
 
 app = typer.Typer()
 
@@ -41,21 +48,25 @@ def output(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.", dir_okay=False)
     ] = None,
 ) -> None:
-    """Print what a job has put out; of a group, each job's output in order."""
+    """Print what a job has put out; of a group, each job's output in order.
+
+    Of one job that failed and put out nothing it says why, and ends with that job's exit code.
+    """
     if draft and stderr:
         raise UsageError("--draft and --stderr cannot go together: a draft is a result")
     with connect(dict(os.environ)).store as store:
         jobs = list(chosen(store, [parse_selector(selector)]))
         if to is None:
             printer = Printer(raw=raw)
-            _print_all(store, jobs, lambda data: printer.piece(1, data), draft=draft, stderr=stderr)
+            code = _print_all(store, jobs, lambda data: printer.piece(1, data), selector, draft=draft, stderr=stderr)
         else:
             with to.open("wb") as file:
-                _print_all(store, jobs, file.write, draft=draft, stderr=stderr)
+                code = _print_all(store, jobs, file.write, selector, draft=draft, stderr=stderr)
+    raise typer.Exit(code)
 
 
 @app.command()
-def follow(selector: One, raw: Raw = False) -> None:
+def follow(selector: One = "last", raw: Raw = False) -> None:
     """Print a job's output as it arrives, and end as the job ends.
 
     Of a group it shows how far it is, and ends with 1 where a job was not done.
@@ -63,9 +74,11 @@ def follow(selector: One, raw: Raw = False) -> None:
     named = parse_selector(selector)
     outlook = connect(dict(os.environ))
     with outlook.store as store:
-        job = Awaited(store, [named]).only
-        with leaving(f"it goes on. Come back with: hybridq follow {selector}"):
+        awaited = Awaited(store, [named])
+        job = awaited.only
+        with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {shlex.quote(selector)}"):
             if job is not None:
+                _tell_waiting(outlook, job)
                 code = follow_job(store, job, Printer(raw=raw))
             elif (name := _group(store, named)) is not None:
                 from .progress import follow_group
@@ -89,9 +102,26 @@ def wait(
     """
     named = [parse_selector(word) for word in selectors or ["all"]]
     seconds = None if timeout is None else parse_span(timeout)
-    with connect(dict(os.environ)).store as store, leaving("the jobs go on"):
-        code = await_all(store, named, seconds)
+    with connect(dict(os.environ)).store as store:
+        awaited = Awaited(store, named)
+        with leaving(lambda: fate(store, awaited)):
+            code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds)
     raise typer.Exit(code)
+
+
+def _tell_waiting(outlook: Outlook, job: int) -> None:
+    """Say what a queued job waits for: a runner, or on a terminal until when it is held, and why."""
+    store = outlook.store
+    rescue(store, time.time())
+    if state_of(store, job)[0] is not State.QUEUED:
+        return
+    if not served(store):
+        say(f"no daemon runs, so job {job} waits for hybridq daemon or hybridq drain")
+    elif is_tty(sys.stderr):
+        now = time.time()
+        row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
+        starts = "" if row.start is None else f"starts {clock(row.start, now)}{words.SEPARATOR}"
+        say(f"job {job}: {starts}{words.standing(row, now)}")
 
 
 def _group(store: Store, named: Selector) -> str | None:
@@ -104,9 +134,11 @@ def _group(store: Store, named: Selector) -> str | None:
     return None
 
 
-def _print_all(store: Store, jobs: list[int], put: Callable[[bytes], object], *, draft: bool, stderr: bool) -> None:
-    """Put out each job's output; what has none is told of. Raises where the only job has none."""
-    missing = 0
+def _print_all(
+    store: Store, jobs: list[int], put: Callable[[bytes], object], named: str, *, draft: bool, stderr: bool
+) -> int:
+    """Put out each job's output; what has none is told of. Returns the exit code; raises where the only job waits."""
+    missing = failed = 0
     for job in jobs:
         found = result(store, job, draft=draft)
         empty = True
@@ -115,12 +147,19 @@ def _print_all(store: Store, jobs: list[int], put: Callable[[bytes], object], *,
             empty = False
         if found is not None and found.dropped:
             say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
-        if empty and (why := _missing(store, job, found, draft=draft, stderr=stderr)) is not None:
+        if empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
+            if len(jobs) == 1:
+                say(f"job {job} put out nothing; it failed: {found.error}")
+                return code_of(State.FAILED, found)
+            missing, failed = missing + 1, failed + 1
+        elif empty and (why := _missing(store, job, found, draft=draft)) is not None:
             if len(jobs) == 1:
                 raise why
             missing += 1
     if missing:
-        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status says why")
+        state = " --state failed" if failed else ""
+        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{state} says why")
+    return 0
 
 
 def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> Iterator[bytes]:
@@ -135,13 +174,11 @@ def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> It
         tail.close()
 
 
-def _missing(store: Store, job: int, found: Result | None, *, draft: bool, stderr: bool) -> HybridqError | None:
-    """Why a job has no output; None where it ended well and put out nothing."""
+def _missing(store: Store, job: int, found: Result | None, *, draft: bool) -> HybridqError | None:
+    """Why a job has no output yet, or no draft; None where it ended and put out nothing."""
     state, _ = state_of(store, job)
     if draft and found is None:
         return NoSuchJob(f"job {job} has no draft")
     if state in (State.QUEUED, State.RUNNING):
         return TryAgain(f"job {job} has put out nothing yet. Stay with it: hybridq follow {job}")
-    if state is State.FAILED and found is not None and not stderr:
-        return HybridqError(f"job {job} put out nothing; it failed: {found.error}")
     return None

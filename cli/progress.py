@@ -3,16 +3,20 @@
 Rule: a bar for a person, otherwise a line for each further percent; standard output is not touched.
 """
 
+import shlex
 import sys
 import time
 
+from msgspec.structs import replace
+
 from hybridq.ends import looks
-from hybridq.job import State
+from hybridq.job import Lane, State
 from hybridq.outlook import Outlook
 from hybridq.overview import take
 from hybridq.selection import Group
 from hybridq.snapshot import Row
 
+from .attend import not_done
 from .tell import is_tty, say
 from .views import words
 from .views.bar import draining
@@ -26,18 +30,16 @@ def follow_group(outlook: Outlook, name: str) -> int:
         said = -1
         for _ in looks(outlook.store):
             row = _row(outlook, name)
-            tell(words.ended(row), _bad(row), row.eta, row.eta90)
+            tell(words.ended(row), row.counts.get(State.FAILED, 0), row.eta, row.eta90)
             if not is_tty(sys.stderr) and words.percent(row) != said:
                 said = words.percent(row)
                 say(f"{name}: {words.standing(row, time.time())}")
             if words.ended(row) == row.jobs:
                 break
-    return 1 if _bad(row) else 0
+    return not_done(row.counts.get(State.FAILED, 0), row.counts.get(State.CANCELLED, 0), shlex.quote(name))
 
 
 def _row(outlook: Outlook, name: str) -> Row:
-    return take(outlook, now=time.time(), limit=1, selectors=[Group(name)]).rows[0]
-
-
-def _bad(row: Row) -> int:
-    return row.counts.get(State.FAILED, 0) + row.counts.get(State.CANCELLED, 0)
+    row = take(outlook, now=time.time(), limit=1, selectors=[Group(name)]).rows[0]
+    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.eta is not None and words.ended(row)
+    return replace(row, state=State.RUNNING) if between else row  # between two of its jobs it streams on

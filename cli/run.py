@@ -17,6 +17,9 @@ from hybridq.config_read import load
 from hybridq.drain import Limits, Progress, run_drain
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
+from hybridq.reading import ranges
+from hybridq.selection import Group, check_group
+from hybridq.store import Store
 from hybridq.when import count, money, parse_deadline
 
 from .logs import to_stderr
@@ -60,6 +63,9 @@ def drain(
     if handler is not None and handler not in config.handlers:
         raise UsageError(f"there is no handler {handler!r}: hybridq handlers lists those there are")
     check_money(max_cost)
+    if group is not None:
+        with Store.open(home) as store:
+            ranges(store, Group(check_group(group)))
     limits = Limits(
         handler=handler, group=group, max_cost=max_cost,
         until=None if until is None else parse_deadline(until, time.time()),

@@ -82,6 +82,9 @@ def completions(
 ) -> None:
     """Print the completion script for a shell.
 
+    Without a shell's name, for the one in $SHELL.
+
+    \b
     bash: hybridq completions bash > ~/.local/share/bash-completion/completions/hybridq
     """
     from . import completion
@@ -89,10 +92,11 @@ def completions(
     if write is not None:
         for written in completion.write(write):
             typer.echo(visible(str(written)))
-    elif shell is not None:
-        typer.echo(completion.script(shell), nl=False)
-    else:
+        return
+    name = shell or os.path.basename(os.environ.get("SHELL", ""))
+    if name not in ("bash", "zsh", "fish"):
         raise UsageError("name a shell: hybridq completions bash, zsh or fish")
+    typer.echo(completion.script(name), nl=False)
 
 
 async def _check_all(listed: list[Listed], config: Config) -> list[Listed]:

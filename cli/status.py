@@ -17,6 +17,7 @@ from hybridq.selection import parse_selector
 from hybridq.submit import connect
 
 from .document import print_document
+from .tell import say
 
 if TYPE_CHECKING:
     from hybridq.snapshot import Snapshot
@@ -99,7 +100,7 @@ def explain(selector: One, json: Json = False) -> None:
 
 
 def _print(snapshot: "Snapshot") -> None:
-    """The head and the rows on a terminal; elsewhere the rows alone, a line each."""
+    """The head and the rows on a terminal; elsewhere the rows alone, a line each, and the rest on standard error."""
     now = snapshot.head.now
     if sys.stdout.isatty():
         from rich.console import Console
@@ -112,5 +113,7 @@ def _print(snapshot: "Snapshot") -> None:
 
     for line in lines(snapshot, now):
         typer.echo(line)
-    if not snapshot.rows and not snapshot.hidden:
-        typer.echo("nothing here yet: hybridq submit -- COMMAND")
+    if snapshot.hidden:
+        say(f"and {snapshot.hidden:,} more: --all")
+    elif not snapshot.rows:
+        say("nothing here yet: hybridq submit -- COMMAND")

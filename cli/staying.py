@@ -5,10 +5,12 @@ for a daemon or a drain. Leaving (Control-C) never loses the job, and says how t
 """
 
 import contextlib
+import shlex
 import time
 
 from msgspec import Struct
 
+from hybridq.ends import Awaited
 from hybridq.follow import ENDED
 from hybridq.intake import Accepted
 from hybridq.job import Lane, Mode, State
@@ -17,7 +19,7 @@ from hybridq.reading import Cohort
 from hybridq.selection import Group, Ids
 
 from .accepted import planned
-from .attend import await_all, follow_job
+from .attend import await_all, fate, follow_job
 from .printer import Printer
 from .tell import leaving, say
 
@@ -35,7 +37,7 @@ class Stay(Struct, frozen=True):
 
     def run(self) -> int:
         """Stay until the end; returns the exit code."""
-        with leaving(self._left()), contextlib.ExitStack() as open_:
+        with leaving(self._left), contextlib.ExitStack() as open_:
             if self._own:
                 from hybridq.own_run import OwnRun
 
@@ -54,6 +56,12 @@ class Stay(Struct, frozen=True):
         group = self.accepted.group if self.accepted.jobs > 1 else None
         return group or str(self.accepted.first)
 
+    @property
+    def _awaited(self) -> Awaited:
+        group = self.accepted.group if self.accepted.jobs > 1 else None
+        first = self.accepted.first
+        return Awaited(self.outlook.store, [Ids(((first, first),)) if group is None else Group(group)])
+
     def _tell(self) -> None:
         if not self.alone or self.state in ENDED:
             return
@@ -67,18 +75,20 @@ class Stay(Struct, frozen=True):
 
     def _left(self) -> str:
         what = f"job {self._name}" if self.accepted.jobs == 1 else f"group {self._name}"
-        becomes = "is queued again; hybridq daemon or hybridq drain will run it" if self._own else "goes on"
+        becomes = "is queued again; hybridq daemon or hybridq drain will run it"
+        if not self._own:
+            becomes = fate(self.outlook.store, self._awaited).removeprefix("it ")
         return f"{what} {becomes}. Come back with: hybridq {'follow' if self.follows else 'wait'} {self._name}"
 
     def _until_end(self) -> int:
         accepted, store = self.accepted, self.outlook.store
         if accepted.jobs > 1 and accepted.group is not None:
             if not self.follows:
-                return await_all(store, [Group(accepted.group)])
+                return await_all(store, self._awaited, shlex.quote(accepted.group))
             from .progress import follow_group
 
             return follow_group(self.outlook, accepted.group)
         if not self.follows:
-            return await_all(store, [Ids(((accepted.first, accepted.first),))])
+            return await_all(store, self._awaited, self._name)
         raw = self.outlook.handler(self.of.handler).kind == "shell"  # it behaves as the command itself
         return follow_job(store, accepted.first, Printer(raw=raw), until_draft=not self.asked)

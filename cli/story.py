@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
-from hybridq.detail import Detail, Explanation, FlushRun, Promise
+from hybridq.changes import RETRIED
+from hybridq.detail import Detail, Explanation, FlushRun, Happened, Promise
 from hybridq.job import State
 from hybridq.snapshot import Row
 from hybridq.visible import visible_line
@@ -42,13 +43,14 @@ def _details(found: Detail, now: float) -> Iterator[Fact]:
     if found.input is not None and found.input_bytes is not None:
         cut = f" ({count(found.input_bytes)} bytes)" if found.input_bytes > ONE_LINE else ""
         yield "input", visible_line(found.input, ONE_LINE) + cut
+    yield from _others(found.others)
     yield from _asked(found)
     yield from _tried(found, now)
     yield from _came(found, now)
     if found.flush is not None:
         yield "flush", _flush(found.flush, now)
     if found.promise is not None:
-        yield "promised", _promised(found.promise, found, now)
+        yield "promised", _promised(found.promise, found, found.history, now)
     for path in found.files:
         yield "file", path
     for command in _next(found):
@@ -71,7 +73,11 @@ def _asked(found: Detail) -> Iterator[Fact]:
 
 def _tried(found: Detail, now: float) -> Iterator[Fact]:
     if found.attempt:
-        yield "attempts", f"{found.attempt}, {found.failures} of {found.retries} retries used"
+        used = min(found.attempt - 1, found.failures or 0, found.retries)
+        yield (
+            "attempts",
+            f"{found.attempt}, {used} of {found.retries} retries used" if found.retries else str(found.attempt),
+        )
     if found.not_before is not None:
         yield "next try", f"{clock(found.not_before, now)}, {words.until(found.not_before, now)}"
 
@@ -103,7 +109,8 @@ def _reasons(found: Explanation, now: float) -> Iterator[Fact]:
     elif found.planned is not None:
         yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
     if found.promise is not None:
-        yield "promised", _promised(found.promise, row, now)
+        yield "promised", _promised(found.promise, row, found.history, now)
+    yield from _others(found.others)
     yield "now", words.standing(row, now)
 
 
@@ -116,11 +123,20 @@ def _flush(flush: FlushRun, now: float) -> str:
     return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}: {flush.reason}"
 
 
-def _promised(promise: Promise, row: Row, now: float) -> str:
-    """The promise, and how it was kept."""
+def _others(others: tuple[int, ...]) -> Iterator[Fact]:
+    """That not all of a group is as what is told here."""
+    if others:
+        differ = "1 part differs" if len(others) == 1 else f"{count(len(others))} parts differ"
+        yield "others", f"{differ}: hybridq explain {others[0]}"
+
+
+def _promised(promise: Promise, row: Row, history: tuple[Happened, ...], now: float) -> str:
+    """The promise, and how it was kept; a retry by hand was not foreseen."""
     said = f"done {eta(promise.finish, promise.finish90, promise.made)}"
     if promise.finish is None or row.finished is None:
         return said
+    if any(each.text.endswith(RETRIED) for each in history):
+        return f"{said}; {RETRIED} since"
     late = row.finished - promise.finish
     how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
     return f"{said}; was done {clock(row.finished, now)}, {how}"

@@ -57,7 +57,7 @@ class Skipped:
 class Submission:
     """One call of `submit`, from its source to what was accepted."""
 
-    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: bool) -> None:
+    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: str) -> None:
         self._outlook = outlook
         self._source = source
         self._options = options
@@ -146,7 +146,7 @@ def _counted(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield more
 
 
-def _who_waits(waits: bool, many: bool) -> tuple[Audience, str]:
+def _who_waits(waits: str, many: bool) -> tuple[Audience, str]:
     return find_audience(
         explicit=None, environ=os.environ, waits=waits, many=many,
         stdin_tty=is_tty(sys.stdin), output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),

@@ -47,7 +47,9 @@ def submit(
     lines: Annotated[str | None, typer.Option(metavar="FILE", help="One job a line; - for standard input.")] = None,
     jsonl: Annotated[str | None, typer.Option(metavar="FILE", help="One job a JSON object: input, options.")] = None,
     mode: Annotated[Mode | None, typer.Option(help="How to run it, instead of deciding.")] = None,
-    audience: Annotated[Audience | None, typer.Option(help="Who waits: user or background.")] = None,
+    audience: Annotated[
+        Audience | None, typer.Option(help="Who waits: user or background [env var: HYBRIDQ_AUDIENCE].")
+    ] = None,
     deadline: Annotated[str | None, typer.Option(metavar="TIME", help="30s, 2h, 06:00, tomorrow 06:00.")] = None,
     priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
     group: Annotated[str | None, typer.Option(metavar="GROUP", help="The group to put it into.")] = None,
@@ -56,7 +58,9 @@ def submit(
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Run time that one try may have.")] = None,
     cwd: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where a command runs.")] = None,
     env: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A further variable to keep.")] = None,
-    max_cost: Annotated[float | None, typer.Option(help="What it may cost, if any mode is as cheap.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Leave out modes forecast to cost more; if all do, warn.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and end with the job's exit code.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the output as it comes.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Never wait, not even on a terminal.")] = False,
@@ -96,7 +100,7 @@ def submit(
 def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped) -> int:
     outlook = connect(dict(os.environ))
     with outlook.store:
-        submission = Submission(outlook, source, options, then.wait or then.follow)
+        submission = Submission(outlook, source, options, then.waits)
         if then.dry_run:
             return foretold(submission.foretell(skipped), skipped, then)
         if not source.many:

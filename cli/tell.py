@@ -6,7 +6,7 @@ Rule: standard output is never touched here.
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -28,8 +28,8 @@ def is_tty(file: Any) -> bool:
 
 
 @contextlib.contextmanager
-def leaving(sentence: str) -> Iterator[None]:
-    """Control-C in here ends the command with 130 after a sentence; so do SIGTERM and SIGHUP."""
+def leaving(sentence: str | Callable[[], str]) -> Iterator[None]:
+    """Control-C in here ends the command with 130 after a sentence, made then; so do SIGTERM and SIGHUP."""
 
     def told(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -41,7 +41,7 @@ def leaving(sentence: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(sentence)
+        say(sentence if isinstance(sentence, str) else sentence())
         raise typer.Exit(INTERRUPTED) from None
     finally:
         for number, handler in before.items():

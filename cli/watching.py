@@ -1,13 +1,14 @@
 """`status --watch`: the live view over the queue, read again only where something can have changed.
 
 Rule: every ring is answered with the store's own change counter first, because a stream job rings at each
-piece of its output, which no row shows.
+piece of its output, which no row shows. A runner that died changes nothing and rings nowhere, so it is asked for.
 """
 
 import time
 from collections.abc import Callable
 
 from hybridq.doorbell import VIEWER, Doorbell
+from hybridq.runner import dead
 from hybridq.snapshot import Snapshot
 from hybridq.store import Store
 
@@ -23,7 +24,7 @@ def watch_queue(store: Store, look: Look, limit: int) -> int:
 
 
 class Unchanged:
-    """`look`, but the last snapshot again while nobody has written and it is not yet stale."""
+    """`look`, but the last snapshot again while nobody has written, no runner has died and it is not yet stale."""
 
     def __init__(self, store: Store, look: Look, limit: int) -> None:
         self._store = store
@@ -36,7 +37,11 @@ class Unchanged:
         rows, change = min(rows, self._limit), self._store.changes()
         if self._last is not None:
             known_rows, known_change, taken, snapshot = self._last
-            if (rows, change) == (known_rows, known_change) and time.monotonic() - taken < STALE:
+            if (
+                (rows, change) == (known_rows, known_change)
+                and time.monotonic() - taken < STALE
+                and not dead(self._store)
+            ):
                 return snapshot
         snapshot = self._look(rows)
         self._last = rows, change, time.monotonic(), snapshot

@@ -90,7 +90,10 @@ class Drafts(Struct, frozen=True, kw_only=True):
 
 
 class Moved(Struct, frozen=True, kw_only=True):
-    """What happened on the way. `promoted_cost` and `promoted_streamed` are money, of all jobs that were promoted."""
+    """What happened on the way. Of one submission's jobs that were rescued at once, at most 20 are told.
+
+    `promoted_cost` and `promoted_streamed` are money, of all jobs that were promoted.
+    """
 
     rescued: int
     given_back: int

@@ -24,7 +24,7 @@ def find_audience(
     *,
     explicit: Audience | None,
     environ: Mapping[str, str],
-    waits: bool,
+    waits: str,
     many: bool,
     jobs: int = 0,
     stdin_tty: bool,
@@ -33,16 +33,16 @@ def find_audience(
 ) -> tuple[Audience, str]:
     """Who waits, and the signal that decided, as text for a reason.
 
-    `waits`: the command itself waits (`--wait`, `--follow`). `many`: one submission of many jobs, `jobs`
-    of them where that is known. `output_tty`: standard output or error is a terminal. `tty` is the device
-    of the controlling terminal. Raises UsageError for a bad HYBRIDQ_AUDIENCE.
+    `waits`: the option by which the command itself waits (`--wait`, `--follow`), or nothing. `many`: one
+    submission of many jobs, `jobs` of them where that is known. `output_tty`: standard output or error is a
+    terminal. `tty` is the device of the controlling terminal. Raises UsageError for a bad HYBRIDQ_AUDIENCE.
     """
     if explicit is not None:
         return explicit, "--audience"
     if said := environ.get("HYBRIDQ_AUDIENCE"):
         return _said(said), "HYBRIDQ_AUDIENCE"
     if waits:
-        return Audience.USER, "--wait"
+        return Audience.USER, waits
     if many:
         return Audience.BACKGROUND, f"{f'{jobs:,}' if jobs else 'many'} jobs in one submission"
     return _surroundings(environ, stdin_tty or output_tty, tty)

@@ -37,7 +37,7 @@ class AwayRun:
         self._poked = asyncio.Event()
         self._answered = False
         self._hearing = Hearing(engine, away.handler, claims_of(engine.store, away))
-        self._cohorts = {c.cohort: engine.cohort(c, Lane.BATCH) for c in self._hearing.left()}
+        self._cohorts = {c.cohort: engine.settling.cohort(c) for c in self._hearing.left()}
         self._flush = flushes.of_job(engine.store, away.work.ids[0][0]) if away.work.ids else None
 
     def cancelled(self, job: int) -> None:

@@ -13,6 +13,7 @@ from itertools import islice
 from .job import State
 from .store import Move, Store, note, shift
 
+RETRIED = "queued again by retry"  # in the history of a job
 CHUNK = 20_000  # jobs a transaction
 _END = (
     "UPDATE job SET state = 'cancelled', finished = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = ?"
@@ -61,7 +62,7 @@ def _retry(store: Store, jobs: str, now: float) -> int:
         }
         ids = [(row[1],) for rows in again.values() for row in rows]
         connection.executemany("DELETE FROM result WHERE id = ?", ids)
-        return _count(connection, again, State.QUEUED, "queued again by retry", now)
+        return _count(connection, again, State.QUEUED, RETRIED, now)
 
 
 def _count(

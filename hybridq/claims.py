@@ -19,8 +19,6 @@ from .seam import reached
 from .store import Move, Store, shift, spend
 
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
-Places = dict[int, tuple[str, Lane]]
-"""cohort -> (handler, lane), as a runner knows it of what it holds."""
 Room = Callable[[int], int]
 """cohort -> how many of its jobs may begin now (see `budget`)."""
 
@@ -103,7 +101,7 @@ def _claim(
     return claims
 
 
-def record(store: Store, outcomes: Sequence[Outcome], places: Places) -> list[Outcome]:
+def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Store what became of these attempts, in one transaction; returns those that counted.
 
     An adaptive job whose draft ended goes on in the batch lane, in the same transaction.
@@ -112,7 +110,7 @@ def record(store: Store, outcomes: Sequence[Outcome], places: Places) -> list[Ou
         mine = _end(connection, outcomes)
         reached("storing")
         _keep(connection, mine)
-        _count(connection, mine, places)
+        _count(connection, mine)
         drafts = [each.id for each in mine if each.draft]
         if drafts:
             move(store, drafts, Lane.BATCH, "the draft ended; the final follows in a batch", mine[0].at)
@@ -126,7 +124,7 @@ def record(store: Store, outcomes: Sequence[Outcome], places: Places) -> list[Ou
     return mine
 
 
-def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome], places: Places) -> None:
+def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
     """Keep the counters of jobs and money true."""
     sums: dict[tuple[int, State], list[float]] = {}
     for each in outcomes:
@@ -138,7 +136,7 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome], places: 
     moves: Counter[Move] = Counter()
     at = max((each.at for each in outcomes), default=0.0)
     for (cohort, state), (jobs, cost, streamed) in sums.items():
-        handler, lane = places[cohort]
+        handler, lane = connection.execute("SELECT handler, lane FROM cohort WHERE id = ?", (cohort,)).fetchone()
         moves[cohort, handler, lane, State.RUNNING, state] = int(jobs)
         connection.execute(
             "UPDATE cohort SET cost = cost + ?, streamed = streamed + ? WHERE id = ?",

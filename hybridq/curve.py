@@ -10,7 +10,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import cache, cached_property
-from itertools import accumulate
+from itertools import accumulate, combinations
 
 TINY = 1e-6  # seconds; shorter is not measurable
 SPLITS = (6, 8, 12, 16, 24, 32, 48, 64, 96)  # how many of the newest may be a new regime
@@ -18,19 +18,23 @@ SHIFT = 4.0  # standard errors between old and new that make a new regime
 SLOPE, SLOPE_WEIGHT = 0.5, 1.0  # run time against size, in logarithms, until sizes differ enough to tell
 NEAR = 1.0  # logarithmic distance at which another job's residual counts less
 FAR_WEIGHT = 0.05  # what a residual of any other size counts
+PAIRS = 16  # jobs of which every two tell a slope; of more, each tells one
+ROOM = math.log(2)  # least that a promise may go beyond what was seen, however odd that was; twice it far away
+FAR = math.log(1.5)  # beyond the 90th percentile, where a job is no longer like the others
 SPREAD = math.log(1.5)  # least distance from the median to the 90th percentile, shared by the first few jobs
 
 
 class Line:
-    """Least squares in logarithms; where the sizes say little, the slope stays near SLOPE."""
+    """A straight line in logarithms that a few odd jobs do not turn: medians of slopes and of heights (Theil 1950,
+    Sen 1968). Where the sizes say little, the slope stays near SLOPE."""
 
     def __init__(self, xs: Sequence[float], ys: Sequence[float]) -> None:
         self.n = len(xs)
-        self.x, self.y = mean(xs), mean(ys)
+        self.x = mean(xs)
         self.sxx = sum((x - self.x) ** 2 for x in xs)
-        sxy = sum((x - self.x) * (y - self.y) for x, y in zip(xs, ys, strict=True))
-        slope = (sxy + SLOPE_WEIGHT * SLOPE) / (self.sxx + SLOPE_WEIGHT)
+        slope = (_slope(xs, ys) * self.sxx + SLOPE_WEIGHT * SLOPE) / (self.sxx + SLOPE_WEIGHT)
         self.slope = max(0.0, min(2.0, slope))
+        self.y = median([y - self.slope * (x - self.x) for x, y in zip(xs, ys, strict=True)])
 
     def at(self, x: float) -> float:
         return self.y + self.slope * (x - self.x)
@@ -38,6 +42,14 @@ class Line:
     def leverage(self, x: float) -> float:
         """How much of a prediction at `x` rests on that one point: its share of the fit's variance."""
         return float(1 / self.n + (x - self.x) ** 2 / (self.sxx + SLOPE_WEIGHT))
+
+
+def _slope(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The median slope between two jobs; SLOPE where no sizes differ."""
+    points, n = sorted(zip(xs, ys, strict=True)), len(xs)
+    pairs = combinations(points, 2) if n <= PAIRS else zip(points, points[n // 2 :], strict=False)
+    slopes = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs if x2 > x1]
+    return median(slopes) if slopes else SLOPE
 
 
 def regime(sizes: Sequence[float], times: Sequence[float]) -> int:
@@ -69,10 +81,7 @@ class Curve:
     def __init__(self, sizes: Sequence[float], times: Sequence[float]) -> None:
         """Natural logarithms of size + 1 and, beside them, of seconds."""
         self.line = Line(sizes, times)
-        rows = [
-            ((y - self.line.at(x)) / math.sqrt(max(0.25, 1 - self.line.leverage(x))), x)
-            for x, y in zip(sizes, times, strict=True)
-        ]
+        rows = [(self._left(x, y), x) for x, y in zip(sizes, times, strict=True)]
         self._times = [residual for residual, _ in rows]
         rows.sort()
         self._residuals = [residual for residual, _ in rows]
@@ -91,6 +100,12 @@ class Curve:
         weights = self._weights(x)
         below = bisect_right(self._residuals, math.log(max(seconds, TINY)) - self.line.at(x))
         return sum(weights[:below]) / sum(weights)
+
+    def excess(self, x: float, y: float) -> float:
+        """Seconds by which a job goes beyond the usual, if it is far from all but a few; size and time as above."""
+        usual, n = self.line.at(x), len(self._residuals)
+        far = self._residuals[min(n, math.ceil((n + 1) * 0.9)) - 1] + FAR
+        return math.exp(y) - math.exp(usual) if y - usual > far else 0.0
 
     def moments(self, size: float) -> tuple[float, float]:
         """Mean seconds of one job, and the standard deviation of jobs relative to it."""
@@ -116,6 +131,12 @@ class Curve:
         whole = mean([(v - centre) ** 2 for v in values])
         return max(1.0, block * mean([(m - centre) ** 2 for m in means]) / whole) if whole > 0 else 1.0
 
+    def _left(self, x: float, y: float) -> float:
+        """What the line leaves unexplained, had the job not drawn the line to itself."""
+        residual = y - self.line.at(x)
+        alone = residual / math.sqrt(max(0.25, 1 - self.line.leverage(x)))
+        return alone if abs(alone - residual) <= SPREAD else residual + math.copysign(SPREAD, residual)
+
     def _weights(self, x: float) -> list[float]:
         return [FAR_WEIGHT + math.exp(-(((x - at) / NEAR) ** 2)) for at in self._at]
 
@@ -135,7 +156,10 @@ class Curve:
             share = (target - sums[place - 1]) / (sums[place] - sums[place - 1])
             value = self._residuals[place - 1] + share * (value - self._residuals[place - 1])
         beyond = 1.25 if target > whole else 1.0
-        widened = (value - middle) * math.sqrt(1 + self.line.leverage(x)) * beyond
+        unsure = math.sqrt(1 + self.line.leverage(x))
+        room = ROOM * min(2.0, unsure)
+        widened = value - middle
+        widened += max(-room, min(room, widened * (unsure * beyond - 1)))
         prior = normal(q) / 1.2816 * SPREAD / n
         return middle + (max(widened, prior) if q > 0.5 else min(widened, prior))
 
@@ -154,3 +178,8 @@ def chance(z: float) -> float:
 
 def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
+
+
+def median(values: Sequence[float]) -> float:
+    """The lower one of two."""
+    return sorted(values)[(len(values) - 1) // 2]

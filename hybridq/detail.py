@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from . import listing
 from .errors import UsageError
 from .foresight import Foresight
 from .job import Decision, Lane, State
+from .listing import ENDED
 from .outlook import Outlook
 from .outputs import SUFFIX, output_path
 from .reading import Cohort, Job, cohort, history, job, result
@@ -80,6 +82,7 @@ class Detail(Row, frozen=True, kw_only=True):
     usage: dict[str, Any] | None = None
     files: tuple[str, ...] = ()
     flush: FlushRun | None = None
+    others: tuple[int, ...] = ()  # of a group: the first job of each part that was asked for or decided otherwise
     promise: Promise | None = None
     history: tuple[Happened, ...] = ()
 
@@ -92,6 +95,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     decided: float  # epoch seconds
     decision: Decision
     flush: FlushRun | None
+    others: tuple[int, ...]  # as in Detail
     planned: float | None  # when its flush is planned; None: it has run, or nothing is planned
     promise: Promise | None
     history: tuple[Happened, ...]
@@ -107,7 +111,9 @@ def detail(outlook: Outlook, selector: Selector, *, now: float) -> Detail:
         "promise": _promise(outlook.store, of.id),
     }  # fmt: skip
     if row.group is not None:
-        return Detail(**shared, history=_history(outlook.store, of.id, None))
+        return Detail(
+            **shared, others=tuple(listing.others(outlook.store, of)), history=_history(outlook.store, of.id, None)
+        )
     return Detail(**shared, **_job_facts(outlook.store, job(outlook.store, row.id), now))
 
 
@@ -119,13 +125,14 @@ def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanat
     waits = of.lane is Lane.BATCH and row.state is State.QUEUED
     return Explanation(
         row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision, flush=flush,
+        others=() if one is not None else tuple(listing.others(outlook.store, of)),
         planned=row.start if waits else None, promise=_promise(outlook.store, of.id),
         history=_history(outlook.store, of.id, one),
     )  # fmt: skip
 
 
 def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]:
-    """The row that a selector names, and the cohort that stands for it."""
+    """The row that a selector names, and its cohort; of a group the one with the most jobs speaks for it."""
     rescue(outlook.store, now)
     rows = Rows(outlook, Foresight(outlook, now))
     if isinstance(selector, Ids):
@@ -133,7 +140,12 @@ def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]
         of = cohort(outlook.store, job(outlook.store, number).cohort)
         return rows.jobs([number])[0], of
     of = listing.standing_for(outlook.store, selector)
-    return rows.of([of])[0], of
+    row = rows.of([of])[0]
+    if of.name is not None:
+        of = listing.largest(outlook.store, of.name)
+        why = of.decision.reason if row.state in ENDED else row.why
+        row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline, why=why)
+    return row, of
 
 
 def _only(chosen: Ids) -> int:

@@ -9,14 +9,13 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from .budget import Budget
-from .claims import Claim, Places, record
+from .claims import Claim, record
 from .config import Config
 from .config_read import load
 from .doorbell import RUNNER, VIEWER, Doorbell, ring
@@ -25,14 +24,15 @@ from .estimate import Observation, judged, learn_many
 from .handlers import make_handler
 from .handlers.protocol import Handler
 from .home import Home, is_at
-from .job import Call, Failure, Lane, Output
+from .job import Call, Lane
 from .knowledge import models, remember
-from .outcome import Outcome, settle
+from .outcome import Outcome
 from .outlook import Outlook
-from .reading import Cohort, cohort, waiting
+from .reading import Cohort, waiting
 from .rescue import give_back, to_stop
 from .runner import Runner
 from .seam import reached
+from .settling import Settling
 from .store import Store, checkpoint_apart, log_size, probe_disk
 
 log = logging.getLogger("hybridq")
@@ -42,15 +42,6 @@ POLITE_STEP = 48  # ... while somebody streams: a step holds up the event loop f
 POLITE_FOR = 2.0  # seconds after the last stream job began
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 REMEMBER_EVERY = 2.0  # seconds between two writings of what was learned
-
-
-class _Terms(NamedTuple):
-    """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried."""
-
-    retries: int
-    per_second: float
-    per_job: float
-    factor: float
 
 
 class Engine:
@@ -65,6 +56,7 @@ class Engine:
         os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
+        self.settling = Settling(self.outlook)
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.paused = False  # the disk refused something: nothing is claimed
@@ -77,9 +69,6 @@ class Engine:
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
         self._missed: set[str] = set()
-        self._cohorts: dict[int, Cohort] = {}
-        self._places: Places = {}
-        self._terms: dict[int, _Terms] = {}
         self._unsaved: list[Outcome] = []
         self._checkpoint: asyncio.Task[None] | None = None
         self._saving: asyncio.TimerHandle | None = None
@@ -143,23 +132,6 @@ class Engine:
         if gone is not None:
             raise HybridqError(f"{gone} was taken away under this {self.runner.kind}, so it ends. Start it again")
 
-    def cohort(self, claim: Claim, lane: Lane) -> Cohort:
-        """The cohort of a claim, held in `lane`."""
-        known = self._cohorts.get(claim.cohort)
-        if known is None:
-            if len(self._cohorts) > 10_000:
-                self._cohorts.clear()  # what is held is found again by `cohort`, before its outcome is asked
-            known = self._cohorts[claim.cohort] = cohort(self.store, claim.cohort)
-            self._terms[claim.cohort] = self._agreed(known)
-        self._places[claim.cohort] = (known.handler, lane)
-        return known
-
-    def _agreed(self, of: Cohort) -> "_Terms":
-        handler = self.outlook.handler(of.handler)
-        price = handler.price
-        per_second = 0.0 if handler.remote or price is not None else self.config.policy.machine_cost / 3600
-        return _Terms(of.request.retries, per_second, price or 0.0, self.outlook.tariff.factor(of.accepted))
-
     def call(self, claim: Claim, of: Cohort) -> Call:
         """A claim as its handler gets it."""
         asked = of.request
@@ -171,31 +143,6 @@ class Engine:
             cwd=asked.cwd,
             env=asked.env,
         )
-
-    def outcomes(
-        self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False,
-        startup: float = 0.0,
-    ) -> list[Outcome]:  # fmt: skip
-        """What becomes of these attempts, with what each cost and what it would have cost streamed.
-
-        `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
-        """
-        now = time.time()
-        factor = self.outlook.tariff.factor(now)
-        settled = []
-        for event, claim in ended:
-            terms = self._terms[claim.cohort]
-            each = terms.per_job + (event.busy + startup) * terms.per_second
-            startup = 0.0
-            cost, streamed = each * factor, each * terms.factor
-            if isinstance(event, Output) and event.cost is not None:
-                cost, streamed = event.cost, event.cost if event.streamed is None else event.streamed
-            settled.append(
-                settle(
-                    event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
-                )
-            )
-        return settled
 
     def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Store these at once."""
@@ -223,7 +170,7 @@ class Engine:
         part = self._unsaved[: self.step]
         mine = None
         with self.pausing():
-            mine = record(self.store, part, self._places)
+            mine = record(self.store, part)
         if mine is None:
             return False
         reached("stored")
@@ -265,7 +212,7 @@ class Engine:
                 self._retired.append(handler)
                 del self._handlers[name]
         self.config, self.budget = config, Budget(self.outlook)
-        self._cohorts.clear()
+        self.settling.forget()
         self._missed.clear()
         log.info("the changed configuration is taken up")
 

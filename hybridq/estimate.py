@@ -1,11 +1,13 @@
 """What a handler's jobs take and cost, learned online from each job that ends; what is not known is None.
 
 A sliding window of jobs is all that is kept (see `curve` for what is made of it). A window whose newest part
-no longer fits the older is cut there, so a new regime is believed within some 30 jobs.
+no longer fits the older is cut there, so a new regime is believed within some 30 jobs. What a new instance's first
+call takes far beyond the usual is part of its start: many programs load when they are first asked for something.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,9 +49,11 @@ class Paid(Struct, frozen=True):
 class Model(Struct, frozen=True):
     """All that is learned of one handler in one lane; plain data of less than 8 KB as JSON."""
 
-    sizes: tuple[float, ...] = ()  # natural logarithms of size + 1, oldest first
+    sizes: tuple[float, ...] = ()  # of calls of warm instances: natural logarithms of size + 1, oldest first
     times: tuple[float, ...] = ()  # natural logarithms of seconds, beside `sizes`
-    starts: tuple[float, ...] = ()  # seconds
+    starts: tuple[float, ...] = ()  # seconds until a new instance took its first call
+    firsts: tuple[tuple[float, float, int], ...] = ()  # beside `starts`: the first call's size and time, as above,
+    # and of how many calls that were answered together these are the mean
     paid: Paid = Paid()
     seen: int = 0
     wide: float = 0.0  # by how much the 90th percentile is promised later than foreseen, as a logarithm
@@ -62,21 +66,23 @@ def learn(model: Model, observation: Observation) -> Model:
 
 def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     """What is known after a chunk of jobs; of a large one, evenly spread jobs are learned."""
-    step = max(1, math.ceil(len(observations) / SAMPLE))
-    good = [o for o in observations[::step] if _sane(o)]
-    if not good:
+    sane = [o for o in observations if _sane(o)]
+    if not sane:
         return model
-    sizes = (*model.sizes, *(round(math.log1p(o.size), 3) for o in good))[-WINDOW:]
-    times = (*model.times, *(round(math.log(max(o.busy, TINY)), 3) for o in good))[-WINDOW:]
-    seen = model.seen + len(good)
+    sampled = sane[:: math.ceil(len(sane) / SAMPLE)]
+    warm, cold = [_point(o) for o in sampled if not o.startup], [o for o in sane if o.startup]
+    sizes = (*model.sizes, *(size for size, _ in warm))[-WINDOW:]
+    times = (*model.times, *(time for _, time in warm))[-WINDOW:]
+    seen = model.seen + len(warm)
     if seen // CHECK_EVERY > model.seen // CHECK_EVERY:
         keep = regime(sizes, times)
         sizes, times = sizes[-keep:], times[-keep:]
-    starts = (*model.starts, *(round(o.startup, 4) for o in observations if o.startup))[-STARTS:]
+    starts = (*model.starts, *(round(o.startup or 0.0, 4) for o in cold))[-STARTS:]
+    firsts = (*model.firsts, *((*_point(o), o.jobs) for o in cold))[-STARTS:]
     paid = model.paid
-    for o in good:
+    for o in sampled:
         paid = _priced(paid, o)
-    return Model(sizes, times, starts, paid, seen, model.wide)
+    return Model(sizes, times, starts, firsts, paid, seen, model.wide)
 
 
 def judged(model: Model, late: Sequence[bool]) -> Model:
@@ -106,6 +112,7 @@ class Estimate:
         self._handler = handler or HandlerConfig()
         self._machine = machine_cost / 3600
         self._curves: dict[Lane, Curve] = {}
+        self._starts: list[float] | None = None
 
     def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
         """Seconds of one job without start-up. Until three jobs are known `expected` serves, else None."""
@@ -127,8 +134,7 @@ class Estimate:
             one = self._handler.expected
             return None if one is None else jobs * one * ((_around(1.0, q) or 1.0) - 1) / 2 + jobs * one
         mean, spread = curve.moments(size)
-        known = min(self._model(lane).seen, len(self._model(lane).times))
-        variance = spread**2 * curve.together * (1 / jobs + 1 / known)
+        variance = spread**2 * curve.together * (1 / jobs + 1 / curve.line.n)
         shape = math.log1p(variance)
         return jobs * mean * math.exp(normal(q) * math.sqrt(shape) - shape / 2)
 
@@ -144,7 +150,9 @@ class Estimate:
 
     def startup(self, q: float = 0.5) -> float | None:
         """Seconds that one start takes: learned in either lane, else as configured, else None."""
-        starts = sorted(self._models[Lane.STREAM].starts + self._models[Lane.BATCH].starts)
+        if self._starts is None:
+            self._starts = sorted(s for lane in Lane for s in self._started(lane))
+        starts = self._starts
         if not starts:
             return _around(self._handler.fixed, q)
         return starts[max(0, min(len(starts), math.ceil((len(starts) + 1) * q)) - 1)]
@@ -171,7 +179,7 @@ class Estimate:
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""
-        times = self._model(lane).times
+        _, times = _window(self._model(lane))
         return sum(map(math.exp, times)) / len(times) if len(times) >= ENOUGH else self._handler.expected
 
     def widened(self, lane: Lane, seconds: float) -> float:
@@ -179,17 +187,39 @@ class Estimate:
         return seconds * math.exp(self._models[lane].wide)
 
     def _model(self, lane: Lane) -> Model:
-        """The lane's own jobs, or while they are too few, the other lane's."""
-        own, other = self._models[lane], self._models[_other(lane)]
-        return own if len(own.times) >= ENOUGH or len(other.times) < ENOUGH else other
+        """The lane's own jobs, or while too few are known, the other lane's; of warm instances before first calls."""
+        both = self._models[lane], self._models[_other(lane)]
+        warm = (model for model in both if len(model.times) >= ENOUGH)
+        cold = (model for model in both if len(model.firsts) >= ENOUGH)
+        return next(chain(warm, cold, both))
 
     def _curve(self, lane: Lane) -> Curve | None:
         if lane not in self._curves:
-            model = self._model(lane)
-            if len(model.times) < ENOUGH:
+            sizes, times = _window(self._model(lane))
+            if len(times) < ENOUGH:
                 return None
-            self._curves[lane] = Curve(model.sizes, model.times)
+            self._curves[lane] = Curve(sizes, times)
         return self._curves[lane]
+
+    def _started(self, lane: Lane) -> list[float]:
+        """The seconds of a lane's starts, each with what its first call took far beyond the usual."""
+        model, curve = self._models[lane], self._curve(lane)
+        starts = list(model.starts)
+        if curve is not None:
+            for place, (size, time, jobs) in enumerate(model.firsts, len(starts) - len(model.firsts)):
+                starts[place] += jobs * curve.excess(size, time)
+        return starts
+
+
+def _window(model: Model) -> tuple[Sequence[float], Sequence[float]]:
+    """Sizes and times of the jobs that tell run times: while too few were warm, first calls."""
+    if len(model.times) >= ENOUGH or len(model.firsts) < ENOUGH:
+        return model.sizes, model.times
+    return [size for size, _, _ in model.firsts], [time for _, time, _ in model.firsts]
+
+
+def _point(o: Observation) -> tuple[float, float]:
+    return round(math.log1p(o.size), 3), round(math.log(max(o.busy, TINY)), 3)
 
 
 def _sane(o: Observation) -> bool:

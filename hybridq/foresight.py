@@ -6,6 +6,7 @@ foreseen. Reads only.
 """
 
 import math
+import os
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -46,6 +47,7 @@ class Foresight:
         self.runners = runners(outlook.store)
         kinds = {kind for kind, _, _ in self.runners}
         self.served = bool(kinds & {"daemon", "drain"})
+        self._submits = {pid for kind, pid, _ in self.runners if kind == "submit"}
         self.flushes = open_flushes(outlook.store)
         self.tally = tally(outlook.store)
         self._drain = "daemon" not in kinds
@@ -78,7 +80,7 @@ class Foresight:
 
     def streamed(self, of: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
-        if not self.served:
+        if not self.served and not self._runs_itself(of):
             return Eta(), NOBODY
         if of.handler not in self._outlook.config.handlers:
             return Eta(), _unknown(of.handler)
@@ -104,6 +106,10 @@ class Foresight:
         if jobs == 1 or (of.lane is Lane.BATCH and of.handler in self._elsewhere):
             return running_eta(of.lane, of.size, started or of.started or self.now, world), why
         return self._rest(of.lane, jobs, of.size, world), why
+
+    def _runs_itself(self, of: Cohort) -> bool:
+        """Whether a submit that stays with these jobs runs them: this very process, or one that has begun."""
+        return os.getpid() in self._submits or bool(self._submits and of.started)
 
     def flushing(self, of: Cohort) -> bool:
         """Whether the queued jobs of this cohort are being taken by a flush that runs."""

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 
 from .claims import Claim
+from .curve import mean
 from .detachment import Away, forget, keep
 from .engine import Engine
 from .estimate import SAMPLE, Observation
-from .job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
+from .job import Call, Detached, Event, Failure, Output, Partial, Started
 from .outcome import Outcome
 from .outputs import Sink
 from .seam import reached
@@ -35,7 +36,7 @@ class Hearing:
     def calls(self) -> list[Call]:
         """The claims as the handler gets them."""
         engine = self._engine
-        return [engine.call(claim, engine.cohort(claim, Lane.BATCH)) for claim in self._claims.values()]
+        return [engine.call(claim, engine.settling.cohort(claim)) for claim in self._claims.values()]
 
     def left(self) -> list[Claim]:
         """What has not ended."""
@@ -65,16 +66,18 @@ class Hearing:
                 self._detached(event)
         if ended:
             reached("replied")
-        outcomes = self._engine.outcomes(ended, startup=self._unpaid if ended else 0.0)
+        outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
         for event, claim in ended:
             if type(event) is Output:
                 self.done += 1
-                if self.done % self._every == 0:
+                if self._started is None and self.done % self._every == 0:
                     self._learn(event, claim)
             elif not event.gave_back:  # type: ignore[union-attr]  # mypy does not narrow by `type(…) is`
                 self.failed += 1
+        if self._started is not None:
+            self._learn_start(ended)
         if self._sinks:
             self._let_go(ended)
         return outcomes
@@ -105,8 +108,17 @@ class Hearing:
                 sink.close()
 
     def _learn(self, event: Output, claim: Claim) -> None:
-        size, startup = float(len(claim.input)), self._started
-        self.seen.append(Observation(size=size, busy=event.busy, startup=startup, cost=event.cost))
+        self.seen.append(Observation(size=float(len(claim.input)), busy=event.busy, cost=event.cost))
+
+    def _learn_start(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
+        """A new instance's first answers are learned as one: read together, they share whatever it loaded first."""
+        first = [(event, len(claim.input)) for event, claim in ended if isinstance(event, Output)]
+        if not first:
+            return
+        size, busy = mean([size for _, size in first]), mean([event.busy for event, _ in first])
+        costs = [event.cost for event, _ in first if event.cost is not None]
+        cost = mean(costs) if costs else None
+        self.seen.append(Observation(size=size, busy=busy, startup=self._started, cost=cost, jobs=len(first)))
         self._started = None
 
     def _sink(self, job: int, attempt: int) -> Sink:

@@ -60,10 +60,11 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Forecast(Struct, frozen=True, kw_only=True):
-    """One mode's forecast for one submission: what it would cost and when its first result would be there.
+    """One mode's forecast for one submission: what it would cost and when its results would be there.
 
-    `first` and `finish` are epoch seconds (50th percentile), `*90` the 90th; None where nothing is known yet.
-    `cost` is money for the whole submission, `delay` what waiting until `first` costs, `total` their sum.
+    `first` and `finish` (the first and the last result) are epoch seconds (50th percentile), `*90` the 90th; None
+    where nothing is known yet. `cost` is money for the whole submission, `delay` what waiting for its middle job
+    costs (half-way from `first` to `finish`; of an adaptive one, for the middle draft), `total` their sum.
     """
 
     mode: Mode

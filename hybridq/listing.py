@@ -183,9 +183,8 @@ def others(store: Store, of: Cohort) -> list[int]:
 
 def mixed(store: Store, name: str) -> bool:
     """Whether the first SCAN parts of a group run in more than one mode."""
-    parts_of = "SELECT mode FROM cohort WHERE name = ? AND jobs > 0 AND accepted IS NOT NULL ORDER BY id LIMIT ?"
-    found = store.row(f"SELECT min(mode) <> max(mode) FROM ({parts_of})", (name, SCAN))
-    return bool(found and found[0])
+    where = "name = ? AND jobs > 0 AND accepted IS NOT NULL ORDER BY id LIMIT ?"
+    return len(set(store.rows(f"SELECT mode FROM cohort WHERE {where}", (name, SCAN)))) > 1
 
 
 def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mode], limit: int) -> list[int]:

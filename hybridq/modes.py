@@ -111,7 +111,7 @@ def _forecast(
     if one is not None and run.start is not None:
         busy = (finish - run.start) if finish is not None else 0.0
         prices = Prices(conditions, conditions.now, run.start + busy)
-        cost = jobs * one * prices.over(run.start, busy) + run.fixed
+        cost = (jobs * one + run.fixed) * prices.over(run.start, busy)
     if first is not None and finish is not None:
         middle = (first + finish) / 2 - conditions.now
         delay = delay_cost(request, conditions) * middle / 3600

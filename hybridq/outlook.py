@@ -13,6 +13,7 @@ from .estimate import Estimate, Model
 from .job import Held, Lane, Mode, State
 from .knowledge import last_learned, models
 from .reading import arrivals, held, tally
+from .runner import living
 from .store import Store
 from .tariff import Tariff
 
@@ -84,13 +85,22 @@ class Outlook:
             stream_ahead=self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING)),
             stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
             fresh=handler.remote,
-            warm=handler.remote or handler.kind == "shell" or now - last_learned(self.store, name) < handler.idle,
+            warm=self._warm(name, handler, now),
             max_flush=handler.max_flush, held=tuple(held(self.store, name) if work is None else work),
             batch_ahead=0.0 if handler.remote else self._ahead(
                 estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
             coming=coming([at for at, _ in came], now),
             joining=coming([at for at, lane in came if lane is Lane.BATCH], now),
         )  # fmt: skip
+
+    def _warm(self, name: str, handler: HandlerConfig, now: float) -> bool:
+        """Nothing must be started: nothing ever is, or a runner that was there at the last job keeps its worker."""
+        if handler.remote or handler.kind == "shell":
+            return True
+        if handler.protocol == "lines":  # each chunk starts its own
+            return False
+        learned = last_learned(self.store, name)
+        return now - learned < handler.idle and any(since < learned for since in living(self.store))
 
     def _ahead(
         self, estimate: Estimate, name: str, lane: Lane, counts: dict[tuple[str, Lane, State], int],

@@ -51,6 +51,9 @@ def take(
         rows, jobs = view.everything(all_ or bool(states)), view.jobs()
     if states:
         rows = view.opened(rows)
+    elif selectors:
+        rows, failed = view.with_failed(rows)
+        jobs += failed
     shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
     return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
 
@@ -108,6 +111,17 @@ class _View:
             found += [row] if row.group is None else self._members(row.group, self.states, self._limit - len(found))
         return found[: self._limit]
 
+    def with_failed(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
+        """The same rows, each group followed by its failed jobs, and how many those are."""
+        found: list[Row] = []
+        jobs = 0
+        for row in rows:
+            found.append(row)
+            if row.group is not None and row.counts.get(State.FAILED):
+                jobs += row.counts[State.FAILED]
+                found += self._members(row.group, (State.FAILED,), self._limit - len(found))
+        return found[: self._limit], jobs
+
     def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
         return self._rows.jobs(listing.members(self._store, name, states, self._modes, limit))
 
@@ -125,11 +139,6 @@ class _View:
                 new = [row for row in found_rows if _key(row) not in rows]
                 jobs += sum(row.counts.get(state, 0) for row in new for state in self.states)
             rows |= {_key(row): row for row in new}
-            if len(self.states) == len(State):
-                for name, failed in [(row.group, row.counts.get(State.FAILED, 0)) for row in new]:
-                    if name is not None and failed:
-                        jobs += failed
-                        rows |= {_key(row): row for row in self._members(name, (State.FAILED,), self._limit - len(rows))}
         return list(rows.values())[: self._limit], jobs
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:

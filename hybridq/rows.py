@@ -83,7 +83,8 @@ class Rows:
             id=found.first, last=found.last, group=found.name, what=f"{found.name} {of.handler}", handler=of.handler,
             audience=of.audience, mode=of.mode, lane=of.lane, state=state, counts=counts, submitted=found.accepted,
             started=found.started, finished=found.finished if over else None, start=eta.start, eta=eta.finish,
-            eta90=eta.finish90, deadline=_deadline(of), cost=found.cost if over or found.cost else None, why=why,
+            eta90=eta.finish90, deadline=_deadline(of), cost=found.cost if over or found.cost else None,
+            mixed=listing.mixed(self._store, found.name), why=why,
         )  # fmt: skip
 
     def _group_future(self, of: Cohort, counts: Mapping[State, int], before: int | None) -> Foreseen:
@@ -97,7 +98,7 @@ class Rows:
         return self._foresight.running(of, running + at_once, of.started)
 
 
-_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.DONE)
+_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.DONE, State.CANCELLED)
 
 
 def _deadline(of: Cohort) -> float | None:

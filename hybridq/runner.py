@@ -68,6 +68,12 @@ def dead(store: Store) -> list[tuple[int, str]]:
     ]
 
 
+def living(store: Store) -> list[float]:
+    """Since when (epoch seconds) each living runner runs."""
+    rows = store.rows("SELECT lock, since FROM runner")
+    return [float(since) for lock, since in rows if _held(store.home.runners / lock)]
+
+
 def daemon_of(store: Store) -> tuple[int, float] | None:
     """(pid, since) of the living daemon of this queue, or None."""
     for pid, lock, since in store.rows("SELECT pid, lock, since FROM runner WHERE kind = 'daemon'"):

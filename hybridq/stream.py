@@ -72,7 +72,7 @@ class StreamLoop:
 
     async def _run(self, claim: Claim) -> None:
         engine = self.engine
-        of = engine.cohort(claim, Lane.STREAM)
+        of = engine.settling.cohort(claim)
         attempt = _Attempt(engine, claim, of)
         try:
             handler = engine.handler(attempt.handler)
@@ -112,7 +112,7 @@ class _Attempt:
     def _end(self, event: Output | Failure) -> None:
         engine, claim = self.engine, self.claim
         first = self._first or (time.time() if isinstance(event, Output) else None)
-        engine.finish(engine.outcomes([(event, claim)], first=first, draft=self.draft, startup=self._startup))
+        engine.finish(engine.settling.outcomes([(event, claim)], first=first, draft=self.draft, startup=self._startup))
         if isinstance(event, Output):
             if event.value is not None:
                 self.sink.discard()

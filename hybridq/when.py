@@ -121,11 +121,11 @@ def eta(p50: float | None, p90: float | None, now: float) -> str:
 
 
 def money(x: float) -> str:
-    """An amount with two decimals, or with two significant digits below 0.10; `0` for none."""
-    if x == 0 or not math.isfinite(x):
-        return "0" if x == 0 else "unknown"
-    if abs(x) < 1e-9:
-        return "<0.000000001"
+    """An amount with two decimals, or with two significant digits below 0.10; `0` for none and next to none."""
+    if not math.isfinite(x):
+        return "unknown"
+    if abs(x) < 5e-7:
+        return "0"
     decimals = max(2, 1 - math.floor(math.log10(abs(x))))
     whole, _, fraction = f"{x:,.{decimals}f}".partition(".")
     return f"{whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from hybridq.claims import claim_batch, record
 from hybridq.home import Home
 from hybridq.intake import accept
-from hybridq.job import Audience, Decision, Failure, Lane, Mode, Output, Request
+from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.outcome import settle
 from hybridq.outlook import Outlook
 from hybridq.reading import cohorts
@@ -87,7 +87,7 @@ def run_jobs(outlook: Outlook, jobs: int, *, fail: int = 0, hold: int = 0, handl
         settle(event, claim, retries=0, now=now, cost=0.25, streamed=1.0)
         for event, claim in zip([*done, *failed], over, strict=True)
     ]
-    record(store, ends, {claim.cohort: (handler, Lane.BATCH) for claim in claims})
+    record(store, ends)
     if not hold:
         runner.close(store)
 

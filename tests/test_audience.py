@@ -17,7 +17,7 @@ PROBE = """
 import json, os, sys
 from hybridq.audience import find_audience
 output = sys.stdout.isatty() or sys.stderr.isatty()
-found = find_audience(explicit=None, environ=os.environ, waits=False, many=False,
+found = find_audience(explicit=None, environ=os.environ, waits="", many=False,
                       stdin_tty=sys.stdin.isatty(), output_tty=output)
 print("FOUND", json.dumps(found), flush=True)
 """
@@ -55,7 +55,7 @@ def asked(**changes: object) -> tuple[Audience, str]:
     given: dict[str, object] = {
         "explicit": None,
         "environ": {},
-        "waits": False,
+        "waits": "",
         "many": False,
         "stdin_tty": False,
         "tty": "/nonexistent",
@@ -68,15 +68,15 @@ def test_what_is_said_counts_first() -> None:
     all_at_once = {
         "explicit": Audience.BACKGROUND,
         "environ": {"HYBRIDQ_AUDIENCE": "user", "CI": "1"},
-        "waits": True,
+        "waits": "--follow",
         "many": True,
         "jobs": 10_000,
     }
     assert asked(**all_at_once) == (Audience.BACKGROUND, "--audience")
     assert asked(**{**all_at_once, "explicit": None}) == (Audience.USER, "HYBRIDQ_AUDIENCE")
     silent = {**all_at_once, "explicit": None, "environ": {"HYBRIDQ_AUDIENCE": ""}}
-    assert asked(**silent) == (Audience.USER, "--wait")
-    assert asked(**{**silent, "waits": False}) == (Audience.BACKGROUND, "10,000 jobs in one submission")
+    assert asked(**silent) == (Audience.USER, "--follow")
+    assert asked(**{**silent, "waits": ""}) == (Audience.BACKGROUND, "10,000 jobs in one submission")
     assert asked(many=True) == (Audience.BACKGROUND, "many jobs in one submission")
 
 

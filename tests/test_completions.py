@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hybridq_cli import complete, completion
-from hybridq_cli.completion_shells import SCRIPTS
 
 from hybridq.home import Home
 from hybridq.intake import accept
 from hybridq.job import Audience, Decision, Mode, Request
 from hybridq.store import Store
+from hybridq_cli import complete, completion
+from hybridq_cli.completion_shells import SCRIPTS
+from tests.building import command
 
 KEPT = Path(__file__).parents[1] / "completions"
 HOSTILE = "$(touch pwned); `x` 'y'"
@@ -126,3 +127,11 @@ def test_answer_is_silent_where_there_is_nothing(tmp_path: Path, args: list[str]
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+
+
+def test_without_a_name_the_shell_is_the_users(tmp_path: Path) -> None:
+    """`hybridq completions` is for the shell in $SHELL; for one that it does not know it says which there are."""
+    mine, other = (command(tmp_path, "completions", SHELL=shell) for shell in ("/usr/bin/fish", "/bin/tcsh"))
+    assert mine.stdout == (Path(__file__).parents[1] / "completions" / "hybridq.fish").read_text()
+    assert other.returncode == 64
+    assert "bash, zsh or fish" in other.stderr

@@ -150,6 +150,47 @@ def test_starts_are_learned() -> None:
     assert Estimate(None, cold, handler, machine_cost=10.0).fixed_cost() == pytest.approx(0.01)
 
 
+def test_first_call_that_loads_is_part_of_the_start() -> None:
+    """A program that reads its first job and loads then teaches a start of two seconds, and jobs of milliseconds."""
+    model = learn(Model(), Observation(size=20, busy=2.003, startup=0.04))
+    for size in (5, 8, 11):
+        model = learn(model, Observation(size=size, busy=0.003))
+    estimate = Estimate(model)
+    assert estimate.startup() == pytest.approx(2.04, rel=0.05)
+    assert (estimate.run_time(S, 20, 0.9) or 9) < 0.02
+
+
+def test_first_call_like_the_others_is_no_start() -> None:
+    """What a first call takes within the usual is its run time, and adds nothing to the start."""
+    source = random.Random(13)
+    model = taught(source, 40, lambda size: 1.0)
+    for _ in range(9):
+        model = learn(model, Observation(size=1000, busy=source.lognormvariate(0, 0.2), startup=0.5))
+    assert Estimate(model).startup(0.9) == pytest.approx(0.5)
+
+
+def test_first_calls_serve_where_there_are_no_others() -> None:
+    """A program that is started for each job is known by its first calls; warm calls of the other lane go before."""
+    starting = learn_many(Model(), [Observation(size=10, busy=4.0, startup=0.5)] * ENOUGH)
+    alone = Estimate(starting)
+    assert (alone.run_time(S, 10), alone.startup()) == (pytest.approx(4.0, rel=0.01), 0.5)
+    warm = Estimate(starting, learn_many(Model(), [Observation(size=10, busy=1.0)] * 20))
+    assert (warm.run_time(S, 10), warm.startup()) == (pytest.approx(1.0, rel=0.01), pytest.approx(3.5, rel=0.01))
+
+
+@pytest.mark.parametrize("jobs", [4, 6, 9, 15, 30, 60, 128, 200])
+def test_one_odd_job_makes_no_promise_of_hours(jobs: int) -> None:
+    """One job of two seconds among jobs of three milliseconds: no promise is far beyond it; of many it is forgotten."""
+    for odd in {0, 1, jobs // 2, jobs - 1}:
+        model = Model()
+        for n in range(jobs):
+            model = learn(model, Observation(size=20.0 if n == odd else 5.0 + n % 7, busy=2.0 if n == odd else 0.003))
+        for size in (5.0, 20.0):
+            promised = Estimate(model, None).run_time(S, size, 0.9) or math.inf
+            assert promised < (10.0 if jobs < 20 else 0.05), (odd, size)
+            assert Estimate(None, model).run_time(S, size, 0.9) == promised
+
+
 def test_chunk_is_learned_as_a_whole() -> None:
     """A chunk of thousands teaches its run time and does not push every other flush out of the window."""
     model = taught(random.Random(10), 128, lambda size: 1.0)

@@ -231,6 +231,15 @@ def test_a_dumb_terminal_gets_plain_lines(folder: Path) -> None:
     screen.child.close()
 
 
+def test_q_leaves_a_dumb_terminal_too(folder: Path) -> None:
+    """Where only lines are printed, `q` alone ends it as well, without a return and without an echo."""
+    screen = Screen(folder, TERM="dumb")
+    screen.until(lambda: b"stdlib" in screen.raw)
+    screen.child.send("q")
+    assert screen.end() == 0
+    screen.child.close()
+
+
 def test_no_color_holds_in_the_live_view(folder: Path) -> None:
     """With NO_COLOR the view is drawn, and no colour with it."""
     screen = Screen(folder, NO_COLOR="1")

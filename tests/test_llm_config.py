@@ -128,5 +128,6 @@ def test_a_file_that_is_none_is_bad_data(tmp_path: Path) -> None:
 
 
 def test_a_key_is_taken_out_of_any_sentence() -> None:
-    """However often it is repeated."""
+    """However often it is repeated; and what could move a terminal's cursor is shown instead."""
     assert scrubbed("bad sk-12345, use sk-12345", "sk-12345") == "bad ***, use ***"
+    assert "\x1b" not in scrubbed("\x1b[2J", "sk-12345")

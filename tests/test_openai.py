@@ -54,8 +54,13 @@ def test_an_answer_streams_with_its_tokens_and_its_cost(provider: Provider, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_request_says_what_the_configuration_says(provider: Provider, kind: str, tmp_path: Path) -> None:
-    """System prompt, template with the file's text, limits and further fields reach the provider; the key is sent."""
+def test_a_request_says_what_the_configuration_says(
+    provider: Provider, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """System prompt, template with the file's text, limits and further fields reach the provider; so does its key,
+    and no other that the SDKs know from the environment."""
+    for other in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        monkeypatch.setenv(other, "sk-of-another-server")
     document = tmp_path / "doc.txt"
     document.write_text("the {input} text")
     handler = model(
@@ -70,6 +75,7 @@ def test_a_request_says_what_the_configuration_says(provider: Provider, kind: st
     assert system == "be brief"
     headers = {name.lower(): value for name, value in provider.headers[0].items()}
     assert KEY in (headers.get("authorization", "") + headers.get("x-api-key", ""))
+    assert not any("another-server" in value for value in headers.values())
 
 
 def test_a_file_that_cannot_be_read_fails_that_job_at_once(provider: Provider) -> None:

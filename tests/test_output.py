@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import State
+from hybridq.runner import Runner
 from tests.user import Queue, ended, until
 
 WORKERS = f"""
@@ -77,9 +78,48 @@ def test_no_output_has_a_reason(queue: Queue) -> None:
     queue.run("submit", "--", "true")
     queue.run("submit", "echo", "bad", "--wait")
     waiting, failed, draft, none = (queue.run("output", *args) for args in (["1"], ["2"], ["1", "--draft"], ["9"]))
-    assert [done.returncode for done in (waiting, failed, draft, none)] == [75, 70, 66, 66]
+    assert [done.returncode for done in (waiting, failed, draft, none)] == [75, 1, 66, 66]
     assert "hybridq follow 1" in waiting.stderr
     assert "failed: bad" in failed.stderr
+
+
+def test_failures_in_a_group_name_the_command_that_shows_them(queue: Queue) -> None:
+    """`output`, `wait` and `follow` of a group with failures say how many, and how to see each with its error."""
+    queue.run("submit", "echo", "--group", "g", "--lines", "-", input="good\nbad\n")
+    queue.run("drain")
+    says = "hybridq status g --state failed"
+    assert f"1 of 2 jobs have no output: {says} says why" in queue.run("output", "g").stderr
+    for name in ("wait", "follow"):
+        done = queue.run(name, "g")
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"hybridq: 1 failed: {says}")
+    rows = queue.run(*says.split()[1:]).stdout.splitlines()[1:]
+    assert [row.split("\t")[::7] for row in rows] == [["2", "bad"]]
+
+
+def test_a_follow_says_that_nobody_runs_it(queue: Queue) -> None:
+    """Without a runner a follow says so, and leaving it does not promise that the job goes on."""
+    queue.run("submit", "--", "true")
+    with queue.start("follow") as follower:
+        assert follower.stderr is not None
+        assert "no daemon runs, so job 1 waits for" in follower.stderr.readline()
+        follower.send_signal(signal.SIGINT)
+        _, said = follower.communicate(timeout=30)
+    assert said.startswith("hybridq: it stays queued; nothing runs it: hybridq daemon. Come back with: ")
+
+
+def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:
+    """On a terminal a held job's follow begins with its state and the reason, in the words of `status`."""
+    queue.run("submit", "echo", "x", "--mode", "batch", "--deadline", "tomorrow 06:00")
+    queue.outlook.store.connection.execute("UPDATE cohort SET delay_cost = 0")
+    config = queue.folder / "config.toml"
+    config.write_text(config.read_text() + '[[tariff.window]]\nstart = "00:00"\nend = "24:00"\nfactor = 0.5\n')
+    runner = Runner(queue.outlook.store, "daemon")
+    with queue.terminal("follow") as screen:
+        screen.expect_exact("hybridq: job 1: ")
+        screen.expect_exact("batch · held · ")
+        screen.sendintr()
+        screen.expect_exact("it goes on. Come back with: hybridq follow last")
+    runner.close(queue.outlook.store)
 
 
 def test_a_draft_comes_first(queue: Queue) -> None:

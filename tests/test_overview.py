@@ -91,20 +91,55 @@ def test_what_is_hidden_is_counted_in_jobs(every_state: Outlook) -> None:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (State.QUEUED, ["g", 9, 8]),
-        (State.RUNNING, ["g"]),
-        (State.DONE, ["g"]),
-        (State.FAILED, ["g"]),
+        (State.QUEUED, [6, 9, 8]),
+        (State.RUNNING, [5]),
+        (State.DONE, [1, 2, 3]),
+        (State.FAILED, [4]),
         (State.CANCELLED, [7]),
     ],
 )
-def test_a_state_shows_the_rows_that_hold_such_jobs(
-    every_state: Outlook, state: State, expected: list[str | int]
-) -> None:
-    """A group is shown where any of its jobs is in the state, a job where it is itself."""
+def test_a_state_shows_the_single_jobs_in_it(every_state: Outlook, state: State, expected: list[str | int]) -> None:
+    """Each job in the state is a row, whether it is in a group or not; what the limit cuts is counted."""
     found = look(every_state, states=[state])
     assert names(found.rows) == expected
+    assert all(row.state is state for row in found.rows)
     assert found.hidden == 0
+    assert look(every_state, states=[state], limit=1).hidden == len(expected) - 1
+
+
+def test_a_group_that_is_named_shows_its_failures(outlook: Outlook) -> None:
+    """After the group's own row come its failed jobs with their errors; what the limit cuts of them is counted."""
+    submit_all(outlook, asking(group="p"), [b'"x"'] * 12)
+    run_jobs(outlook, 12, fail=3)
+    found = look(outlook, "p")
+    assert [(row.id, row.group, row.why) for row in found.rows[1:]] == [
+        (n, None, "it went wrong") for n in (10, 11, 12)
+    ]
+    assert (names(found.rows[:1]), found.hidden) == (["p"], 0)
+    few = look(outlook, "p", limit=2)
+    assert (names(few.rows), few.hidden) == (["p", 10], 2)
+
+
+def test_a_group_of_two_modes_is_mixed(outlook: Outlook) -> None:
+    """A group says that its jobs run in several modes; one that ended with some cancelled is done."""
+    for mode in (Mode.BATCH, Mode.STREAM):
+        submit_all(outlook, asking(mode=mode, group="g"), [b'"x"'] * 2)
+    submit_all(outlook, asking(group="one"), [b'"x"'] * 2)
+    assert {row.group: row.mixed for row in look(outlook).rows} == {"g": True, "one": False}
+    run_jobs(outlook, 4)
+    cancel(outlook.store, [3, 4], time.time())
+    assert look(outlook, "g").rows[0].state is State.DONE
+
+
+def test_a_submit_that_runs_its_own_jobs_is_a_runner(outlook: Outlook) -> None:
+    """What streams in the very process that looks does not wait for anybody else."""
+    submit_all(outlook, asking(mode=Mode.STREAM, group="g"), [b'"x"'] * 2)
+    assert look(outlook, "g").rows[0].why == NOBODY
+    runner = Runner(outlook.store, "submit")
+    row = look(outlook, "g").rows[0]
+    runner.close(outlook.store)
+    assert row.why != NOBODY
+    assert row.eta is not None
 
 
 def test_a_mode_shows_the_rows_of_that_mode(every_state: Outlook) -> None:

@@ -49,7 +49,7 @@ def test_large_background_work_waits_for_the_night() -> None:
     stream, batch = decision.considered
     assert decision.mode is Mode.BATCH
     assert decision.forecast.start == NOON + 10 * HOUR
-    assert batch.cost == pytest.approx(1000 * 10 / 3600 * 0.5 + 2 / 3600)
+    assert batch.cost == pytest.approx((1000 * 10 + 2) / 3600 * 0.5)
     assert stream.cost == pytest.approx(1000 * 10 / 3600 + 2 / 3600)
     assert decision.reason.startswith("run at 22:00 it saves 1.39 against stream, waiting costs 0.0")
 

@@ -73,10 +73,13 @@ def check_counters(store: Store) -> None:
         "SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
         " WHERE accepted IS NOT NULL GROUP BY handler, lane, state ORDER BY handler, lane, state"
     )
-    assert store.rows(
-        "SELECT id FROM cohort JOIN (SELECT cohort, min(id) AS low, max(id) AS high FROM job GROUP BY cohort) AS seen"
-        " ON seen.cohort = cohort.id WHERE accepted IS NOT NULL AND (low < first_id OR high > last_id)"
-    ) == []
+    assert (
+        store.rows(
+            "SELECT id FROM cohort JOIN (SELECT cohort, min(id) AS low, max(id) AS high FROM job GROUP BY cohort) AS seen"
+            " ON seen.cohort = cohort.id WHERE accepted IS NOT NULL AND (low < first_id OR high > last_id)"
+        )
+        == []
+    )
 
 
 class Queue(RuleBasedStateMachine):
@@ -126,11 +129,11 @@ class Queue(RuleBasedStateMachine):
 
     @rule(held=consumes(claims), ok=st.booleans(), retries=st.integers(0, 1), again=st.booleans())
     def finish(self, held: tuple[Claim, Lane], ok: bool, retries: int, again: bool) -> None:
-        claim, lane = held
+        claim, _ = held
         outcome = ended(claim, ok=ok, retries=retries)
         mine = self.model[claim.id] is State.RUNNING and self.holder[claim.id][1] == claim.attempt
         for expected in (mine, False) if again else (mine,):
-            stored = record(self.store, [outcome], {claim.cohort: ("h", lane)})
+            stored = record(self.store, [outcome])
             assert bool(stored) is expected
         if mine:
             self.model[claim.id] = outcome.state
@@ -184,10 +187,9 @@ def test_a_result_counts_only_from_the_attempt_that_holds_the_job(store: Store) 
     (first,) = claim_batch(store, runner.id, 1, "h", [1], 9, 5.0)
     give_back(store, runner.id, 6.0)
     (second,) = claim_batch(store, runner.id, 1, "h", [1], 9, 7.0)
-    places = {first.cohort: ("h", Lane.BATCH)}
-    assert record(store, [ended(first)], places) == []
+    assert record(store, [ended(first)]) == []
     assert result(store, number) is None
-    assert len(record(store, [ended(second)], places)) == 1
+    assert len(record(store, [ended(second)])) == 1
     kept = result(store, number)
     assert kept is not None
     assert kept.attempt == 2
@@ -198,7 +200,7 @@ def test_one_lost_attempt_does_not_lose_the_others_of_its_chunk(store: Store) ->
     numbers = many(store, [b"x"] * 10)
     claims = claim_batch(store, Runner(store, "drain").id, 1, "h", [1], 10, 5.0)
     cancel(store, [numbers[4]], 6.0)
-    stored = record(store, [ended(claim) for claim in claims], {1: ("h", Lane.BATCH)})
+    stored = record(store, [ended(claim) for claim in claims])
     assert [each.id for each in stored] == [n for n in numbers if n != numbers[4]]
     check_counters(store)
 

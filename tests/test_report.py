@@ -127,6 +127,19 @@ def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
     assert job(past.store, waiting[0]).finished is None
 
 
+def test_a_promise_follows_jobs_that_move_twice(past: Past) -> None:
+    """A job that went to the other lane and came back is still one of those that the promise was made for."""
+    jobs = past.submit(0, 3, promised=(80, 100, 120))
+    move(past.store, jobs[1:], Lane.STREAM, "a test", START + 50)
+    move(past.store, jobs[2:], Lane.BATCH, "a test", START + 60)
+    past.flush(80, 100, jobs[:1])
+    past.stream(jobs[1], 80, 90, 95)
+    assert past.report().promises.ended == 0
+    past.flush(150, 200, jobs[2:])
+    found = past.report().promises
+    assert (found.ended, found.covered, found.error) == (1, 0, 0.5)
+
+
 def test_flushes_by_rule(past: Past) -> None:
     """Flushes of one rule stand together: how many, of how many jobs, how long, at what cost."""
     past.flush(10, 20, past.submit(0, 3), rule="deadline", errors=["it broke"])

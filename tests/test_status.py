@@ -56,10 +56,10 @@ def every_state(outlook: Outlook) -> Outlook:
     return outlook
 
 
-def typed(outlook: Outlook, *args: str) -> str:
-    """What the command prints; it must end well and say nothing else."""
+def typed(outlook: Outlook, *args: str, hint: str = "") -> str:
+    """What the command prints; it must end well and say nothing else but the hint."""
     done = command(outlook.store.home, *args)
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert (done.returncode, done.stderr) == (0, hint), done.stderr
     return done.stdout
 
 
@@ -69,8 +69,8 @@ def document(outlook: Outlook, *args: str) -> Any:
 
 
 def test_an_empty_queue_says_how_to_begin(outlook: Outlook) -> None:
-    """Nothing there: the first command to type."""
-    assert "hybridq submit -- " in typed(outlook, "status")
+    """Nothing there: the first command to type, beside the table that is none."""
+    assert typed(outlook, "status", hint="hybridq: nothing here yet: hybridq submit -- COMMAND\n").count("\n") == 1
 
 
 def test_no_arguments_at_all_are_status(every_state: Outlook) -> None:
@@ -83,7 +83,7 @@ def test_status_is_a_line_a_row_for_a_pipe(every_state: Outlook) -> None:
     """Titles, then one line a row with its fields apart by tabs."""
     title, *lines = typed(every_state, "status").splitlines()
     assert title.split() == ["ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY"]
-    fields = [[field.strip() for field in line.split("\t")] for line in lines]
+    fields = [line.split("\t") for line in lines]
     assert [(line[0], line[3]) for line in fields] == [
         ("1-6", "running"),
         ("9", "queued"),
@@ -100,9 +100,10 @@ def test_selectors_and_filters_go_together(every_state: Outlook) -> None:
 
     assert ids("1-9", "--state", "failed", "--state", "cancelled") == [4, 7]
     assert ids("--mode", "stream") == [9]
-    assert ids("8", "g") == [8, 1]
+    assert ids("8", "g") == [8, 1, 4]
     assert ids("--limit", "2") == [1, 9]
-    assert ids("all", "--state", "done") == [1]
+    assert ids("all", "--state", "done") == [1, 2, 3]
+    assert ids("g", "--state", "failed") == [4]
 
 
 @pytest.mark.parametrize("args", [["status", "99"], ["status", "none"], ["show", "99"], ["explain", "none"]])
@@ -129,7 +130,7 @@ def test_json_is_one_document_with_stable_names(every_state: Outlook) -> None:
     assert abs(found["head"]["now"] - time.time()) < 60
     assert set(found["rows"][0]) == {
         "id", "last", "group", "what", "handler", "audience", "mode", "lane", "state", "counts", "submitted",
-        "started", "finished", "start", "eta", "eta90", "deadline", "cost", "exit_code", "why",
+        "started", "finished", "start", "eta", "eta90", "deadline", "cost", "exit_code", "mixed", "why",
     }  # fmt: skip
 
 
@@ -199,6 +200,26 @@ def test_explain_compares_what_was_compared(outlook: Outlook) -> None:
     assert "was done" in typed(outlook, "explain", "3")
 
 
+def test_a_group_is_explained_by_its_largest_part(outlook: Outlook) -> None:
+    """One odd job speaks for nobody else: what is told is the largest part's, and the odd one is named."""
+    submit_all(outlook, asking(group="g", deadline=time.time() + 4000, mode=Mode.STREAM), [b'"x"'])
+    submit_all(outlook, asking(group="g"), [b'"x"'] * 9)
+    for name in ("show", "explain"):
+        text = typed(outlook, name, "g")
+        assert "1 part differs: hybridq explain 1" in text
+        assert "deadline" not in text
+    assert document(outlook, "explain", "g")["decision"]["mode"] == "batch"
+    assert document(outlook, "explain", "1")["others"] == []
+
+
+def test_tries_are_counted_as_retries(every_state: Outlook) -> None:
+    """A first try that failed has used no retry; a retry by hand is not held against the promise."""
+    assert re.search(r"attempts +1\n", typed(every_state, "show", "4"))
+    typed(every_state, "retry", "4")
+    every_state.store.connection.execute("UPDATE job SET state = 'done', finished = 1e10 WHERE id = 4")
+    assert "was done" not in typed(every_state, "explain", "4")
+
+
 def test_explain_tells_every_later_change(every_state: Outlook) -> None:
     """What was done to a job after its submission is told in order."""
     typed(every_state, "retry", "4")
@@ -210,9 +231,8 @@ def test_explain_tells_every_later_change(every_state: Outlook) -> None:
 def test_a_thousand_groups_are_cut_to_the_limit_and_counted(outlook: Outlook) -> None:
     """A listing says how many jobs it left out; `--all` leaves out none."""
     groups(outlook, 1000)
-    few = typed(outlook, "status").splitlines()
-    assert "and 960 more: --all" in few[-1]
-    assert len(few) == 42
+    few = typed(outlook, "status", hint="hybridq: and 960 more: --all\n").splitlines()
+    assert len(few) == 41
     assert len(typed(outlook, "status", "--all").splitlines()) == 1001
 
 
@@ -296,3 +316,13 @@ def test_a_removed_handler_breaks_nothing(every_state: Outlook) -> None:
     assert typed(every_state, "status")
     assert typed(every_state, "explain", "8")
     config.write_text(ECHO)
+
+
+def test_a_dead_daemon_leaves_the_view(outlook: Outlook) -> None:
+    """A daemon that was killed is not shown again, though nobody has written and the last snapshot is not stale."""
+    unchanged = Unchanged(outlook.store, lambda rows: take(outlook, now=time.time(), limit=rows), 10)
+    with daemon(outlook) as process:
+        assert str(process.pid) in unchanged(5).head.daemon
+        process.kill()
+        process.wait()
+        assert unchanged(5).head.daemon == ""

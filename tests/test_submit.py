@@ -271,9 +271,9 @@ def test_a_key_that_stands_for_something_else_is_skipped(queue: Queue, tmp_path:
 
 
 def test_wait_ends_with_the_jobs_own_code(queue: Queue) -> None:
-    """`--wait` without a daemon runs the job itself, prints nothing of it, and ends as it ended."""
+    """`--wait` without a daemon runs the job itself, prints nothing of it but why it failed, and ends as it ended."""
     done = queue.run("submit", "--wait", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
-    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "hybridq: job 1 failed: exit code 7\n")
 
 
 def test_follow_is_the_job(queue: Queue) -> None:
@@ -285,10 +285,10 @@ def test_follow_is_the_job(queue: Queue) -> None:
 
 
 def test_a_daemon_runs_what_is_waited_for(queue: Queue) -> None:
-    """With a daemon, `--wait` leaves the running to it, and says nothing of itself."""
+    """With a daemon, `--wait` leaves the running to it, and says nothing but why it failed."""
     with queue.daemon():
         done = queue.run("submit", "--wait", "--", "sh", "-c", "exit 4")
-    assert (done.returncode, done.stderr) == (4, "")
+    assert (done.returncode, done.stderr) == (4, "hybridq: job 1 failed: exit code 4\n")
     assert "submit" not in {kind for (kind,) in queue.rows("SELECT kind FROM runner")}
 
 
@@ -417,3 +417,20 @@ def test_one_job_imports_little(queue: Queue) -> None:
     dear = "rich asyncio psutil apscheduler platformdirs hashlib zoneinfo statistics logging sqlite_utils json"
     assert "hybridq.intake" in done.stdout.split()
     assert not set(dear.split()) & set(done.stdout.split())
+
+
+def test_a_promise_that_cannot_be_kept_is_said_at_once(queue: Queue) -> None:
+    """A deadline that no mode makes, and a limit below every forecast, are told on standard error, without a terminal."""
+    for _ in range(3):
+        queue.run("submit", "--wait", "--", "sleep", "0.3")
+    late = queue.run("submit", "--deadline", "0.05s", "--", "sleep", "0.3")
+    dear = queue.run("submit", "--max-cost", "0.0000001", "--", "sleep", "0.3")
+    assert late.stderr.startswith("hybridq: job 4: the deadline ")
+    assert dear.stderr.startswith("hybridq: job 5: costs about ")
+
+
+def test_the_reason_names_the_option_that_was_given(queue: Queue) -> None:
+    """`--follow` is told as `--follow`."""
+    said = queue.run("submit", "--follow", "--", "true")
+    assert said.returncode == 0
+    assert "(--follow)" in queue.run("explain", "1").stdout

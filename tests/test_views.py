@@ -210,15 +210,15 @@ def test_sentences_are_safe_for_a_terminal() -> None:
 
 
 def test_a_pipe_gets_one_line_a_row() -> None:
-    """Tab-separated, nothing cut to a screen, the same number of fields in each; what was left out is said."""
+    """Tab-separated, nothing cut to a screen and nothing filled up, the same number of fields in each."""
     long = "x" * 300
     rows = [row(1, long, why="w"), row(2, HOSTILE, why="w"), group(5, "東京", {State.QUEUED: 3}, State.QUEUED, why="w")]
     lines = list(plain.lines(Snapshot(head=Head(now=NOW), rows=tuple(rows), hidden=37), NOW))
-    assert len(lines) == 5
-    assert {line.count("\t") for line in lines[:4]} == {7}
+    assert len(lines) == 4
+    assert {line.count("\t") for line in lines} == {7}
+    assert not any(field != field.strip() for line in lines for field in line.split("\t"))
     assert long in lines[1]
     assert lines[2].replace("\t", "").isprintable()
-    assert lines[4] == "and 37 more: --all"
 
 
 def test_time_alone_is_no_news() -> None:
@@ -259,6 +259,50 @@ def test_explain_compares_the_modes() -> None:
     assert "»" not in other
     assert "[/dear]" in text
     assert "\x1b" not in text
+
+
+def test_explain_is_readable_in_forty_columns() -> None:
+    """Where the columns would break within words, the modes stand one below another with their names beside them."""
+    considered = (
+        Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70),
+        Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False),
+    )
+    text = shown(job.explain("7", Decision(mode=Mode.STREAM, reason="so", considered=considered), NOW, NOW), width=40)
+    for part in ("» stream\n", "waiting costs  0.50\n", "first result   after 48s ±22s\n", "misses the deadline\n"):
+        assert part in text
+
+
+def test_what_happened_again_and_again_is_told_once() -> None:
+    """Neighbours in a history that say the same are one line, with how often; the same later is another."""
+    history = [(NOW + n, "its runner died") for n in range(20)] + [(NOW + 30, "retried"), (NOW + 40, "its runner died")]
+    lines = shown(job.show(busy().rows[2], NOW + 60, history)).splitlines()
+    assert [line.split("  ")[-1] for line in lines[-3:]] == ["its runner died (x20)", "retried", "its runner died"]
+
+
+def test_a_signal_is_told_by_its_name() -> None:
+    """What a signal ended says which, and the exit code that a shell would give; any other code is itself."""
+    killed = row(1, state=State.FAILED, started=NOW - 9, finished=NOW, exit_code=-15, why="killed by SIGTERM")
+    assert "exit code  killed by SIGTERM (143)" in shown(job.show(killed, NOW))
+    assert words.why(killed) == "killed by SIGTERM"
+    assert words.exit_code(3) == "3"
+
+
+def test_a_group_that_ended_says_how_its_parts_ended() -> None:
+    """Done and cancelled are both counted, once some of it was done; a group of several modes is `mixed`."""
+    counts = {State.DONE: 2084, State.CANCELLED: 916}
+    ended = group(1, "g", counts, State.DONE, mixed=True, finished=NOW, why="asked for")
+    assert words.why(ended) == "2,084 done, 916 cancelled · asked for"
+    assert words.why(group(1, "g", {State.QUEUED: 5, State.CANCELLED: 2}, State.QUEUED)) == "2 cancelled"
+    assert words.why(group(1, "g", {State.DONE: 5}, State.DONE)) == ""
+    assert words.standing(ended, NOW).startswith("mixed · done")
+
+
+def test_eighty_columns_tell_why() -> None:
+    """At the usual width the reason is there, and what a job took is not taken for its end."""
+    text = shown(QueueView(busy(), NOW), width=80)
+    assert "WHY" in text
+    assert "held until the night" in text
+    assert "took 58s" in shown(QueueView(busy(), NOW), width=120)
 
 
 def test_a_picture_stands_alone() -> None:

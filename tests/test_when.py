@@ -212,7 +212,9 @@ def test_eta_is_honest() -> None:
         (0.0999, "0.10"),
         (-2.5, "-2.50"),
         (1234567.891, "1,234,567.89"),
-        (1e-12, "<0.000000001"),
+        (0.0000036, "0.0000036"),
+        (0.00000036, "0"),
+        (-1e-12, "0"),
     ],
 )
 def test_money_keeps_what_matters(amount: float, shown: str) -> None:
@@ -220,7 +222,7 @@ def test_money_keeps_what_matters(amount: float, shown: str) -> None:
     assert money(amount) == shown
 
 
-@given(st.floats(1e-9, 1e9))
+@given(st.floats(1e-6, 1e9))
 def test_shown_money_is_near(amount: float) -> None:
     """What is shown is within a twentieth of the amount, or half a hundredth of a unit."""
     assert float(money(amount).replace(",", "")) == pytest.approx(amount, rel=0.051, abs=0.005)

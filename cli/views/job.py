@@ -4,8 +4,9 @@ Rule: what comes from the job is made harmless and then literal text; unknown is
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.style import Style
 from rich.table import Table
@@ -19,6 +20,9 @@ from hybridq.when import clock, eta, money, span
 from . import words
 from .cells import PLAIN, QUIET, STRONG
 from .queue import ALARM, LOOK
+
+TITLES = ("", "MODE", "COST", "WAITING COSTS", "TOTAL", "FIRST RESULT", "DONE", "")
+NARROW = 72  # cells: with less the columns break within words
 
 Happened = tuple[float, str]  # epoch seconds, and what happened then
 Fact = tuple[str, str]  # what is known, and its value
@@ -44,20 +48,20 @@ def explain(
     if decision.warning:
         parts.append(_text(decision.warning, ALARM))
     if decision.considered:
-        parts.append(Padding(_comparison(decision, decided), (1, 0, 0, 1), expand=False))
+        parts.append(Padding(_Comparison(decision, decided), (1, 0, 0, 1), expand=False))
     if facts:
         parts.append(_grid([(name, _text(value)) for name, value in facts]))
     return Group(*parts, *_history(history, now))
 
 
-def _grid(facts: Sequence[tuple[str, Text]]) -> RenderableType:
+def _grid(facts: Sequence[tuple[str, Text]], above: int = 1) -> RenderableType:
     """Names and values side by side."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style=QUIET)
     grid.add_column(overflow="fold")
     for name, value in facts:
         grid.add_row(Text(name), value)
-    return Padding(grid, (1, 0, 0, 1), expand=False)
+    return Padding(grid, (above, 0, 0, 1), expand=False)
 
 
 def _text(text: str, style: Style = PLAIN) -> Text:
@@ -66,12 +70,13 @@ def _text(text: str, style: Style = PLAIN) -> Text:
 
 def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     sign, look = LOOK[words.state(row)]
-    yield "mode", Text(row.mode.value)
+    yield "mode", Text(words.mode(row))
     yield "state", Text(f"{sign} {words.state(row)}", style=look)
     if row.group is not None:
         yield "jobs", Text(words.SEPARATOR.join(words.tally(row.counts, _held(row))))
     if words.why(row):
-        yield "why", _text(words.why(row), ALARM if words.late(row) else PLAIN)
+        name = "at submission" if row.state is State.DONE and row.group is None else "why"  # it was a forecast
+        yield name, _text(words.why(row), ALARM if words.late(row) else PLAIN)
     yield "handler", _text(row.handler)
     yield "for", Text(row.audience.value)
     yield "submitted", Text(_ago(row.submitted, now))
@@ -99,23 +104,40 @@ def _end(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     if row.deadline is not None:
         yield "deadline", Text(clock(row.deadline, now))
     if row.exit_code is not None:
-        yield "exit code", Text(str(row.exit_code))
+        yield "exit code", Text(words.exit_code(row.exit_code))
 
 
 def _ago(at: float, now: float) -> str:
     return f"{clock(at, now)}, {span(max(0, int(now - at)))} ago"
 
 
-def _comparison(decision: Decision, decided: float) -> Table:
-    """One line a mode; the chosen one is marked, and strong."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_edge=False)
-    for title in ("", "MODE", "COST", "WAITING COSTS", "TOTAL", "FIRST RESULT", "DONE", ""):
-        right = title in ("COST", "WAITING COSTS", "TOTAL")
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    for forecast in decision.considered:
-        chosen = forecast.mode is decision.mode
-        table.add_row(*_compared(forecast, chosen, decided), style=STRONG if chosen else None)
-    return table
+class _Comparison:
+    """One line a mode; the chosen one is marked, and strong. Where that is too narrow, one mode below another."""
+
+    def __init__(self, decision: Decision, decided: float) -> None:
+        self._modes = [
+            (forecast.mode is decision.mode, _compared(forecast, forecast.mode is decision.mode, decided))
+            for forecast in decision.considered
+        ]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, or a list for each mode."""
+        if options.max_width >= NARROW:
+            yield self._table()
+            return
+        for chosen, (mark, mode, *figures, note) in self._modes:
+            yield Text.assemble(mark, " " if chosen else "", mode, style=STRONG if chosen else PLAIN)
+            named = zip((title.lower() for title in TITLES[2:-1]), figures, strict=True)
+            yield _grid([*named, *([("but", note)] if note else [])], above=0)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_edge=False)
+        for title in TITLES:
+            right = title in ("COST", "WAITING COSTS", "TOTAL")
+            table.add_column(title, justify="right" if right else "left", overflow="fold")
+        for chosen, cells in self._modes:
+            table.add_row(*cells, style=STRONG if chosen else None)
+        return table
 
 
 def _compared(forecast: Forecast, chosen: bool, decided: float) -> list[Text]:
@@ -146,4 +168,8 @@ def _after(p50: float | None, p90: float | None, decided: float) -> str:
 def _history(history: Sequence[Happened], now: float) -> list[RenderableType]:
     if not history:
         return []
-    return [_grid([(clock(at, now), _text(text)) for at, text in history])]
+    told = []
+    for text, same in groupby(history, key=lambda happened: happened[1]):
+        times = [at for at, _ in same]
+        told.append((clock(times[0], now), _text(text if len(times) == 1 else f"{text} (x{len(times)})")))
+    return [_grid(told)]

@@ -16,10 +16,11 @@ from hybridq.snapshot import Snapshot
 
 from .plain import Said, changes, lines
 from .queue import QueueView, room
-from .terminal import Bell, Ears, Terminal, full_screen, keys_of, let_go
+from .terminal import Bell, Ears, Terminal, full_screen, keys_of, let_go, typing
 
 PACE = 0.25  # seconds between frames, at least
 STALE = 5.0  # seconds after which the queue is read again unasked: load, tariff, a lost ring
+LOOK = 0.9  # seconds after which `take` is asked again; it may give what it gave before until that is stale
 PLAIN_PACE = 1.0  # seconds between two readings where lines are printed
 PLAIN_ROWS = 1000
 
@@ -35,7 +36,7 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
     console = console or Terminal()
     output = console.file.fileno()
     drawn = _draws(console)
-    with Ears(bell, output, keys_of(console) if drawn else None) as ears:
+    with Ears(bell, output, keys_of(console)) as ears:
         try:
             if drawn:
                 _draw(take, bell, console, ears)
@@ -71,16 +72,21 @@ def _draw(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
     while ears.code is None:
         with full_screen(console, keys_of(console)):
             _frames(take, bell, console, ears)
-        if ears.suspended:
-            ears.suspended = False
-            os.kill(os.getpid(), signal.SIGSTOP)
+        _pause(ears)
+
+
+def _pause(ears: Ears) -> None:
+    """Stop here if Control-Z was heard, until somebody goes on with it."""
+    if ears.suspended:
+        ears.suspended = False
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def _frames(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
     snapshot, taken, fits, rung = None, 0.0, 0, True
     while ears.code is None and not ears.suspended:
         rows = room(console.size.height)
-        if snapshot is None or rung or rows != fits or time.monotonic() - taken >= STALE:
+        if snapshot is None or rung or rows != fits or time.monotonic() - taken >= LOOK:
             bell.clear()
             snapshot, taken, fits = take(rows), time.monotonic(), rows
         console.update_screen(QueueView(snapshot, time.time(), fitted=True))
@@ -95,11 +101,19 @@ def _tell(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
     """Lines, each time that something has changed, until the end."""
     said: Said = {}
     while ears.code is None:
+        with typing(keys_of(console)):
+            said = _changes(take, bell, console, ears, said)
+        _pause(ears)
+
+
+def _changes(take: Take, bell: Bell, console: Console, ears: Ears, said: Said) -> Said:
+    while ears.code is None and not ears.suspended:
         bell.clear()
         told, said = changes(take(PLAIN_ROWS), said, time.time())
         for text in told:
             console.file.write(f"{text}\n")
         console.file.flush()
         ears.wait(PLAIN_PACE, bell=False)
-        if ears.code is None:
-            ears.wait(STALE)
+        if ears.code is None and not ears.suspended:
+            ears.wait(LOOK)
+    return said

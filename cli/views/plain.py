@@ -1,12 +1,10 @@
-"""The queue without a terminal: aligned text for a pipe, and lines that say what changed.
+"""The queue without a terminal: a table for a pipe, and lines that say what changed.
 
-Rule: one row is one line and nothing is cut to a width; fields are separated by tabs, filled up with
-spaces so that they also stand in columns. What comes from jobs cannot break a line.
+Rule: one row is one line and nothing is cut to a width; fields are separated by single tabs, for `cut` and its
+like. What comes from jobs cannot break a line.
 """
 
 from collections.abc import Iterator
-
-from rich.cells import cell_len
 
 from hybridq.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
@@ -16,30 +14,23 @@ from . import words
 
 TITLES = ("ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY")
 FIELD = 400  # cells: more than anybody reads; a name of a megabyte stays one line
-ALIGNED = 48  # cells that a column is filled up to, at most
 
 Said = dict[int | str, str]
 
 
 def lines(snapshot: Snapshot, now: float) -> Iterator[str]:
-    """The titles, each row, and what was left out."""
-    rows = [TITLES, *(_fields(row, now) for row in snapshot.rows)]
-    widths = [min(ALIGNED, max(map(cell_len, column))) for column in zip(*rows, strict=True)]
-    for row in rows:
-        filled = (f"{field}{' ' * (width - cell_len(field))}" for field, width in zip(row, widths, strict=True))
-        yield "\t".join(filled).rstrip()
-    if snapshot.hidden:
-        yield f"and {snapshot.hidden:,} more: --all"
+    """The titles and each row; what was left out is the caller's to say, elsewhere."""
+    for row in (TITLES, *(_fields(row, now) for row in snapshot.rows)):
+        yield "\t".join(row)
 
 
 def _fields(row: Row, now: float) -> tuple[str, ...]:
-    progress = words.took(row, now) if row.group is None else f"{words.percent(row)}%"
     fields = (
         words.ids(row),
         words.what(row),
-        row.mode.value,
+        words.mode(row),
         words.state(row),
-        progress,
+        words.progress(row, now),
         words.done_at(row, now),
         words.countdown(row, now),
         words.why(row),

@@ -19,7 +19,7 @@ from . import words
 from .cells import GAP, PLAIN, QUIET, STRONG, Cell, Column, Part, bar, column_mark, doubtful, erase, fit, layout, line
 
 COLUMNS = ("ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY")
-PRIORITY = ("ID", "STATE", "WHAT", "ETA", "IN", "PROGRESS", "MODE", "WHY")
+PRIORITY = ("ID", "STATE", "WHAT", "ETA", "WHY", "PROGRESS", "IN", "MODE")
 WIDEST = 200  # cells of any column; also bounds the work that a name of a megabyte makes
 GROWTH = (("WHAT", 18), ("WHY", 36), ("WHAT", 32), ("WHY", WIDEST), ("WHAT", 60))
 LABEL = 9  # cells of a head line's name
@@ -159,7 +159,7 @@ def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     whys = [Cell(visible_line(words.why(row), WIDEST), _why(row)) for row in rows]
     yield _steady("ID", ids, 3)
     yield Column("WHAT", whats, 14, _widest(whats))
-    yield Column("MODE", [Cell(row.mode.value, _lane(row)) for row in rows], 8, 8)
+    yield Column("MODE", [Cell(words.mode(row), _lane(row)) for row in rows], 8, 8)
     yield Column("STATE", [_state(row) for row in rows], 9, 9)
     yield Column("PROGRESS", [_progress(row, now) for row in rows], 13, 13)
     yield _steady("ETA", etas, 9)
@@ -196,7 +196,7 @@ def _why(row: Row) -> Style:
 def _progress(row: Row, now: float) -> Cell:
     """A bar for a group; for one job the time it has run."""
     if row.group is None:
-        return Cell(words.took(row, now), QUIET)
+        return Cell(words.progress(row, now), QUIET)
     failed = row.counts.get(State.FAILED, 0)
     style = LOOK["failed"][1] if failed == row.jobs else LOOK["running"][1]
     return bar(words.ended(row), row.jobs, style)

@@ -186,8 +186,8 @@ def _kept(found: Report) -> Iterator[Sequence[str]]:
             "rescued",
             count(moved.rescued),
             (
-                f"jobs whose runner died ran again; {count(moved.given_back)} were given back by one that stopped;"
-                " what their lost attempts cost is not known"
+                f"jobs or more whose runner died ran again; {count(moved.given_back)} were given back by one that"
+                " stopped; what their lost attempts cost is not known"
             ),
         )
     if found.cut_jobs:

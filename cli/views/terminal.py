@@ -129,18 +129,24 @@ def keys_of(console: Console) -> int | None:
 
 
 @contextlib.contextmanager
-def full_screen(console: Console, keys: int | None) -> Iterator[None]:
-    """The other screen, no cursor, and keys that are not echoed; on leaving all is as it was."""
+def typing(keys: int | None) -> Iterator[None]:
+    """Keys that come at once and are not echoed; on leaving all is as it was."""
     before = termios.tcgetattr(keys) if keys is not None else None
     try:
         if keys is not None:
             tty.setcbreak(keys, termios.TCSANOW)
-        with console.screen():
-            yield
+        yield
     finally:
         if keys is not None and before is not None:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(keys, termios.TCSANOW, before)
+
+
+@contextlib.contextmanager
+def full_screen(console: Console, keys: int | None) -> Iterator[None]:
+    """The other screen, no cursor, and keys that are not echoed; on leaving all is as it was."""
+    with typing(keys), console.screen():
+        yield
 
 
 def let_go(output: int) -> None:

@@ -5,6 +5,7 @@ the same wherever it is seen. Plain strings; imports no rich, because `submit` m
 Words that hold text from jobs are not yet safe for a terminal unless the function says so.
 """
 
+import signal
 from datetime import datetime
 
 from hybridq.job import Decision, Forecast, Lane, State
@@ -54,11 +55,32 @@ def percent(row: Row) -> int:
     return 100 * ended(row) // max(1, row.jobs)
 
 
+def mode(row: Row) -> str:
+    """The mode, or `mixed` where a group has several."""
+    return "mixed" if row.mixed else row.mode.value
+
+
+def exit_code(code: int) -> str:
+    """`3`, or `killed by SIGTERM (143)`."""
+    if code >= 0:
+        return str(code)
+    names = {number.value: number.name for number in signal.Signals}
+    return f"killed by {names.get(-code, f'signal {-code}')} ({128 - code})"
+
+
 def took(row: Row, now: float) -> str:
     """How long it has run, or ran; empty before it started."""
     if row.started is None:
         return ""
     return span(max(0.0, (row.finished or now) - row.started))
+
+
+def progress(row: Row, now: float) -> str:
+    """How much of a group has ended; how long a job has run, or took."""
+    if row.group is not None:
+        return f"{percent(row)}%"
+    spent = took(row, now)
+    return f"took {spent}" if spent and row.state in ENDED else spent
 
 
 def done_at(row: Row, now: float) -> str:
@@ -98,14 +120,20 @@ def late(row: Row) -> bool:
 
 def why(row: Row) -> str:
     """The reason for its mode, for being held, or for its failure; what is bad comes first."""
-    parts = []
-    if row.group is not None and row.counts.get(State.FAILED):
-        parts.append(f"{count(row.counts[State.FAILED])} failed")
+    parts = _ends(row) if row.group is not None else []
     if late(row):
         parts.append("may miss its deadline")
-    if row.exit_code and "exit" not in row.why:
+    if (row.exit_code or 0) > 0 and "exit" not in row.why:
         parts.append(f"exit {row.exit_code}")
     return SEPARATOR.join([*parts, row.why] if row.why else parts)
+
+
+def _ends(row: Row) -> list[str]:
+    """What of a group failed or was cancelled, and once it has ended, beside what was done."""
+    told = [state for state in (State.FAILED, State.CANCELLED) if 0 < row.counts.get(state, 0) < row.jobs]
+    if told and row.state in ENDED and row.counts.get(State.DONE):
+        told = [State.DONE, *told]
+    return [", ".join(f"{count(row.counts[state])} {state}" for state in told)] if told else []
 
 
 def tally(counts: dict[State, int], held: int = 0) -> list[str]:
@@ -183,7 +211,7 @@ def promise(decision: Decision, now: float) -> str:
 def standing(row: Row, now: float) -> str:
     """Mode, state, ETA and why of a row in one line, safe for a terminal: `follow`, `drain`, plain lines."""
     when = done_at(row, now)
-    parts = [row.mode.value, state(row)]
+    parts = [mode(row), state(row)]
     if row.state in ENDED:
         parts[1] += f" at {when}" if when else ""
     else:

@@ -17,7 +17,7 @@ from anthropic.types.messages import MessageBatch
 from ..llm_config import LlmOptions
 from ..llm_prices import Tokens
 from .provider import Answer, Found, Limits, Look, Trouble, lines, parts
-from .sdk import refusal, scrubbed
+from .sdk import no_answer, refusal, scrubbed
 
 URL = "https://api.anthropic.com"
 MAX_TOKENS = 4096  # of an answer, where `max_tokens` does not say; the provider wants a number
@@ -151,11 +151,8 @@ class Anthropic:
         """What an exception means."""
         if isinstance(error, anthropic.APIStatusError):
             return refusal(error.status_code, scrubbed(error.message, self._key), error.response.headers)
-        if isinstance(error, anthropic.APITimeoutError):
-            return Trouble(reason="the provider did not answer in time", passing=True, slow=True, unsure=True)
-        if isinstance(error, anthropic.APIConnectionError):
-            cause = scrubbed(f"no connection to {self._client.base_url.host}: {error.__cause__ or error}", self._key)
-            return Trouble(reason=cause, passing=True, slow=True, unsure=True)
+        if isinstance(error, anthropic.APIConnectionError):  # a timeout is one, too
+            return no_answer(self._client.base_url.host, error.__cause__ or error, self._key)
         told = str(error) if isinstance(error, anthropic.AnthropicError) else repr(error)
         return Trouble(reason=scrubbed(told, self._key), passing=True, unsure=True)
 

@@ -14,7 +14,7 @@ import openai
 from ..llm_config import LlmOptions
 from ..llm_prices import Tokens
 from .provider import Answer, Found, Limits, Look, Trouble, lines
-from .sdk import refusal, scrubbed
+from .sdk import no_answer, refusal, scrubbed
 
 URL = "https://api.openai.com/v1"
 MARK = "hybridq"  # the metadata field that holds our key
@@ -144,11 +144,8 @@ class OpenAI:
         """What an exception means."""
         if isinstance(error, openai.APIStatusError):
             return refusal(error.status_code, scrubbed(error.message, self._key), error.response.headers)
-        if isinstance(error, openai.APITimeoutError):
-            return Trouble(reason="the provider did not answer in time", passing=True, slow=True, unsure=True)
-        if isinstance(error, openai.APIConnectionError):
-            cause = scrubbed(f"no connection to {self._client.base_url.host}: {error.__cause__ or error}", self._key)
-            return Trouble(reason=cause, passing=True, slow=True, unsure=True)
+        if isinstance(error, openai.APIConnectionError):  # a timeout is one, too
+            return no_answer(self._client.base_url.host, error.__cause__ or error, self._key)
         told = str(error) if isinstance(error, openai.OpenAIError) else repr(error)
         return Trouble(reason=scrubbed(told, self._key), passing=True, unsure=True)
 

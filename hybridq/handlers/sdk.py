@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from ..visible import visible_line
 from .provider import Trouble
 
 LONGEST_REASON = 2000  # characters
@@ -20,7 +21,7 @@ def refusal(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
     passing = (status in PASSING or status >= 500 or status == IN_STREAM) and NO_MONEY not in message
     place = _PLACE.search(message)
     return Trouble(
-        reason=f"{status}: {message}"[:LONGEST_REASON],
+        reason=f"{status}: {message}",
         passing=passing,
         slow=passing,
         full=passing and status in FULL,
@@ -29,6 +30,12 @@ def refusal(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
         retry_after=retry_after(headers, datetime.now(UTC)),
         at=int(place[1]) if place else None,
     )
+
+
+def no_answer(host: str, cause: object, key: str) -> Trouble:
+    """What it means that a connection to this host gave no answer: nobody knows whether it was carried out."""
+    why = scrubbed(f"the connection to {host} failed: {cause}", key)
+    return Trouble(reason=why, passing=True, slow=True, unsure=True)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -48,5 +55,5 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def scrubbed(text: str, key: str) -> str:
-    """A sentence of the other side, without our key should it repeat it."""
-    return text.replace(key, "***") if len(key) >= 4 else text
+    """A sentence of the other side as one plain line, without our key should it repeat it."""
+    return visible_line(text.replace(key, "***") if len(key) >= 4 else text, LONGEST_REASON)

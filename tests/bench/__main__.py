@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import latency, throughput
+from tests.bench import headline, latency, throughput
 
 BENCHES = {
     "batch": throughput.batch_lane,
@@ -11,6 +11,7 @@ BENCHES = {
     "stream": latency.stream,
     "commands": latency.commands,
     "idle": latency.idle,
+    "headline": headline.headline,
 }
 
 if __name__ == "__main__":
