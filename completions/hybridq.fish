@@ -108,7 +108,7 @@ complete -c hybridq -n __fish_use_subcommand -a config -d 'Show the values in fo
 complete -c hybridq -n '__fish_seen_subcommand_from config' -l path -d 'Print only where config.toml is.'
 complete -c hybridq -n '__fish_seen_subcommand_from config' -l json -d 'Print JSON.'
 complete -c hybridq -n '__fish_seen_subcommand_from config' -s h -l help -d 'Show this message and exit.'
-complete -c hybridq -n __fish_use_subcommand -a completions -d 'Print the completion script for a shell; without its name, for the one in $SHELL.'
+complete -c hybridq -n __fish_use_subcommand -a completions -d 'Print the completion script for a shell.'
 complete -c hybridq -n '__fish_seen_subcommand_from completions' -l write -r -a '(__fish_complete_directories)' -d 'Write the scripts of all shells there.'
 complete -c hybridq -n '__fish_seen_subcommand_from completions' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'

@@ -73,12 +73,13 @@ def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     warm, cold = [_point(o) for o in sampled if not o.startup], [o for o in sane if o.startup]
     sizes = (*model.sizes, *(size for size, _ in warm))[-WINDOW:]
     times = (*model.times, *(time for _, time in warm))[-WINDOW:]
-    seen = model.seen + len(warm)
+    seen, firsts = model.seen + len(warm), model.firsts
     if seen // CHECK_EVERY > model.seen // CHECK_EVERY:
         keep = regime(sizes, times)
-        sizes, times = sizes[-keep:], times[-keep:]
+        if keep < len(times):
+            sizes, times, firsts = sizes[-keep:], times[-keep:], firsts[-1:]
     starts = (*model.starts, *(round(o.startup or 0.0, 4) for o in cold))[-STARTS:]
-    firsts = (*model.firsts, *((*_point(o), o.jobs) for o in cold))[-STARTS:]
+    firsts = (*firsts, *((*_point(o), o.jobs) for o in cold))[-STARTS:]
     paid = model.paid
     for o in sampled:
         paid = _priced(paid, o)
@@ -203,9 +204,9 @@ class Estimate:
 
     def _started(self, lane: Lane) -> list[float]:
         """The seconds of a lane's starts, each with what its first call took far beyond the usual."""
-        model, curve = self._models[lane], self._curve(lane)
+        model = self._models[lane]
         starts = list(model.starts)
-        if curve is not None:
+        if model.firsts and (curve := self._curve(lane)) is not None:
             for place, (size, time, jobs) in enumerate(model.firsts, len(starts) - len(model.firsts)):
                 starts[place] += jobs * curve.excess(size, time)
         return starts

@@ -14,7 +14,7 @@ from hybridq.job import Audience, Decision, Mode, Request
 from hybridq.store import Store
 from hybridq_cli import complete, completion
 from hybridq_cli.completion_shells import SCRIPTS
-from tests.building import command
+from tests.user import Queue
 
 KEPT = Path(__file__).parents[1] / "completions"
 HOSTILE = "$(touch pwned); `x` 'y'"
@@ -131,7 +131,8 @@ def test_answer_is_silent_where_there_is_nothing(tmp_path: Path, args: list[str]
 
 def test_without_a_name_the_shell_is_the_users(tmp_path: Path) -> None:
     """`hybridq completions` is for the shell in $SHELL; for one that it does not know it says which there are."""
-    mine, other = (command(tmp_path, "completions", SHELL=shell) for shell in ("/usr/bin/fish", "/bin/tcsh"))
+    user = Queue(tmp_path)
+    mine, other = (user.run("completions", env={"SHELL": shell}) for shell in ("/usr/bin/fish", "/bin/tcsh"))
     assert mine.stdout == (Path(__file__).parents[1] / "completions" / "hybridq.fish").read_text()
     assert other.returncode == 64
     assert "bash, zsh or fish" in other.stderr

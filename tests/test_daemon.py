@@ -315,7 +315,7 @@ def test_a_handler_that_left_the_configuration_holds_its_jobs(tmp_path: Path) ->
 
 
 def test_a_held_job_that_would_be_late_is_promoted(tmp_path: Path) -> None:
-    """Behind a batch that takes minutes, a held job with a near deadline goes to the stream lane, and `explain` knows."""
+    """Behind a batch of minutes, a held job with a near deadline goes to the stream lane, and `explain` knows."""
     queue = slow(tmp_path)
     with queue.daemon():
         long = queue.call_many("slow", [b'"0.05"'] * 4000, mode=Mode.BATCH)

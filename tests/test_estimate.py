@@ -169,6 +169,17 @@ def test_first_call_like_the_others_is_no_start() -> None:
     assert Estimate(model).startup(0.9) == pytest.approx(0.5)
 
 
+def test_starts_stay_what_they_were_when_jobs_get_quicker() -> None:
+    """In a new regime the first calls of the old one do not look as if they had loaded something."""
+    job = Observation(size=10, busy=10.0)
+    old = learn_many(Model(), [msgspec.structs.replace(job, startup=0.5), *[job] * 5] * 5)
+    new = old
+    for _ in range(30):
+        new = learn(new, msgspec.structs.replace(job, busy=0.1))
+    assert Estimate(new).run_time(S, 10) == pytest.approx(0.1, rel=0.05)
+    assert Estimate(new).startup() == 0.5
+
+
 def test_first_calls_serve_where_there_are_no_others() -> None:
     """A program that is started for each job is known by its first calls; warm calls of the other lane go before."""
     starting = learn_many(Model(), [Observation(size=10, busy=4.0, startup=0.5)] * ENOUGH)

@@ -109,10 +109,7 @@ def test_a_follow_says_that_nobody_runs_it(queue: Queue) -> None:
 
 def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:
     """On a terminal a held job's follow begins with its state and the reason, in the words of `status`."""
-    queue.run("submit", "echo", "x", "--mode", "batch", "--deadline", "tomorrow 06:00")
-    queue.outlook.store.connection.execute("UPDATE cohort SET delay_cost = 0")
-    config = queue.folder / "config.toml"
-    config.write_text(config.read_text() + '[[tariff.window]]\nstart = "00:00"\nend = "24:00"\nfactor = 0.5\n')
+    queue.run("submit", "echo", "x", "--mode", "batch")
     runner = Runner(queue.outlook.store, "daemon")
     with queue.terminal("follow") as screen:
         screen.expect_exact("hybridq: job 1: ")

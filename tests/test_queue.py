@@ -75,7 +75,8 @@ def check_counters(store: Store) -> None:
     )
     assert (
         store.rows(
-            "SELECT id FROM cohort JOIN (SELECT cohort, min(id) AS low, max(id) AS high FROM job GROUP BY cohort) AS seen"
+            "SELECT id FROM cohort"
+            " JOIN (SELECT cohort, min(id) AS low, max(id) AS high FROM job GROUP BY cohort) AS seen"
             " ON seen.cohort = cohort.id WHERE accepted IS NOT NULL AND (low < first_id OR high > last_id)"
         )
         == []

@@ -46,7 +46,10 @@ def test_a_link_as_state_folder_is_refused(home: Home, tmp_path: Path) -> None:
 
 def test_twenty_first_starts_at_once_all_succeed(home: Home) -> None:
     """Processes that race to make the queue all find it whole."""
-    code = "import sys; from hybridq.home import Home; from hybridq.store import Store; Store.open(Home.find({'HYBRIDQ_HOME': sys.argv[1]})).close()"
+    code = (
+        "import sys; from hybridq.home import Home; from hybridq.store import Store\n"
+        "Store.open(Home.find({'HYBRIDQ_HOME': sys.argv[1]})).close()"
+    )
     racers = [
         subprocess.Popen([sys.executable, "-c", code, str(home.folder)], stderr=subprocess.PIPE) for _ in range(20)
     ]
@@ -103,11 +106,16 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(home: Home, monkeypatc
 def test_a_transaction_that_raises_leaves_nothing(home: Home) -> None:
     """`tx` commits whole or rolls back whole, and what was joined to it goes with it."""
     with Store.open(home) as store:
-        with pytest.raises(ZeroDivisionError), store.tx() as connection:
-            connection.execute("INSERT INTO meta VALUES ('half', 1)")
-            with store.tx() as same:
-                same.execute("INSERT INTO meta VALUES ('other half', 1)")
-            raise ZeroDivisionError
+
+        def both_halves() -> None:
+            with store.tx() as connection:
+                connection.execute("INSERT INTO meta VALUES ('half', 1)")
+                with store.tx() as same:
+                    same.execute("INSERT INTO meta VALUES ('other half', 1)")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            both_halves()
         assert store.rows("SELECT 1 FROM meta WHERE name LIKE '%half'") == []
         assert not store.connection.in_transaction
 

@@ -420,7 +420,7 @@ def test_one_job_imports_little(queue: Queue) -> None:
 
 
 def test_a_promise_that_cannot_be_kept_is_said_at_once(queue: Queue) -> None:
-    """A deadline that no mode makes, and a limit below every forecast, are told on standard error, without a terminal."""
+    """A deadline that no mode makes, and a limit below every forecast, are told on standard error."""
     for _ in range(3):
         queue.run("submit", "--wait", "--", "sleep", "0.3")
     late = queue.run("submit", "--deadline", "0.05s", "--", "sleep", "0.3")

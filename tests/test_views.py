@@ -268,15 +268,25 @@ def test_explain_is_readable_in_forty_columns() -> None:
         Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False),
     )
     text = shown(job.explain("7", Decision(mode=Mode.STREAM, reason="so", considered=considered), NOW, NOW), width=40)
-    for part in ("» stream\n", "waiting costs  0.50\n", "first result   after 48s ±22s\n", "misses the deadline\n"):
-        assert part in text
+    lines = [line.strip() for line in text.splitlines()]
+    for line in (
+        "» stream",
+        "waiting costs  0.50",
+        "first result   after 48s ±22s",
+        "but            misses the deadline",
+    ):
+        assert line in lines
 
 
 def test_what_happened_again_and_again_is_told_once() -> None:
     """Neighbours in a history that say the same are one line, with how often; the same later is another."""
     history = [(NOW + n, "its runner died") for n in range(20)] + [(NOW + 30, "retried"), (NOW + 40, "its runner died")]
     lines = shown(job.show(busy().rows[2], NOW + 60, history)).splitlines()
-    assert [line.split("  ")[-1] for line in lines[-3:]] == ["its runner died (x20)", "retried", "its runner died"]
+    assert [line.rstrip().split("  ")[-1] for line in lines[-3:]] == [
+        "its runner died (x20)",
+        "retried",
+        "its runner died",
+    ]
 
 
 def test_a_signal_is_told_by_its_name() -> None:

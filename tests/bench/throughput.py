@@ -16,8 +16,8 @@ from hybridq.submit import submit_many
 from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
 
 RAW = (
-    "CREATE TABLE job (id INTEGER PRIMARY KEY, state TEXT NOT NULL DEFAULT 'queued', attempt INTEGER NOT NULL DEFAULT 0,"
-    " started REAL, finished REAL, output TEXT, input TEXT NOT NULL)",
+    "CREATE TABLE job (id INTEGER PRIMARY KEY, state TEXT NOT NULL DEFAULT 'queued',"
+    " attempt INTEGER NOT NULL DEFAULT 0, started REAL, finished REAL, output TEXT, input TEXT NOT NULL)",
     "CREATE INDEX queued ON job (id) WHERE state = 'queued'",
 )
 
