@@ -10,6 +10,7 @@ import time
 from msgspec.structs import replace
 
 from hybridq.ends import looks
+from hybridq.foresight import NOBODY
 from hybridq.job import Lane, State
 from hybridq.outlook import Outlook
 from hybridq.overview import take
@@ -41,5 +42,5 @@ def follow_group(outlook: Outlook, name: str) -> int:
 
 def _row(outlook: Outlook, name: str) -> Row:
     row = take(outlook, now=time.time(), limit=1, selectors=[Group(name)]).rows[0]
-    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.eta is not None and words.ended(row)
+    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.why != NOBODY and words.ended(row)
     return replace(row, state=State.RUNNING) if between else row  # between two of its jobs it streams on

@@ -57,6 +57,10 @@ class Stay(Struct, frozen=True):
         return group or str(self.accepted.first)
 
     @property
+    def _what(self) -> str:
+        return f"job {self._name}" if self.accepted.jobs == 1 else f"group {self._name}"
+
+    @property
     def _awaited(self) -> Awaited:
         group = self.accepted.group if self.accepted.jobs > 1 else None
         first = self.accepted.first
@@ -71,14 +75,13 @@ class Stay(Struct, frozen=True):
         elif self.of.mode is Mode.ADAPTIVE and not (self.follows and not self.asked):
             say("no daemon runs: the draft is made here, the final result waits for hybridq daemon or hybridq drain")
         elif self.follows:
-            say(f"no daemon runs, so this submit runs job {self._name} itself")
+            say(f"no daemon runs, so this submit runs {self._what} itself")
 
     def _left(self) -> str:
-        what = f"job {self._name}" if self.accepted.jobs == 1 else f"group {self._name}"
         becomes = "is queued again; hybridq daemon or hybridq drain will run it"
         if not self._own:
             becomes = fate(self.outlook.store, self._awaited).removeprefix("it ")
-        return f"{what} {becomes}. Come back with: hybridq {'follow' if self.follows else 'wait'} {self._name}"
+        return f"{self._what} {becomes}. Come back with: hybridq {'follow' if self.follows else 'wait'} {self._name}"
 
     def _until_end(self) -> int:
         accepted, store = self.accepted, self.outlook.store

@@ -41,7 +41,6 @@ STEP = 512  # jobs of a batch that are taken or stored at once
 POLITE_STEP = 48  # ... while somebody streams: a step holds up the event loop for about a millisecond
 POLITE_FOR = 2.0  # seconds after the last stream job began
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
-REMEMBER_EVERY = 2.0  # seconds between two writings of what was learned
 
 
 class Engine:
@@ -72,7 +71,7 @@ class Engine:
         self._unsaved: list[Outcome] = []
         self._checkpoint: asyncio.Task[None] | None = None
         self._saving: asyncio.TimerHandle | None = None
-        self._learned: dict[tuple[str, Lane], float] = {}
+        self._learned: set[tuple[str, Lane]] = set()  # what is not written down yet
 
     @property
     def step(self) -> int:
@@ -182,14 +181,16 @@ class Engine:
         return True
 
     def learn(self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = ()) -> None:
-        """Learn from what these jobs took, and from which promises were `late`; written down now and then."""
+        """Learn from what these jobs took, and from which promises were `late`; `tend` writes it down."""
         known = self.outlook.models.setdefault(handler, models(self.store, handler))
         known[lane] = judged(learn_many(known[lane], seen), late)
-        now = time.monotonic()
-        if now - self._learned.get((handler, lane), -REMEMBER_EVERY) >= REMEMBER_EVERY:
-            self._learned[handler, lane] = now
-            with self.pausing():
-                remember(self.store, handler, lane, known[lane], time.time())
+        self._learned.add((handler, lane))
+
+    def _write_down(self) -> None:
+        """Keep what was learned since the last time."""
+        for handler, lane in self._learned:
+            remember(self.store, handler, lane, self.outlook.models[handler][lane], time.time())
+        self._learned.clear()
 
     def reload(self) -> None:
         """Take up what changed in config.toml. A mistake in it is told, and the values so far hold on.
@@ -225,6 +226,7 @@ class Engine:
             self.paused = False
             log.info("the queue can be written again")
             self.save()
+        self._write_down()
         if log_size(self.home) > LOG_SIZE and (self._checkpoint is None or self._checkpoint.done()):
             # Beside the event loop: copying the log back waits for the disk, a person must not.
             self._checkpoint = asyncio.create_task(asyncio.to_thread(checkpoint_apart, self.home))
@@ -236,8 +238,7 @@ class Engine:
         for handler in (*self._handlers.values(), *self._retired):
             await handler.close()
         self.save()
-        for (handler_name, lane), _ in self._learned.items():
-            remember(self.store, handler_name, lane, self.outlook.models[handler_name][lane], time.time())
+        self._write_down()
         given = give_back(self.store, self.runner.id, time.time())
         if given:
             log.info("%d jobs given back to the queue", given)

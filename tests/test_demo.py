@@ -85,7 +85,7 @@ def test_the_batch_waits_for_the_price_and_people_do_not(seen: Seen) -> None:
     """The group is accepted dear and starts when it is cheap; people get their answers meanwhile, streamed."""
     figures = seen.measured
     assert figures.accepted < seen.fall <= figures.started < figures.finished
-    assert figures.batch.factor == CHEAP
+    assert figures.batch.factor == pytest.approx(CHEAP)
     assert [each for each in figures.questions if each.ended < seen.fall]
     assert {(reason.mode, reason.jobs) for reason in figures.reasons if reason.mode is Mode.BATCH} == {
         (Mode.BATCH, JOBS)

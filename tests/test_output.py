@@ -200,3 +200,22 @@ def test_wait_is_woken(queue: Queue, tmp_path: Path) -> None:
             assert stays.poll() is None
             (tmp_path / "go").touch()
             assert stays.wait(30) == 0
+
+
+def test_a_time_limit_is_told_whatever_the_exit_code(queue: Queue) -> None:
+    """A command that ends itself with a code of its own at its time limit is said to have timed out."""
+    script = 'trap "exit 5" TERM; while :; do sleep 0.01; done'
+    done = queue.run("submit", "--timeout", "0.3", "--follow", "--", "sh", "-c", script)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (5, "hybridq: job 1 failed: timed out after 0.3s")
+    failed = queue.run("output", "1")
+    assert (failed.returncode, failed.stdout) == (5, "")
+
+
+def test_a_group_that_its_submit_runs_streams_to_its_end(queue: Queue) -> None:
+    """A submit that follows the many that it runs itself is their runner: it never says that they wait for one."""
+    inputs = "sleep 0.02\n" * 20
+    done = queue.run("submit", "shell", "--lines", "-", "--group", "g", "--mode", "stream", "--follow", input=inputs)
+    told = [line for line in done.stderr.splitlines() if line.startswith("hybridq: g: ")]
+    assert len(told) > 3
+    assert not [line for line in told[1:-1] if "streaming" not in line]
+    assert "waits for a daemon" not in done.stderr

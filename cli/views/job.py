@@ -75,7 +75,7 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     if row.group is not None:
         yield "jobs", Text(words.SEPARATOR.join(words.tally(row.counts, _held(row))))
     if words.why(row):
-        name = "at submission" if row.state is State.DONE and row.group is None else "why"  # it was a forecast
+        name = "at submission" if row.state is State.DONE and words.why(row) == row.why else "why"  # it was a forecast
         yield name, _text(words.why(row), ALARM if words.late(row) else PLAIN)
     yield "handler", _text(row.handler)
     yield "for", Text(row.audience.value)
