@@ -28,7 +28,7 @@ class Line(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input: Raw
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """One job to be: its input, and the options that it alone has."""
 
     data: bytes

@@ -157,6 +157,7 @@ class FlushRun:
     async def _work(self) -> None:
         engine = self.engine
         while self._keys and not engine.stopping and not engine.paused:
+            await engine.let_pass()
             claims: list[Claim] = []
             with engine.pausing():
                 runner, now = engine.runner.id, time.time()

@@ -38,7 +38,8 @@ from .store import Store, checkpoint_apart, log_size, probe_disk
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
 STEP = 512  # jobs of a batch that are taken or stored at once
-POLITE_STEP = 48  # ... while somebody streams: a step holds up the event loop for about a millisecond
+POLITE_STEP = 16  # ... while somebody streams: a step holds up the event loop for about a millisecond
+PAUSE = 0.01  # seconds that a batch pauses before each chunk while somebody streams
 POLITE_FOR = 2.0  # seconds after the last stream job began
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 
@@ -81,6 +82,11 @@ class Engine:
     def polite(self) -> None:
         """Somebody streams: batches go in small steps for a while."""
         self._streamed = time.monotonic()
+
+    async def let_pass(self) -> None:
+        """Before each chunk of a batch: leave the machine to the stream lane for a moment, if somebody streams."""
+        if self.step < STEP:
+            await asyncio.sleep(PAUSE)
 
     def waiting(self, lane: Lane) -> list[str]:
         """The handlers that have queued jobs in this lane and are configured; of others the log tells once."""

@@ -44,7 +44,8 @@ def accept(
     store: Store, request: Request, data: bytes, decide: Decide, *, now: float, key: str | None = None
 ) -> Accepted:
     """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else."""
-    check_input(data)
+    if len(data) > LARGEST_INPUT:
+        raise too_large(data)
     decision, delay_cost = decide(request, 1, len(data))
     with store.tx() as connection:
         if key is not None and (known := _known(store, key, _digest(request, data))) is not None:
@@ -82,15 +83,16 @@ class Bulk:
         self._parts: dict[int, _Part] = {}  # by the identity of the request: hashing a million is dear
         self._buffer: list[tuple[Request, bytes, str | None]] = []
         self._bytes = 0
+        self._mixed = False  # the buffer holds keys, or jobs of more than one request
         self.existed = 0
 
     def add(self, request: Request, data: bytes, key: str | None = None) -> None:
         """One more job; refused is an input that is too large, or a key that stands for something else."""
-        try:
-            check_input(data)
-        except BadData as problem:
-            self._refused(problem)
+        if len(data) > LARGEST_INPUT:
+            self._refused(too_large(data))
             return
+        if key is not None or (self._buffer and request is not self._buffer[-1][0]):
+            self._mixed = True
         self._buffer.append((request, data, key))
         self._bytes += len(data)
         if len(self._buffer) >= CHUNK_ROWS or self._bytes >= CHUNK_BYTES:
@@ -135,19 +137,26 @@ class Bulk:
         if not self._buffer:
             return
         with self._store.tx():
-            run: list[tuple[int, bytes]] = []
-            part: _Part | None = None
-            for request, data, key in self._buffer:
-                here = self._part(request)
-                if here is not part or key is not None:
-                    self._insert(part, run)
-                    part, run = here, []
-                if key is None:
-                    run.append((here.cohort, data))
-                else:
-                    self._insert_keyed(here, request, data, key)
-            self._insert(part, run)
-        self._buffer, self._bytes = [], 0
+            if self._mixed:
+                self._write_mixed()
+            else:  # nearly always: a third faster than looking at each
+                part = self._part(self._buffer[0][0])
+                self._insert(part, [(part.cohort, data) for _, data, _ in self._buffer])
+        self._buffer, self._bytes, self._mixed = [], 0, False
+
+    def _write_mixed(self) -> None:
+        run: list[tuple[int, bytes]] = []
+        part: _Part | None = None
+        for request, data, key in self._buffer:
+            here = self._part(request)
+            if here is not part or key is not None:
+                self._insert(part, run)
+                part, run = here, []
+            if key is None:
+                run.append((here.cohort, data))
+            else:
+                self._insert_keyed(here, request, data, key)
+        self._insert(part, run)
 
     def _part(self, request: Request) -> _Part:
         part = self._parts.get(id(request))
@@ -192,12 +201,11 @@ def _refuse(problem: BadData) -> None:
     raise problem
 
 
-def check_input(data: bytes) -> None:
-    """Raise BadData for an input that no handler could be given."""
-    if len(data) > LARGEST_INPUT:
-        raise BadData(
-            f"the input has {len(data):,} bytes, at most {LARGEST_INPUT:,} are taken. Submit a file's path instead."
-        )
+def too_large(data: bytes) -> BadData:
+    """What is wrong with an input that no handler could be given."""
+    return BadData(
+        f"the input has {len(data):,} bytes, at most {LARGEST_INPUT:,} are taken. Submit a file's path instead."
+    )
 
 
 def _open_cohort(store: Store, request: Request, writer: int | None) -> int:

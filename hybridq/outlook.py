@@ -33,6 +33,7 @@ class Outlook:
         """Take up a configuration; what was learned stays. Raises ConfigError, and changes nothing then."""
         self.tariff = Tariff(config.tariff)
         self.config = config
+        self._estimates: dict[str, tuple[tuple[object, ...], Estimate]] = {}
 
     def handler(self, name: str) -> HandlerConfig:
         """A handler's configuration. Raises UsageError that names those there are."""
@@ -50,8 +51,14 @@ class Outlook:
         return frozenset(handler.modes) | ({Mode.ADAPTIVE} if handler.draft else frozenset())
 
     def estimate(self, name: str) -> Estimate:
-        """All that is known of a handler's times and costs."""
-        known = self.models.get(name) or models(self.store, name)
+        """All that is known of a handler's times and costs; the same object as long as nothing was learned."""
+        live = self.models.get(name)
+        stamp = tuple(live.values()) if live else (last_learned(self.store, name),)
+        if name not in self._estimates or self._estimates[name][0] != stamp:
+            self._estimates[name] = stamp, self._estimate(name, live or models(self.store, name))
+        return self._estimates[name][1]
+
+    def _estimate(self, name: str, known: dict[Lane, Model]) -> Estimate:
         handler = self.config.handlers.get(name, HandlerConfig())
         if handler.remote:
             from .llm_config import options

@@ -92,7 +92,7 @@ def commands(jobs: int = 1_000_000) -> None:
         shell = str(Path(sys.executable).with_name("hybridq"))
         took = interleaved(
             {
-                "hello": ([sys.executable, str(hello)], None),
+                "hello": ([sys.executable, str(hello)], environment(empty)),
                 "submit": ([shell, "submit", "--", "true"], environment(empty)),
                 "submit full": ([shell, "submit", "noop", "x"], environment(full)),
                 "status": ([shell, "status"], environment(empty)),

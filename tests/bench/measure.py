@@ -59,8 +59,9 @@ def daemon(outlook: Outlook) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def environment(outlook: Outlook) -> dict[str, str]:
-    """The environment of a command on this queue."""
-    return {**os.environ, "HYBRIDQ_HOME": str(outlook.store.home.folder), "HYBRIDQ_AUDIENCE": "background"}
+    """The environment of a command on this queue, whose modules are compiled once, as installed ones are."""
+    own = {"HYBRIDQ_HOME": str(outlook.store.home.folder), "HYBRIDQ_AUDIENCE": "background"}
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | own
 
 
 def quantile(values: Sequence[float], q: float) -> float:
