@@ -66,9 +66,16 @@ def output(
 
 
 @app.command()
-def follow(selector: One = "last", raw: Raw = False) -> None:
+def follow(
+    selector: One = "last",
+    raw: Raw = False,
+    wait_final: Annotated[
+        bool, typer.Option("--wait-final", help="Stay for an adaptive job's final, not only its draft.")
+    ] = False,
+) -> None:
     """Print a job's output as it arrives, and end as the job ends.
 
+    Of an adaptive job it shows the draft and says when the final is due.
     Of a group it shows how far it is, and ends with 1 where a job was not done.
     """
     named = parse_selector(selector)
@@ -79,7 +86,8 @@ def follow(selector: One = "last", raw: Raw = False) -> None:
         with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {shlex.quote(selector)}"):
             if job is not None:
                 _tell_waiting(outlook, job)
-                code = follow_job(store, job, Printer(raw=raw))
+                code = follow_job(store, job, Printer(raw=raw), until_draft=not wait_final)
+                _tell_final(outlook, job)
             elif (name := _group(store, named)) is not None:
                 from .progress import follow_group
 
@@ -122,6 +130,14 @@ def _tell_waiting(outlook: Outlook, job: int) -> None:
         row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
         starts = "" if row.start is None else f"starts {clock(row.start, now)}{words.SEPARATOR}"
         say(f"job {job}: {starts}{words.standing(row, now)}")
+
+
+def _tell_final(outlook: Outlook, job: int) -> None:
+    """Of a job that goes on after its draft: when the final is due, and how to stay for it."""
+    if state_of(outlook.store, job)[0] in (State.QUEUED, State.RUNNING):
+        now = time.time()
+        row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
+        say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {job} --wait-final")
 
 
 def _group(store: Store, named: Selector) -> str | None:

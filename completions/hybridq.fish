@@ -58,6 +58,7 @@ complete -c hybridq -n '__fish_seen_subcommand_from output' -s h -l help -d 'Sho
 complete -c hybridq -n '__fish_seen_subcommand_from output' -a '(__hybridq_values selectors)'
 complete -c hybridq -n __fish_use_subcommand -a follow -d 'Print a job\'s output as it arrives, and end as the job ends.'
 complete -c hybridq -n '__fish_seen_subcommand_from follow' -l raw -d 'Bytes as they are, on a terminal too.'
+complete -c hybridq -n '__fish_seen_subcommand_from follow' -l wait-final -d 'Stay for an adaptive job\'s final, not only its draft.'
 complete -c hybridq -n '__fish_seen_subcommand_from follow' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__fish_seen_subcommand_from follow' -a '(__hybridq_values selectors)'
 complete -c hybridq -n __fish_use_subcommand -a wait -d 'Wait until jobs have ended.'

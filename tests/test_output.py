@@ -129,6 +129,20 @@ def test_a_draft_comes_first(queue: Queue) -> None:
     assert queue.run("output", "1").stdout == "text\n"
 
 
+def test_follow_shows_the_draft_and_stays_for_the_final_when_asked(queue: Queue) -> None:
+    """`follow` ends with the draft and says how the final comes; with `--wait-final` it prints that too."""
+    with queue.terminal("submit", "echo", "text", "--mode", "adaptive") as screen:
+        assert ended(screen) == 0
+    early = queue.run("follow", "1")
+    assert (early.returncode, early.stdout) == (0, "TEXT\n")
+    assert "the final: " in early.stderr
+    assert "hybridq follow 1 --wait-final" in early.stderr
+    with queue.daemon():
+        late = queue.run("follow", "1", "--wait-final")
+    assert (late.returncode, late.stdout) == (0, "TEXT\ntext\n")
+    assert queue.run("follow", "1").stdout == "text\n"
+
+
 def test_on_a_terminal_the_draft_is_enough(queue: Queue) -> None:
     """On a terminal, submit ends with the draft, also when nobody is there to make the final."""
     with queue.terminal("submit", "echo", "text", "--mode", "adaptive") as screen:
