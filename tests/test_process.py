@@ -226,7 +226,7 @@ def test_full_machine_is_worth_another_try():
 
     async def main():
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # the standard streams have these
         try:
             with pytest.raises(CannotStart) as caught:
                 Child(["true"], lambda: None)
