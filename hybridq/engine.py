@@ -39,7 +39,7 @@ log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
 STEP = 1024  # jobs of a batch that are taken or stored at once
 POLITE_STEP = 16  # ... while somebody streams: a step holds up the event loop for about a millisecond
-PAUSE = 0.01  # seconds that a batch pauses before each chunk while somebody streams
+PAUSE = 0.02  # seconds that a batch pauses before each chunk while somebody streams
 POLITE_FOR = 2.0  # seconds after the last stream job began
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 
