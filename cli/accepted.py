@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hybridq.errors import UsageError
-from hybridq.intake import Accepted
 from hybridq.job import Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.reading import Cohort, cohort, job
-from hybridq.runner import daemon_of
+from hybridq.queue.intake import Accepted
+from hybridq.queue.reading import Cohort, cohort, job
+from hybridq.queue.runner import daemon_of
 from hybridq.visible import visible
 from hybridq.when import clock, count
 

@@ -6,13 +6,13 @@ goes back to the queue where this very process ran it. The exit code is the job'
 
 import time
 
-from hybridq.ends import Awaited, looks
 from hybridq.errors import TryAgain
 from hybridq.follow import End, Piece, Turn, follow
 from hybridq.job import State
-from hybridq.listing import runners
-from hybridq.reading import Result, result, state_of
-from hybridq.rescue import rescue
+from hybridq.queue.ends import Awaited, looks
+from hybridq.queue.listing import runners
+from hybridq.queue.reading import Result, result, state_of
+from hybridq.queue.rescue import rescue
 from hybridq.store import Store
 
 from .printer import Printer

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from hybridq.changes import cancel as cancel_jobs
-from hybridq.changes import retry as retry_jobs
 from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import State
-from hybridq.reading import chosen
+from hybridq.queue.changes import cancel as cancel_jobs
+from hybridq.queue.changes import retry as retry_jobs
+from hybridq.queue.reading import chosen
 from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import connect, wake
 

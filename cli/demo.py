@@ -11,12 +11,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hybridq.demo import Run, library
+from hybridq.demo.measured import Measured
+from hybridq.demo.play import Run, library
+from hybridq.demo.stage import Stage
 from hybridq.doorbell import VIEWER, Doorbell
-from hybridq.measured import Measured
-from hybridq.overview import take
-from hybridq.snapshot import Snapshot
-from hybridq.stage import Stage
+from hybridq.views.overview import take
+from hybridq.views.snapshot import Snapshot
 
 from .errors import INTERRUPTED
 from .tell import leaving, say

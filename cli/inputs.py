@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from hybridq.errors import BadData, UsageError
-from hybridq.intake import LARGEST_INPUT
+from hybridq.queue.intake import LARGEST_INPUT
 from hybridq.visible import visible_line
 
 from .options import Options, check, command_input, words

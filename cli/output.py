@@ -14,17 +14,17 @@ from typing import Annotated
 
 import typer
 
-from hybridq.ends import Awaited
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
 from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.outputs import Tail
-from hybridq.overview import take
-from hybridq.reading import Result, chosen, cohorts, result, state_of
-from hybridq.rescue import rescue
+from hybridq.queue.ends import Awaited
+from hybridq.queue.reading import Result, chosen, cohorts, result, state_of
+from hybridq.queue.rescue import rescue
 from hybridq.selection import Group, Ids, Last, Selector, parse_selector
 from hybridq.store import Store
 from hybridq.submit import connect
+from hybridq.views.overview import take
 from hybridq.when import clock, parse_span
 
 from .attend import await_all, code_of, fate, follow_job, served

@@ -9,13 +9,13 @@ import time
 
 from msgspec.structs import replace
 
-from hybridq.ends import looks
-from hybridq.foresight import NOBODY
 from hybridq.job import Lane, State
 from hybridq.outlook import Outlook
-from hybridq.overview import take
+from hybridq.queue.ends import looks
 from hybridq.selection import Group
-from hybridq.snapshot import Row
+from hybridq.views.foresight import NOBODY
+from hybridq.views.overview import take
+from hybridq.views.snapshot import Row
 
 from .attend import not_done
 from .tell import is_tty, say

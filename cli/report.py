@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from hybridq.errors import UsageError
-from hybridq.ledger import read
-from hybridq.rescue import rescue
+from hybridq.queue.ledger import read
+from hybridq.queue.rescue import rescue
 from hybridq.submit import connect
 from hybridq.when import parse_since
 
@@ -44,7 +44,7 @@ def report(
         ledger = read(outlook.store, begin, now)
     found = sum_up(ledger, now)
     if html is not None:
-        from hybridq.report_page import render
+        from hybridq.reporting.page import render
 
         from .views.report import headline, numbers, sections
 

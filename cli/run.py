@@ -17,7 +17,7 @@ from hybridq.config_read import load
 from hybridq.drain import Limits, Progress, run_drain
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
-from hybridq.reading import ranges
+from hybridq.queue.reading import ranges
 from hybridq.selection import Group, check_group
 from hybridq.store import Store
 from hybridq.when import count, money, parse_deadline

@@ -13,12 +13,12 @@ import typer
 from hybridq.config import Config
 from hybridq.errors import UsageError
 from hybridq.home import Home
-from hybridq.rehearsal import rehearse, summary
 from hybridq.simulate import World
-from hybridq.station import Times
-from hybridq.trial import changed, handler_times
+from hybridq.simulation.rehearsal import rehearse, summary
+from hybridq.simulation.station import Times
+from hybridq.simulation.trial import changed, handler_times
+from hybridq.simulation.workload import Suppose, Workload, read_trace
 from hybridq.when import parse_span
-from hybridq.workload import Suppose, Workload, read_trace
 
 from .document import print_document
 
@@ -68,7 +68,7 @@ def simulate(
         outcomes.append(outcome)
     found = summary(world, verdicts, outcomes[0])
     if html is not None:
-        from hybridq.simulation_page import render
+        from hybridq.simulation.page import render
 
         from .views.simulation import COLUMNS, rows
 
@@ -88,7 +88,7 @@ def simulate(
 def _drawn(trace: Path | None, days: float, suppose: Suppose) -> Workload:
     if trace is not None:
         return read_trace(trace, suppose)
-    from hybridq.synthetic import synthetic
+    from hybridq.simulation.synthetic import synthetic
 
     return synthetic(days, suppose.seed)
 
@@ -102,7 +102,7 @@ def _world(workload: Workload, config: Config, times: Times, seed: int) -> World
 def _own(config: Config, seed: int) -> World:
     """The world of the user's own queue. Raises UsageError where it has nothing to tell."""
     from hybridq.outlook import Outlook
-    from hybridq.past import past
+    from hybridq.simulation.past import past
     from hybridq.submit import connect
 
     outlook = connect(dict(os.environ))

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hybridq.job import Mode, State
-from hybridq.overview import take
 from hybridq.selection import parse_selector
 from hybridq.submit import connect
+from hybridq.views.overview import take
 
 from .document import print_document
 from .tell import say
 
 if TYPE_CHECKING:
-    from hybridq.snapshot import Snapshot
+    from hybridq.views.snapshot import Snapshot
 
 app = typer.Typer()
 ROWS = 40  # rows that are shown unasked
@@ -68,7 +68,7 @@ def status(
 @app.command()
 def show(selector: One, json: Json = False) -> None:
     """Show all that is known of one job."""
-    from hybridq.detail import detail
+    from hybridq.views.detail import detail
 
     now = time.time()
     outlook = connect(dict(os.environ))
@@ -85,7 +85,7 @@ def show(selector: One, json: Json = False) -> None:
 @app.command()
 def explain(selector: One, json: Json = False) -> None:
     """Tell why a job runs the way it does, with the numbers that were compared."""
-    from hybridq.detail import explanation
+    from hybridq.views.detail import explanation
 
     now = time.time()
     outlook = connect(dict(os.environ))

@@ -10,12 +10,12 @@ import time
 
 from msgspec import Struct
 
-from hybridq.ends import Awaited
 from hybridq.follow import ENDED
-from hybridq.intake import Accepted
 from hybridq.job import Lane, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.reading import Cohort
+from hybridq.queue.ends import Awaited
+from hybridq.queue.intake import Accepted
+from hybridq.queue.reading import Cohort
 from hybridq.selection import Group, Ids
 
 from .accepted import planned
@@ -39,7 +39,7 @@ class Stay(Struct, frozen=True):
         """Stay until the end; returns the exit code."""
         with leaving(self._left), contextlib.ExitStack() as open_:
             if self._own:
-                from hybridq.own_run import OwnRun
+                from hybridq.loops.own_run import OwnRun
 
                 open_.enter_context(OwnRun(self.outlook.store.home, self.outlook.config, self.of.id))
             self._tell()

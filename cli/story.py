@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
-from hybridq.changes import RETRIED
-from hybridq.detail import Detail, Explanation, FlushRun, Happened, Promise
 from hybridq.job import State
-from hybridq.snapshot import Row
+from hybridq.queue.changes import RETRIED
+from hybridq.views.detail import Detail, Explanation, FlushRun, Happened, Promise
+from hybridq.views.snapshot import Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 

@@ -14,9 +14,9 @@ from msgspec.structs import astuple
 from hybridq.audience import find_audience
 from hybridq.config import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
-from hybridq.intake import Accepted
 from hybridq.job import Audience, Decision, Request
 from hybridq.outlook import Outlook
+from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
 
 from . import options as asking

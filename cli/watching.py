@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 
 from hybridq.doorbell import VIEWER, Doorbell
-from hybridq.runner import dead
-from hybridq.snapshot import Snapshot
+from hybridq.queue.runner import dead
 from hybridq.store import Store
+from hybridq.views.snapshot import Snapshot
 
 from .views.live import STALE, watch
 

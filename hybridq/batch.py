@@ -11,20 +11,20 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 
-from . import flushes
-from .away import AwayRun
-from .budget import hold_back
-from .chunk import ChunkSize
-from .claims import Claim, claim_batch
-from .detachment import Away, adopt
-from .engine import Engine
+from .brain.chunk import ChunkSize
+from .brain.plan import plan
 from .errors import HybridqError, StorageError
-from .hearing import Hearing
 from .job import Failure, Flush, Held, Lane
-from .knowledge import intend
-from .loop import TICK
-from .plan import plan
-from .reading import cohort, held
+from .loops.away import AwayRun
+from .loops.budget import hold_back
+from .loops.engine import Engine
+from .loops.hearing import Hearing
+from .loops.loop import TICK
+from .queue import flushes
+from .queue.claims import Claim, claim_batch
+from .queue.detachment import Away, adopt
+from .queue.knowledge import intend
+from .queue.reading import cohort, held
 from .seam import reached
 
 log = logging.getLogger("hybridq.batch")

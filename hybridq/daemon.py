@@ -11,16 +11,16 @@ import signal
 import time
 from collections.abc import Callable, Collection
 
-from . import loop
 from .batch import BatchLoop, Keep
-from .changes import hasten
-from .clock import StepDetector
 from .config import Config
-from .engine import Engine
 from .home import Home
-from .intake import sweep
-from .rescue import rescue
-from .review import Review
+from .loops import loop
+from .loops.clock import StepDetector
+from .loops.engine import Engine
+from .loops.review import Review
+from .queue.changes import hasten
+from .queue.intake import sweep
+from .queue.rescue import rescue
 from .stream import StreamLoop
 
 log = logging.getLogger("hybridq")
@@ -121,7 +121,7 @@ def run_daemon(home: Home, config: Config, *, ready: Callable[[], None] = lambda
 
 
 async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None:
-    from .clockwork import Clockwork
+    from .loops.clockwork import Clockwork
 
     engine = Engine(home, config, "daemon")
     service = Service(engine)

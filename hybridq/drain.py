@@ -14,15 +14,15 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .budget import Budget
 from .config import Config
 from .daemon import Service
-from .engine import Engine
 from .home import Home
 from .job import Held, Lane
+from .loops.budget import Budget
+from .loops.engine import Engine
 from .outlook import Outlook
-from .rescue import rescue
-from .runner import daemon_of
+from .queue.rescue import rescue
+from .queue.runner import daemon_of
 from .store import Store
 
 LOOK = 0.2  # seconds between two looks at how far it is

@@ -12,8 +12,8 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .brain.curve import SPREAD, TINY, Curve, chance, normal, regime
 from .config import HandlerConfig
-from .curve import SPREAD, TINY, Curve, chance, normal, regime
 from .job import Lane
 
 WINDOW = 128  # jobs that the quantiles come from

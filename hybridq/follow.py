@@ -11,8 +11,8 @@ from msgspec import Struct
 from .doorbell import VIEWER, Doorbell
 from .job import State
 from .outputs import Tail
-from .reading import Result, result, state_of
-from .rescue import rescue
+from .queue.reading import Result, result, state_of
+from .queue.rescue import rescue
 from .store import Store
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings

@@ -6,14 +6,14 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 import os
 from collections.abc import Sequence
 
-from .conditions import Conditions
+from .brain.conditions import Conditions
 from .config import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
 from .estimate import Estimate, Model
 from .job import Held, Lane, Mode, State
-from .knowledge import last_learned, models
-from .reading import arrivals, held, tally
-from .runner import living
+from .queue.knowledge import last_learned, models
+from .queue.reading import arrivals, held, tally
+from .queue.runner import living
 from .store import Store
 from .tariff import Tariff
 
@@ -61,8 +61,8 @@ class Outlook:
     def _estimate(self, name: str, known: dict[Lane, Model]) -> Estimate:
         handler = self.config.handlers.get(name, HandlerConfig())
         if handler.remote:
+            from .brain.remote import Remote
             from .llm_config import options
-            from .remote import Remote
 
             return Remote(known[Lane.STREAM], known[Lane.BATCH], handler, options(handler))
         return Estimate(known[Lane.STREAM], known[Lane.BATCH], handler, self.config.policy.machine_cost)

@@ -7,10 +7,10 @@ nothing known the audience decides. Pure: no clock, no I/O, no chance.
 
 import math
 
-from .conditions import Conditions as Conditions
+from .brain.conditions import Conditions as Conditions
+from .brain.modes import batch_now, forecasts, stream
 from .errors import UsageError
 from .job import Audience, Decision, Forecast, Mode, Request
-from .modes import batch_now, forecasts, stream
 from .when import clock, money, span
 
 TRIVIAL = 60.0  # seconds of background work that may use a free stream slot

@@ -9,10 +9,10 @@ from statistics import median
 
 from msgspec import Struct
 
-from .account import Cause, Drafts, Ledger, Moved, Promised, RuleSum
 from .job import Audience
-from .verdict import LEAST, NEAR, share
-from .waiting import Gathered, Waited, gathered, waits
+from .queue.account import Cause, Drafts, Ledger, Moved, Promised, RuleSum
+from .reporting.waiting import Gathered, Waited, gathered, waits
+from .simulation.verdict import LEAST, NEAR, share
 
 CAUSES = 10  # reasons of failures that are told one by one
 

@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from .config import Config, HandlerConfig
 from .job import Audience
-from .station import Flushed, Spell, Station, Task, Times
+from .simulation.station import Flushed, Spell, Station, Task, Times
+from .simulation.workload import Arrival, Workload
 from .tariff import Tariff
-from .workload import Arrival, Workload
 
 HEADROOM = 0.7  # how busy the instances of a trace's handler would be if everything streamed
 PEAK = 600.0  # seconds over which that is looked at

@@ -9,16 +9,16 @@ import time
 from collections.abc import Collection
 from contextlib import aclosing
 
-from .budget import hold_back
-from .claims import Claim, claim_stream
 from .doorbell import VIEWER, ring
-from .engine import Engine
 from .errors import HybridqError
 from .estimate import Observation
 from .job import Failure, Lane, Mode, Output, Partial, Started
-from .loop import AGAIN, TICK
+from .loops.budget import hold_back
+from .loops.engine import Engine
+from .loops.loop import AGAIN, TICK
 from .outputs import Sink
-from .reading import Cohort
+from .queue.claims import Claim, claim_stream
+from .queue.reading import Cohort
 
 
 class StreamLoop:

@@ -13,11 +13,11 @@ from .config import PolicyConfig
 from .doorbell import RUNNER, VIEWER, ring
 from .errors import UsageError
 from .home import Home
-from .intake import Accepted, Bulk, Decide, Refused, accept
 from .job import Audience, Decision, Mode, Request
 from .outlook import Outlook
 from .policy import classify
-from .runner import daemon_of
+from .queue.intake import Accepted, Bulk, Decide, Refused, accept
+from .queue.runner import daemon_of
 from .store import Store
 
 

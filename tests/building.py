@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hybridq.claims import claim_batch, record
+from hybridq.brain.outcome import settle
 from hybridq.home import Home
-from hybridq.intake import accept
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
-from hybridq.outcome import settle
 from hybridq.outlook import Outlook
-from hybridq.reading import cohorts
-from hybridq.runner import Runner, daemon_of
+from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.intake import accept
+from hybridq.queue.reading import cohorts
+from hybridq.queue.runner import Runner, daemon_of
 from hybridq.submit import connect, submit_many
 
 ECHO = """

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from hybridq.job import Audience, Mode, Request
-from hybridq.rescue import rescue
+from hybridq.queue.rescue import rescue
 from hybridq.submit import connect, submit, submit_many
 
 WORKER = """

@@ -15,11 +15,11 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity
 
-from hybridq.conditions import Conditions
+from hybridq.brain.conditions import Conditions
+from hybridq.brain.plan import Plan, plan
 from hybridq.config import PolicyConfig
 from hybridq.estimate import Estimate
 from hybridq.job import Held, Lane
-from hybridq.plan import Plan, plan
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,16 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from hybridq import flushes
-from hybridq.account import Ledger
-from hybridq.claims import Claim, claim_batch, claim_stream, record
-from hybridq.intake import Bulk
+from hybridq.brain.outcome import settle
 from hybridq.job import Audience, Decision, Failure, Forecast, Lane, Mode, Output, Request
-from hybridq.ledger import read
-from hybridq.outcome import settle
-from hybridq.reading import job
+from hybridq.queue import flushes
+from hybridq.queue.account import Ledger
+from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
+from hybridq.queue.intake import Bulk
+from hybridq.queue.ledger import read
+from hybridq.queue.reading import job
+from hybridq.queue.runner import Runner
 from hybridq.report import Report, report
-from hybridq.runner import Runner
 from tests.building import queue
 
 CONFIG = '[handlers.echo]\ncommand = ["cat"]\nprotocol = "lines"\nexpected = "20ms"\nfixed = "1s"\n'

@@ -1,7 +1,7 @@
 """Snapshots made by hand, for the views: a busy afternoon, and rows of every kind."""
 
 from hybridq.job import Audience, Lane, Mode, State
-from hybridq.snapshot import Head, Row, Snapshot
+from hybridq.views.snapshot import Head, Row, Snapshot
 
 NOW = 1_795_443_515.0
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from hybridq import store as store_module
-from hybridq.changes import hasten
-from hybridq.claims import claim_stream
-from hybridq.clock import StepDetector
 from hybridq.config_read import load
 from hybridq.doorbell import RUNNER, Doorbell
-from hybridq.engine import Engine
 from hybridq.job import Mode, Partial, State
+from hybridq.loops.clock import StepDetector
+from hybridq.loops.engine import Engine
 from hybridq.outputs import Sink, output_path
-from hybridq.runner import Runner
+from hybridq.queue.changes import hasten
+from hybridq.queue.claims import claim_stream
+from hybridq.queue.runner import Runner
 from hybridq.store import Store, checkpoint_apart, log_size, probe_disk
 from tests.building import until
 from tests.served import Queue

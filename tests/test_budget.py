@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridq.budget import UNLIMITED, Budget, room, spent_since, withheld
 from hybridq.job import Lane, Mode
+from hybridq.loops.budget import UNLIMITED, Budget, room, spent_since, withheld
 from hybridq.outlook import Outlook
-from hybridq.reading import history
+from hybridq.queue.reading import history
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
 from tests.provider import KEY, Provider

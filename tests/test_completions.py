@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hybridq.home import Home
-from hybridq.intake import accept
 from hybridq.job import Audience, Decision, Mode, Request
+from hybridq.queue.intake import accept
 from hybridq.store import Store
 from hybridq_cli import complete, completion
 from hybridq_cli.completion_shells import SCRIPTS

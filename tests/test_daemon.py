@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hybridq.changes import cancel
 from hybridq.doorbell import RUNNER, ring
 from hybridq.job import Audience, Mode, State
 from hybridq.outputs import output_path
-from hybridq.reading import history
-from hybridq.reading import job as read_job
+from hybridq.queue.changes import cancel
+from hybridq.queue.reading import history
+from hybridq.queue.reading import job as read_job
 from tests.building import until
 from tests.served import Queue
 

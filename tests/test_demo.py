@@ -16,13 +16,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from hybridq import demo, digest
+from hybridq.demo import digest
+from hybridq.demo import play as demo
+from hybridq.demo.measured import Measured
+from hybridq.demo.stage import CHEAP, HANDLER, LIBRARY, Stage
+from hybridq.demo.stage import DEAR as FACTOR
 from hybridq.errors import HybridqError
 from hybridq.job import Lane, Mode, State
-from hybridq.measured import Measured
-from hybridq.reading import result
-from hybridq.stage import CHEAP, HANDLER, LIBRARY, Stage
-from hybridq.stage import DEAR as FACTOR
+from hybridq.queue.reading import result
 from hybridq_cli.views import measured as view
 
 COMMAND = (sys.executable, "-c", "from hybridq_cli.main import run; run()")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridq import digest
+from hybridq.demo import digest
 from hybridq.job import Call, Failure, Lane, Partial
 
 from .handling import ends, run, values, worker
@@ -44,7 +44,7 @@ def calls(*inputs: object) -> list[Call]:
 
 
 def digesting() -> object:
-    return worker(sys.executable, "-m", "hybridq.digest")
+    return worker(sys.executable, "-m", "hybridq.demo.digest")
 
 
 def test_prose_of_python(source: Path) -> None:
@@ -125,7 +125,7 @@ def test_its_output_ends_with_its_reader(source: Path) -> None:
 
     async def main() -> tuple[int, bytes]:
         process = await asyncio.create_subprocess_exec(
-            "sh", "-c", f"{sys.executable} -m hybridq.digest | true", stdin=-1, stderr=-1
+            "sh", "-c", f"{sys.executable} -m hybridq.demo.digest | true", stdin=-1, stderr=-1
         )
         call = json.dumps({"id": 1, "attempt": 1, "input": str(source)}).encode() + b"\n"
         _, said = await process.communicate(call * 20_000)

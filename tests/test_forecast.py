@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from hybridq.conditions import Conditions
+from hybridq.brain.conditions import Conditions
+from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
+from hybridq.brain.plan import plan
 from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate, Model, Observation, learn
-from hybridq.forecast import Eta, held_etas, running_eta, stream_eta
 from hybridq.job import Held, Lane
-from hybridq.plan import plan
 from hybridq.tariff import Tariff
 
 NOON = 1_795_867_200.0  # 12:00 UTC

@@ -20,7 +20,7 @@ import pytest
 from hybridq.doorbell import VIEWER, ring
 from hybridq.home import Home
 from hybridq.job import State
-from hybridq.snapshot import Snapshot
+from hybridq.views.snapshot import Snapshot
 
 from .snapshots import busy, row
 

@@ -10,7 +10,7 @@ import pytest
 
 from hybridq.job import Failure, Lane, Mode, Output, Started, State, Usage
 from hybridq.outputs import output_path
-from hybridq.reading import job, result
+from hybridq.queue.reading import job, result
 from hybridq.store import Store
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, submit_all, until

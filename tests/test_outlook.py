@@ -8,9 +8,9 @@ import pytest
 
 from hybridq.estimate import Model, Observation, learn_many
 from hybridq.job import Lane
-from hybridq.knowledge import remember
 from hybridq.outlook import Outlook
-from hybridq.runner import Runner
+from hybridq.queue.knowledge import remember
+from hybridq.queue.runner import Runner
 from tests.building import ECHO, asking, command, queue, submit_all
 
 WORKER = ECHO.replace('protocol = "lines"\n', "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import State
-from hybridq.runner import Runner
+from hybridq.queue.runner import Runner
 from tests.user import Queue, ended, until
 
 WORKERS = f"""

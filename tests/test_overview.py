@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from hybridq import listing
-from hybridq.changes import cancel, retry
 from hybridq.errors import NoSuchJob
-from hybridq.foresight import NOBODY
-from hybridq.intake import accept
 from hybridq.job import Decision, Flush, Lane, Mode, State
-from hybridq.knowledge import intend
-from hybridq.moves import move
 from hybridq.outlook import Outlook
-from hybridq.overview import take
-from hybridq.runner import Runner
+from hybridq.queue import listing
+from hybridq.queue.changes import cancel, retry
+from hybridq.queue.intake import accept
+from hybridq.queue.knowledge import intend
+from hybridq.queue.moves import move
+from hybridq.queue.runner import Runner
 from hybridq.selection import parse_selector
-from hybridq.snapshot import Row, Snapshot
 from hybridq.submit import submit
+from hybridq.views.foresight import NOBODY
+from hybridq.views.overview import take
+from hybridq.views.snapshot import Row, Snapshot
 from tests.building import ECHO, asking, daemon, groups, night, queue, run_jobs, submit_all, until
 
 

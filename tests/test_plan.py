@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybridq.conditions import Conditions
+from hybridq.brain.conditions import Conditions
+from hybridq.brain.plan import GATHER, Plan, plan
 from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate
 from hybridq.job import Flush, Held
-from hybridq.plan import GATHER, Plan, plan
 from hybridq.tariff import Tariff
 
 from .judge import Case, Ideal, Item, Steps, busy_week, lower_bound, optimum, run, small_case

@@ -9,17 +9,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from hybridq.changes import cancel, retry
-from hybridq.claims import Claim, claim_batch, claim_stream, record
+from hybridq.brain.outcome import settle
 from hybridq.errors import BadData, TryAgain
 from hybridq.home import Home
-from hybridq.intake import Bulk, accept, sweep
 from hybridq.job import Audience, Decision, Failure, Lane, Mode, Output, Request, State
-from hybridq.moves import move
-from hybridq.outcome import settle
-from hybridq.reading import chosen, cohorts, held, job, result
-from hybridq.rescue import give_back, rescue, to_stop
-from hybridq.runner import Runner
+from hybridq.queue.changes import cancel, retry
+from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
+from hybridq.queue.intake import Bulk, accept, sweep
+from hybridq.queue.moves import move
+from hybridq.queue.reading import chosen, cohorts, held, job, result
+from hybridq.queue.rescue import give_back, rescue, to_stop
+from hybridq.queue.runner import Runner
 from hybridq.selection import parse_selector
 from hybridq.store import Store
 

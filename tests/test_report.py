@@ -11,17 +11,17 @@ import pexpect
 import pytest
 from msgspec.structs import replace
 
-from hybridq import ledger
-from hybridq.account import Cause
+from hybridq.brain.promotion import late
 from hybridq.errors import UsageError
 from hybridq.job import Audience, Lane, Mode, Request
-from hybridq.ledger import alike
-from hybridq.moves import move, move_cohort
 from hybridq.policy import promote, reclassify
-from hybridq.promotion import late
-from hybridq.reading import job
-from hybridq.rescue import give_back, rescue
-from hybridq.waiting import Waited
+from hybridq.queue import ledger
+from hybridq.queue.account import Cause
+from hybridq.queue.ledger import alike
+from hybridq.queue.moves import move, move_cohort
+from hybridq.queue.reading import job
+from hybridq.queue.rescue import give_back, rescue
+from hybridq.reporting.waiting import Waited
 from hybridq.when import parse_since
 from tests.building import HYBRIDQ, command, environment
 from tests.ledgers import START, Past
@@ -180,7 +180,7 @@ def test_jobs_that_waited_too_long_to_stream(past: Past) -> None:
 def test_rescues(past: Past) -> None:
     """A job that a runner died with is rescued, one that a runner gave back is not."""
     past.submit(0, 2, mode=Mode.STREAM)
-    claim = "from hybridq.runner import Runner; from hybridq.claims import claim_stream; import os, sys\n"
+    claim = "from hybridq.queue.runner import Runner; from hybridq.queue.claims import claim_stream; import os, sys\n"
     claim += "from hybridq.submit import connect; store = connect(dict(os.environ)).store\n"
     claim += "claim_stream(store, Runner(store, 'submit').id, 'echo', 1, 2e9); os._exit(0)"
     subprocess.run([sys.executable, "-c", claim], env=environment(past.home), check=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from hybridq import report_charts
 from hybridq.job import Audience, Mode
 from hybridq.page import page
-from hybridq.report_page import render
+from hybridq.reporting import charts as report_charts
+from hybridq.reporting.page import render
 from tests.building import command
 from tests.ledgers import Past
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.claims import Claim
+from hybridq.brain.outcome import settle
+from hybridq.brain.promotion import UNKNOWN_CALL, ending_time, late, stream_time
+from hybridq.brain.remote import MEDIAN, NINETY, WINDOW, Remote
 from hybridq.config import HandlerConfig
 from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Failure, Lane, Mode, State
 from hybridq.llm_config import LlmOptions
-from hybridq.outcome import settle
 from hybridq.outlook import Outlook
-from hybridq.promotion import UNKNOWN_CALL, ending_time, late, stream_time
-from hybridq.reading import history, job, result
-from hybridq.remote import MEDIAN, NINETY, WINDOW, Remote
+from hybridq.queue.claims import Claim
+from hybridq.queue.reading import history, job, result
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, KINDS, served

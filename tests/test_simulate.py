@@ -15,19 +15,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from hybridq.baselines import BASELINES, Hourly, Nightly, Stream
 from hybridq.config import Config, TariffConfig, Window
 from hybridq.errors import ConfigError, UsageError
 from hybridq.home import Home
-from hybridq.hybrid import Hybrid
 from hybridq.job import Audience, Lane
-from hybridq.rehearsal import rehearse
 from hybridq.simulate import World, run
-from hybridq.station import Flushed, Station, Task, Times
-from hybridq.synthetic import synthetic
-from hybridq.trial import changed, handler_times
-from hybridq.verdict import judge
-from hybridq.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
+from hybridq.simulation.baselines import BASELINES, Hourly, Nightly, Stream
+from hybridq.simulation.hybrid import Hybrid
+from hybridq.simulation.rehearsal import rehearse
+from hybridq.simulation.station import Flushed, Station, Task, Times
+from hybridq.simulation.synthetic import synthetic
+from hybridq.simulation.trial import changed, handler_times
+from hybridq.simulation.verdict import judge
+from hybridq.simulation.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
 
 DOUBLE = TariffConfig(window=(Window(start="06:00", end="10:00", factor=2.0),))
 

@@ -12,12 +12,12 @@ from typing import Any
 import pexpect
 import pytest
 
-from hybridq.changes import cancel
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
-from hybridq.overview import take
-from hybridq.snapshot import Snapshot
+from hybridq.queue.changes import cancel
 from hybridq.submit import submit
+from hybridq.views.overview import take
+from hybridq.views.snapshot import Snapshot
 from hybridq_cli.watching import Unchanged
 from tests.building import (
     ECHO,

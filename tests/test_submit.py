@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode, State
-from hybridq.reading import cohort, job
+from hybridq.queue.reading import cohort, job
 from hybridq_cli.errors import run_guarded
 from hybridq_cli.lazy import call
 from tests.user import Queue, ended, until
@@ -415,7 +415,7 @@ def test_one_job_imports_little(queue: Queue) -> None:
         stdin=subprocess.DEVNULL, timeout=60,
     )  # fmt: skip
     dear = "rich asyncio psutil apscheduler platformdirs hashlib zoneinfo statistics logging sqlite_utils json"
-    assert "hybridq.intake" in done.stdout.split()
+    assert "hybridq.queue.intake" in done.stdout.split()
     assert not set(dear.split()) & set(done.stdout.split())
 
 

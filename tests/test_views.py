@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from hybridq.job import Decision, Forecast, Lane, Mode, State
-from hybridq.snapshot import Head, Row, Snapshot
+from hybridq.views.snapshot import Head, Row, Snapshot
 from hybridq_cli.views import job, plain, words
 from hybridq_cli.views.bar import counting, draining
 from hybridq_cli.views.picture import svg

@@ -17,7 +17,7 @@ import pexpect
 
 from hybridq.job import State
 from hybridq.outlook import Outlook
-from hybridq.reading import job
+from hybridq.queue.reading import job
 from hybridq.submit import connect
 
 HYBRIDQ = [sys.executable, "-c", "from hybridq_cli.main import run; run()"]

@@ -13,7 +13,7 @@ import msgspec
 from hybridq.doorbell import VIEWER, Doorbell
 from hybridq.errors import CorruptQueue
 from hybridq.home import Home
-from hybridq.snapshot import Snapshot
+from hybridq.views.snapshot import Snapshot
 from hybridq_cli.views import live
 
 

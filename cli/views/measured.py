@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from hybridq.measured import Cost, Measured, Waits
+from hybridq.demo.measured import Cost, Measured, Waits
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 

@@ -9,7 +9,7 @@ import re
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from hybridq.snapshot import Snapshot
+from hybridq.views.snapshot import Snapshot
 
 from .queue import QueueView
 

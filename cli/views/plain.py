@@ -6,7 +6,7 @@ like. What comes from jobs cannot break a line.
 
 from collections.abc import Iterator
 
-from hybridq.snapshot import Row, Snapshot
+from hybridq.views.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
 from hybridq.when import clock
 

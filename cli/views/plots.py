@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from hybridq.account import Ledger
 from hybridq.job import Audience
-from hybridq.report_series import extent, money, waits
+from hybridq.queue.account import Ledger
+from hybridq.reporting.series import extent, money, waits
 from hybridq.when import clock, span
 from hybridq.when import money as amount
 

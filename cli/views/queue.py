@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from hybridq.job import Lane, State
-from hybridq.snapshot import Head, Row, Snapshot
+from hybridq.views.snapshot import Head, Row, Snapshot
 from hybridq.visible import visible_line
 
 from . import words

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.report import Kept, Report, Saved
-from hybridq.report_page import Section
+from hybridq.reporting.page import Section
+from hybridq.reporting.waiting import Gathered, Waited
 from hybridq.visible import visible_line
-from hybridq.waiting import Gathered, Waited
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.job import Audience
-from hybridq.rehearsal import Rehearsal
-from hybridq.verdict import Verdict, Waits
+from hybridq.simulation.rehearsal import Rehearsal
+from hybridq.simulation.verdict import Verdict, Waits
 from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 

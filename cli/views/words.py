@@ -9,7 +9,7 @@ import signal
 from datetime import datetime
 
 from hybridq.job import Decision, Forecast, Lane, State
-from hybridq.snapshot import Head, Row
+from hybridq.views.snapshot import Head, Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 

@@ -19,13 +19,13 @@ from typing import NamedTuple
 
 import psutil
 
-from hybridq.demo import library
+from hybridq.demo.play import library
+from hybridq.demo.stage import HANDLER, LIBRARY, WORKER
 from hybridq.follow import End, Piece, follow
-from hybridq.intake import Accepted
 from hybridq.job import Audience, Mode, Request, State
 from hybridq.outlook import Outlook
-from hybridq.reading import state_of
-from hybridq.stage import HANDLER, LIBRARY, WORKER
+from hybridq.queue.intake import Accepted
+from hybridq.queue.reading import state_of
 from hybridq.submit import connect, submit, submit_many
 from tests.bench.measure import daemon, quantile, queue, row
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hybridq.outlook import Outlook
-from hybridq.runner import daemon_of
+from hybridq.queue.runner import daemon_of
 from hybridq.submit import connect
 
 NOOP = """

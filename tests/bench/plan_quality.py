@@ -9,11 +9,11 @@ import math
 import random
 import time
 
-from hybridq.conditions import Conditions
+from hybridq.brain.conditions import Conditions
+from hybridq.brain.plan import plan
 from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate
 from hybridq.job import Held
-from hybridq.plan import plan
 from hybridq.tariff import Tariff
 from tests.judge import optimum, run, small_case
 

@@ -18,14 +18,14 @@ from pathlib import Path
 from statistics import fmean
 
 from hybridq.config import Config, PolicyConfig, TariffConfig, Window
-from hybridq.hybrid import Hybrid
 from hybridq.simulate import World
 from hybridq.simulate import run as simulate
-from hybridq.station import Times
-from hybridq.synthetic import synthetic
+from hybridq.simulation.hybrid import Hybrid
+from hybridq.simulation.station import Times
+from hybridq.simulation.synthetic import synthetic
+from hybridq.simulation.verdict import judge
+from hybridq.simulation.workload import MONDAY, TRACE, Suppose, Workload, read_trace
 from hybridq.tariff import Tariff
-from hybridq.verdict import judge
-from hybridq.workload import MONDAY, TRACE, Suppose, Workload, read_trace
 from tests.judge import Case, Item, Steps, lower_bound, run
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"

@@ -1,0 +1,50 @@
+"""What the brain is told besides the work itself: the world at one instant, for one handler.
+
+Plain data, gathered by a loop or invented by a simulation or a test; the brain asks nothing else.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from ..config import PolicyConfig
+from ..estimate import Estimate
+from ..job import Held, Mode
+
+
+class PriceByTime(Protocol):
+    """What the brain needs of a tariff (see `tariff.Tariff`)."""
+
+    def factor(self, at: float) -> float:
+        """The price factor at an epoch second."""
+        ...
+
+    def name(self, at: float) -> str:
+        """What the price then is called, or ""."""
+        ...
+
+    def changes(self, after: float, until: float) -> list[tuple[float, float]]:
+        """Each change in `after < instant <= until`: the instant and the factor from then on."""
+        ...
+
+
+class Conditions(Struct, frozen=True, kw_only=True):
+    """One handler's world at `now`. Times are epoch seconds, durations seconds."""
+
+    now: float
+    tariff: PriceByTime
+    policy: PolicyConfig
+    estimate: Estimate
+    modes: frozenset[Mode] = frozenset({Mode.STREAM, Mode.BATCH})
+    load: float = 0.0  # per core
+    loaded: bool = False  # the last plan priced the load in: it must fall further before it is free again
+    stream_ahead: float | None = 0.0  # stream work ahead of a new stream job, per slot; None: unknown
+    stream_slots: int = 1
+    batch_slots: int = 1
+    warm: bool = False  # an instance is up: streaming pays no start
+    fresh: bool = False  # a flush pays its start although an instance is up
+    max_flush: int = 0  # jobs that one flush may hold; 0: no limit
+    held: tuple[Held, ...] = ()  # this handler's queued batch jobs
+    batch_ahead: float = 0.0  # batch work that already runs, per slot
+    coming: float = 0.0  # background submissions a second that came of late, and may share a flush
+    joining: float | None = None  # of those, the ones that were batched; None: nobody knows

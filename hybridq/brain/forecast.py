@@ -1,0 +1,132 @@
+"""When work that was accepted will start and be done: held, waiting to stream, or running.
+
+A held job's start is our own plan, and so nearly exact; run times come from the estimate. What is not known
+is None, never a guess, and nothing lies in the past.
+"""
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..job import Flush, Held, Lane
+from .conditions import Conditions
+from .plan import Plan, plan
+
+WORK = 4000  # classes that are planned at most, over all steps of one forward run
+LONGEST = 1 - 1e-9  # share of past jobs that took no longer, beyond which nothing is known of this one
+
+
+class Eta(Struct, frozen=True, kw_only=True):
+    """Epoch seconds: the planned start, and the finish at the 50th and 90th percentile. None: unknown."""
+
+    start: float | None = None
+    finish: float | None = None
+    finish90: float | None = None
+
+
+def held_etas(
+    held: Sequence[Held], conditions: Conditions, planned: Plan | None = None, work: int = WORK
+) -> dict[int, Eta]:
+    """For each class of held work, by key: when its flush starts and when its last job is done.
+
+    The plan is run forward from flush to flush, as the loop will, as if nothing more came. Flushes of one
+    handler go one after another, and within one the earliest deadline goes first.
+    `planned` is the plan of the same work, where the caller has it already; `work` bounds what is planned,
+    and the finish of what lies beyond that is unknown.
+    """
+    etas: dict[int, Eta] = {}
+    now, queue, steps = conditions, list(held), max(1, work // max(1, len(held)))
+    planned = planned or plan(queue, now)
+    free = free90 = now.now + now.batch_ahead
+    while queue:
+        steps -= 1
+        last = steps <= 0 or (not planned.due and planned.look is None)
+        for flush in (*planned.due, *planned.later) if last else planned.due:
+            start, start90 = max(flush.at, free), max(flush.at, free90)
+            taken = _taken(flush, queue)
+            for key, eta in _flush_etas(taken, conditions, start, start90).items():
+                first = etas.get(key, eta).start  # of a class that was split, the first part's
+                etas[key] = Eta(start=first, finish=eta.finish, finish90=eta.finish90)
+                free, free90 = max(free, eta.finish or start), max(free90, eta.finish90 or start90)
+            queue = _left(queue, taken)
+        if last:
+            break
+        at = now.now if planned.due else max(now.now, planned.look or now.now)
+        now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at))
+        planned = plan(queue, now)
+    return etas | {h.key: Eta(start=etas[h.key].start if h.key in etas else None) for h in queue}
+
+
+def stream_eta(jobs: int, size: float, conditions: Conditions) -> Eta:
+    """For `jobs` queued stream jobs of mean input size `size` (bytes) behind `conditions.stream_ahead`."""
+    if conditions.stream_ahead is None:
+        return Eta()
+    start = conditions.now + conditions.stream_ahead
+    eta = _eta(Lane.STREAM, jobs, size, conditions, start, start, cold=not conditions.warm)
+    if eta.finish is None or eta.finish90 is None:
+        return eta
+    promised = conditions.now + conditions.estimate.widened(Lane.STREAM, eta.finish90 - conditions.now)
+    return replace(eta, finish90=max(eta.finish, promised))
+
+
+def running_eta(lane: Lane, size: float, started: float, conditions: Conditions) -> Eta:
+    """For one running job, given that it was not done before now. Longer than all that was seen: unknown."""
+    estimate, elapsed = conditions.estimate, max(0.0, conditions.now - started)
+    passed = estimate.chance(lane, size, elapsed)
+    if passed is None or passed > LONGEST:
+        return Eta(start=started)
+    half = estimate.run_time(lane, size, passed + (1 - passed) * 0.5)
+    most = estimate.run_time(lane, size, passed + (1 - passed) * 0.9)
+    if half is None or most is None:
+        return Eta(start=started)
+    return _ahead(conditions.now, started, started + half, started + most)
+
+
+def _taken(flush: Flush, queue: list[Held]) -> list[Held]:
+    """What a flush takes of the queue: its classes by deadline, the last one perhaps in part."""
+    keys, room, taken = set(flush.keys), flush.jobs, []
+    for h in sorted((h for h in queue if h.key in keys), key=lambda h: h.deadline):
+        jobs = min(h.jobs, room)
+        if jobs > 0:
+            taken.append(_part(h, jobs))
+            room -= jobs
+    return taken
+
+
+def _left(queue: list[Held], taken: list[Held]) -> list[Held]:
+    gone = {h.key: h.jobs for h in taken}
+    left = [(h, h.jobs - gone.get(h.key, 0)) for h in queue]
+    return [_part(h, jobs) for h, jobs in left if jobs > 0]
+
+
+def _part(h: Held, jobs: int) -> Held:
+    return h if jobs == h.jobs else replace(h, jobs=jobs, delay_cost=h.delay_cost * jobs / h.jobs)
+
+
+def _flush_etas(taken: list[Held], conditions: Conditions, start: float, start90: float) -> dict[int, Eta]:
+    """Each class of one flush by its place in it."""
+    etas, jobs, size = {}, 0, 0.0
+    for h in taken:
+        jobs, size = jobs + h.jobs, size + h.jobs * h.size
+        etas[h.key] = _eta(Lane.BATCH, jobs, size / jobs, conditions, start, start90, cold=True)
+    return etas
+
+
+def _eta(
+    lane: Lane, jobs: int, size: float, conditions: Conditions, start: float, start90: float, *, cold: bool
+) -> Eta:
+    estimate = conditions.estimate
+    slots = conditions.stream_slots if lane is Lane.STREAM else conditions.batch_slots
+    each = math.ceil(jobs / max(1, slots))
+    half, most = (estimate.total_time(lane, size, each, q) for q in (0.5, 0.9))
+    if half is None or most is None:
+        return Eta(start=start)
+    starting, starting90 = ((estimate.startup(q) or 0.0) if cold else 0.0 for q in (0.5, 0.9))
+    return _ahead(conditions.now, start, start + starting + half, start90 + starting90 + most)
+
+
+def _ahead(now: float, start: float, finish: float, finish90: float) -> Eta:
+    finish = max(now, finish)
+    return Eta(start=start, finish=finish, finish90=max(finish, finish90))

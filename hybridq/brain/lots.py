@@ -1,0 +1,129 @@
+"""The held work in numbers: what each class costs, what its waiting costs, and when it must start.
+
+A million jobs come as classes, and classes are gathered into lots that share a latest start: planning takes
+time by the lots, of which there are at most a few hundred. Pure data about one instant.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from ..estimate import Estimate
+from ..job import Held, Lane
+from .conditions import Conditions
+from .prices import Prices
+
+STARTS = 64  # latest starts that are planned one by one; more are rounded down by at most a twelfth
+ROUNDING = 1.0 / 12
+SIZES = 256  # classes whose sizes are estimated one by one; more are rounded to a tenth of a logarithm
+LATEST = 0.95  # quantile of the run time that a latest start leaves room for
+UNKNOWN_ROOM = 0.5  # share of the time to a deadline that is kept for work of which nothing is known
+EAGER = 1e-9  # cost of delay a second, per cost, that only breaks ties towards the earlier instant
+
+
+class Work:
+    """Held classes beside their costs. Lists are parallel to `held`; money at factor 1, times in seconds."""
+
+    def __init__(self, held: Sequence[Held], conditions: Conditions) -> None:
+        self.held, self.now = held, conditions.now
+        self._conditions = conditions
+        sizes = _sizes(held)
+        cost = cache(lambda size: conditions.estimate.cost(Lane.BATCH, size))
+        costs = [cost(size) for size in sizes]
+        self.known = None not in costs
+        self.cost = [h.jobs * (c if c is not None and self.known else 1.0) for h, c in zip(held, costs, strict=True)]
+        self.delay = [self._delay(h) for h in held]
+        self.fixed = conditions.estimate.fixed_cost() if self.known else 0.0
+        self.slots = max(1, conditions.batch_slots)
+        self.startup = conditions.estimate.startup() or 0.0
+        mean = cache(lambda size: conditions.estimate.mean_time(Lane.BATCH, size) or 0.0)
+        self.seconds = [h.jobs * mean(size) for h, size in zip(held, sizes, strict=True)]
+        self.duration = self.length(range(len(held)))
+        self.latest = _latest(held, self.seconds, conditions, sizes)
+        self.prices = Prices(conditions, min(h.since for h in held), max(self.latest), load=self.known)
+        self.at = self._instants()
+        self.price = [self.prices.over(self.begin(at), self.duration) for at in self.at]
+        # One flush is longer than the cheapest hours: none of them may pass unused.
+        overlong = min(self.price) > self.prices.lowest_ahead() * (1 + 1e-9)
+        eager = 0.0 if self.known and not overlong else EAGER
+        self.pull = [w + eager * c for w, c in zip(self.delay, self.cost, strict=True)]
+        self.slot = [bisect_right(self.at, latest) - 1 for latest in self.latest]
+
+    def waited(self, i: int, until: float) -> float:
+        """Money that the waiting of class `i` has cost at `until`."""
+        return self.delay[i] * max(0.0, until - self.held[i].since)
+
+    def begin(self, at: float) -> float:
+        """When a flush at `at` would really start: after the batches that already run."""
+        return max(at, self.now + self._conditions.batch_ahead)
+
+    def length(self, members: Iterable[int]) -> float:
+        """Seconds that one flush of these classes takes."""
+        seconds = sum(self.seconds[i] for i in members)
+        slots = min(self.slots, max(1, sum(h.jobs for h in self.held)))
+        return self.startup + seconds / slots if seconds else 0.0
+
+    def _delay(self, held: Held) -> float:
+        """Money a second of waiting costs. Who asked for a batch is not thought to be in a hurry."""
+        if not self.known:
+            return 0.0
+        calm = self._conditions.policy.background_delay_cost
+        return (min(held.delay_cost, calm) if held.pinned else held.delay_cost) / 3600
+
+    def _instants(self) -> list[float]:
+        """Where a flush may be planned: now, the turns of the price, and the latest starts."""
+        last = max(self.latest)
+        turns = (at for at in self.prices.turns(self.duration) if at <= last)
+        return sorted({self.now, *turns, *_rounded(self.latest, self.now)})
+
+
+def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions, sizes: Sequence[float]) -> list[float]:
+    """The latest start of each class.
+
+    A flush runs the earliest deadline first, so a class waits for those before it; it must be done by its
+    deadline at the 95th percentile. Without a deadline it is held for `hold` at most.
+    """
+    estimate, now, slots = conditions.estimate, conditions.now, max(1, conditions.batch_slots)
+    late = cache(lambda size: estimate.run_time(Lane.BATCH, size, LATEST))
+    latest, seconds, jobs = [now] * len(held), 0.0, 0
+    startup = estimate.startup(LATEST) or 0.0
+    margin = cache(lambda size, bits: _margin(estimate, size, bits))
+    for i in sorted(range(len(held)), key=lambda i: held[i].deadline):
+        h, one = held[i], late(sizes[i])
+        seconds, jobs = seconds + busy[i], jobs + h.jobs
+        if h.deadline == math.inf:
+            start = h.since + conditions.policy.hold
+        elif one is None:
+            start = h.deadline - UNKNOWN_ROOM * (h.deadline - h.since)
+        else:
+            ahead = seconds * margin(sizes[i], jobs.bit_length()) / slots
+            start = h.deadline - startup - max(one, ahead)
+        latest[i] = max(now, start)
+    return latest
+
+
+def _margin(estimate: Estimate, size: float, bits: int) -> float:
+    """The 95th percentile of the sum of about 2^bits jobs, relative to its mean."""
+    jobs = 1 << (bits - 1)
+    whole, one = estimate.total_time(Lane.BATCH, size, jobs, LATEST), estimate.mean_time(Lane.BATCH, size)
+    return max(1.0, whole / (jobs * one)) if whole and one else 1.0
+
+
+def _sizes(held: Sequence[Held]) -> list[float]:
+    """The sizes to estimate by: of many classes only as many as differ by a tenth of a logarithm."""
+    if len(held) <= SIZES:
+        return [h.size for h in held]
+    steps = [int(10 * math.log1p(h.size)) for h in held]
+    middle = {step: math.expm1((step + 0.5) / 10) for step in set(steps)}
+    return [middle[step] for step in steps]
+
+
+def _rounded(latest: Sequence[float], now: float) -> set[float]:
+    """The latest starts, or where they are many, earlier instants that stand for several of them."""
+    exact = set(latest)
+    if len(exact) <= STARTS:
+        return exact
+    grid = 1 + ROUNDING
+    steps = {math.floor(math.log(max(1.0, at - now), grid)) for at in exact}
+    return {min(exact)} | {now + grid**step for step in steps}  # the first exactly: nothing may come after it

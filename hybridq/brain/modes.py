@@ -1,0 +1,154 @@
+"""What each mode would cost a submission, and when its results would be there.
+
+Streaming waits for the stream work ahead; a batch for its flush in the plan of all that is held, and for its
+place in it. Money is at the price of the time at which it would run.
+"""
+
+import math
+
+from msgspec import Struct
+
+from ..job import Audience, Forecast, Held, Lane, Mode, Request
+from .conditions import Conditions
+from .plan import plan
+from .prices import Prices
+
+NEW = -1  # the key of the submission that is being decided; no cohort has it
+
+
+def forecasts(request: Request, jobs: int, size: float, conditions: Conditions) -> tuple[Forecast, ...]:
+    """One forecast for each mode that the handler offers."""
+    streamed = stream(request, jobs, size, conditions)
+    batched = _batch(request, jobs, size, conditions)
+    adaptive = _adaptive(streamed, batched)
+    both = {Mode.STREAM: streamed, Mode.BATCH: batched, Mode.ADAPTIVE: adaptive}
+    return tuple(both[mode] for mode in Mode if mode in conditions.modes)
+
+
+def delay_cost(request: Request, conditions: Conditions) -> float:
+    """Money that an hour of waiting for this submission costs."""
+    policy = conditions.policy
+    return policy.user_delay_cost if request.audience is Audience.USER else policy.background_delay_cost
+
+
+class _Run(Struct, frozen=True):
+    """When a run of jobs in one lane begins, and what it costs but for the price factor."""
+
+    lane: Lane
+    start: float | None
+    startup: bool
+    ahead: int  # jobs of the same run that go first
+    slots: int
+    fixed: float  # money of starting that falls on these jobs
+
+
+def stream(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
+    """Streaming, behind the stream work ahead."""
+    ahead = conditions.stream_ahead
+    start = None if ahead is None else conditions.now + ahead
+    fixed = 0.0 if conditions.warm else conditions.estimate.fixed_cost()
+    run = _Run(Lane.STREAM, start, not conditions.warm, 0, conditions.stream_slots, fixed)
+    return _forecast(Mode.STREAM, request, jobs, size, conditions, run)
+
+
+def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
+    """By the plan of all that is held and this: when its flush would be, and its place in it."""
+    deadline = math.inf if request.deadline is None else request.deadline
+    new = Held(
+        key=NEW,
+        jobs=jobs,
+        size=size,
+        deadline=deadline,
+        since=conditions.now,
+        delay_cost=delay_cost(request, conditions),
+        pinned=request.mode is Mode.BATCH,
+    )
+    planned = plan((*conditions.held, new), conditions)
+    flush = next(f for f in (*planned.due, *planned.later) if NEW in f.keys)
+    keys = set(flush.keys)
+    ahead = sum(h.jobs for h in conditions.held if h.key in keys and h.deadline <= deadline)
+    start = max(flush.at, conditions.now + conditions.batch_ahead)
+    sharing = flush.jobs + conditions.coming * (start - conditions.now)
+    fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing)
+    run = _Run(Lane.BATCH, start, True, ahead, conditions.batch_slots, fixed)
+    return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
+
+
+def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
+    """A batch of these jobs alone that starts as soon as the batches that run are done."""
+    start = conditions.now + conditions.batch_ahead
+    run = _Run(Lane.BATCH, start, True, 0, conditions.batch_slots, conditions.estimate.fixed_cost())
+    return _forecast(Mode.BATCH, request, jobs, size, conditions, run)
+
+
+def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
+    """The draft's time to something useful, both costs."""
+    cost = None if draft.cost is None or final.cost is None else draft.cost + final.cost
+    return Forecast(
+        mode=Mode.ADAPTIVE,
+        cost=cost,
+        delay=draft.delay,
+        total=None if cost is None or draft.delay is None else cost + draft.delay,
+        start=draft.start,
+        first=draft.first,
+        first90=draft.first90,
+        finish=final.finish,
+        finish90=final.finish90,
+        makes_deadline=draft.makes_deadline,
+        note=final.note,
+    )
+
+
+def _forecast(
+    mode: Mode, request: Request, jobs: int, size: float, conditions: Conditions, run: _Run, note: str = ""
+) -> Forecast:
+    """Times and money of one mode; the delay is that of the submission's middle job."""
+    first, finish = _times(jobs, size, conditions, run, 0.5)
+    first90, finish90 = _times(jobs, size, conditions, run, 0.9)
+    finish90 = _promised(finish, finish90, request.deadline, conditions, run.lane)
+    one = conditions.estimate.cost(run.lane, size)
+    cost = delay = None
+    if one is not None and run.start is not None:
+        busy = (finish - run.start) if finish is not None else 0.0
+        prices = Prices(conditions, conditions.now, run.start + busy)
+        cost = (jobs * one + run.fixed) * prices.over(run.start, busy)
+    if first is not None and finish is not None:
+        middle = (first + finish) / 2 - conditions.now
+        delay = delay_cost(request, conditions) * middle / 3600
+    return Forecast(
+        mode=mode,
+        cost=cost,
+        delay=delay,
+        total=None if cost is None or delay is None else cost + delay,
+        start=run.start,
+        first=first,
+        first90=first90,
+        finish=finish,
+        finish90=finish90,
+        makes_deadline=request.deadline is None or finish90 is None or finish90 <= request.deadline,
+        note=note,
+    )
+
+
+def _promised(
+    finish: float | None, finish90: float | None, deadline: float | None, conditions: Conditions, lane: Lane
+) -> float | None:
+    """The 90th percentile as promises have turned out; a batch that is planned for a deadline keeps to it."""
+    if finish is None or finish90 is None:
+        return None
+    wider = conditions.now + conditions.estimate.widened(lane, finish90 - conditions.now)
+    if lane is Lane.BATCH and deadline is not None:
+        wider = min(wider, max(finish90, deadline))
+    return max(finish, wider)
+
+
+def _times(jobs: int, size: float, conditions: Conditions, run: _Run, q: float) -> tuple[float | None, float | None]:
+    """The epoch seconds of the first and the last result."""
+    estimate, slots = conditions.estimate, max(1, run.slots)
+    one = estimate.run_time(run.lane, size, q)
+    before = estimate.total_time(run.lane, size, run.ahead // slots, q)
+    whole = estimate.total_time(run.lane, size, math.ceil((run.ahead + jobs) / slots), q)
+    if run.start is None or one is None or before is None or whole is None:
+        return None, None
+    start = run.start + ((estimate.startup(q) or 0.0) if run.startup else 0.0)
+    return start + before + one, start + max(whole, before + one)

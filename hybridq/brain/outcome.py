@@ -1,0 +1,85 @@
+"""What becomes of an attempt: handlers' last words into frozen data, by rules alone.
+
+Rule: pure. `settle` decides, `claims.record` stores; nothing else ends a job.
+"""
+
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from ..job import Failure, Output, State
+
+FIRST_RETRY = 1.0  # seconds until the second try; doubled with each further one
+LAST_RETRY = 300.0  # seconds at most, unless the other side asked for more
+
+
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
+    """One attempt's end: the state that the job goes to, and what is kept of it.
+
+    `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds). `cost` is money,
+    `streamed` what the job would have cost streamed at its submission, `first` the epoch second of its
+    first byte. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says
+    why it goes on in the stream lane, where it does.
+    """
+
+    id: int
+    attempt: int
+    cohort: int
+    state: State
+    at: float
+    ready: float = 0.0
+    counted: bool = False
+    value: bytes | None = None
+    error: str | None = None
+    exit_code: int | None = None
+    dropped: int = 0
+    cost: float = 0.0
+    streamed: float = 0.0
+    busy: float = 0.0
+    first: float | None = None
+    usage: bytes | None = None
+    draft: bool = False
+    promoted: str = ""
+
+
+class Attempt(Protocol):
+    """What `settle` needs of a claim."""
+
+    @property
+    def cohort(self) -> int:
+        """The job's cohort."""
+
+    @property
+    def tries(self) -> int:
+        """Failures that counted so far."""
+
+
+def retry_delay(tries: int) -> float:
+    """Seconds to wait before the next try, after `tries` counted failures: 1, 2, 4, ... up to 300."""
+    return float(min(LAST_RETRY, FIRST_RETRY * 2.0**tries))
+
+
+def settle(
+    event: Output | Failure, claim: Attempt, *, retries: int, now: float, cost: float = 0.0, streamed: float = 0.0,
+    first: float | None = None, draft: bool = False,
+) -> Outcome:  # fmt: skip
+    """The outcome of an attempt that ended with `event`, after `claim.tries` counted failures of `retries` allowed."""
+    if isinstance(event, Output):
+        return Outcome(
+            id=event.id, attempt=event.attempt, cohort=claim.cohort, at=now,
+            state=State.QUEUED if draft else State.DONE,
+            value=event.value, dropped=event.dropped, cost=cost, streamed=streamed, busy=event.busy, first=first,
+            usage=None if event.usage is None else msgspec.json.encode(event.usage), draft=draft,
+        )  # fmt: skip
+    again = event.gave_back or (event.retryable and claim.tries < retries)
+    delay = max(0.0 if event.gave_back else retry_delay(claim.tries), event.retry_after or 0.0)
+    return Outcome(
+        id=event.id, attempt=event.attempt, cohort=claim.cohort, at=now,
+        # A draft that fails leaves the final: the job goes on in the batch lane as if it had been there.
+        state=State.QUEUED if again or draft else State.FAILED,
+        ready=now + delay if again else 0.0,
+        counted=not event.gave_back,
+        error=event.reason, exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
+        busy=event.busy, first=first, draft=draft,
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""When work that a provider's batch holds must be streamed instead, so that its deadline is still made.
+
+Pure: sizes, times and what is known go in, instants and sentences come out.
+"""
+
+import math
+
+from ..estimate import Estimate
+from ..job import Lane
+from ..when import clock
+
+UNKNOWN_CALL = 60.0  # seconds that one call is thought to take at worst, until three are known
+ENDING = 60.0  # seconds that a provider may take to end a batch, at most
+SHARE = 0.1  # of the time until the deadline; a near one cannot wait as long
+CAUTION = 0.99  # the quantile of one call
+NEXT = 0.9  # the quantile of another batch
+
+
+def stream_time(estimate: Estimate, jobs: int, size: float, slots: int) -> float:
+    """Seconds that it takes to stream so many jobs, the last one at the 99th percentile of a call.
+
+    `slots` calls run at once, as many as the rate limit lets through.
+    """
+    if jobs <= 0:
+        return 0.0
+    one = estimate.run_time(Lane.STREAM, size, CAUTION)
+    before = estimate.total_time(Lane.STREAM, size, math.ceil(jobs / slots) - 1, CAUTION)
+    return (UNKNOWN_CALL if one is None else one) + (
+        UNKNOWN_CALL * (math.ceil(jobs / slots) - 1) if before is None else before
+    )
+
+
+def ending_time(since: float, due: float) -> float:
+    """Seconds that the provider gets to end a batch that was made at `since` for the deadline `due`."""
+    return min(ENDING, max(0.0, SHARE * (due - since))) if math.isfinite(due) else ENDING
+
+
+def late(due: float, now: float, estimate: Estimate, size: float) -> str:
+    """Why a job that came back unfinished is to be streamed; "": another batch can make its deadline."""
+    if not math.isfinite(due):
+        return ""
+    again = estimate.run_time(Lane.BATCH, size, NEXT)
+    if again is not None and now + again <= due:
+        return ""
+    when = "" if again is None else f": another would be done at {clock(now + again, now)}"
+    return f"promoted: its batch was not done in time for its deadline {clock(due, now)}{when}"

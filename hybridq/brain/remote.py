@@ -1,0 +1,91 @@
+"""What is known of a model at a provider: prices by tokens, and how long its batches take to come back.
+
+A batch's time does not grow with its jobs, so it is learned as one number a batch, log-normal. Until own
+batches say more, public reports do: median 7 minutes, 90 % within the hour, a tail to the provider's 24 hours.
+"""
+
+import math
+
+from ..config import HandlerConfig
+from ..estimate import ENOUGH, Estimate, Model, line_price
+from ..job import Lane
+from ..llm_config import LlmOptions
+from ..llm_prices import expected
+from .curve import chance, normal
+
+MEDIAN = 420.0  # seconds
+NINETY = 3600.0  # seconds; the 90th percentile
+WINDOW = 86400.0  # seconds; the provider ends what takes longer
+BELIEF = 4.0  # own batches that weigh as much as the reports
+GATHERING = 1e-4  # money that one batch less is worth: some 90 s of nobody waiting
+
+
+class Remote(Estimate):
+    """An Estimate for a model at a provider. Nothing is started, so a flush has no fixed cost but `GATHERING`."""
+
+    def __init__(self, stream: Model, batch: Model, handler: HandlerConfig, options: LlmOptions) -> None:
+        super().__init__(stream, batch, handler, 0.0)
+        self._options = options
+        self._by_batch = options.batch_by == "batch"
+
+    def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
+        """Seconds: of one call streamed; of the whole batch that a job is in."""
+        return self._turnaround(q) if self._away(lane) else super().run_time(lane, size, q)
+
+    def total_time(self, lane: Lane, size: float, jobs: int, q: float = 0.5) -> float | None:
+        """Seconds of `jobs` jobs; a batch takes as long as it takes."""
+        if self._away(lane):
+            return self._turnaround(q) if jobs else 0.0
+        return super().total_time(lane, size, jobs, q)
+
+    def mean_time(self, lane: Lane, size: float) -> float | None:
+        """The mean seconds of one call, or of a batch."""
+        return self._turnaround(0.5) if self._away(lane) else super().mean_time(lane, size)
+
+    def chance(self, lane: Lane, size: float, seconds: float) -> float | None:
+        """The probability that it takes no longer than so many seconds."""
+        if not self._away(lane):
+            return super().chance(lane, size, seconds)
+        middle, spread = self._believed()
+        return chance((math.log(max(seconds, 1e-3)) - middle) / spread)
+
+    def startup(self, q: float = 0.5) -> float | None:
+        """Nothing is started."""
+        return 0.0
+
+    def fixed_cost(self) -> float:
+        """What one batch less is worth."""
+        return GATHERING
+
+    def cost(self, lane: Lane, size: float) -> float | None:
+        """Money of one job: learned in this lane, else from the other by what a batch costs of it, else by the
+        list; None where there is no price."""
+        factor = self._options.flex_factor if self._options.batch_by == "flex" else self._options.batch_factor
+        factors = {Lane.STREAM: 1.0, Lane.BATCH: 1.0 if self._options.batch_by == "calls" else factor}
+        other = Lane.BATCH if lane is Lane.STREAM else Lane.STREAM
+        for known in (lane, other):
+            if self._models[known].paid.n >= ENOUGH - 0.5 and factors[known] > 0:
+                return line_price(self._models[known].paid, size) * factors[lane] / factors[known]
+        if (listed := expected(self._options, size)) is not None:
+            return listed * factors[lane]
+        return self._handler.price
+
+    def _away(self, lane: Lane) -> bool:
+        return lane is Lane.BATCH and self._by_batch
+
+    def _model(self, lane: Lane) -> Model:
+        """The stream lane's jobs alone tell how long a call takes."""
+        return self._models[Lane.STREAM if self._by_batch else lane]
+
+    def _turnaround(self, q: float) -> float:
+        middle, spread = self._believed()
+        return min(WINDOW, math.exp(middle + spread * normal(q)))
+
+    def _believed(self) -> tuple[float, float]:
+        """Mean and standard deviation of the logarithm: the reports' and our own batches', each by its weight."""
+        prior, spread = math.log(MEDIAN), math.log(NINETY / MEDIAN) / normal(0.9)
+        own = [math.log(max(seconds, 1e-3)) for seconds in self._models[Lane.BATCH].starts]
+        whole = BELIEF + len(own)
+        middle = (BELIEF * prior + sum(own)) / whole
+        squares = BELIEF * (spread**2 + (prior - middle) ** 2) + sum((one - middle) ** 2 for one in own)
+        return middle, math.sqrt(squares / whole)

@@ -1,0 +1,1 @@
+"""The demonstration: real documents, a real daemon, and what was measured."""

@@ -1,0 +1,186 @@
+"""Looks after work that runs at a provider: fetches what it gives, ends it there, promotes what would be late.
+
+Rule: what is to be done about it is stored with it before it is done, so that the next runner goes on with
+the same. What the provider has finished is always fetched first; only what is left changes lanes.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
+
+from msgspec.structs import replace
+
+from ..brain.outcome import Outcome
+from ..brain.promotion import ending_time, late, stream_time
+from ..errors import HybridqError
+from ..estimate import Observation
+from ..job import Detached, Event, Failure, Lane, Mode, State
+from ..queue import flushes
+from ..queue.detachment import Away, claims_of, forget, keep
+from ..seam import reached
+from .engine import Engine
+from .hearing import Hearing
+
+log = logging.getLogger("hybridq.away")
+LOOK = 1.0  # seconds between two looks at the deadline
+AGAIN = 60.0  # seconds until the next try when the provider cannot even be asked
+
+
+class AwayRun:
+    """One piece of detached work in this runner's care."""
+
+    def __init__(self, engine: Engine, away: Away) -> None:
+        self.engine = engine
+        self.away = away
+        self._poked = asyncio.Event()
+        self._answered = False
+        self._hearing = Hearing(engine, away.handler, claims_of(engine.store, away))
+        self._cohorts = {c.cohort: engine.settling.cohort(c) for c in self._hearing.left()}
+        self._flush = flushes.of_job(engine.store, away.work.ids[0][0]) if away.work.ids else None
+
+    def cancelled(self, job: int) -> None:
+        """A job was cancelled; when it was the last, so is the rest at the provider."""
+        if self._hearing.drop(job):
+            self._poked.set()
+
+    async def run(self) -> None:
+        """Until each of its jobs has ended. What the provider does not let us ask now is asked again later."""
+        listening = self._listen()
+        try:
+            while not listening.done():
+                if self._to_end():
+                    await _cancelled(listening)
+                    with self.engine.pausing():
+                        ended = {**self.away.work.reference, "cancel": time.time()}
+                        self._keep(replace(self.away.work, reference=ended))
+                    listening = self._listen()
+                elif self._too_late():
+                    break
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._poked.wait(), LOOK)
+                self._poked.clear()
+        except asyncio.CancelledError:
+            await _cancelled(listening)
+            if self._answered and not self._hearing.left():
+                self.engine.save()
+                self._forgotten()  # all is there; a runner that ends with its last job closes the books too
+            raise
+        await _cancelled(listening)
+        if not listening.cancelled():
+            listening.result()
+        await self._wind_up()
+
+    def _listen(self) -> "asyncio.Task[None]":
+        task = asyncio.create_task(self._fetch())
+        task.add_done_callback(lambda _: self._poked.set())
+        return task
+
+    async def _fetch(self) -> None:
+        while True:
+            try:
+                handler = self.engine.handler(self.away.handler)
+                async with aclosing(handler.resume(self.away.work)) as events:  # type: ignore[type-var]
+                    async for bunch in events:
+                        await self._hear(bunch)
+                return
+            except HybridqError as error:
+                log.error("%s: %s", self.away.handler, error)
+                await asyncio.sleep(AGAIN)
+
+    async def _hear(self, bunch: Sequence[Event]) -> None:
+        for event in bunch:
+            if isinstance(event, Detached):
+                self._keep(event)
+        ends = [event for event in bunch if not isinstance(event, Detached)]
+        if ends:
+            self._answered = True
+            await self.engine.finish_soon([self._promoted(each) for each in self._hearing.hear(ends)])
+
+    def _keep(self, work: Detached) -> None:
+        if "cancel" in self.away.work.reference and "cancel" not in work.reference:
+            work = replace(work, reference={**work.reference, "cancel": self.away.work.reference["cancel"]})
+        keep(self.engine.store, self.engine.runner.id, self.away.handler, work, time.time())
+        self.away = Away(self.away.id, self.away.handler, self.away.since, work)
+
+    def _to_end(self) -> bool:
+        """Whether it is to be ended there now: nobody wants it any more, or the rest would be too late."""
+        if "cancel" in self.away.work.reference or self._answered:
+            return False
+        return not self._hearing.left() or time.time() >= self._last_moment()
+
+    def _too_late(self) -> bool:
+        """Whether nobody waits any longer for the provider to confirm the end: what is left must be streamed, or
+        nothing is left."""
+        asked: float | None = self.away.work.reference.get("cancel")
+        if asked is None:
+            return False
+        since = max(asked, self._last_moment()) if self._hearing.left() else asked
+        return time.time() >= since + self._grace()
+
+    def _last_moment(self) -> float:
+        """When the earliest deadline's work must be taken back, epoch seconds; infinity: never."""
+        due = self._due()
+        if Mode.STREAM not in self.engine.outlook.modes(self.away.handler):
+            return float("inf")
+        return due - self._grace() - self._stream_time()
+
+    def _grace(self) -> float:
+        return ending_time(self.away.since, self._due())
+
+    def _due(self) -> float:
+        held = {claim.cohort for claim in self._hearing.left()}
+        return min((of.due for number, of in self._cohorts.items() if number in held), default=float("inf"))
+
+    def _stream_time(self) -> float:
+        left = self._hearing.left()
+        finished = self.away.work.reference.get("finished") or 0
+        jobs = max(1, len(left) - finished) if left else 0
+        outlook, name = self.engine.outlook, self.away.handler
+        size = max((self._cohorts[c.cohort].size for c in left[:1]), default=0.0)
+        return stream_time(outlook.estimate(name), jobs, size, outlook.slots(name, Lane.STREAM))
+
+    def _promoted(self, outcome: Outcome) -> Outcome:
+        """The outcome; what is queued again and has no time for another batch goes to the stream lane."""
+        of = self._cohorts[outcome.cohort]
+        if outcome.state is not State.QUEUED or Mode.STREAM not in self.engine.outlook.modes(of.handler):
+            return outcome
+        why = late(of.due, outcome.at, self.engine.outlook.estimate(of.handler), of.size)
+        return replace(outcome, promoted=why, ready=0.0) if why else outcome
+
+    async def _wind_up(self) -> None:
+        """Store the rest, learn, and forget it."""
+        engine, hearing = self.engine, self._hearing
+        lost = [
+            Failure(c.id, c.attempt, "the batch was not done in time; its end was asked for", gave_back=True)
+            for c in hearing.left()
+        ]
+        engine.finish([self._promoted(each) for each in hearing.hear(lost)])
+        if hearing.done and "cancel" not in self.away.work.reference:
+            took = time.time() - self.away.since
+            hearing.seen.append(Observation(size=0.0, busy=0.0, startup=took))
+        while not self._forgotten():
+            await asyncio.sleep(LOOK)
+        log.info("batch of %s: %d done, %d failed", self.away.handler, hearing.done, hearing.failed)
+
+    def _forgotten(self) -> bool:
+        """Close the books; False while the disk refuses, and nothing is let go of."""
+        engine, hearing = self.engine, self._hearing
+        with engine.pausing():
+            if engine.paused:
+                return False
+            with engine.store.tx():
+                if self._flush is not None:
+                    now = time.time()
+                    flushes.add_to_flush(engine.store, self._flush, hearing.done, hearing.failed, hearing.cost, now)
+                reached("ended")
+                forget(engine.store, self.away.id)
+            engine.learn(self.away.handler, Lane.BATCH, hearing.seen)
+            return True
+        return False
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,0 +1,119 @@
+"""Limits on money: what would exceed one is held, with that reason, until there is room or the limit is raised.
+
+Two limits: `--max-cost` for all jobs of one submission, and a handler's `daily_budget` for all that ends on one
+day of the tariff's zone. Jobs that run count with what they will probably cost. Nothing is ever dropped.
+"""
+
+import math
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from ..job import Lane, State
+from ..outlook import Outlook
+from ..queue.reading import tally
+from ..store import QUARTER, Store, note
+from ..when import money
+
+UNLIMITED = 1 << 60  # jobs
+
+
+class Limited(Struct, frozen=True):
+    """How many jobs may begin now, and why no more; the reason is "" where nothing limits."""
+
+    jobs: int
+    reason: str = ""
+
+
+class _Asked(Struct):
+    """The part of a request that is about money."""
+
+    max_cost: float | None = None
+
+
+def room(what: str, limit: float, spent: float, running: int, each: float | None) -> Limited:
+    """How many jobs of `each` money may begin beside `running` others, so that `limit` is kept.
+
+    Of unknown money (None) one at a time may, while anything is left.
+    """
+    committed = spent + running * (each or 0.0)
+    if each is None:
+        jobs = 0 if running or committed >= limit else 1
+    elif each <= 0.0:
+        jobs = UNLIMITED if committed <= limit else 0
+    else:
+        jobs = max(0, min(UNLIMITED, math.floor((limit - committed) / each * (1 + 1e-9))))
+    costs = "of unknown cost" if each is None else f"at about {money(each)}"
+    return Limited(jobs, f"held: {what} is {money(limit)}, {money(committed)} is spent or running, the next {costs}")
+
+
+class Budget:
+    """The limits in force for one queue."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        self._outlook = outlook
+        self._zone = ZoneInfo(outlook.config.tariff.zone)
+        self._limits: dict[int, float | None] = {}
+
+    def limits(self, cohort: int, handler: str, lane: Lane, now: float) -> Limited:
+        """How many jobs of a cohort may begin now in a lane, by all limits."""
+        limit = self._limit(cohort)
+        if limit is None:
+            return self.of_handler(handler, lane, now)
+        found = (self._of_submission(cohort, handler, lane, limit), self.of_handler(handler, lane, now))
+        return min(found, key=lambda limited: limited.jobs)
+
+    def of_handler(self, handler: str, lane: Lane, now: float) -> Limited:
+        """How many jobs of a handler may begin now by its daily budget."""
+        config = self._outlook.config.handlers.get(handler)
+        if config is None or config.daily_budget is None:
+            return Limited(UNLIMITED)
+        midnight = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        spent = spent_since(self._outlook.store, handler, midnight.timestamp())
+        counts = tally(self._outlook.store)
+        running = sum(counts.get((handler, lane, State.RUNNING), 0) for lane in Lane)
+        each = self._outlook.estimate(handler).cost(lane, 0.0)
+        return room(f"the daily budget of {handler}", config.daily_budget, spent, running, each)
+
+    def _of_submission(self, cohort: int, handler: str, lane: Lane, limit: float) -> Limited:
+        row = self._outlook.store.row(
+            "SELECT total(cost), total(running), total(size) / max(1, total(jobs)) FROM cohort"
+            " WHERE coalesce(origin, id) = (SELECT coalesce(origin, id) FROM cohort WHERE id = ?)",
+            (cohort,),
+        )
+        spent, running, size = row or (0.0, 0, 0.0)
+        each = self._outlook.estimate(handler).cost(lane, size)
+        return room("the cost limit", limit, spent, int(running), each)
+
+    def _limit(self, cohort: int) -> float | None:
+        if cohort not in self._limits:
+            row = self._outlook.store.row("SELECT request FROM cohort WHERE id = ?", (cohort,))
+            self._limits[cohort] = None if row is None else msgspec.json.decode(row[0], type=_Asked).max_cost
+        return self._limits[cohort]
+
+
+def spent_since(store: Store, handler: str, since: float) -> float:
+    """Money that a handler's jobs have cost since the quarter of an hour of this epoch second."""
+    row = store.row("SELECT total(cost) FROM spent WHERE handler = ? AND quarter >= ?", (handler, since // QUARTER))
+    return float(row[0]) if row else 0.0
+
+
+def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:
+    """Keep why a cohort is held, for views and `explain`; "": it no longer is."""
+    before = store.row("SELECT reason FROM withheld WHERE cohort = ?", (cohort,))
+    if (before is None and not reason) or (before is not None and before[0] == reason):
+        return
+    with store.tx() as connection:
+        if not reason:
+            connection.execute("DELETE FROM withheld WHERE cohort = ?", (cohort,))
+            return
+        connection.execute("INSERT OR REPLACE INTO withheld VALUES (?, ?)", (cohort, reason))
+        if before is None:
+            note(connection, cohort, reason, now)
+
+
+def withheld(store: Store) -> dict[int, str]:
+    """Why cohorts are held by a limit on money."""
+    return {int(cohort): str(reason) for cohort, reason in store.rows("SELECT cohort, reason FROM withheld")}

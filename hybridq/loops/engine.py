@@ -1,0 +1,265 @@
+"""What both loops share: handlers, this runner's claims, and the way from a handler's events to the store.
+
+Rule: results are stored before anything else is claimed. When the disk refuses them they are kept and
+claiming pauses until it takes them; nothing is run again in a circle.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from ..brain.outcome import Outcome
+from ..config import Config
+from ..config_read import load
+from ..doorbell import RUNNER, VIEWER, Doorbell, ring
+from ..errors import HybridqError, StorageError, TryAgain
+from ..estimate import Observation, judged, learn_many
+from ..handlers import make_handler
+from ..handlers.protocol import Handler
+from ..home import Home, is_at
+from ..job import Call, Lane
+from ..outlook import Outlook
+from ..queue.claims import Claim, record
+from ..queue.knowledge import models, remember
+from ..queue.reading import Cohort, waiting
+from ..queue.rescue import give_back, to_stop
+from ..queue.runner import Runner
+from ..seam import reached
+from ..store import Store, checkpoint_apart, log_size, probe_disk
+from .budget import Budget
+from .settling import Settling
+
+log = logging.getLogger("hybridq")
+GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
+STEP = 1024  # jobs of a batch that are taken or stored at once
+POLITE_STEP = 16  # ... while somebody streams: a step holds up the event loop for about a millisecond
+PAUSE = 0.02  # seconds that a batch pauses before each chunk while somebody streams
+POLITE_FOR = 2.0  # seconds after the last stream job began
+LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
+
+
+class Engine:
+    """One runner's hands and memory. Lives in one event loop; `close` gives back what it still holds."""
+
+    def __init__(self, home: Home, config: Config, kind: str) -> None:
+        self.home = home
+        self.config = config
+        self.store = Store.open(home, checkpoints=False)
+        self._database = home.database.stat()
+        self.runner = Runner(self.store, kind)
+        os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
+        self.outlook = Outlook(self.store, config)
+        self.budget = Budget(self.outlook)
+        self.settling = Settling(self.outlook)
+        self.bell = Doorbell(home, RUNNER)
+        self.stopping = False
+        self.paused = False  # the disk refused something: nothing is claimed
+        self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
+        self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
+        self._streamed = -POLITE_FOR
+        self._stamp = _stamp(home.config_file)
+        self._retired: list[Handler] = []  # of an earlier configuration: what they run ends, nothing new begins
+        self.not_mine = 0  # results of attempts that no longer held their job
+        self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
+        self._handlers: dict[str, Handler] = {}
+        self._missed: set[str] = set()
+        self._unsaved: list[Outcome] = []
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._saving: asyncio.TimerHandle | None = None
+        self._learned: set[tuple[str, Lane]] = set()  # what is not written down yet
+
+    @property
+    def step(self) -> int:
+        """How many jobs of a batch may be dealt with before the event loop turns to the stream lane."""
+        return POLITE_STEP if time.monotonic() < self._streamed + POLITE_FOR else STEP
+
+    def polite(self) -> None:
+        """Somebody streams: batches go in small steps for a while."""
+        self._streamed = time.monotonic()
+
+    async def let_pass(self) -> None:
+        """Before each chunk of a batch: leave the machine to the stream lane for a moment, if somebody streams."""
+        if self.step < STEP:
+            await asyncio.sleep(PAUSE)
+
+    def waiting(self, lane: Lane) -> list[str]:
+        """The handlers that have queued jobs in this lane and are configured; of others the log tells once."""
+        names = waiting(self.store, lane)
+        if not self.config.handlers.keys() >= set(names):
+            self._look_for(names)
+        return [name for name in names if name in self.config.handlers]
+
+    def _look_for(self, names: list[str]) -> None:
+        self.reload()
+        for name in set(names) - self.config.handlers.keys() - self._missed:
+            log.warning("jobs wait for the handler %s, which is not in config.toml", name)
+            self._missed.add(name)
+
+    def handler(self, name: str) -> Handler:
+        """The living handler of that name. Raises ConfigError or UsageError when it cannot be made."""
+        if name not in self._handlers:
+            config = self.outlook.handler(name)
+            self._handlers[name] = make_handler(name, config, runner=self.config.runner)
+        return self._handlers[name]
+
+    def end_cancelled(self) -> None:
+        """End what was cancelled in this runner's hands."""
+        for job, attempt in to_stop(self.store, self.runner):
+            task = self.streaming.get((job, attempt))
+            if task is not None:
+                task.cancel()
+            for handler in self._handlers.values():
+                handler.cancel(job)
+            for hear in self.cancel_heard:
+                hear(job)
+
+    @contextlib.contextmanager
+    def pausing(self) -> Iterator[None]:
+        """A disk that refuses, or a lock that others hold for long, is no reason to end: claiming pauses until
+        `tend` finds that the queue can be written again."""
+        try:
+            yield
+        except (StorageError, TryAgain) as error:
+            if not self.paused:
+                log.error("nothing is claimed until the queue can be written again: %s", error)
+            self.paused = True
+
+    def check_ground(self) -> None:
+        """Raise HybridqError when files were taken away without which this runner serves nobody."""
+        replaced = not is_at(self._database, self.home.database)
+        gone = self.home.database if replaced else self.runner.missing()
+        if gone is not None:
+            raise HybridqError(f"{gone} was taken away under this {self.runner.kind}, so it ends. Start it again")
+
+    def call(self, claim: Claim, of: Cohort) -> Call:
+        """A claim as its handler gets it."""
+        asked = of.request
+        return Call(
+            id=claim.id,
+            attempt=claim.attempt,
+            input=claim.input,
+            timeout=asked.timeout,
+            cwd=asked.cwd,
+            env=asked.env,
+        )
+
+    def finish(self, outcomes: Sequence[Outcome]) -> None:
+        """Store these at once."""
+        self._unsaved.extend(outcomes)
+        self.save()
+
+    async def finish_soon(self, outcomes: Sequence[Outcome]) -> None:
+        """Store these with others that end about now: one commit for many."""
+        self._unsaved.extend(outcomes)
+        while len(self._unsaved) >= self.step and self._store_some():
+            await asyncio.sleep(0)
+        if self._unsaved and self._saving is None:
+            self._saving = asyncio.get_running_loop().call_later(GROUP_COMMIT, self.save)
+
+    def save(self) -> None:
+        """Store all that waits, or as much as the disk takes."""
+        if self._saving is not None:
+            self._saving.cancel()
+            self._saving = None
+        while self._unsaved and self._store_some():
+            pass
+
+    def _store_some(self) -> bool:
+        """Store one transaction's worth; False when the disk refuses."""
+        part = self._unsaved[: self.step]
+        mine = None
+        with self.pausing():
+            mine = record(self.store, part)
+        if mine is None:
+            return False
+        reached("stored")
+        del self._unsaved[: len(part)]
+        self.not_mine += len(part) - len(mine)
+        ring(self.home, VIEWER)
+        if any(each.draft or each.promoted for each in mine):
+            ring(self.home, RUNNER)
+        return True
+
+    def learn(self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = ()) -> None:
+        """Learn from what these jobs took, and from which promises were `late`; `tend` writes it down."""
+        known = self.outlook.models.setdefault(handler, models(self.store, handler))
+        known[lane] = judged(learn_many(known[lane], seen), late)
+        self._learned.add((handler, lane))
+
+    def _write_down(self) -> None:
+        """Keep what was learned since the last time."""
+        for handler, lane in self._learned:
+            remember(self.store, handler, lane, self.outlook.models[handler][lane], time.time())
+        self._learned.clear()
+
+    def reload(self) -> None:
+        """Take up what changed in config.toml. A mistake in it is told, and the values so far hold on.
+
+        A handler that was taken away stays until the next start: jobs of it may be running.
+        """
+        stamp = _stamp(self.home.config_file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            config = load(self.home, os.environ)
+            config = replace(config, handlers=self.config.handlers | config.handlers)
+            self.outlook.configure(config)
+        except (HybridqError, OSError) as error:
+            log.error("the changed configuration is not taken up: %s", error)
+            return
+        for name, handler in list(self._handlers.items()):
+            if config.handlers[name] != self.config.handlers[name]:
+                self._retired.append(handler)
+                del self._handlers[name]
+        self.config, self.budget = config, Budget(self.outlook)
+        self.settling.forget()
+        self._missed.clear()
+        log.info("the changed configuration is taken up")
+
+    async def tend(self) -> None:
+        """Housekeeping of the handlers, and another try at what the disk refused."""
+        for handler in (*self._handlers.values(), *self._retired):
+            await handler.tend(time.monotonic())
+        if self.paused:
+            probe_disk(self.store)
+            self.paused = False
+            log.info("the queue can be written again")
+            self.save()
+        self._write_down()
+        if log_size(self.home) > LOG_SIZE and (self._checkpoint is None or self._checkpoint.done()):
+            # Beside the event loop: copying the log back waits for the disk, a person must not.
+            self._checkpoint = asyncio.create_task(asyncio.to_thread(checkpoint_apart, self.home))
+
+    async def close(self) -> None:
+        """End every process, give back what is held, sign off."""
+        if self._checkpoint is not None:
+            await self._checkpoint
+        for handler in (*self._handlers.values(), *self._retired):
+            await handler.close()
+        self.save()
+        self._write_down()
+        given = give_back(self.store, self.runner.id, time.time())
+        if given:
+            log.info("%d jobs given back to the queue", given)
+        self.runner.close(self.store)
+        self.bell.close()
+        ring(self.home, RUNNER)
+        ring(self.home, VIEWER)
+        self.store.checkpoint()
+        self.store.close()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What tells one version of a file from the next; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino

@@ -1,0 +1,127 @@
+"""The jobs of one call to a handler, and what becomes of them by the handler's events.
+
+Rule: each job ends once, and only those that are held here; a Detached is stored before the handler goes on.
+"""
+
+import time
+from collections.abc import Sequence
+
+from ..brain.curve import mean
+from ..brain.outcome import Outcome
+from ..estimate import SAMPLE, Observation
+from ..job import Call, Detached, Event, Failure, Output, Partial, Started
+from ..outputs import Sink
+from ..queue.claims import Claim
+from ..queue.detachment import Away, forget, keep
+from ..seam import reached
+from .engine import Engine
+
+
+class Hearing:
+    """`done`, `failed`, `startup` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
+
+    def __init__(self, engine: Engine, handler: str, claims: list[Claim]) -> None:
+        self.done = self.failed = 0
+        self.startup = self.cost = 0.0
+        self.seen: list[Observation] = []
+        self.away: dict[str, Away] = {}  # what runs elsewhere now, by its key
+        self._handler = handler
+        self._started: float | None = None  # a start that no observation has told yet
+        self._unpaid = 0.0  # seconds of starts that no job has paid yet
+        self._engine = engine
+        self._claims = {claim.id: claim for claim in claims}
+        self._every = 1 + len(claims) // SAMPLE
+        self._sinks: dict[int, Sink] = {}
+
+    def calls(self) -> list[Call]:
+        """The claims as the handler gets them."""
+        engine = self._engine
+        return [engine.call(claim, engine.settling.cohort(claim)) for claim in self._claims.values()]
+
+    def left(self) -> list[Claim]:
+        """What has not ended."""
+        return list(self._claims.values())
+
+    def drop(self, job: int) -> bool:
+        """Somebody else ended this job; says whether it was held here."""
+        return self._claims.pop(job, None) is not None
+
+    def hear(self, events: Sequence[Event]) -> list[Outcome]:
+        """The outcomes among these events."""
+        ended: list[tuple[Output | Failure, Claim]] = []
+        for event in events:
+            if isinstance(event, (Output, Failure)):
+                held = self._claims.get(event.id)
+                if held is not None and held.attempt == event.attempt:
+                    sink = self._sinks.get(event.id)
+                    ended.append((sink.counted(event) if sink else event, self._claims.pop(event.id)))
+            elif isinstance(event, Partial):
+                self._sink(event.id, event.attempt).write(event)
+            elif isinstance(event, Started):
+                reached("started")
+                self.startup += event.startup
+                self._unpaid += event.startup
+                self._started = event.startup or self._started
+            else:
+                self._detached(event)
+        if ended:
+            reached("replied")
+        outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0)
+        self._unpaid = 0.0 if ended else self._unpaid
+        self.cost += sum([outcome.cost for outcome in outcomes])
+        for event, claim in ended:
+            if type(event) is Output:
+                self.done += 1
+                if self._started is None and self.done % self._every == 0:
+                    self._learn(event, claim)
+            elif not event.gave_back:  # type: ignore[union-attr]  # mypy does not narrow by `type(…) is`
+                self.failed += 1
+        if self._started is not None:
+            self._learn_start(ended)
+        if self._sinks:
+            self._let_go(ended)
+        return outcomes
+
+    def gone(self) -> list[Away]:
+        """What has come to run elsewhere, and still does. What was taken back is forgotten."""
+        stay = []
+        for away in self.away.values():
+            if any(job in self._claims for job, _ in away.work.ids):
+                stay.append(away)
+            else:
+                forget(self._engine.store, away.id)
+        return stay
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for sink in self._sinks.values():
+            sink.close()
+
+    def _detached(self, event: Detached) -> None:
+        engine, now = self._engine, time.time()
+        number = keep(engine.store, engine.runner.id, self._handler, event, now)
+        self.away[event.reference["key"]] = Away(number, self._handler, now, event)
+
+    def _let_go(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
+        for event, _ in ended:
+            if sink := self._sinks.pop(event.id, None):
+                sink.close()
+
+    def _learn(self, event: Output, claim: Claim) -> None:
+        self.seen.append(Observation(size=float(len(claim.input)), busy=event.busy, cost=event.cost))
+
+    def _learn_start(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
+        """A new instance's first answers are learned as one: read together, they share whatever it loaded first."""
+        first = [(event, len(claim.input)) for event, claim in ended if isinstance(event, Output)]
+        if not first:
+            return
+        size, busy = mean([size for _, size in first]), mean([event.busy for event, _ in first])
+        costs = [event.cost for event, _ in first if event.cost is not None]
+        cost = mean(costs) if costs else None
+        self.seen.append(Observation(size=size, busy=busy, startup=self._started, cost=cost, jobs=len(first)))
+        self._started = None
+
+    def _sink(self, job: int, attempt: int) -> Sink:
+        if job not in self._sinks:
+            self._sinks[job] = Sink(self._engine.home, job, attempt)
+        return self._sinks[job]

@@ -1,0 +1,68 @@
+"""Thinking decisions over: stream jobs that wait longer than foreseen, held jobs that a batch would deliver late.
+
+Rule: the policy decides again with the numbers of now; what changes lane is only what is still queued,
+and each change is kept with its reason, for `explain`.
+"""
+
+import logging
+import time
+
+from ..brain.conditions import Conditions
+from ..doorbell import RUNNER, ring
+from ..job import Decision, Lane
+from ..policy import promote, reclassify
+from ..queue.moves import move_cohort
+from ..queue.reading import Cohort, cohorts
+from .engine import Engine
+
+log = logging.getLogger("hybridq")
+EVERY = 5.0  # seconds between two reviews
+MOST = 100  # cohorts of a handler and lane that one review looks at, the nearest deadline first
+
+
+class Review:
+    """Looks at what waits, now and then."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._next = time.monotonic() + EVERY
+
+    def turn(self, now: float) -> int:
+        """Review if it is time to; returns how many jobs changed lanes."""
+        if time.monotonic() < self._next:
+            return 0
+        self._next = time.monotonic() + EVERY
+        moved = sum(self._lane(lane, now) for lane in Lane)
+        if moved:
+            ring(self._engine.home, RUNNER)
+        return moved
+
+    def _lane(self, lane: Lane, now: float) -> int:
+        store, moved = self._engine.store, 0
+        for name in self._engine.waiting(lane):
+            conditions = self._engine.outlook.conditions(name, now)
+            for of in cohorts(
+                store, "lane = ? AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?", (lane, name, MOST)
+            ):
+                decision = _again(of, conditions)
+                if decision is not None:
+                    moved += self._move(of, decision, now)
+        return moved
+
+    def _move(self, of: Cohort, decision: Decision, now: float) -> int:
+        there = Lane.STREAM if of.lane is Lane.BATCH else Lane.BATCH
+        moved = move_cohort(self._engine.store, of.id, there, decision.reason, now)
+        log.info("%d jobs of %s go to the %s lane: %s", moved, of.name or f"job {of.first}", there, decision.reason)
+        return moved
+
+
+def _again(of: Cohort, conditions: Conditions) -> Decision | None:
+    """The new decision for what is queued of a cohort; None: as it was."""
+    jobs = of.queued
+    if of.lane is Lane.BATCH:
+        return promote(of.request, jobs, of.size, conditions)
+    foreseen = of.decision.forecast.start
+    if foreseen is None:
+        return None
+    waited = conditions.now - of.accepted
+    return reclassify(of.request, jobs, of.size, conditions, waited=waited, foreseen=foreseen - of.accepted)

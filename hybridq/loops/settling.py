@@ -1,0 +1,81 @@
+"""From handlers' last words to outcomes with their money: what each job cost, and what it would have cost streamed.
+
+Rule: money is counted once, here, with the tariff of now against the tariff at the submission.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..brain.outcome import Outcome, settle
+from ..job import Failure, Output
+from ..outlook import Outlook
+from ..queue.claims import Claim
+from ..queue.reading import Cohort, cohort
+
+KEPT = 10_000  # cohorts whose terms are remembered
+
+
+class Terms(NamedTuple):
+    """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried."""
+
+    retries: int
+    per_second: float
+    per_job: float
+    factor: float
+
+
+class Settling:
+    """Knows the cohorts of what a runner holds, and on which terms they run."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        self._outlook = outlook
+        self._known: dict[int, tuple[Cohort, Terms]] = {}
+
+    def cohort(self, claim: Claim) -> Cohort:
+        """The cohort of a claim, as it was when it was first held."""
+        return self._look(claim.cohort)[0]
+
+    def outcomes(
+        self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False,
+        startup: float = 0.0,
+    ) -> list[Outcome]:  # fmt: skip
+        """What becomes of these attempts, with what each cost and what it would have cost streamed.
+
+        `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
+        """
+        now = time.time()
+        factor = self._outlook.tariff.factor(now)
+        settled = []
+        for event, claim in ended:
+            terms = self._look(claim.cohort)[1]
+            each = terms.per_job + (event.busy + startup) * terms.per_second
+            startup = 0.0
+            cost, streamed = each * factor, each * terms.factor
+            if isinstance(event, Output) and event.cost is not None:
+                cost, streamed = event.cost, event.cost if event.streamed is None else event.streamed
+            settled.append(
+                settle(
+                    event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
+                )
+            )
+        return settled
+
+    def forget(self) -> None:
+        """The configuration changed: agree on the terms anew."""
+        self._known.clear()
+
+    def _look(self, number: int) -> tuple[Cohort, Terms]:
+        known = self._known.get(number)
+        if known is None:
+            if len(self._known) >= KEPT:
+                self._known.clear()  # what is still held is looked up again
+            of = cohort(self._outlook.store, number)
+            known = self._known[number] = (of, self._agreed(of))
+        return known
+
+    def _agreed(self, of: Cohort) -> Terms:
+        handler = self._outlook.handler(of.handler)
+        price, policy = handler.price, self._outlook.config.policy
+        per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
+        return Terms(of.request.retries, per_second, price or 0.0, self._outlook.tariff.factor(of.accepted))

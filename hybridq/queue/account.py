@@ -1,0 +1,129 @@
+"""What really ran, as plain data: what `ledger` reads from the queue and `report` sums up.
+
+Times are epoch seconds, durations seconds, money is in the user's own unit.
+"""
+
+from msgspec import Struct
+
+from ..job import Audience, Lane, Mode
+
+
+class Sum(Struct, frozen=True, kw_only=True):
+    """All jobs of one handler, audience and lane; `begin` is when the first was submitted (epoch seconds).
+
+    `bound` had a deadline and have ended, or are open although it has passed; `kept` were done by it.
+    """
+
+    handler: str
+    audience: Audience
+    lane: Lane
+    jobs: int
+    done: int
+    failed: int
+    cancelled: int
+    open: int
+    cost: float
+    streamed: float
+    bound: int
+    kept: int
+    begin: float
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """One job that is done. `first` is when its first byte, or its draft, was there (epoch seconds)."""
+
+    handler: str
+    audience: Audience
+    lane: Lane
+    mode: Mode
+    accepted: float
+    first: float
+    started: float
+    finished: float
+    cost: float
+    streamed: float
+
+
+class Flushed(Struct, frozen=True, kw_only=True):
+    """One flush; `ended` is None while it runs."""
+
+    handler: str
+    started: float
+    ended: float | None
+    rule: str
+    reason: str
+    factor: float
+    jobs: int
+    cost: float
+
+
+class RuleSum(Struct, frozen=True, kw_only=True):
+    """All flushes of one rule. `seconds` is how long they ran, together."""
+
+    rule: str
+    flushes: int
+    jobs: int
+    done: int
+    failed: int
+    seconds: float
+    cost: float
+
+
+class Promised(Struct, frozen=True, kw_only=True):
+    """One promise to a submission of which all is done, and when it really began and was done."""
+
+    made: float
+    start: float | None
+    finish: float
+    finish90: float | None
+    started: float
+    finished: float
+
+
+class Drafts(Struct, frozen=True, kw_only=True):
+    """What adaptive jobs have come to: drafts and finals that are there, and what the drafts cost."""
+
+    drafts: int
+    failed: int
+    finals: int
+    cost: float
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """What happened on the way. Of one submission's jobs that were rescued at once, at most 20 are told.
+
+    `promoted_cost` and `promoted_streamed` are money, of all jobs that were promoted.
+    """
+
+    rescued: int
+    given_back: int
+    promoted: int
+    reclassified: int
+    promoted_cost: float
+    promoted_streamed: float
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """Jobs that failed for the same reason; texts that differ only in their numbers are one, with `…` for these."""
+
+    reason: str
+    jobs: int
+    cost: float
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    """All of it. `promises` is how many there are, of which `promised` holds some."""
+
+    since: float
+    sums: tuple[Sum, ...]
+    ran: tuple[Ran, ...]
+    flushes: tuple[Flushed, ...]
+    rules: tuple[RuleSum, ...]
+    promises: int
+    promised: tuple[Promised, ...]
+    drafts: Drafts
+    moved: Moved
+    causes: tuple[Cause, ...]
+    cut_jobs: int
+    cut_bytes: int
+    not_mine: int

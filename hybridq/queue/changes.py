@@ -1,0 +1,86 @@
+"""What a user changes about jobs that are there: cancel and retry.
+
+Rule: a job that runs is cancelled at once in the queue and ended by its runner; its late result is
+"not mine". Large selections go in chunks, so that no one waits long for the lock.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from ..job import State
+from ..store import Move, Store, note, shift
+
+RETRIED = "queued again by retry"  # in the history of a job
+CHUNK = 20_000  # jobs a transaction
+_END = (
+    "UPDATE job SET state = 'cancelled', finished = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = ?"
+    " RETURNING cohort, id, attempt, runner"
+)
+_AGAIN = (
+    "UPDATE job SET state = 'queued', ready = 0, tries = 0 WHERE id IN (SELECT value FROM json_each(?)) AND state = ?"
+    " RETURNING cohort, id"
+)
+
+
+def cancel(store: Store, jobs: Iterable[int], now: float) -> int:
+    """Cancel what of these jobs is queued or running; returns how many. The caller rings the runners."""
+    return sum(_cancel(store, chunk, now) for chunk in _chunks(jobs))
+
+
+def retry(store: Store, jobs: Iterable[int], now: float) -> int:
+    """Queue again what of these jobs failed or was cancelled, with all its retries; returns how many."""
+    return sum(_retry(store, chunk, now) for chunk in _chunks(jobs))
+
+
+def hasten(store: Store, seconds: float, now: float) -> None:
+    """The clock was set back by so many seconds: what waits for its next try waits no longer than before.
+
+    Doing it twice changes nothing, so that each runner that sees the step may.
+    """
+    with store.tx() as connection:
+        connection.execute(
+            "UPDATE job SET ready = ready - ?1 WHERE state = 'queued' AND ready > ?2 + ?1", (seconds, now)
+        )
+
+
+def _cancel(store: Store, jobs: str, now: float) -> int:
+    with store.tx() as connection:
+        waiting = connection.execute(_END, (now, jobs, State.QUEUED)).fetchall()
+        running = connection.execute(_END, (now, jobs, State.RUNNING)).fetchall()
+        connection.executemany("INSERT OR REPLACE INTO stop VALUES (?, ?, ?)", [row[1:] for row in running])
+        ended = {State.QUEUED: waiting, State.RUNNING: running}
+        return _count(connection, ended, State.CANCELLED, "cancelled", now)
+
+
+def _retry(store: Store, jobs: str, now: float) -> int:
+    with store.tx() as connection:
+        again = {
+            state: connection.execute(_AGAIN, (jobs, state)).fetchall() for state in (State.FAILED, State.CANCELLED)
+        }
+        ids = [(row[1],) for rows in again.values() for row in rows]
+        connection.executemany("DELETE FROM result WHERE id = ?", ids)
+        return _count(connection, again, State.QUEUED, RETRIED, now)
+
+
+def _count(
+    connection: sqlite3.Connection, rows: dict[State, list[tuple[int, ...]]], new: State, what: str, now: float
+) -> int:
+    """Keep the counters true and the story told; returns how many jobs there were."""
+    moves: Counter[Move] = Counter()
+    for old, changed in rows.items():
+        for cohort, jobs in Counter(row[0] for row in changed).items():
+            where = connection.execute("SELECT handler, lane FROM cohort WHERE id = ?", (cohort,)).fetchone()
+            moves[cohort, *where, old, new] = jobs
+            note(connection, cohort, what if jobs == 1 else f"{jobs:,} jobs {what}", now)
+    shift(connection, moves, at=now)
+    return sum(moves.values())
+
+
+def _chunks(jobs: Iterable[int]) -> Iterator[str]:
+    """The ids in chunks, each as a JSON array: SQLite takes no more than some thousand parameters."""
+    left = iter(jobs)
+    while chunk := list(islice(left, CHUNK)):
+        yield json.dumps(chunk)

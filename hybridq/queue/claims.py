@@ -1,0 +1,196 @@
+"""Taking jobs and ending them: the verbs of a runner.
+
+Rule: a claim is atomic, and a result counts only from the attempt that holds the job
+(`where id = ? and attempt = ? and state = 'running'`). Whatever else comes is "not mine": told, never stored.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import attrgetter
+
+from msgspec import Struct
+
+from ..brain.outcome import Outcome
+from ..job import Lane, State
+from ..seam import reached
+from ..store import Move, Store, shift, spend
+from .moves import move
+
+NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
+Room = Callable[[int], int]
+"""cohort -> how many of its jobs may begin now (see `budget`)."""
+
+
+class Claim(Struct, frozen=True, gc=False):
+    """One job in this runner's hands."""
+
+    id: int
+    attempt: int
+    tries: int
+    cohort: int
+    input: bytes
+
+
+_TAKE = (
+    "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
+    " WHERE id IN (SELECT id FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?)"
+    " RETURNING id, attempt, tries, cohort, input"
+)
+
+
+def claim_stream(
+    store: Store, runner: int, handler: str, limit: int, now: float, *, only: Collection[int] | None = None,
+    room: Room | None = None,
+) -> list[Claim]:  # fmt: skip
+    """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
+    waiting = store.rows(
+        "SELECT id FROM cohort WHERE lane = 'stream' AND handler = ?1 AND queued > 0"
+        " AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
+        # Not those that hold only jobs that wait for their next try: any number of them may come first.
+        " AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4)"
+        " ORDER BY due, rank, id LIMIT ?2",
+        # More than the slots: some may have no room.
+        (handler, limit + 64, None if only is None else json.dumps(list(only)), now),
+    )
+    if not waiting:
+        return []
+    return _claim(store, runner, None, handler, Lane.STREAM, [cohort for (cohort,) in waiting], limit, now, room)
+
+
+def claim_batch(
+    store: Store, runner: int, flush: int, handler: str, cohorts: list[int], limit: int, now: float, *,
+    room: Room | None = None,
+) -> list[Claim]:  # fmt: skip
+    """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left, or no more `room`, are
+    dropped from the list."""
+    return _claim(store, runner, flush, handler, Lane.BATCH, cohorts, limit, now, room)
+
+
+def _claim(
+    store: Store,
+    runner: int,
+    flush: int | None,
+    handler: str,
+    lane: Lane,
+    cohorts: list[int],
+    limit: int,
+    now: float,
+    room: Room | None,
+) -> list[Claim]:
+    claims: list[Claim] = []
+    with store.tx() as connection:
+        emptied = 0
+        for cohort in cohorts:
+            wanted = limit - len(claims)
+            if wanted <= 0:
+                break
+            most = wanted if room is None else min(wanted, room(cohort))
+            taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, most)).fetchall() if most else []
+            if taken:
+                taken.sort()  # by id: RETURNING promises no order
+                taking: Move = (cohort, handler, lane, State.QUEUED, State.RUNNING)
+                shift(connection, Counter({taking: len(taken)}), at=now)  # at once, so that `room` sees it
+                claims.extend(Claim(*row) for row in taken)
+            if len(taken) < wanted:
+                emptied += 1
+        del cohorts[:emptied]
+    if claims:
+        reached("claimed")
+    return claims
+
+
+def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Store what became of these attempts, in one transaction; returns those that counted.
+
+    An adaptive job whose draft ended goes on in the batch lane, in the same transaction.
+    """
+    with store.tx() as connection:
+        mine = _end(connection, outcomes)
+        reached("storing")
+        _keep(connection, mine)
+        _count(connection, mine)
+        drafts = [each.id for each in mine if each.draft]
+        if drafts:
+            move(store, drafts, Lane.BATCH, "the draft ended; the final follows in a batch", mine[0].at)
+        for why in {each.promoted for each in mine if each.promoted}:
+            move(store, [each.id for each in mine if each.promoted == why], Lane.STREAM, why, mine[0].at)
+        if len(mine) < len(outcomes):
+            connection.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                (NOT_MINE, len(outcomes) - len(mine)),
+            )
+    return mine
+
+
+def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
+    """Keep the counters of jobs and money true."""
+    sums: dict[tuple[int, State], list[float]] = {}
+    for each in outcomes:
+        total = sums.setdefault((each.cohort, each.state), [0, 0.0, 0.0])
+        total[0] += 1
+        total[1] += each.cost
+        # What failed saved nothing and lost nothing against streaming; a draft is the price of its final.
+        total[2] += each.streamed if each.state is State.DONE else 0.0 if each.draft else each.cost
+    moves: Counter[Move] = Counter()
+    at = max((each.at for each in outcomes), default=0.0)
+    for (cohort, state), (jobs, cost, streamed) in sums.items():
+        handler, lane = connection.execute("SELECT handler, lane FROM cohort WHERE id = ?", (cohort,)).fetchone()
+        moves[cohort, handler, lane, State.RUNNING, state] = int(jobs)
+        connection.execute(
+            "UPDATE cohort SET cost = cost + ?, streamed = streamed + ? WHERE id = ?",
+            (cost, streamed, cohort),
+        )
+        if cost:
+            spend(connection, handler, cost, at)
+    shift(connection, moves, at=at)
+
+
+def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Give these jobs their new states; returns those that were held.
+
+    Neighbours that end alike go in one statement: half the cost of one a job.
+    """
+    mine: list[Outcome] = []
+    for run in _runs(outcomes):
+        one = run[0]
+        ended = connection.execute(
+            "UPDATE job NOT INDEXED SET state = ?, finished = ?, ready = ?, tries = tries + ?"
+            " WHERE id BETWEEN ? AND ? AND attempt = ? AND state = 'running' RETURNING id",
+            (one.state, one.at, one.ready, one.counted, one.id, run[-1].id, one.attempt),
+        ).fetchall()
+        held = {number for (number,) in ended}
+        mine += run if len(held) == len(run) else [each for each in run if each.id in held]
+    return mine
+
+
+def _runs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """The outcomes, in their order, cut wherever the next is not the neighbour that ends alike."""
+    runs: list[list[Outcome]] = []
+    expected = None
+    for each in outcomes:
+        alike = (each.id, each.attempt, each.state, each.at, each.ready, each.counted)
+        if alike == expected:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+        expected = (each.id + 1, *alike[1:])
+    return runs
+
+
+_EVERYTHING = ("value", "cost", "streamed", "busy", "error", "exit_code", "dropped", "first", "usage")
+_PLAIN = _EVERYTHING[:4]  # binding a parameter costs as much as storing it: most results have only these
+
+
+def _keep(connection: sqlite3.Connection, outcomes: Iterable[Outcome]) -> None:
+    kinds: dict[tuple[str, tuple[str, ...]], list[Outcome]] = {}
+    for each in outcomes:
+        plain = each.error is None and each.first is None and each.usage is None and not each.dropped
+        kinds.setdefault(("draft" if each.draft else "result", _PLAIN if plain else _EVERYTHING), []).append(each)
+    for (table, columns), some in kinds.items():
+        get = attrgetter("id", "attempt", *columns)
+        connection.executemany(
+            f"INSERT OR REPLACE INTO {table} (id, attempt, {', '.join(columns)}) VALUES (?, ?{', ?' * len(columns)})",
+            map(get, some),
+        )

@@ -1,0 +1,47 @@
+"""The record of every flush: when, by which rule, why, with what end."""
+
+from ..store import Store
+
+
+def open_flush(
+    store: Store, runner: int, handler: str, rule: str, reason: str, factor: float, jobs: int, now: float
+) -> int:
+    """Note that a flush begins; returns its id."""
+    with store.tx() as connection:
+        return int(
+            connection.execute(
+                "INSERT INTO flush (handler, runner, started, rule, reason, factor, jobs) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " RETURNING id",
+                (handler, runner, now, rule, reason, factor, jobs),
+            ).fetchone()[0]
+        )
+
+
+def close_flush(store: Store, flush: int, done: int, failed: int, startup: float, cost: float, now: float) -> None:
+    """Note how a flush ended."""
+    with store.tx() as connection:
+        connection.execute(
+            "UPDATE flush SET ended = ?, done = ?, failed = ?, startup = ?, cost = ? WHERE id = ?",
+            (now, done, failed, startup, cost, flush),
+        )
+
+
+def forget_flush(store: Store, flush: int) -> None:
+    """Take back a flush that found nothing to claim."""
+    with store.tx() as connection:
+        connection.execute("DELETE FROM flush WHERE id = ?", (flush,))
+
+
+def of_job(store: Store, job: int) -> int | None:
+    """The flush that took this job last."""
+    found = store.row("SELECT flush FROM job WHERE id = ?", (job,))
+    return found[0] if found else None
+
+
+def add_to_flush(store: Store, flush: int, done: int, failed: int, cost: float, now: float) -> None:
+    """Note what came of a flush's jobs that ran elsewhere after it had ended here."""
+    with store.tx() as connection:
+        connection.execute(
+            "UPDATE flush SET ended = ?, done = done + ?, failed = failed + ?, cost = cost + ? WHERE id = ?",
+            (now, done, failed, cost, flush),
+        )

@@ -1,0 +1,54 @@
+"""What the queue has learned and intends: models, promises, the batch loop's plan.
+
+Rule: written by runners, read by everybody; losing it costs accuracy, never a job.
+"""
+
+import msgspec
+
+from ..estimate import Model
+from ..job import Flush, Lane
+from ..store import Store
+
+
+def models(store: Store, handler: str) -> dict[Lane, Model]:
+    """What is known of a handler, by lane; an empty Model where nothing is."""
+    known = {
+        Lane(lane): msgspec.json.decode(learned, type=Model)
+        for lane, learned in store.rows("SELECT lane, learned FROM model WHERE handler = ?", (handler,))
+    }
+    return {lane: known.get(lane, Model()) for lane in Lane}
+
+
+def last_learned(store: Store, handler: str) -> float:
+    """When something was last learned of a handler, epoch seconds; 0: never."""
+    found = store.row("SELECT max(at) FROM model WHERE handler = ?", (handler,))
+    return float(found[0] or 0.0) if found else 0.0
+
+
+def remember(store: Store, handler: str, lane: Lane, model: Model, now: float) -> None:
+    """Keep what was learned."""
+    with store.tx() as connection:
+        connection.execute(
+            "INSERT OR REPLACE INTO model VALUES (?, ?, ?, ?)",
+            (handler, lane, msgspec.json.encode(model), now),
+        )
+
+
+def intend(store: Store, handler: str, flushes: tuple[Flush, ...], now: float) -> None:
+    """Keep what the batch loop plans for a handler, in place of what it planned before."""
+    before = store.rows("SELECT at, jobs, reason FROM planned WHERE handler = ? ORDER BY at", (handler,))
+    after = sorted((flush.at, flush.jobs, flush.reason) for flush in flushes)
+    if before == after:
+        return
+    with store.tx() as connection:
+        connection.execute("DELETE FROM planned WHERE handler = ?", (handler,))
+        connection.executemany(
+            "INSERT OR REPLACE INTO planned VALUES (?, ?, ?, ?, ?)",
+            [(handler, at, jobs, reason, now) for at, jobs, reason in after],
+        )
+
+
+def intended(store: Store) -> list[tuple[str, float, int, str]]:
+    """(handler, at, jobs, reason) of every planned flush, the next one first."""
+    return [(str(h), float(at), int(n), str(why)) for h, at, n, why in store.rows(
+        "SELECT handler, at, jobs, reason FROM planned ORDER BY at")]  # fmt: skip

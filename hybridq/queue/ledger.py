@@ -1,0 +1,175 @@
+"""What really ran, read from the queue as plain data: the only SQL of the report.
+
+Rule: money, counts and deadlines are summed over everything, in SQL; single jobs, promises and flushes are read
+up to a bound, spread evenly over all there are. Reads only; never a row for each job of a large queue.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from ..job import Audience, Lane, Mode
+from ..store import Store
+from .account import Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
+from .claims import NOT_MINE
+from .rescue import DIED, STOPPED
+
+SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at one by one
+FLUSHES = 20_000  # the newest flushes that are looked at one by one
+REASONS = 1_000  # different texts of failures that are read, the most frequent first
+_SPREAD = 1 << 32
+T = TypeVar("T", bound=Struct)
+_NUMBER = re.compile(r"(?<!exit )(?<![\d.,:-])-?\d[\d.,:]*")  # an exit code is no measure: it tells reasons apart
+
+
+def read(store: Store, since: float, now: float) -> Ledger:
+    """What became of the jobs that were submitted since an instant, and the flushes that began since."""
+    sums = _sums(store, since, now)
+    failed = sum(each.failed for each in sums)
+    done = Counter[Audience]()
+    for each in sums:
+        done[each.audience] += each.done
+    promises = _one(store, "SELECT count(*) FROM promise WHERE made >= ?", since)[0]
+    cut_jobs, cut_bytes = _one(store, _CUT, since)
+    (not_mine,) = _one(store, "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", NOT_MINE)
+    return Ledger(
+        since=since, sums=sums, ran=_ran(store, since, done), flushes=_flushes(store, since),
+        rules=tuple(_named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
+        promises=promises, promised=tuple(
+            _named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))
+        ),
+        drafts=_named(Drafts, _one(store, _DRAFTS, since)), moved=_moved(store, since),
+        causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
+        cut_jobs=cut_jobs, cut_bytes=cut_bytes, not_mine=not_mine,
+    )  # fmt: skip
+
+
+def alike(causes: Iterable[tuple[str, int, float]]) -> list[Cause]:
+    """(text, jobs, cost) of failures, those together that differ only in their numbers; the most frequent first."""
+    found: dict[str, Cause] = {}
+    for text, jobs, cost in causes:
+        key = _NUMBER.sub("…", text)
+        before = found.get(key, Cause(reason=text, jobs=0, cost=0.0))
+        reason = text if before.reason == text else key
+        found[key] = Cause(reason=reason, jobs=before.jobs + jobs, cost=before.cost + cost)
+    return sorted(found.values(), key=lambda cause: -cause.jobs)
+
+
+_SUMS = (
+    "SELECT handler, audience, lane, sum(jobs), sum(done), sum(failed), sum(cancelled), sum(queued + running),"
+    " sum(cost), sum(streamed),"
+    " sum(CASE WHEN due < 9e999 THEN done + failed + (due < ?2) * (queued + running) ELSE 0 END),"
+    " sum(CASE WHEN due < 9e999 AND finished <= due THEN done ELSE 0 END), min(accepted),"
+    " sum(jobs > 1 AND finished > due)"
+    " FROM cohort WHERE accepted >= ?1 GROUP BY handler, audience, lane"
+)
+_PARTLY_LATE = (  # of cohorts that ended too late, the jobs that did not
+    "SELECT cohort.handler, audience, lane, count(*) FROM cohort CROSS JOIN job ON job.cohort = cohort.id"
+    " AND job.id BETWEEN first_id AND last_id WHERE accepted >= ? AND jobs > 1 AND cohort.finished > due"
+    " AND job.state = 'done' AND job.finished <= due GROUP BY 1, 2, 3"
+)
+_RAN = (
+    "SELECT handler, audience, lane, mode, accepted, coalesce(draft.first, result.first, job.finished), job.started,"
+    " job.finished, coalesce(result.cost, 0) + coalesce(draft.cost, 0), coalesce(result.streamed, 0)"
+    " FROM job CROSS JOIN cohort ON cohort.id = job.cohort CROSS JOIN result ON result.id = job.id"
+    " LEFT JOIN draft ON draft.id = job.id WHERE job.state = 'done' AND accepted >= ?1"
+    # Multiplying scatters the ids: each n-th would always meet the same kind of an alternating workload.
+    " AND (job.id * 2654435761 & 4294967295) < CASE audience WHEN 'user' THEN ?2 ELSE ?3 END"
+)
+_RULES = (
+    "SELECT rule, count(*), sum(jobs), sum(done), sum(failed), sum(coalesce(ended, ?1) - started), sum(cost)"
+    " FROM flush WHERE started >= ?2 GROUP BY rule ORDER BY count(*) DESC"
+)
+_PROMISED = (
+    "WITH RECURSIVE line (root, id) AS (SELECT origin, id FROM cohort WHERE origin IS NOT NULL"
+    " UNION SELECT root, cohort.id FROM line JOIN cohort ON cohort.origin = line.id),"
+    " moved AS (SELECT root, min(started) AS started, max(finished) AS finished,"
+    " sum(queued + running + failed + cancelled) AS others FROM line JOIN cohort USING (id) GROUP BY root)"
+    " SELECT made, start, finish, finish90, min(coalesce(cohort.started, moved.started),"
+    " coalesce(moved.started, cohort.started)), max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))"
+    " FROM promise CROSS JOIN cohort ON cohort.id = promise.cohort LEFT JOIN moved ON moved.root = cohort.id"
+    " WHERE made >= ?1 AND finish IS NOT NULL AND queued + running + failed + cancelled + coalesce(others, 0) = 0"
+    " AND (promise.id * 2654435761 & 4294967295) < ?2 ORDER BY made"
+)
+_DRAFTS = (
+    "SELECT coalesce(sum(draft.error IS NULL), 0), coalesce(sum(draft.error IS NOT NULL), 0),"
+    " coalesce(sum(state = 'done'), 0), coalesce(sum(draft.cost), 0) FROM draft CROSS JOIN job ON job.id = draft.id"
+    " CROSS JOIN cohort ON cohort.id = job.cohort WHERE accepted >= ?"
+)
+_CAUSES = (
+    "SELECT coalesce(substr(error, 1, 400), 'exit ' || exit_code, 'no reason was given'), count(*),"
+    " coalesce(sum(result.cost), 0) FROM cohort CROSS JOIN job ON job.cohort = cohort.id"
+    " AND job.id BETWEEN first_id AND last_id LEFT JOIN result ON result.id = job.id"
+    " WHERE accepted >= ? AND failed > 0 AND job.state = 'failed' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
+)
+_CUT = (
+    "SELECT count(*), coalesce(sum(dropped), 0) FROM result CROSS JOIN job ON job.id = result.id"
+    " CROSS JOIN cohort ON cohort.id = job.cohort WHERE dropped > 0 AND accepted >= ?"
+)
+# A story that names no job is of the whole cohort. The words are those of `promotion` and `policy`.
+_STORIES = (
+    "SELECT coalesce(sum(text = ?2), 0), coalesce(sum(text = ?3), 0),"
+    " coalesce(sum(CASE WHEN text LIKE 'promoted%' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0),"
+    " coalesce(sum(CASE WHEN text LIKE 'waited %' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0)"
+    " FROM history CROSS JOIN cohort ON cohort.id = history.cohort WHERE accepted >= ?1"
+)
+_PROMOTED = (
+    "SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0) FROM cohort WHERE accepted >= ?"
+    " AND id IN (SELECT cohort FROM history WHERE text LIKE 'promoted%')"
+)
+
+
+def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:
+    found = store.rows(_SUMS, (since, now))
+    # Only where a group ended late: looking for such a group among a million cohorts takes a second.
+    late = store.rows(_PARTLY_LATE, (since,)) if any(row[-1] for row in found) else []
+    partly = {tuple(where): jobs for *where, jobs in late}
+    return tuple(
+        Sum(handler=handler, audience=Audience(audience), lane=Lane(lane), jobs=jobs, done=done, failed=failed,
+            cancelled=cancelled, open=waiting, cost=cost, streamed=streamed, bound=bound,
+            kept=kept + partly.get((handler, audience, lane), 0), begin=begin)
+        for handler, audience, lane, jobs, done, failed, cancelled, waiting, cost, streamed, bound, kept, begin, _
+        in found if jobs
+    )  # fmt: skip
+
+
+def _ran(store: Store, since: float, done: Counter[Audience]) -> tuple[Ran, ...]:
+    chances = (_chance(done[audience]) for audience in (Audience.USER, Audience.BACKGROUND))
+    return tuple(
+        Ran(handler=handler, audience=Audience(audience), lane=Lane(lane), mode=Mode(mode), accepted=accepted,
+            first=first, started=started, finished=finished, cost=cost, streamed=streamed)
+        for handler, audience, lane, mode, accepted, first, started, finished, cost, streamed
+        in store.rows(_RAN, (since, *chances))
+    )  # fmt: skip
+
+
+def _flushes(store: Store, since: float) -> tuple[Flushed, ...]:
+    rows = store.rows(
+        "SELECT handler, started, ended, rule, reason, factor, jobs, cost FROM flush WHERE started >= ?"
+        " ORDER BY id DESC LIMIT ?",
+        (since, FLUSHES),
+    )
+    return tuple(_named(Flushed, row) for row in reversed(rows))
+
+
+def _moved(store: Store, since: float) -> Moved:
+    return _named(Moved, (*_one(store, _STORIES, since, DIED, STOPPED), *_one(store, _PROMOTED, since)))
+
+
+def _chance(number: int) -> int:
+    """Below which place one of so many is taken, so that about SAMPLE are."""
+    return _SPREAD if number <= SAMPLE else _SPREAD * SAMPLE // number
+
+
+def _named(of: type[T], row: Iterable[object]) -> T:
+    """A row as a Struct, whose fields are the statement's columns in their order."""
+    return of(**dict(zip(of.__struct_fields__, row, strict=True)))
+
+
+def _one(store: Store, sql: str, *parameters: object) -> tuple[Any, ...]:
+    found = store.row(sql, parameters)
+    assert found is not None  # noqa: S101 - an aggregate has always one row
+    return found

@@ -1,0 +1,288 @@
+"""The lists that a view shows: what runs, what waits in its order, what ended last, and their sums.
+
+Rule: each list costs what it returns, however long the queue is: it walks an index and stops, and counts
+are read from the kept sums. Rows of jobs are only touched for the jobs that are shown.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+
+from msgspec import Struct
+
+from ..errors import NoSuchJob, UsageError
+from ..job import Lane, Mode, State
+from ..selection import Group, Ids, Last, Selector
+from ..store import Store
+from .reading import Cohort, cohorts
+
+SCAN = 2000  # cohorts of one lane and handler that are looked through for rows: a group may have a million
+MANY = 500  # values one statement is given
+TEXT = 400  # bytes of an input that are ever shown in a list
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+_OF = "JOIN cohort ON cohort.id = job.cohort"
+_IN_RANGE = "job.id BETWEEN ? AND ? AND accepted IS NOT NULL"
+
+
+class Sum(Struct, frozen=True, kw_only=True):
+    """What all jobs of one mode come to."""
+
+    counts: dict[State, int]
+    cost: float
+    streamed: float
+
+
+class GroupSum(Struct, frozen=True, kw_only=True):
+    """What the cohorts of one group come to. `cohort` is its first one."""
+
+    name: str
+    cohort: int
+    first: int
+    last: int
+    accepted: float
+    started: float | None
+    finished: float | None
+    counts: dict[State, int]
+    cost: float
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One job as a list shows it: `text` is the beginning of its input, the last three are its result's."""
+
+    id: int
+    cohort: int
+    state: State
+    ready: float
+    started: float | None
+    finished: float | None
+    text: bytes
+    error: str | None
+    exit_code: int | None
+    cost: float | None
+
+
+def totals(store: Store, modes: Sequence[Mode]) -> list[Sum]:
+    """The sums of these modes."""
+    return [
+        Sum(counts=_counts(counts), cost=cost, streamed=streamed)
+        for *counts, cost, streamed in store.rows(
+            "SELECT queued, running, done, failed, cancelled, cost, streamed FROM total"
+            f" WHERE mode IN ({_marks(modes)})",
+            tuple(modes),
+        )
+    ]
+
+
+def runners(store: Store) -> list[tuple[str, int, float]]:
+    """(kind, pid, since) of every runner that is signed on. Ask after `rescue`: then each of them lives."""
+    return [(str(k), int(p), float(s)) for k, p, s in store.rows("SELECT kind, pid, since FROM runner ORDER BY id")]
+
+
+def open_flushes(store: Store) -> dict[str, str]:
+    """Why the flush that runs now is run, by handler."""
+    return dict(store.rows("SELECT handler, reason FROM flush WHERE ended IS NULL ORDER BY id"))
+
+
+def running(store: Store, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+    """Cohorts of which some job runs, the oldest first; of a group one alone."""
+    return _distinct(
+        store,
+        "INDEXED BY cohort_running WHERE running > 0 AND accepted IS NOT NULL"
+        f" AND mode IN ({_marks(modes)}) ORDER BY id",
+        tuple(modes),
+        limit,
+    )
+
+
+def queued(store: Store, lane: Lane, handler: str, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+    """The next cohorts of a lane and handler in the order in which they run; of a group, its next one alone."""
+    return _distinct(
+        store,
+        "INDEXED BY cohort_queued WHERE lane = ? AND handler = ? AND queued > 0"
+        f" AND mode IN ({_marks(modes)}) ORDER BY due, rank, id",
+        (lane, handler, *modes),
+        limit,
+    )
+
+
+def ended(store: Store, state: State, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+    """The single jobs that came to this end, the latest first."""
+    numbers: list[tuple[float, int]] = []
+    for mode in modes:
+        numbers += store.rows(
+            "SELECT finished, id FROM cohort INDEXED BY cohort_ended WHERE name IS NULL AND queued = 0 AND running = 0"
+            " AND finished IS NOT NULL AND mode = ? AND failed = ? AND cancelled = ? ORDER BY finished DESC LIMIT ?",
+            (mode, int(state is State.FAILED), int(state is State.CANCELLED), limit),
+        )
+    return by_number(store, [number for _, number in sorted(numbers, reverse=True)[:limit]])
+
+
+def ended_groups(store: Store, limit: int) -> list[GroupSum]:
+    """The groups of which nothing waits or runs, the latest first."""
+    return _groups(store, "queued = 0 AND running = 0 ORDER BY finished DESC LIMIT ?", (limit,))
+
+
+def groups_with(store: Store, states: Iterable[State]) -> list[GroupSum]:
+    """The groups that hold a job in one of these states, the newest first; costs what there are groups."""
+    condition = " OR ".join(f"{state} > 0" for state in states) or "0"
+    return _groups(store, f"{condition} ORDER BY cohort DESC", ())
+
+
+def group_sums(store: Store, names: Sequence[str]) -> dict[str, GroupSum]:
+    """The sums of these groups, by name."""
+    parts = (names[start : start + MANY] for start in range(0, len(names), MANY))
+    return {found.name: found for part in parts for found in _groups(store, f"name IN ({_marks(part)})", tuple(part))}
+
+
+def parts(store: Store, name: str, limit: int) -> list[int]:
+    """The cohorts of a group that hold queued jobs, at most so many."""
+    return [number for (number,) in store.rows(
+        "SELECT id FROM cohort WHERE name = ? AND queued > 0 LIMIT ?", (name, limit))]  # fmt: skip
+
+
+def ahead(store: Store, of: Cohort) -> int:
+    """How many queued jobs of its lane and handler go before this cohort; beyond SCAN cohorts it stops counting."""
+    found = store.row(
+        "SELECT sum(queued) FROM (SELECT queued FROM cohort INDEXED BY cohort_queued WHERE lane = ? AND handler = ?"
+        " AND queued > 0 AND (due, rank, id) < (?, ?, ?) LIMIT ?)",
+        (of.lane, of.handler, of.due, -of.request.priority, of.id, SCAN),
+    )
+    return int(found[0] or 0) if found else 0
+
+
+def standing_for(store: Store, selector: Selector) -> Cohort:
+    """The cohort that stands for a group or for what came last. Raises NoSuchJob, UsageError for other selectors."""
+    if isinstance(selector, Group):
+        if not group_sums(store, [selector.name]):
+            raise NoSuchJob(f"there is no group '{selector.name}'. Look at what there is: hybridq status --all")
+        return representative(store, selector.name)
+    if not isinstance(selector, Last):
+        raise UsageError("name one job or group; hybridq status shows several")
+    newest = cohorts(store, "accepted IS NOT NULL ORDER BY id DESC LIMIT 1")
+    if not newest:
+        raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
+    return newest[0] if newest[0].name is None else representative(store, newest[0].name)
+
+
+def representative(store: Store, name: str) -> Cohort:
+    """The cohort that stands for a group: one that runs, else the next to run, else its first."""
+    where = "name = ? AND accepted IS NOT NULL ORDER BY running > 0 DESC, queued > 0 DESC, due, rank, id LIMIT 1"
+    return cohorts(store, where, (name,))[0]
+
+
+def largest(store: Store, name: str) -> Cohort:
+    """The part of a group with the most jobs."""
+    return cohorts(store, "name = ? AND accepted IS NOT NULL ORDER BY jobs DESC, id LIMIT 1", (name,))[0]
+
+
+def others(store: Store, of: Cohort) -> list[int]:
+    """The first job of each part of the same group that was asked for or decided otherwise, at most SCAN of them."""
+    return [number for (number,) in store.rows(
+        "SELECT first_id FROM cohort WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL AND (mode, request) <>"
+        " (SELECT mode, request FROM cohort WHERE id = ?2) ORDER BY id LIMIT ?3", (of.name, of.id, SCAN))]  # fmt: skip
+
+
+def mixed(store: Store, name: str) -> bool:
+    """Whether the first SCAN parts of a group run in more than one mode."""
+    where = "name = ? AND jobs > 0 AND accepted IS NOT NULL ORDER BY id LIMIT ?"
+    return len(set(store.rows(f"SELECT mode FROM cohort WHERE {where}", (name, SCAN)))) > 1
+
+
+def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mode], limit: int) -> list[int]:
+    """The first `limit` jobs of a group in these states and modes; walks its jobs until it has them."""
+    where = f"state IN ({_marks(states)}) AND mode IN ({_marks(modes)})"
+    return [number for (number,) in store.rows(
+        f"SELECT job.id FROM cohort JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
+        f" WHERE name = ? AND accepted IS NOT NULL AND {where} ORDER BY job.id LIMIT ?",
+        (name, *states, *modes, max(0, limit)))]  # fmt: skip
+
+
+def by_number(store: Store, numbers: Sequence[int]) -> list[Cohort]:
+    """These cohorts, in the order given."""
+    known: dict[int, Cohort] = {}
+    for start in range(0, len(numbers), MANY):
+        part = numbers[start : start + MANY]
+        known |= {found.id: found for found in cohorts(store, f"id IN ({_marks(part)})", tuple(part))}
+    return [known[number] for number in numbers if number in known]
+
+
+def lines(store: Store, numbers: Sequence[int]) -> dict[int, Line]:
+    """What a list shows of these jobs, by id; the long tail of an input is not read."""
+    found: dict[int, Line] = {}
+    for start in range(0, len(numbers), MANY):
+        part = numbers[start : start + MANY]
+        for number, cohort, state, ready, started, finished, data, error, code, cost in store.rows(
+            "SELECT job.id, cohort, state, ready, started, finished,"
+            " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost"
+            f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({_marks(part)})",
+            tuple(part),
+        ):
+            text = _beginning(store, number) if data is None else data[:TEXT]
+            found[number] = Line(
+                id=number, cohort=cohort, state=State(state), ready=ready, started=started, finished=finished,
+                text=text, error=error, exit_code=code, cost=cost,
+            )  # fmt: skip
+    return found
+
+
+def any_job(store: Store, first: int, last: int) -> bool:
+    """Whether there is a job with an id from `first` to `last`."""
+    return store.row(f"SELECT 1 FROM job {_OF} WHERE {_IN_RANGE} LIMIT 1", (first, last)) is not None
+
+
+def job_ids(
+    store: Store, chosen: Ids, states: Sequence[State], modes: Sequence[Mode], limit: int
+) -> tuple[list[int], int]:
+    """The first `limit` jobs of these ranges in these states and modes, and how many there are.
+
+    Counts rows, as no other list does: what was asked for by number can be counted no other way.
+    """
+    ids: list[int] = []
+    jobs = 0
+    where = f"{_IN_RANGE} AND state IN ({_marks(states)}) AND mode IN ({_marks(modes)})"
+    for first, last in chosen.ranges:
+        parameters = (first, last, *states, *modes)
+        left = limit - len(ids)
+        here = store.rows(f"SELECT job.id FROM job {_OF} WHERE {where} ORDER BY job.id LIMIT ?", (*parameters, left))
+        ids += [number for (number,) in here]
+        counted = store.row(f"SELECT count(*) FROM job {_OF} WHERE {where}", parameters) if len(here) == left else None
+        jobs += counted[0] if counted else len(here)
+    return ids, jobs
+
+
+def _distinct(store: Store, where: str, parameters: tuple[object, ...], limit: int) -> list[Cohort]:
+    """The first cohorts of this order, one a group; it stops as soon as it has enough."""
+    found: dict[str | int, int] = {}
+    sql = f"SELECT id, name FROM cohort {where} LIMIT ?"
+    with closing(store.connection.execute(sql, (*parameters, max(SCAN, limit)))) as cursor:
+        for number, name in cursor:
+            found.setdefault(name or number, number)
+            if len(found) >= limit:
+                break
+    return by_number(store, list(found.values()))
+
+
+def _groups(store: Store, where: str, parameters: tuple[object, ...]) -> list[GroupSum]:
+    return [
+        GroupSum(
+            name=name, cohort=cohort, first=first, last=last, accepted=accepted, started=started, finished=finished,
+            counts=_counts(counts), cost=cost,
+        )
+        for name, cohort, first, last, accepted, started, finished, *counts, cost in store.rows(
+            "SELECT name, cohort, first_id, last_id, accepted, started, finished,"
+            f" queued, running, done, failed, cancelled, cost FROM groups WHERE {where}",
+            parameters,
+        )
+    ]  # fmt: skip
+
+
+def _counts(numbers: Sequence[int]) -> dict[State, int]:
+    return {state: number for state, number in zip(State, numbers, strict=True) if number}
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _beginning(store: Store, job: int) -> bytes:
+    with store.connection.blobopen("job", "input", job, readonly=True) as blob:
+        return blob.read(TEXT)

@@ -1,0 +1,96 @@
+"""Jobs that change lanes: promoted before a deadline, demoted under load, drafts that wait for their final.
+
+Rule: only queued jobs move, each with its reason, and the counters of both cohorts stay true.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ..job import Lane, Mode, State
+from ..store import Store, note, shift
+
+_MODES = {Lane.STREAM: Mode.STREAM, Lane.BATCH: Mode.BATCH}
+# An adaptive job keeps its mode while it waits for its final, and has none any more when that is streamed.
+_MODE = "CASE WHEN mode = 'adaptive' AND ? = 'batch' THEN mode ELSE ? END"
+
+
+def move(store: Store, jobs: Sequence[int], lane: Lane, why: str, now: float) -> int:
+    """Put queued jobs into the other lane, with the reason; returns how many moved."""
+    with store.tx() as connection:
+        return sum(_move(connection, job, lane, why, now) for job in jobs)
+
+
+def move_cohort(store: Store, cohort: int, lane: Lane, why: str, now: float) -> int:
+    """Put all that is queued of a cohort into the other lane, with the reason; returns how many moved."""
+    with store.tx() as connection:
+        row = connection.execute(
+            "SELECT handler, lane, jobs, queued, first_id, last_id FROM cohort WHERE id = ? AND lane <> ?",
+            (cohort, lane),
+        ).fetchone()
+        if row is None:
+            return 0
+        handler, here, jobs, queued, first, last = row
+        if queued < jobs:
+            found = connection.execute(
+                "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'queued'", (first, last, cohort)
+            ).fetchall()
+            return move(store, [number for (number,) in found], lane, why, now)
+        _turn(connection, cohort, handler, here, lane, queued, now)
+        note(connection, cohort, why, now)
+        return int(queued)
+
+
+def _move(connection: Any, job: int, lane: Lane, why: str, now: float) -> int:
+    row = connection.execute(
+        "SELECT cohort.id, handler, lane, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE job.id = ? AND state = 'queued' AND lane <> ?",
+        (job, lane),
+    ).fetchone()
+    if row is None:
+        return 0
+    cohort, handler, here, jobs = row
+    there = cohort if jobs == 1 else _sibling(connection, cohort, lane)
+    if there == cohort:
+        _turn(connection, cohort, handler, here, lane, 1, now)
+    else:
+        shift(connection, Counter({(cohort, handler, here, State.QUEUED, None): 1}), at=now)
+        connection.execute("UPDATE job SET cohort = ? WHERE id = ?", (there, job))
+        _resize(connection, cohort, there, job)
+        shift(connection, Counter({(there, handler, lane, None, State.QUEUED): 1}), at=now)
+    note(connection, there, why, now, job)
+    return 1
+
+
+def _turn(connection: Any, cohort: int, handler: str, here: str, lane: Lane, jobs: int, now: float) -> None:
+    """Turn a whole cohort, all of it queued, to the other lane."""
+    shift(connection, Counter({(cohort, handler, here, State.QUEUED, None): jobs}), at=now)
+    connection.execute(f"UPDATE cohort SET lane = ?, mode = {_MODE} WHERE id = ?", (lane, lane, _MODES[lane], cohort))
+    shift(connection, Counter({(cohort, handler, lane, None, State.QUEUED): jobs}), at=now)
+
+
+def _sibling(connection: Any, cohort: int, lane: Lane) -> int:
+    """The cohort that takes what leaves `cohort` for this lane."""
+    found = connection.execute("SELECT id FROM cohort WHERE origin = ? AND lane = ?", (cohort, lane)).fetchone()
+    if found:
+        return int(found[0])
+    return int(
+        connection.execute(
+            "INSERT INTO cohort (origin, name, handler, lane, mode, audience, pinned, due, rank, delay_cost, request,"
+            " decision, accepted) SELECT id, name, handler, ?, "
+            f"{_MODE}, audience, pinned, due, rank, delay_cost, request,"
+            " decision, accepted FROM cohort WHERE id = ? RETURNING id",
+            (lane, lane, _MODES[lane], cohort),
+        ).fetchone()[0]
+    )
+
+
+def _resize(connection: Any, cohort: int, there: int, job: int) -> None:
+    """Carry one job's place and bytes from a cohort to another."""
+    connection.execute("UPDATE cohort SET size = size - size / jobs, jobs = jobs - 1 WHERE id = ?", (cohort,))
+    connection.execute(
+        "UPDATE cohort SET jobs = jobs + 1, size = size + (SELECT length(input) FROM job WHERE id = :job),"
+        " first_id = min(coalesce(first_id, :job), :job), last_id = max(coalesce(last_id, :job), :job)"
+        " WHERE id = :there",
+        {"job": job, "there": there},
+    )

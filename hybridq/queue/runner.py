@@ -1,0 +1,126 @@
+"""Who may claim jobs, and the proof that they live: a lock file that the kernel lets go with them.
+
+Rule: a runner holds its lock before its row can be seen, so a row whose lock is free is a dead
+runner, whatever the clock or the process table say. Ages are never asked.
+"""
+
+import fcntl
+import os
+import time
+import uuid
+from pathlib import Path
+
+from ..errors import AlreadyRunning
+from ..home import Home, is_at, open_private
+from ..store import Store
+
+DAEMON_LOCK = "daemon.lock"
+
+
+class Runner:
+    """This process as a runner: `daemon`, `drain` or `submit`."""
+
+    def __init__(self, store: Store, kind: str) -> None:
+        """Register; raises AlreadyRunning for a second daemon."""
+        self.kind = kind
+        self.since = time.time()
+        self._daemon = _only_daemon(store.home) if kind == "daemon" else None
+        self._daemon_path = store.home.folder / DAEMON_LOCK
+        self._lock_path = store.home.runners / f"{uuid.uuid4().hex}.lock"
+        self._lock = open_private(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with store.tx() as connection:
+            self.id = int(
+                connection.execute(
+                    "INSERT INTO runner (kind, pid, lock, since) VALUES (?, ?, ?, ?) RETURNING id",
+                    (kind, os.getpid(), self._lock_path.name, self.since),
+                ).fetchone()[0]
+            )
+
+    @property
+    def mark(self) -> str:
+        """What the processes of this runner carry in HYBRIDQ_RUNNER, so that they can be found after it died."""
+        return self._lock_path.stem
+
+    def missing(self) -> Path | None:
+        """A lock file of ours that was taken away: without it we are dead to everybody else. None: all are there."""
+        for descriptor, path in ((self._lock, self._lock_path), (self._daemon, self._daemon_path)):
+            if descriptor is not None and not is_at(os.fstat(descriptor), path):
+                return path
+        return None
+
+    def close(self, store: Store) -> None:
+        """Sign off. Whatever it still held is for `rescue`, so call this last."""
+        with store.tx() as connection:
+            connection.execute("DELETE FROM runner WHERE id = ?", (self.id,))
+        self._lock_path.unlink(missing_ok=True)
+        os.close(self._lock)
+        if self._daemon is not None:
+            os.close(self._daemon)
+
+
+def dead(store: Store) -> list[tuple[int, str]]:
+    """(id, mark) of every runner that has a row and no life. Costs an open and a lock try a runner."""
+    return [
+        (runner, Path(lock).stem)
+        for runner, lock in store.rows("SELECT id, lock FROM runner")
+        if not _held(store.home.runners / lock)
+    ]
+
+
+def living(store: Store) -> list[float]:
+    """Since when (epoch seconds) each living runner runs."""
+    rows = store.rows("SELECT lock, since FROM runner")
+    return [float(since) for lock, since in rows if _held(store.home.runners / lock)]
+
+
+def daemon_of(store: Store) -> tuple[int, float] | None:
+    """(pid, since) of the living daemon of this queue, or None."""
+    for pid, lock, since in store.rows("SELECT pid, lock, since FROM runner WHERE kind = 'daemon'"):
+        if _held(store.home.runners / lock):
+            return int(pid), float(since)
+    return None
+
+
+def bury(store: Store, mark: str) -> None:
+    """End what a dead runner left running: every process of ours that carries its mark."""
+    import psutil
+
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("HYBRIDQ_RUNNER") == mark:
+                process.kill()
+        except (psutil.Error, OSError):
+            continue
+    (store.home.runners / f"{mark}.lock").unlink(missing_ok=True)
+
+
+def _only_daemon(home: Home) -> int:
+    descriptor = open_private(home.folder / DAEMON_LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise AlreadyRunning(
+            f"a daemon already runs this queue (pid {holder}, {home.folder}). "
+            f"Look at it: hybridq status. Stop it: kill {holder}"
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _held(path: Path) -> bool:
+    try:
+        descriptor = open_private(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)

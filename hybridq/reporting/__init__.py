@@ -1,0 +1,1 @@
+"""What really ran: read as plain data, summed, drawn."""

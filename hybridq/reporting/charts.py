@@ -1,0 +1,194 @@
+"""The charts of a report, as plotly figures that zoom and explain themselves on hover.
+
+Rule: draws what it is given; of very many flushes or promises evenly spread ones. Text from outside is escaped.
+Needs the extra `hybridq[report]`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from ..job import Audience, Lane
+from ..page import COLOURS, QUIET, hover
+from ..queue.account import Flushed, Ledger, Promised
+from ..tariff import Tariff
+from ..when import count, span
+from ..when import money as amount
+from .series import Curve, curve, extent, money, work
+from .series import waits as wait_curve
+from .waiting import held_waits
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+WHOLE = 4  # jobs; up to these an axis would show halves of them
+DRAWN = 2000  # flushes or promises that a chart draws at most
+LEAST_SECONDS = 0.01  # what is promised or done sooner is drawn here
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+# Where a logarithmic axis of seconds has its marks.
+MARKS = (0.001, 0.01, 0.1, 1.0, 10.0, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY)
+T = TypeVar("T")
+
+
+def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
+    from plotly.graph_objects import Bar, Scatter
+    from plotly.subplots import make_subplots
+
+    figure, done, (begin, end) = make_subplots(
+        rows=3, shared_xaxes=True, vertical_spacing=0.04, row_heights=[0.36, 0.36, 0.28]
+    ), work(ledger), extent(ledger)  # fmt: skip
+    for row, lane in enumerate(Lane, 1):
+        figure.add_trace(
+            Bar(
+                x=[_when(at) for at in done.at], y=done.done[lane], width=done.width * 1000, name=f"{lane.value} lane",
+                marker={"color": COLOURS[lane.value]},
+                hovertemplate=f"%{{y}} jobs done in the {lane.value} lane<br>%{{x}}<extra></extra>",
+            ),
+            row=row, col=1,
+        )  # fmt: skip
+        few = {"dtick": 1} if max(done.done[lane]) < WHOLE else {"nticks": 4}
+        figure.update_yaxes(title=f"{lane.value}<br>jobs done", rangemode="tozero", **few, row=row, col=1)
+    edges = [(begin, tariff.factor(begin)), *tariff.changes(begin, end), (end, tariff.factor(end))]
+    figure.add_trace(
+        Scatter(
+            x=[_when(at) for at, _ in edges], y=[factor for _, factor in edges], name="price factor", mode="lines",
+            line={"shape": "hv", "color": COLOURS["tariff"], "width": 3}, fill="tozeroy",
+            hovertemplate="price factor %{y}<br>%{x}<extra></extra>",
+        ),
+        row=3, col=1,
+    )  # fmt: skip
+    drawn = spread(ledger.flushes)
+    most = max((flush.jobs for flush in drawn), default=1)
+    figure.add_trace(
+        Scatter(
+            x=[_when(flush.started) for flush in drawn], y=[flush.factor for flush in drawn], mode="markers",
+            name="flush", hoverinfo="text", hovertext=[_told(flush) for flush in drawn],
+            marker={
+                "symbol": "diamond", "color": COLOURS["user"], "opacity": 0.7, "line": {"width": 1, "color": QUIET},
+                "size": [6 + 10 * (flush.jobs / most) ** 0.5 for flush in drawn],
+            },
+        ),
+        row=3, col=1,
+    )  # fmt: skip
+    figure.update_yaxes(title="price<br>factor", rangemode="tozero", row=3, col=1)
+    figure.update_layout(height=560, bargap=0, hovermode="closest")
+    return figure
+
+
+def saved(ledger: Ledger) -> "Figure":
+    from plotly.graph_objects import Figure, Scatter
+
+    found, figure = money(ledger), Figure()
+    at = [_when(instant) for instant in found.at]
+    for name, values, colour, fill in (
+        ("as it was", found.cost, COLOURS["batch"], None),
+        ("streamed at submission", found.streamed, COLOURS["stream"], "tonexty"),
+    ):
+        less = [_difference(cost, streamed) for cost, streamed in zip(found.cost, found.streamed, strict=True)]
+        figure.add_trace(
+            Scatter(
+                x=at, y=values, name=name, mode="lines", line={"color": colour, "width": 2}, fill=fill, customdata=less,
+                hovertemplate=f"{name}: %{{y:.4g}}<br>%{{customdata}}<br>%{{x}}<extra></extra>",
+            )
+        )  # fmt: skip
+    figure.update_yaxes(title="money", rangemode="tozero")
+    figure.update_xaxes(title="local time")
+    return figure
+
+
+def waits(ledger: Ledger) -> "Figure":
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    for audience in Audience:
+        for lane, dash in ((Lane.STREAM, "solid"), (Lane.BATCH, "dash")):
+            ran = [each for each in ledger.ran if (each.audience, each.lane) == (audience, lane)]
+            _curve(figure, wait_curve(ran), f"{audience.value}, {lane.value} lane", COLOURS[audience.value], dash)
+    _curve(figure, curve(held_waits(ledger)), "user, had it been gathered", COLOURS["tariff"], "dot")
+    figure.update_xaxes(_seconds("from submission to the first byte of a result"))
+    figure.update_yaxes(title="share of the jobs", tickformat=".0%", range=[0, 1.03])
+    return figure
+
+
+def _curve(figure: "Figure", found: Curve, name: str, colour: str, dash: str) -> None:
+    from plotly.graph_objects import Scatter
+
+    if not found.seconds:
+        return
+    figure.add_trace(
+        Scatter(
+            x=found.seconds, y=found.share, name=name, mode="lines+markers" if len(found.seconds) < 3 else "lines",
+            line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
+            customdata=[span(s) for s in found.seconds],
+            hovertemplate=f"{name}<br>%{{y:.1%}} within %{{customdata}}<extra></extra>",
+        )
+    )  # fmt: skip
+
+
+def promises(ledger: Ledger) -> "Figure":
+    from plotly.graph_objects import Figure, Scatter
+
+    figure, drawn = Figure(), spread(ledger.promised)
+    for late, name, colour in (
+        (False, "by the 90th percentile", COLOURS["batch"]), (True, "later than that", COLOURS["user"]),
+    ):  # fmt: skip
+        some = [each for each in drawn if _late(each) is late]
+        figure.add_trace(
+            Scatter(
+                x=[_after(each, each.finish) for each in some], y=[_after(each, each.finished) for each in some],
+                mode="markers", name=name, marker={"size": 6, "opacity": 0.6, "color": colour},
+                hoverinfo="text", hovertext=[_kept(each) for each in some],
+            )
+        )  # fmt: skip
+    edges = [_after(each, at) for each in drawn for at in (each.finish, each.finished)] or [1.0]
+    figure.add_trace(
+        Scatter(
+            x=[min(edges), max(edges)], y=[min(edges), max(edges)], mode="lines", name="exact", hoverinfo="skip",
+            line={"dash": "dot", "color": COLOURS["tariff"]},
+        )
+    )  # fmt: skip
+    figure.update_xaxes(_seconds("promised, after submission"))
+    figure.update_yaxes(_seconds("done, after submission"))
+    return figure
+
+
+def _seconds(title: str) -> dict[str, object]:
+    """A logarithmic axis of seconds whose marks people can read."""
+    return {"type": "log", "title": title, "tickvals": MARKS, "ticktext": [span(mark) for mark in MARKS]}
+
+
+def _told(flush: Flushed) -> str:
+    ran = "running" if flush.ended is None else f"ran {span(flush.ended - flush.started)}, cost {amount(flush.cost)}"
+    when = datetime.fromtimestamp(flush.started).isoformat(" ", "seconds")
+    return hover(f"{when}  {count(flush.jobs)} jobs of {flush.handler}\n{flush.rule}: {flush.reason}\n{ran}")
+
+
+def _kept(each: Promised) -> str:
+    likely = "" if each.finish90 is None else f", 90 % sure after {span(each.finish90 - each.made)}"
+    when = datetime.fromtimestamp(each.made).isoformat(" ", "seconds")
+    return hover(
+        f"submitted {when}\npromised after {span(each.finish - each.made)}{likely}"
+        f"\ndone after {span(each.finished - each.made)}"
+    )
+
+
+def _late(each: Promised) -> bool:
+    return each.finish90 is not None and each.finished > each.finish90
+
+
+def _after(each: Promised, at: float) -> float:
+    return max(LEAST_SECONDS, at - each.made)
+
+
+def _difference(cost: float, streamed: float) -> str:
+    part = f" ({1 - cost / streamed:.0%})" if streamed > 0 else ""
+    return f"saved {amount(streamed - cost)}{part}"
+
+
+def spread(items: Sequence[T]) -> Sequence[T]:
+    """Of many, evenly spread ones."""
+    return items[:: max(1, -(-len(items) // DRAWN))]
+
+
+def _when(at: float) -> datetime:
+    return datetime.fromtimestamp(at)

@@ -1,0 +1,183 @@
+"""hybridq itself on the virtual clock: the real decisions, told what the loops would tell them.
+
+Rule: no policy of its own. It gathers the conditions, asks `classify`, `plan` and `forecast`, and does what they
+say. Jobs of one kind that come shortly one after another share a decision, so that days take seconds.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+from ..brain.conditions import Conditions
+from ..brain.forecast import held_etas, stream_eta
+from ..brain.modes import delay_cost
+from ..brain.plan import Plan, plan
+from ..config import HandlerConfig
+from ..estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
+from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
+from ..outlook import ARRIVALS, coming
+from ..policy import classify, promote
+from ..simulate import World
+from ..tariff import Tariff
+from .pending import Pending
+from .station import Flushed, Spell, Station, Task
+
+REMEMBER = 2.0  # seconds after which what was learned is known to those who submit
+ASKED = 0.05  # share of held jobs of which somebody asks, at some instant, when they will start
+REVIEW = 5.0  # seconds between two looks at what is held while a flush runs
+REUSE = 30.0  # seconds that a decision serves jobs of the same kind
+
+
+class Hybrid:
+    """Decides for one handler."""
+
+    def __init__(self, name: str, station: Station, world: World) -> None:
+        self._name, self._station = name, station
+        self._policy = world.config.policy
+        self._handler = world.config.handlers.get(name, HandlerConfig())
+        self._tariff = Tariff(world.config.tariff)
+        self._held = Pending(self._policy.hold)
+        self._memory = _Memory(self._handler, self._policy.machine_cost)
+        self._came = {lane: deque[float](maxlen=ARRIVALS) for lane in Lane}  # background submissions
+        self._group = ""  # of the last submission
+        self._loaded = False
+        self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
+
+    def accept(self, task: Task, now: float) -> float | None:
+        """Classify a job and queue or hold it; returns when its flush is planned."""
+        self._memory.refresh(now)
+        decision = self._decided(task, now)
+        self._note(task, decision, now)
+        task.promise = decision.forecast
+        if decision.mode is Mode.STREAM:
+            if not task.group:
+                eta = stream_eta(1, task.size, self._conditions(now))
+                task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
+            self._station.stream(task)
+            return None
+        task.lane, start = Lane.BATCH, decision.forecast.start or now
+        if task.luck < ASKED:
+            task.asks = now + task.luck / ASKED * (start - now)
+        self._held.add(task, task.part * self._delay(task))
+        return min(start, task.asks)
+
+    def look(self, now: float) -> float | None:
+        """Plan what is held and begin what is due; while a flush runs, see whether what is held can wait for it."""
+        held = self._held.told()
+        if not held:
+            return None
+        self._memory.refresh(now)
+        conditions = self._conditions(now)
+        if self._station.flush is not None:
+            self._promote(held, conditions)
+            return now + REVIEW
+        decided = plan(held, conditions)
+        self._loaded = decided.loaded
+        if decided.due:
+            self._begin(decided, now)
+            return None
+        self._held.show({key: eta.start for key, eta in held_etas(held, conditions, decided).items()}, now)
+        return min(decided.look or math.inf, self._held.asked)
+
+    def heard(self, spell: Spell) -> None:
+        """Learn from what has ended."""
+        self._memory.hear(spell, over=spell.lane is Lane.STREAM or self._station.flush is None)
+
+    def _begin(self, decided: Plan, now: float) -> None:
+        first = decided.due[0]
+        keys = list(dict.fromkeys(key for flush in decided.due for key in flush.keys))
+        tasks = self._held.take(keys, sum(flush.jobs for flush in decided.due))
+        self._station.begin(Flushed(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks)), tasks)
+        self._decisions.clear()
+
+    def _promote(self, held: Sequence[Held], conditions: Conditions) -> None:
+        """Stream what a batch would deliver after its deadline."""
+        for each in held:
+            deadline = None if each.deadline == math.inf else each.deadline
+            request = Request(handler=self._name, audience=Audience.BACKGROUND, deadline=deadline)
+            if promote(request, each.jobs, each.size, conditions):
+                for task in self._held.take([each.key], each.jobs):
+                    self._station.stream(task)
+
+    def _decided(self, task: Task, now: float) -> Decision:
+        """A decision for this job, or the one that was just made for one like it."""
+        kind = (
+            task.audience, task.group, round(math.log1p(task.due - task.at), 1), round(math.log1p(task.size) / 2),
+            round(self._ahead(Lane.STREAM)), self._tariff.factor(now),
+        )  # fmt: skip
+        until, decision = self._decisions.get(kind, (-math.inf, None))
+        if decision is None or now > until:
+            decision = classify(self._request(task), round(1 / task.part), task.size, self._conditions(now))
+            start = decision.forecast.start if decision.mode is Mode.BATCH else None
+            self._decisions[kind] = min(now + REUSE, start or math.inf), decision
+        return decision
+
+    def _request(self, task: Task) -> Request:
+        deadline = None if task.due == math.inf else task.due
+        return Request(handler=self._name, audience=task.audience, deadline=deadline)
+
+    def _delay(self, task: Task) -> float:
+        return delay_cost(self._request(task), self._conditions(task.at))
+
+    def _note(self, task: Task, decision: Decision, now: float) -> None:
+        """Remember when background submissions came, and into which lane."""
+        if task.audience is Audience.BACKGROUND and (not task.group or task.group != self._group):
+            self._group = task.group
+            self._came[Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM].append(now)
+
+    def _conditions(self, now: float) -> Conditions:
+        station, streamed, batched = self._station, self._came[Lane.STREAM], self._came[Lane.BATCH]
+        return Conditions(
+            now=now, tariff=self._tariff, policy=self._policy, estimate=self._memory.estimate,
+            modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE}, loaded=self._loaded,
+            stream_ahead=self._ahead(Lane.STREAM), stream_slots=station.slots, batch_slots=station.slots,
+            warm=station.warm(now), fresh=True, max_flush=self._handler.max_flush, held=self._held.told(),
+            batch_ahead=self._ahead(Lane.BATCH),
+            coming=coming(streamed, now) + coming(batched, now), joining=coming(batched, now),
+        )  # fmt: skip
+
+    def _ahead(self, lane: Lane) -> float:
+        """Seconds of work ahead in a lane, per slot, as the estimate sees it."""
+        jobs, slots = self._station.jobs[lane], self._station.slots
+        if jobs < slots:
+            return 0.0
+        return (self._memory.estimate.usual(lane) or 0.0) * jobs / slots
+
+
+class _Memory:
+    """What one handler has taught, as a runner keeps it."""
+
+    def __init__(self, handler: HandlerConfig, machine_cost: float) -> None:
+        self._handler, self._machine_cost = handler, machine_cost
+        self._models = {lane: Model() for lane in Lane}
+        self._unheard: dict[Lane, list[Observation]] = {lane: [] for lane in Lane}
+        self._late: dict[Lane, list[bool]] = {lane: [] for lane in Lane}
+        self._startup: float | None = None  # of a flush, which no job has told yet
+        self._known = -math.inf
+        self.estimate = self._made()
+
+    def hear(self, spell: Spell, *, over: bool) -> None:
+        """What ended taught; `over`: the promises to judge are complete, for those of a flush stand together."""
+        startup = spell.startup or self._startup
+        self._startup = None if spell.tasks else startup
+        step = 1 + len(spell.tasks) // SAMPLE
+        for task in spell.tasks[step - 1 :: step]:
+            self._unheard[spell.lane].append(Observation(size=task.size, busy=task.took, startup=startup))
+            startup = None
+        promised = ((task, task.promise.finish90) for task in spell.tasks if task.promise and not task.group)
+        self._late[spell.lane] += [task.finish > by for task, by in promised if by is not None]
+        if over:
+            self._models[spell.lane] = judged(self._models[spell.lane], self._late[spell.lane])
+            self._late[spell.lane] = []
+
+    def refresh(self, now: float) -> None:
+        """Let what was heard be known, as often as a runner writes it down."""
+        if now - self._known < REMEMBER or not any(self._unheard.values()):
+            return
+        for lane, seen in self._unheard.items():
+            self._models[lane] = learn_many(self._models[lane], seen)
+            seen.clear()
+        self.estimate, self._known = self._made(), now
+
+    def _made(self) -> Estimate:
+        return Estimate(self._models[Lane.STREAM], self._models[Lane.BATCH], self._handler, self._machine_cost)

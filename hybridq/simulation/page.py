@@ -1,0 +1,153 @@
+"""A simulation as a page: who costs what and waits how long, and what hybridq did when and why.
+
+Rule: shows the figures of `rehearsal`; of very many jobs it draws evenly spread ones and says how many.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from ..job import Audience, Lane
+from ..page import COLOURS, chart, hover, page, table, text
+from ..simulate import Outcome
+from ..when import count, money, span
+from .rehearsal import Rehearsal
+from .station import Task
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+DRAWN = 2000  # points that a chart draws at most
+BARS = 120  # of the time line
+T = TypeVar("T")
+
+
+def render(found: Rehearsal, ours: Outcome, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> str:
+    """The page. `titles` and `rows` are the table that a terminal shows."""
+    many = f"{count(found.jobs)} jobs over {span(found.end - found.begin)}, seed {found.seed}."
+    return page(
+        f"Simulated: {found.what}",
+        (
+            text(many, *(f"{note}." for note in found.notes)),
+            table(titles, rows),
+            chart("Cost and waiting", "Down is cheaper, left is sooner; both scales are logarithmic.", _trade(found)),
+            chart("What hybridq did when", "Jobs that began, by lane, over the price factor; hover over a flush"
+                  " (a diamond) for its reason.", _timeline(found, ours)),
+            chart("How long until the first result", "Half of the jobs, 95 % and 99 %, by who waits.", _waits(found)),
+            chart("Promised and real finish", _sampled(len(_promised(ours)), "On the line a promise was exact;"
+                  " below it the job was done sooner."), _promises(ours)),
+        ),
+    )  # fmt: skip
+
+
+def _trade(found: Rehearsal) -> "Figure":
+    from plotly.graph_objects import Figure, Scatter
+
+    figure = Figure()
+    for audience in Audience:
+        known = [(v, v.waits[audience]) for v in found.verdicts if v.waits[audience].p50 is not None]
+        figure.add_trace(
+            Scatter(
+                x=[waits.p50 for _, waits in known], y=[v.cost for v, _ in known], name=audience.value,
+                mode="markers+text", text=[v.name for v, _ in known], textposition="top center",
+                marker={"size": 12, "color": COLOURS[audience.value]},
+                hovertext=[hover(f"{v.name}: {v.says}\ncost {money(v.cost)}, half wait {span(w.p50 or 0)}, 99 %"
+                                 f" {span(w.p99 or 0)}") for v, w in known],
+                hoverinfo="text",
+            )
+        )  # fmt: skip
+    figure.update_xaxes(type="log", title="seconds until the first result (median)")
+    figure.update_yaxes(type="log", title="cost")
+    return figure
+
+
+def _timeline(found: Rehearsal, ours: Outcome) -> "Figure":
+    from plotly.graph_objects import Bar, Figure, Scatter
+
+    figure, width = Figure(), max(1.0, (found.end - found.begin) / BARS)
+    for lane in Lane:
+        begun = Counter(int((t.start - found.begin) // width) for t in ours.tasks if t.lane is lane)
+        figure.add_trace(
+            Bar(
+                x=[_when(found.begin + (slot + 0.5) * width) for slot in begun], y=list(begun.values()),
+                width=width * 1000, name=lane.value, marker={"color": COLOURS[lane.value]},
+                hovertemplate="%{y} jobs<br>%{x}",
+            )
+        )  # fmt: skip
+    edges = (*found.prices, (found.end, found.prices[-1][1]))
+    figure.add_trace(
+        Scatter(
+            x=[_when(at) for at, _ in edges], y=[factor for _, factor in edges], yaxis="y2", name="price factor",
+            line={"shape": "hv", "color": COLOURS["tariff"], "width": 3}, hovertemplate="price factor %{y}<br>%{x}",
+        )
+    )  # fmt: skip
+    flushes = _spread(ours.flushes)
+    figure.add_trace(
+        Scatter(
+            x=[_when(f.at) for f in flushes], y=[f.jobs for f in flushes], mode="markers", name="flush",
+            marker={"symbol": "diamond", "size": 9, "color": COLOURS["user"]}, hoverinfo="text",
+            hovertext=[hover(f"{f.jobs} jobs, {f.rule}: {f.reason}\nran {span(f.end - f.at)}") for f in flushes],
+        )
+    )  # fmt: skip
+    figure.update_layout(
+        barmode="stack", yaxis={"title": "jobs"}, xaxis={"title": "UTC"},
+        yaxis2={"title": "price factor", "overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False},
+    )  # fmt: skip
+    return figure
+
+
+def _waits(found: Rehearsal) -> "Figure":
+    from plotly.graph_objects import Bar, Figure
+
+    figure = Figure()
+    for audience in Audience:
+        for name, shade in (("p50", 1.0), ("p95", 0.65), ("p99", 0.35)):
+            seconds = [getattr(v.waits[audience], name) for v in found.verdicts]
+            figure.add_trace(
+                Bar(
+                    x=[v.name for v in found.verdicts], y=seconds, name=f"{audience.value} {name}",
+                    marker={"color": COLOURS[audience.value], "opacity": shade},
+                    hovertext=[hover(f"{audience.value} {name}: {span(s or 0.0)}") for s in seconds], hoverinfo="text",
+                )
+            )  # fmt: skip
+    figure.update_layout(barmode="group", yaxis={"type": "log", "title": "seconds"})
+    return figure
+
+
+def _promises(ours: Outcome) -> "Figure":
+    from plotly.graph_objects import Figure, Scatter
+
+    figure, known = Figure(), _promised(ours)
+    for lane in Lane:
+        drawn = _spread([(t, finish) for t, finish in known if t.lane is lane])
+        figure.add_trace(
+            Scatter(
+                x=[max(0.01, finish - t.at) for t, finish in drawn], y=[max(0.01, t.finish - t.at) for t, _ in drawn],
+                mode="markers", name=lane.value, marker={"size": 5, "opacity": 0.6, "color": COLOURS[lane.value]},
+                hovertemplate="promised after %{x:.1f} s, done after %{y:.1f} s",
+            )
+        )  # fmt: skip
+    most = max((t.finish - t.at for t, _ in known), default=1.0)
+    line = {"dash": "dot", "color": COLOURS["tariff"]}
+    figure.add_trace(Scatter(x=[0.01, most], y=[0.01, most], mode="lines", line=line, name="exact"))
+    figure.update_xaxes(type="log", title="seconds that were promised")
+    figure.update_yaxes(type="log", title="seconds that it took")
+    return figure
+
+
+def _promised(ours: Outcome) -> list[tuple[Task, float]]:
+    return [(t, t.promise.finish) for t in ours.tasks if t.promise is not None and t.promise.finish is not None]
+
+
+def _sampled(many: int, says: str) -> str:
+    return says if many <= DRAWN else f"{says} {count(DRAWN)} of {count(many)} in each lane are drawn at most."
+
+
+def _spread(items: Sequence[T]) -> Sequence[T]:
+    """Of many, evenly spread ones."""
+    return items[:: max(1, -(-len(items) // DRAWN))]
+
+
+def _when(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,55 @@
+"""The user's own queue as a workload: what really came, how large it was, and how long it really took.
+
+Rule: only jobs that were done count; what a job of a batch would have taken alone is told by what its handler
+has learned of both lanes, and where one lane is unknown nothing is supposed to be saved. Reads only.
+"""
+
+import math
+
+from ..estimate import ENOUGH, Model
+from ..job import Audience, Lane
+from ..outlook import Outlook
+from ..queue.knowledge import models
+from .station import Times
+from .workload import Arrival, Workload
+
+NEWEST = 200_000  # jobs that are simulated at most
+
+
+def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Times], dict[str, int]]:
+    """What came since an instant, how its handlers behave, and how many of their jobs run at once.
+
+    The workload is empty where nothing was done.
+    """
+    rows = outlook.store.rows(
+        "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
+        " result.busy, coalesce(cohort.name, '') FROM result"
+        " JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
+        " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?",
+        (since, NEWEST),
+    )
+    times = {name: _times(outlook, name) for name in {row[4] for row in rows}}
+    found = [
+        Arrival(
+            at=at, size=float(size), audience=Audience(audience), deadline=None if due == math.inf else due,
+            handler=handler, group=group, busy=(busy or 0.0) / (times[handler].batch if lane == Lane.BATCH else 1.0),
+        )
+        for at, size, audience, due, handler, lane, busy, group in rows
+    ]  # fmt: skip
+    slots = {name: outlook.slots(name, Lane.BATCH) for name in times if name in outlook.config.handlers}
+    return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs"), times, slots
+
+
+def _times(outlook: Outlook, name: str) -> Times:
+    estimate, known = outlook.estimate(name), models(outlook.store, name)
+    typical = _typical(known[Lane.BATCH])
+    stream, batch = (estimate.run_time(lane, typical) for lane in (Lane.STREAM, Lane.BATCH))
+    both = all(len(model.times) >= ENOUGH for model in known.values())
+    share = min(1.0, batch / stream) if both and stream and batch else 1.0
+    return Times(start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=share, spread=0.0)
+
+
+def _typical(model: Model) -> float:
+    """The median size (bytes) of its jobs."""
+    sizes = sorted(model.sizes)
+    return math.expm1(sizes[len(sizes) // 2]) if sizes else 0.0

@@ -1,0 +1,50 @@
+"""One simulation from its world to its figures: hybridq and every baseline on the same jobs.
+
+Rule: every contender meets the same jobs, on as many instances, at the same prices. Same world, same figures.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from ..simulate import Outcome, World, run
+from ..tariff import Tariff
+from .baselines import BASELINES
+from .hybrid import Hybrid
+from .verdict import Verdict, judge
+
+OURS = "hybridq"
+SAYS = "streams what somebody waits for, gathers the rest until running it is cheapest"
+
+
+class Rehearsal(Struct, frozen=True, kw_only=True):
+    """What was simulated and what came of it; hybridq is the first contender. Times are epoch seconds."""
+
+    what: str
+    notes: tuple[str, ...]
+    seed: int
+    begin: float
+    end: float  # of the last job under hybridq
+    jobs: int
+    prices: tuple[tuple[float, float], ...]  # the price factor from an instant on
+    verdicts: tuple[Verdict, ...]
+
+
+def rehearse(world: World) -> Iterator[tuple[Verdict, Outcome]]:
+    """Each contender's figures as soon as they are there, hybridq's first."""
+    outcome = run(world, Hybrid)
+    yield judge(OURS, SAYS, outcome, world.config.policy), outcome
+    for baseline in BASELINES:
+        outcome = run(world, baseline.make)
+        yield judge(baseline.name, baseline.says, outcome, world.config.policy), outcome
+
+
+def summary(world: World, verdicts: list[Verdict], ours: Outcome) -> Rehearsal:
+    """All of it in one."""
+    arrivals, tariff = world.workload.arrivals, Tariff(world.config.tariff)
+    begin, end = arrivals[0].at, max(task.finish for task in ours.tasks)
+    return Rehearsal(
+        what=world.workload.what, notes=world.workload.notes, seed=world.seed, begin=begin, end=end,
+        jobs=len(arrivals), prices=((begin, tariff.factor(begin)), *tariff.changes(begin, end)),
+        verdicts=tuple(verdicts),
+    )  # fmt: skip

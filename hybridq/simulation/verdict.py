@@ -1,0 +1,113 @@
+"""What a simulated run comes to: money, waiting, deadlines, flushes, and how good the promises were.
+
+Rule: counts what happened, knows no policy. Times are seconds; a share is between 0 and 1; None where there is
+nothing to count.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from msgspec import Struct
+
+from ..config import PolicyConfig
+from ..job import Audience, Lane
+from ..simulate import Outcome
+from .station import Task
+
+NEAR = 60.0  # seconds between the promised and the real start that count as kept
+LEAST = 1.0  # seconds; an error is taken relative to no less
+
+
+class Waits(Struct, frozen=True, kw_only=True):
+    """Seconds from the arrival of a job to its first result."""
+
+    jobs: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Promises(Struct, frozen=True, kw_only=True):
+    """How good the promises made at acceptance were.
+
+    `covered`: the share done by the promised 90th percentile. `error`: the median distance between the promised
+    and the real finish, relative to the real time to it. `started`: of held jobs of which somebody asked at some
+    instant, those that started within NEAR of what was said then. `past`: promises that lay in the past.
+    """
+
+    made: int
+    covered: float | None
+    error: float | None
+    started: float | None
+    past: int
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """All figures of one contender. `kept` is the share of deadlines that were kept."""
+
+    name: str
+    says: str
+    cost: float
+    waited: float  # money that the waiting until each first result cost, by the policy
+    waits: dict[Audience, Waits]
+    streamed: int
+    batched: int
+    deadlines: int
+    kept: float | None
+    flushes: dict[str, int]
+    promises: Promises
+
+
+def judge(name: str, says: str, outcome: Outcome, policy: PolicyConfig) -> Verdict:
+    """The figures of one run."""
+    hourly = {Audience.USER: policy.user_delay_cost, Audience.BACKGROUND: policy.background_delay_cost}
+    tasks = outcome.tasks
+    bound = [task for task in tasks if task.due < math.inf]
+    streamed = sum(task.lane is Lane.STREAM for task in tasks)
+    return Verdict(
+        name=name, says=says, cost=sum(task.cost for task in tasks) + outcome.starts,
+        waited=sum(hourly[t.audience] * t.part * (t.first - t.at) / 3600 for t in tasks),
+        waits={audience: waits([t for t in tasks if t.audience is audience]) for audience in Audience},
+        streamed=streamed, batched=len(tasks) - streamed, deadlines=len(bound),
+        kept=share(task.finish <= task.due for task in bound),
+        flushes=dict(sorted(Counter(flush.rule for flush in outcome.flushes).items())),
+        promises=promises(tasks),
+    )  # fmt: skip
+
+
+def waits(tasks: Sequence[Task]) -> Waits:
+    """How long these jobs' first results took."""
+    seconds = sorted(task.first - task.at for task in tasks)
+    return Waits(jobs=len(tasks), p50=rank(seconds, 0.5), p95=rank(seconds, 0.95), p99=rank(seconds, 0.99))
+
+
+def promises(tasks: Sequence[Task]) -> Promises:
+    """How good the promises to these jobs were; one promise for all jobs of a submission."""
+    whole: dict[object, Task] = {}
+    for task in tasks:
+        key = task.group or task.number
+        if key not in whole or task.finish > whole[key].finish:
+            whole[key] = task
+    made = [(t, p) for t in whole.values() if (p := t.promise) and p.finish is not None and p.finish90 is not None]
+    errors = [abs(t.finish - p.finish) / max(LEAST, t.finish - t.at) for t, p in made if p.finish is not None]
+    shown = [(t.start, t.foreseen or t.promise.start) for t in tasks if t.asks < math.inf and t.promise]
+    return Promises(
+        made=len(made),
+        covered=share(t.finish <= (p.finish90 or 0.0) for t, p in made),
+        error=median(errors) if errors else None,
+        started=share(abs(start - said) <= NEAR for start, said in shown if said is not None),
+        past=sum((p.finish or 0.0) < t.at or (p.start or t.at) < t.at for t, p in made),
+    )
+
+
+def rank(ordered: Sequence[float], q: float) -> float | None:
+    """The smallest value that a share `q` of them does not exceed."""
+    return ordered[max(0, math.ceil(q * len(ordered)) - 1)] if ordered else None
+
+
+def share(kept: Iterable[bool]) -> float | None:
+    """Which part of these is true."""
+    found = list(kept)
+    return sum(found) / len(found) if found else None

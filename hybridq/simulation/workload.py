@@ -1,0 +1,190 @@
+"""What a simulation is fed with: arrivals, from a trace, from the queue's own history, or made up by a seed.
+
+Rule: what a trace does not say is drawn from the seed and named in `notes`, so that a reader knows what was
+measured and what was supposed. Reading never guesses a format: a line that does not fit is named.
+"""
+
+import csv
+import json
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..errors import BadData, UsageError
+from ..job import Audience
+from ..when import parse_deadline, span
+
+TRACE = "trace"  # the handler of jobs whose trace names none
+MONDAY = 1767571200.0  # 2026-01-05 00:00 UTC: where a trace begins whose times are no dates
+A_DATE = 1e8  # seconds; an arrival beyond is an instant since 1970, one before is counted from the start
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """One job: when it comes (epoch seconds), its sizes in the trace's own unit, who waits, and by when.
+
+    `busy` is what it keeps an instance busy when it runs alone (seconds), where that is known.
+    """
+
+    at: float
+    size: float
+    output: float = 0.0
+    audience: Audience | None = None
+    deadline: float | None = None  # epoch seconds
+    handler: str = TRACE
+    group: str = ""  # jobs of one name were handed in together: they are one thing that somebody waits for
+    busy: float | None = None
+
+
+class Workload(Struct, frozen=True):
+    """Arrivals in the order of time, what they are, and what had to be supposed of them."""
+
+    arrivals: tuple[Arrival, ...]
+    what: str
+    notes: tuple[str, ...] = ()
+
+
+class Suppose(Struct, frozen=True, kw_only=True):
+    """What is supposed of jobs whose trace does not say it: the share that a person waits for, and by when
+    the rest must be done (seconds after arrival, one drawn for each job; none: no deadline)."""
+
+    people: float = 0.2
+    deadlines: tuple[float, ...] = ()
+    seed: int = 1
+
+
+def read_trace(path: Path, suppose: Suppose) -> Workload:
+    """A trace from a file: CSV with a header, the Azure format, or JSON Lines. Raises BadData, OSError."""
+    with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
+        try:
+            found = list(_arrivals(path.name, file))
+        except UnicodeDecodeError as problem:
+            raise BadData(f"{path.name} is not UTF-8 text (byte {problem.start})") from None
+    if not found:
+        raise BadData(f"{path.name} holds no job")
+    return complete(_anchored(found), path.name, suppose)
+
+
+def complete(arrivals: Sequence[Arrival], what: str, suppose: Suppose) -> Workload:
+    """The arrivals with an audience each, and a deadline where one is supposed; what was supposed is noted."""
+    chance, notes, full = random.Random(suppose.seed), [], []  # noqa: S311 - a draw, no secret
+    silent = sum(arrival.audience is None for arrival in arrivals)
+    for arrival in arrivals:
+        person, by = chance.random() < suppose.people, chance.choice(suppose.deadlines or (math.inf,))
+        if arrival.audience is None:
+            arrival = replace(arrival, audience=Audience.USER if person else Audience.BACKGROUND)
+        if arrival.audience is Audience.BACKGROUND and arrival.deadline is None and by < math.inf:
+            arrival = replace(arrival, deadline=arrival.at + by)
+        full.append(arrival)
+    if silent:
+        notes.append(f"it does not say who waits: a person is supposed for {suppose.people:.0%} of the jobs")
+    if suppose.deadlines:
+        spans = ", ".join(span(seconds) for seconds in suppose.deadlines)
+        notes.append(f"background jobs without a deadline got one of {spans}")
+    return Workload(tuple(sorted(full, key=lambda arrival: arrival.at)), what, tuple(notes))
+
+
+def _arrivals(name: str, lines: Iterable[str]) -> Iterator[Arrival]:
+    """Each line's job. The first line tells the format."""
+    rest = iter(lines)
+    first = next(rest, "").strip()
+    if first.startswith("{"):
+        yield _json_line(name, 1, first)
+        for number, line in enumerate(rest, 2):
+            if line.strip():
+                yield _json_line(name, number, line)
+        return
+    header = [word.strip() for word in next(csv.reader([first]), [])]
+    row = _row_reader(name, header)
+    for number, cells in enumerate(csv.reader(rest), 2):
+        if not cells:
+            continue
+        try:
+            yield row(cells)
+        except (ValueError, IndexError, UsageError) as problem:
+            raise BadData(f"{name}, line {number}: {problem}") from None
+
+
+def _row_reader(name: str, header: Sequence[str]) -> Callable[[list[str]], Arrival]:
+    if header[:3] == ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]:
+        return lambda cells: Arrival(at=_instant(cells[0]), size=_size(cells[1]), output=_size(cells[2]))
+    if {"arrival", "input_size", "output_size"} <= set(header):
+        return lambda cells: _named(dict(zip(header, cells, strict=False)))
+    raise BadData(
+        f"{name} is no trace: expected CSV with the columns arrival,input_size,output_size"
+        "[,audience,deadline,handler,group] or TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with"
+        " timestamp (ms), input_length and output_length"
+    )
+
+
+def _named(row: dict[str, str]) -> Arrival:
+    at, by = _instant(row["arrival"]), row.get("deadline", "").strip()
+    return Arrival(
+        at=at,
+        size=_size(row["input_size"]),
+        output=_size(row["output_size"]),
+        audience=_audience(row.get("audience", "").strip()),
+        deadline=parse_deadline(by, at, UTC) if by else None,
+        handler=row.get("handler", "").strip() or TRACE,
+        group=row.get("group", "").strip(),
+    )
+
+
+def _json_line(name: str, number: int, line: str) -> Arrival:
+    try:
+        found = json.loads(line)
+        return Arrival(
+            at=_finite(found["timestamp"]) / 1000,
+            size=_size(found["input_length"]),
+            output=_size(found["output_length"]),
+            audience=_audience(str(found.get("audience", ""))),
+            handler=str(found.get("handler", "")) or TRACE,
+        )
+    except KeyError as problem:
+        raise BadData(f"{name}, line {number}: {problem} is missing") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as problem:
+        raise BadData(f"{name}, line {number}: {problem}") from None
+
+
+def _anchored(arrivals: list[Arrival]) -> list[Arrival]:
+    """Arrivals that are counted from the start of a trace, put on a Monday."""
+    if max(arrival.at for arrival in arrivals) >= A_DATE:
+        return arrivals
+    return [
+        replace(a, at=a.at + MONDAY, deadline=None if a.deadline is None else a.deadline + MONDAY) for a in arrivals
+    ]
+
+
+def _instant(text: str) -> float:
+    """Seconds as they are, or the instant of an ISO time (UTC where it has no zone)."""
+    try:
+        return _finite(text)
+    except ValueError:
+        at = datetime.fromisoformat(text.strip())
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _size(value: str | float) -> float:
+    number = _finite(value)
+    if number < 0:
+        raise ValueError(f"expected a size of 0 or more, not {number:g}")
+    return number
+
+
+def _finite(value: str | float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a number, not {value}")
+    return number
+
+
+def _audience(word: str) -> Audience | None:
+    if not word:
+        return None
+    if word not in tuple(Audience):
+        raise ValueError(f"expected user or background, not {word!r}")
+    return Audience(word)

@@ -1,0 +1,216 @@
+"""All that is known of one job or group, and why it runs the way it does: for `show` and `explain`.
+
+Rule: what is long is cut and said to be; of the environment only names are told, never values. Reads only.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..errors import UsageError
+from ..job import Decision, Lane, State
+from ..outlook import Outlook
+from ..outputs import SUFFIX, output_path
+from ..queue import listing
+from ..queue.listing import ENDED
+from ..queue.reading import Cohort, Job, cohort, history, job, result
+from ..queue.rescue import rescue
+from ..selection import Ids, Selector
+from ..store import Store
+from .foresight import Foresight
+from .rows import Rows
+from .snapshot import Row
+from .subject import subject
+
+TEXT_LIMIT = 2000  # characters of an input or a result that are shown
+FILES_OF = 5  # last attempts whose files are named
+
+
+class Happened(Struct, frozen=True, kw_only=True):
+    """One sentence of a job's story, and when (epoch seconds)."""
+
+    at: float
+    text: str
+
+
+class FlushRun(Struct, frozen=True, kw_only=True):
+    """A flush that ran, or runs: times are epoch seconds, `startup` seconds, `cost` money."""
+
+    id: int
+    rule: str
+    reason: str
+    started: float
+    ended: float | None
+    jobs: int
+    done: int
+    failed: int
+    startup: float
+    cost: float
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """What was said at submission about when it would be done (epoch seconds, 50th and 90th percentile)."""
+
+    made: float
+    start: float | None
+    finish: float | None
+    finish90: float | None
+
+
+class Detail(Row, frozen=True, kw_only=True):
+    """A row and all else that is known. Of a group, only what its jobs share."""
+
+    input: str | None = None  # at most TEXT_LIMIT characters
+    input_bytes: int | None = None
+    cwd: str | None = None
+    env: tuple[str, ...] = ()  # names
+    priority: int = 0
+    retries: int = 0
+    timeout: float | None = None
+    max_cost: float | None = None
+    attempt: int | None = None
+    failures: int | None = None  # tries that counted against the retries
+    not_before: float | None = None  # when it may be tried again
+    result: str | None = None  # at most TEXT_LIMIT characters
+    error: str | None = None
+    dropped: int = 0  # bytes of output beyond the limit
+    busy: float | None = None  # seconds
+    first: float | None = None  # when its first byte was there
+    streamed: float | None = None  # money that it would have cost streamed
+    usage: dict[str, Any] | None = None
+    files: tuple[str, ...] = ()
+    flush: FlushRun | None = None
+    others: tuple[int, ...] = ()  # of a group: the first job of each part that was asked for or decided otherwise
+    promise: Promise | None = None
+    history: tuple[Happened, ...] = ()
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Why a job or group runs as it does: what was decided then, what has happened since, what is foreseen."""
+
+    row: Row
+    signal: str  # what named the audience
+    decided: float  # epoch seconds
+    decision: Decision
+    flush: FlushRun | None
+    others: tuple[int, ...]  # as in Detail
+    planned: float | None  # when its flush is planned; None: it has run, or nothing is planned
+    promise: Promise | None
+    history: tuple[Happened, ...]
+
+
+def detail(outlook: Outlook, selector: Selector, *, now: float) -> Detail:
+    """All that is known of the one job or group that is named. Raises NoSuchJob, and UsageError for several."""
+    row, of = _one(outlook, selector, now)
+    asked = of.request
+    shared = {
+        **msgspec.structs.asdict(row), "cwd": asked.cwd, "env": tuple(sorted(asked.env)), "priority": asked.priority,
+        "retries": asked.retries, "timeout": asked.timeout, "max_cost": asked.max_cost,
+        "promise": _promise(outlook.store, of.id),
+    }  # fmt: skip
+    if row.group is not None:
+        return Detail(
+            **shared, others=tuple(listing.others(outlook.store, of)), history=_history(outlook.store, of.id, None)
+        )
+    return Detail(**shared, **_job_facts(outlook.store, job(outlook.store, row.id), now))
+
+
+def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanation:
+    """The story of one decision. Raises as `detail` does."""
+    row, of = _one(outlook, selector, now)
+    one = None if row.group is not None else row.id
+    flush = _flush(outlook.store, of, one)
+    waits = of.lane is Lane.BATCH and row.state is State.QUEUED
+    return Explanation(
+        row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision, flush=flush,
+        others=() if one is not None else tuple(listing.others(outlook.store, of)),
+        planned=row.start if waits else None, promise=_promise(outlook.store, of.id),
+        history=_history(outlook.store, of.id, one),
+    )  # fmt: skip
+
+
+def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]:
+    """The row that a selector names, and its cohort; of a group the one with the most jobs speaks for it."""
+    rescue(outlook.store, now)
+    rows = Rows(outlook, Foresight(outlook, now))
+    if isinstance(selector, Ids):
+        number = _only(selector)
+        of = cohort(outlook.store, job(outlook.store, number).cohort)
+        return rows.jobs([number])[0], of
+    of = listing.standing_for(outlook.store, selector)
+    row = rows.of([of])[0]
+    if of.name is not None:
+        of = listing.largest(outlook.store, of.name)
+        why = of.decision.reason if row.state in ENDED else row.why
+        row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline, why=why)
+    return row, of
+
+
+def _only(chosen: Ids) -> int:
+    if len(chosen.ranges) == 1 and chosen.ranges[0][0] == chosen.ranges[0][1]:
+        return chosen.ranges[0][0]
+    raise UsageError("this tells of one job or group at a time; hybridq status shows several")
+
+
+def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
+    found = result(store, of.id)
+    facts: dict[str, Any] = {
+        "input": subject(of.input)[:TEXT_LIMIT], "input_bytes": len(of.input), "attempt": of.attempt,
+        "failures": of.tries, "not_before": of.ready if of.ready > now else None,
+        "files": _files(store, of), "flush": _flush_number(store, of.flush),
+        "history": _history(store, of.cohort, of.id),
+    }  # fmt: skip
+    if found is not None:
+        facts |= {
+            "result": None if found.value is None else subject(found.value)[:TEXT_LIMIT], "error": found.error,
+            "dropped": found.dropped, "busy": found.busy, "first": found.first, "streamed": found.streamed,
+            "usage": None if found.usage is None else msgspec.json.decode(found.usage),
+        }  # fmt: skip
+    return facts
+
+
+def _files(store: Store, of: Job) -> tuple[str, ...]:
+    """The files of its last attempts that are there, the newest first."""
+    attempts = range(of.attempt, max(0, of.attempt - FILES_OF), -1)
+    paths = (output_path(store.home, of.id, attempt, stream) for attempt in attempts for stream in SUFFIX)
+    return tuple(str(path) for path in paths if path.exists())
+
+
+def _flush(store: Store, of: Cohort, one: int | None) -> FlushRun | None:
+    """The flush that ran this job; of a group, the one that came to its first or last job."""
+    if one is not None:
+        return _flush_number(store, job(store, one).flush)
+    found = store.row("SELECT max(flush) FROM job WHERE id IN (?, ?)", (of.first, of.last))
+    return _flush_number(store, found[0] if found else None)
+
+
+def _flush_number(store: Store, number: int | None) -> FlushRun | None:
+    row = number and store.row(
+        "SELECT id, rule, reason, started, ended, jobs, done, failed, startup, cost FROM flush WHERE id = ?", (number,)
+    )
+    return FlushRun(**dict(zip(FlushRun.__struct_fields__, row, strict=True))) if row else None
+
+
+def _promise(store: Store, of: int) -> Promise | None:
+    """The first promise that was made for a cohort or for those that its jobs were moved from."""
+    row = store.row(
+        f"SELECT made, start, finish, finish90 FROM promise WHERE cohort IN ({_LINEAGE})"  # noqa: S608 - our own
+        " ORDER BY id LIMIT 1",
+        (of,),
+    )
+    return Promise(**dict(zip(Promise.__struct_fields__, row, strict=True))) if row else None
+
+
+def _history(store: Store, of: int, one: int | None) -> tuple[Happened, ...]:
+    told: list[tuple[float, str]] = []
+    for (number,) in store.rows(_LINEAGE, (of,)):
+        told += history(store, number, one)
+    return tuple(Happened(at=at, text=text) for at, text in sorted(told, key=lambda each: each[0]))
+
+
+_LINEAGE = (
+    "WITH RECURSIVE line (id) AS (SELECT ? UNION SELECT origin FROM cohort JOIN line ON cohort.id = line.id"
+    " WHERE origin IS NOT NULL) SELECT id FROM line"
+)

@@ -1,0 +1,190 @@
+"""What is to come, as views tell it: when held and queued work starts and is done, and why then.
+
+Rule: one plan a handler and instant, over so many classes that it stays cheap however long the queue is;
+where the daemon has said when it flushes, that is what counts. When nobody runs the queue nothing is
+foreseen. Reads only.
+"""
+
+import math
+import os
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..brain.conditions import Conditions
+from ..brain.forecast import Eta, held_etas, running_eta, stream_eta
+from ..brain.plan import Plan, plan
+from ..job import Held, Lane, State
+from ..loops.budget import withheld
+from ..outlook import Outlook
+from ..queue.detachment import elsewhere
+from ..queue.knowledge import intended
+from ..queue.listing import ahead, open_flushes, parts, runners
+from ..queue.reading import Cohort, held, tally
+
+CLASSES = 64  # cohorts of a handler that are planned one by one; the rest goes as one class
+WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
+NOBODY = "waits for a daemon or a drain"
+Foreseen = tuple[Eta, str]
+"""When, and why then."""
+
+
+class _Batch(Struct):
+    """The held work of one handler, planned."""
+
+    conditions: Conditions
+    planned: Plan
+    etas: dict[int, Eta]
+    reasons: dict[int, str]
+    rest: int  # the class that stands for all that were not planned one by one
+
+
+class Foresight:
+    """The queue's near future at `now`. What it has worked out for a handler is kept for the next question."""
+
+    def __init__(self, outlook: Outlook, now: float) -> None:
+        self.now = now
+        self.runners = runners(outlook.store)
+        kinds = {kind for kind, _, _ in self.runners}
+        self.served = bool(kinds & {"daemon", "drain"})
+        self._submits = {pid for kind, pid, _ in self.runners if kind == "submit"}
+        self.flushes = open_flushes(outlook.store)
+        self.tally = tally(outlook.store)
+        self._drain = "daemon" not in kinds
+        self._outlook = outlook
+        self._intended = intended(outlook.store)
+        self._withheld = withheld(outlook.store)
+        self._elsewhere = elsewhere(outlook.store)
+        self._batches: dict[str, _Batch] = {}
+        self._held: dict[int, Foreseen] = {}
+        self._worlds: dict[str, Conditions] = {}
+
+    def held(self, of: Cohort) -> Foreseen:
+        """For the queued jobs of a cohort in the batch lane, or of its whole group."""
+        if not self.served:
+            return Eta(), NOBODY
+        if of.handler not in self._outlook.config.handlers:
+            return Eta(), _unknown(of.handler)
+        if of.id in self._withheld:
+            return Eta(), self._withheld[of.id]
+        if of.id not in self._held:
+            self._held[of.id] = self._planned(of)
+        return self._held[of.id]
+
+    def _planned(self, of: Cohort) -> Foreseen:
+        batch = self._batch(of.handler)
+        keys = [of.id] if of.name is None else parts(self._outlook.store, of.name, CLASSES)
+        etas = [batch.etas.get(key) or batch.etas.get(batch.rest, Eta()) for key in keys]
+        first = batch.reasons.get(of.id) or batch.reasons.get(batch.rest, "")
+        return _whole(etas), first
+
+    def streamed(self, of: Cohort, before: int | None = None) -> Foreseen:
+        """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
+        if not self.served and not self._runs_itself(of):
+            return Eta(), NOBODY
+        if of.handler not in self._outlook.config.handlers:
+            return Eta(), _unknown(of.handler)
+        if of.id in self._withheld:
+            return Eta(), self._withheld[of.id]
+        world = self._world(of.handler)
+        jobs = ahead(self._outlook.store, of) if before is None else before
+        jobs += self.tally.get((of.handler, Lane.STREAM, State.RUNNING), 0)
+        seconds: float | None = 0.0
+        if jobs >= world.stream_slots:
+            each = world.estimate.run_time(Lane.STREAM, of.size)
+            seconds = None if each is None else each * jobs / world.stream_slots
+        eta = stream_eta(of.counts.get(State.QUEUED, 1), of.size, replace(world, stream_ahead=seconds))
+        return eta, of.decision.reason
+
+    def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
+        """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
+        here = self.flushes.get(of.handler) or self._elsewhere.get(of.handler)
+        why = here if here and of.lane is Lane.BATCH else of.decision.reason
+        if of.handler not in self._outlook.config.handlers:
+            return Eta(), why
+        world = self._world(of.handler)
+        if jobs == 1 or (of.lane is Lane.BATCH and of.handler in self._elsewhere):
+            return running_eta(of.lane, of.size, started or of.started or self.now, world), why
+        return self._rest(of.lane, jobs, of.size, world), why
+
+    def _runs_itself(self, of: Cohort) -> bool:
+        """Whether a submit that stays with these jobs runs them: this very process, or one that has begun."""
+        return os.getpid() in self._submits or bool(self._submits and of.started)
+
+    def flushing(self, of: Cohort) -> bool:
+        """Whether the queued jobs of this cohort are being taken by a flush that runs."""
+        begun = of.counts.get(State.RUNNING, 0) > 0
+        return of.lane is Lane.BATCH and begun and of.handler in self.flushes
+
+    def next_flush(self) -> tuple[float | None, str]:
+        """When the next flush of any handler is, and why; None: none is planned."""
+        found: list[tuple[float, str]] = []
+        names = {name for (name, lane, state), _ in self.tally.items() if (lane, state) == (Lane.BATCH, State.QUEUED)}
+        for name in names & self._outlook.config.handlers.keys() if self.served else ():
+            planned = self._batch(name).planned
+            found += [(flush.at, flush.reason) for flush in (*planned.due, *planned.later)]
+        return min(found, default=(None, ""))
+
+    def _world(self, name: str) -> Conditions:
+        if name not in self._worlds:
+            self._worlds[name] = self._outlook.conditions(name, self.now, [])
+        return self._worlds[name]
+
+    def _batch(self, name: str) -> _Batch:
+        if name not in self._batches:
+            self._batches[name] = self._plan(name)
+        return self._batches[name]
+
+    def _plan(self, name: str) -> _Batch:
+        classes = self._classes(name)
+        conditions = replace(self._world(name), held=tuple(classes))
+        planned = plan(classes, conditions, drain=self._drain)
+        told = [(at, reason) for handler, at, _, reason in self._intended if handler == name and at > self.now]
+        if not self._drain:
+            planned = _as_told(planned, told)
+        reasons = {key: flush.reason for flush in (*planned.due, *planned.later) for key in flush.keys}
+        rest = classes[-1].key if classes else 0
+        return _Batch(conditions, planned, held_etas(classes, conditions, planned, WORK), reasons, rest)
+
+    def _classes(self, name: str) -> list[Held]:
+        """The held work: the next cohorts as they are, the last of them with all that comes after it."""
+        classes = held(self._outlook.store, name, CLASSES)
+        if len(classes) == CLASSES:
+            last = classes[-1]
+            jobs = last.jobs + self.tally[name, Lane.BATCH, State.QUEUED] - sum(each.jobs for each in classes)
+            if jobs > last.jobs:
+                classes[-1] = replace(last, jobs=jobs, delay_cost=last.delay_cost * jobs / last.jobs)
+        return classes
+
+    def _rest(self, lane: Lane, jobs: int, size: float, world: Conditions) -> Eta:
+        slots = world.batch_slots if lane is Lane.BATCH else world.stream_slots
+        each = math.ceil(jobs / max(1, slots))
+        half, most = (world.estimate.total_time(lane, size, each, q) for q in (0.5, 0.9))
+        if half is None or most is None:
+            return Eta(start=self.now)
+        return Eta(start=self.now, finish=self.now + half, finish90=self.now + max(half, most))
+
+
+def _as_told(planned: Plan, told: list[tuple[float, str]]) -> Plan:
+    """The plan at the instants and for the reasons that the loop has written down. The last flushes are told
+    last: what the loop runs at this moment it no longer tells."""
+    flushes = [*planned.due, *planned.later]
+    mine = max(0, len(flushes) - len(told))
+    pairs = zip(flushes[mine:], told[len(told) - len(flushes) + mine :], strict=True)
+    as_told = [replace(flush, at=at, reason=reason) for flush, (at, reason) in pairs]
+    return Plan(later=(*flushes[:mine], *as_told)) if as_told else planned
+
+
+def _whole(etas: list[Eta]) -> Eta:
+    """Several parts as one: it starts with the first, and is done with the last."""
+    finishes = [eta.finish for eta in etas]
+    finishes90 = [eta.finish90 for eta in etas]
+    return Eta(
+        start=min((eta.start for eta in etas if eta.start is not None), default=None),
+        finish=None if None in finishes else max((f for f in finishes if f is not None), default=None),
+        finish90=None if None in finishes90 else max((f for f in finishes90 if f is not None), default=None),
+    )
+
+
+def _unknown(handler: str) -> str:
+    return f"there is no handler {handler} in config.toml"

@@ -1,0 +1,203 @@
+"""The queue at one instant, as plain data: the head, and the rows that were asked for in their order.
+
+Rule: a few milliseconds, however long the queue is. What runs comes first, then what waits in the order in
+which it will run, then what ended last. Whoever looks also rescues what a dead runner left.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ..errors import NoSuchJob
+from ..job import Lane, Mode, State
+from ..outlook import Outlook, load
+from ..queue import listing, reading
+from ..queue.listing import ENDED
+from ..queue.reading import Cohort
+from ..queue.rescue import rescue
+from ..selection import All, Ids, Selector
+from ..when import clock
+from .foresight import Foresight
+from .rows import Rows
+from .snapshot import Head, Row, Snapshot
+
+RECENT = 5  # ended rows that are shown unasked
+AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
+
+
+def take(
+    outlook: Outlook,
+    *,
+    now: float,
+    limit: int,
+    all_: bool = False,
+    states: Sequence[State] = (),
+    modes: Sequence[Mode] = (),
+    selectors: Sequence[Selector] = (),
+) -> Snapshot:
+    """The queue at `now` with at most `limit` rows; `hidden` counts the jobs that no row shows.
+
+    `all_`: every row that ended, not only the latest few. With `states` each row is a single job in one of them;
+    without, a group that was selected is followed by its failed jobs. Raises NoSuchJob for a selector that names
+    nothing.
+    """
+    rescue(outlook.store, now)
+    foresight = Foresight(outlook, now)
+    view = _View(outlook, foresight, limit, tuple(states) or tuple(State), tuple(modes) or tuple(Mode))
+    if any(isinstance(each, All) for each in selectors):
+        selectors, all_ = (), True
+    if selectors:
+        rows, jobs = view.selected(selectors)
+    else:
+        rows, jobs = view.everything(all_ or bool(states)), view.jobs()
+    if states:
+        rows = view.opened(rows)
+    elif selectors:
+        rows, failed = view.with_failed(rows)
+        jobs += failed
+    shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
+    return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
+
+
+def head(outlook: Outlook, foresight: Foresight) -> Head:
+    """Who runs the queue, under which conditions, and what it has saved."""
+    now, tariff = foresight.now, outlook.tariff
+    daemons = [f"pid {pid}, since {clock(since, now)}" for kind, pid, since in foresight.runners if kind == "daemon"]
+    sums = listing.totals(outlook.store, tuple(Mode))
+    counts = {state: sum(each.counts.get(state, 0) for each in sums) for state in State}
+    change = next((found[0] for days in AHEAD if (found := tariff.changes(now, now + days))), None)
+    at, why = foresight.next_flush()
+    cost = sum(each.cost for each in sums)
+    return Head(
+        now=now, daemon=daemons[0] if daemons else "", runners=len(foresight.runners) - len(daemons), load=load(),
+        factor=tariff.factor(now), factor_name=tariff.name(now),
+        factor_until=change and change[0], factor_next=change and change[1],
+        counts={state: jobs for state, jobs in counts.items() if jobs},
+        held=sum(jobs for (_, lane, state), jobs in foresight.tally.items()
+                 if lane is Lane.BATCH and state is State.QUEUED),
+        next_flush=at, next_flush_why=why, cost=cost, saved=sum(each.streamed for each in sums) - cost,
+    )  # fmt: skip
+
+
+class _View:
+    """What was asked to be seen, and the rows that this comes to."""
+
+    def __init__(
+        self, outlook: Outlook, foresight: Foresight, limit: int, states: tuple[State, ...], modes: tuple[Mode, ...]
+    ) -> None:
+        self.states = states
+        self._store = outlook.store
+        self._limit = limit
+        self._modes = modes
+        self._foresight = foresight
+        self._rows = Rows(outlook, foresight)
+
+    def jobs(self) -> int:
+        """How many jobs there are in these states and modes."""
+        sums = listing.totals(self._store, self._modes)
+        return sum(each.counts.get(state, 0) for each in sums for state in self.states)
+
+    def everything(self, all_: bool) -> list[Row]:
+        """What runs, what waits, what ended: in this order, within the limit."""
+        live = self._live()
+        seen = {_key(row) for row in live}
+        ended = [row for row in self._ended(self._limit if all_ else RECENT) if _key(row) not in seen]
+        kept = 0 if all_ or self._limit < 2 * RECENT else len(ended)
+        return [*live[: self._limit - kept], *ended][: self._limit]
+
+    def opened(self, rows: Sequence[Row]) -> list[Row]:
+        """The same rows, with the single jobs that were asked for instead of each group."""
+        found: list[Row] = []
+        for row in rows:
+            found += [row] if row.group is None else self._members(row.group, self.states, self._limit - len(found))
+        return found[: self._limit]
+
+    def with_failed(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
+        """The same rows, each group followed by its failed jobs, and how many those are."""
+        found: list[Row] = []
+        jobs = 0
+        for row in rows:
+            found.append(row)
+            if row.group is not None and row.counts.get(State.FAILED):
+                jobs += row.counts[State.FAILED]
+                found += self._members(row.group, (State.FAILED,), self._limit - len(found))
+        return found[: self._limit], jobs
+
+    def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
+        return self._rows.jobs(listing.members(self._store, name, states, self._modes, limit))
+
+    def selected(self, selectors: Sequence[Selector]) -> tuple[list[Row], int]:
+        """The rows that these selectors name, each once, and how many jobs that are."""
+        rows: dict[int | str, Row] = {}
+        jobs = 0
+        for selector in selectors:
+            if isinstance(selector, Ids):
+                numbers, found = self._numbered(selector)
+                new = self._rows.jobs([number for number in numbers if number not in rows])
+                jobs += found - (len(numbers) - len(new))
+            else:
+                found_rows = self._wanted([listing.standing_for(self._store, selector)])
+                new = [row for row in found_rows if _key(row) not in rows]
+                jobs += sum(row.counts.get(state, 0) for row in new for state in self.states)
+            rows |= {_key(row): row for row in new}
+        return list(rows.values())[: self._limit], jobs
+
+    def _numbered(self, chosen: Ids) -> tuple[list[int], int]:
+        for first, last in chosen.ranges:
+            if not listing.any_job(self._store, first, last):
+                raise NoSuchJob(f"there is no job {first if first == last else f'{first}-{last}'}")
+        return listing.job_ids(self._store, chosen, self.states, self._modes, self._limit)
+
+    def _live(self) -> list[Row]:
+        """What runs, then what waits."""
+        running = listing.running(self._store, self._modes, self._limit)
+        seen = {of.name for of in running} - {None}
+        waiting, before = self._waiting() if State.QUEUED in self.states else ([], {})
+        waiting = [of for of in waiting if of.name not in seen]
+        return self._wanted([*running, *waiting][: self._limit], before)
+
+    def _waiting(self) -> tuple[list[Cohort], dict[int, int]]:
+        """What waits in the order in which it will run, and how many jobs go before each in its lane."""
+        found: dict[Lane, list[Cohort]] = {lane: [] for lane in Lane}
+        before: dict[int, int] = {}
+        for lane in Lane:
+            for handler in reading.waiting(self._store, lane):
+                jobs = 0
+                for of in listing.queued(self._store, lane, handler, self._modes, self._limit):
+                    found[lane].append(of)
+                    before[of.id] = jobs
+                    jobs += of.counts[State.QUEUED]
+        starts = {of.id: self._foresight.held(of)[0].start or math.inf for of in found[Lane.BATCH]}
+        ordered = sorted(found[Lane.STREAM], key=_turn)
+        ordered += sorted(found[Lane.BATCH], key=lambda of: (starts[of.id], *_turn(of)))
+        return ordered, before
+
+    def _ended(self, limit: int) -> list[Row]:
+        """What ended, the latest first; with states asked for, also the groups that go on but hold such jobs."""
+        cohorts = [
+            of for state in ENDED if state in self.states
+            for of in listing.ended(self._store, state, self._modes, limit)
+        ]  # fmt: skip
+        cohorts.sort(key=lambda of: of.finished or 0.0, reverse=True)
+        groups = self._groups(limit)
+        rows = self._wanted([*cohorts[:limit], *groups])
+        return sorted(rows, key=lambda row: row.finished or math.inf, reverse=True)[:limit]
+
+    def _groups(self, limit: int) -> list[Cohort]:
+        if len(self.states) < len(State):
+            named = listing.groups_with(self._store, [state for state in ENDED if state in self.states])
+            return [listing.representative(self._store, found.name) for found in named]
+        return listing.by_number(self._store, [found.cohort for found in listing.ended_groups(self._store, limit)])
+
+    def _wanted(self, cohorts: list[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
+        """Their rows, without those that hold nothing in the states that were asked for."""
+        kept = [of for of in cohorts if of.mode in self._modes]
+        return [row for row in self._rows.of(kept, before) if any(state in row.counts for state in self.states)]
+
+
+def _key(row: Row) -> int | str:
+    return row.id if row.group is None else row.group
+
+
+def _turn(of: Cohort) -> tuple[float, int, int]:
+    """In this order the loops take cohorts of one lane."""
+    return of.due, -of.request.priority, of.id

@@ -1,0 +1,105 @@
+"""Rows of a view from what the store holds: one job, or one group as a whole.
+
+Rule: a row says what is so and what is foreseen, never a time in the past for what is to come; text of
+jobs is passed on as it is, and made safe by whoever draws it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ..brain.forecast import Eta
+from ..job import Lane, State
+from ..outlook import Outlook
+from ..queue import listing
+from ..queue.listing import ENDED, GroupSum, Line
+from ..queue.reading import Cohort
+from ..when import clock
+from .foresight import Foreseen, Foresight
+from .snapshot import Row
+from .subject import subject
+
+
+class Rows:
+    """Makes rows for one instant."""
+
+    def __init__(self, outlook: Outlook, foresight: Foresight) -> None:
+        self._store = outlook.store
+        self._foresight = foresight
+
+    def of(self, cohorts: Sequence[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
+        """A row for each cohort: its group's, or that of its only job. `before`: how many jobs go first, by cohort."""
+        before = before or {}
+        sums = listing.group_sums(self._store, [of.name for of in cohorts if of.name is not None])
+        lines = listing.lines(self._store, [of.first for of in cohorts if of.name is None])
+        return [
+            self._job(of, lines[of.first], before.get(of.id)) if of.name is None
+            else self._group(of, sums[of.name], before.get(of.id))
+            for of in cohorts
+        ]  # fmt: skip
+
+    def jobs(self, numbers: Sequence[int]) -> list[Row]:
+        """A row for each of these jobs, whether it is in a group or not."""
+        lines = listing.lines(self._store, numbers)
+        cohorts = {of.id: of for of in listing.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
+        return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
+
+    def _job(self, of: Cohort, line: Line, before: int | None) -> Row:
+        over = line.state in ENDED
+        eta, why = self._job_future(of, line, before)
+        if line.state is State.FAILED:
+            why = line.error or "failed"
+        return Row(
+            id=line.id, last=line.id, group=None, what=f"{of.handler} {subject(line.text)}", handler=of.handler,
+            audience=of.audience, mode=of.mode, lane=of.lane, state=line.state, counts={line.state: 1},
+            submitted=of.accepted, started=None if line.state is State.QUEUED else line.started,
+            finished=line.finished if over else None, start=eta.start, eta=eta.finish, eta90=eta.finish90,
+            deadline=_deadline(of), cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
+            exit_code=line.exit_code if over else None, why=why,
+        )  # fmt: skip
+
+    def _job_future(self, of: Cohort, line: Line, before: int | None) -> Foreseen:
+        foresight = self._foresight
+        if line.state is State.RUNNING:
+            return foresight.running(of, 1, line.started)
+        if line.state is not State.QUEUED:
+            return Eta(), of.decision.reason
+        eta, why = self._waiting(of, before)
+        if line.ready > foresight.now:
+            why = f"tries again at {clock(line.ready, foresight.now)}: {line.error or 'failed'}"
+        return eta, why
+
+    def _waiting(self, of: Cohort, before: int | None) -> Foreseen:
+        if of.lane is Lane.STREAM:
+            return self._foresight.streamed(of, before)
+        if self._foresight.flushing(of):
+            return self._foresight.running(of, of.counts.get(State.RUNNING, 0) + of.counts.get(State.QUEUED, 0), None)
+        return self._foresight.held(of)
+
+    def _group(self, of: Cohort, found: GroupSum, before: int | None) -> Row:
+        counts = found.counts
+        state = next((each for each in _WORST_FIRST if counts.get(each)), State.DONE)
+        over = state in ENDED
+        eta, why = self._group_future(of, counts, before)
+        return Row(
+            id=found.first, last=found.last, group=found.name, what=f"{found.name} {of.handler}", handler=of.handler,
+            audience=of.audience, mode=of.mode, lane=of.lane, state=state, counts=counts, submitted=found.accepted,
+            started=found.started, finished=found.finished if over else None, start=eta.start, eta=eta.finish,
+            eta90=eta.finish90, deadline=_deadline(of), cost=found.cost if over or found.cost else None,
+            mixed=listing.mixed(self._store, found.name), why=why,
+        )  # fmt: skip
+
+    def _group_future(self, of: Cohort, counts: Mapping[State, int], before: int | None) -> Foreseen:
+        """Until its last job is done: what runs now with all that follows at once, and what is held for later."""
+        running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
+        if not running and not queued:
+            return Eta(), of.decision.reason
+        if not running:
+            return self._waiting(of, before)
+        at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
+        return self._foresight.running(of, running + at_once, of.started)
+
+
+_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.DONE, State.CANCELLED)
+
+
+def _deadline(of: Cohort) -> float | None:
+    return of.request.deadline

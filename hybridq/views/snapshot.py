@@ -1,0 +1,67 @@
+"""What the views show: the queue at one instant, as plain data.
+
+A snapshot is read in short transactions and holds no connection, so a view that stays open all day
+keeps no reader in SQLite. Counts come from counters, never from counting rows.
+"""
+
+from msgspec import Struct
+
+from ..job import Audience, Lane, Mode, State
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """The line above the rows: who runs the queue, under which conditions, and what it has saved."""
+
+    now: float
+    daemon: str = ""  # `pid 4711, since 09:12`; empty: none runs
+    runners: int = 0  # drains and submits that run jobs now, beside the daemon
+    load: float = 0.0  # per core
+    factor: float = 1.0  # the tariff now
+    factor_name: str = ""
+    factor_until: float | None = None  # None: it never changes
+    factor_next: float | None = None
+    counts: dict[State, int] = {}
+    held: int = 0  # queued jobs of the batch lane
+    next_flush: float | None = None
+    next_flush_why: str = ""
+    cost: float = 0.0  # money, so far
+    saved: float = 0.0  # money, against streaming all at submission
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One job, or one group as a whole. Times are epoch seconds; None where unknown or not applicable."""
+
+    id: int  # of the job; of a group the first id
+    last: int  # the last id; equal to `id` for a single job
+    group: str | None  # the group's name; None: a single job
+    what: str  # handler and input in one line; not yet made safe for a terminal
+    handler: str
+    audience: Audience
+    mode: Mode
+    lane: Lane
+    state: State  # of a group: running if any runs, else queued if any waits, else failed if any failed, ...
+    counts: dict[State, int]  # one job: {state: 1}
+    submitted: float
+    started: float | None = None
+    finished: float | None = None
+    start: float | None = None  # when it is planned to start
+    eta: float | None = None  # when it will be done, 50th percentile
+    eta90: float | None = None
+    deadline: float | None = None
+    cost: float | None = None
+    exit_code: int | None = None
+    mixed: bool = False  # a group whose jobs run in several modes, of which `mode` is one
+    why: str = ""  # the reason for its mode, for being held, or for its failure; not yet made safe
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs this row stands for."""
+        return sum(self.counts.values())
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """The head and the rows that were asked for; `hidden` says how many rows more there are."""
+
+    head: Head
+    rows: tuple[Row, ...]
+    hidden: int = 0
