@@ -7,6 +7,7 @@ A folder that somebody else could have prepared is refused, never repaired.
 import os
 import stat
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,28 +15,28 @@ from msgspec import Struct
 from .errors import ConfigError, NotAllowed
 
 
-class Home(Struct, frozen=True):
+class Home(Struct, frozen=True, dict=True):
     """The places of one queue. `folder` holds all state; `config_file` may lie elsewhere."""
 
     folder: Path
     config_file: Path
 
-    @property
+    @cached_property
     def database(self) -> Path:
         """The SQLite file."""
         return self.folder / "queue.db"
 
-    @property
+    @cached_property
     def outputs(self) -> Path:
         """What jobs print."""
         return self.folder / "outputs"
 
-    @property
+    @cached_property
     def bells(self) -> Path:
         """Where runners are woken."""
         return self.folder / "bells"
 
-    @property
+    @cached_property
     def runners(self) -> Path:
         """The locks that prove which runners live."""
         return self.folder / "runners"
@@ -67,6 +68,8 @@ def open_private(path: str | os.PathLike[str], flags: int) -> int:
     """
     try:
         fd = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        raise
     except OSError:
         if Path(path).is_symlink():
             raise NotAllowed(f"{path} is a link: remove it ({_command('rm', path)})") from None

@@ -1,7 +1,7 @@
 """The queue's file: opening it, and the one writing path.
 
 Rule: whatever is written goes through `Store.tx`, which begins IMMEDIATE and commits durably
-(WAL, synchronous=FULL), so that what was acknowledged survives a power cut. Reads are short and hold
+(WAL, synchronous=FULL) but for claims, so that what was acknowledged survives a power cut. Reads are short and hold
 no transaction open. The verbs stand beside it: `intake`, `claims`, `changes`, `reading`, `knowledge`.
 """
 
@@ -14,12 +14,13 @@ import select
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import CorruptQueue, StorageError, TryAgain
+from .errors import CorruptQueue, ReadOnly, StorageError, TryAgain
 from .home import Home, open_private
 from .job import State
 from .schema import VERSION, migrate, version
@@ -29,6 +30,7 @@ EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old lo
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
 _REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+ROWS = 50  # that one statement inserts; more gain nothing
 _CHECK_EVERY = 32  # transactions between two looks at the log's size
 
 QUARTER = 900.0  # seconds
@@ -52,7 +54,7 @@ class Store:
         `checkpoints`: copy the log back now and then, in the midst of writing.
 
         Raises NotAllowed for an unsafe folder, CorruptQueue for a damaged or foreign file, SchemaError
-        for one of a newer release, StorageError when the disk refuses.
+        for one of a newer release, ReadOnly where it may not be written, StorageError when the disk refuses.
         """
         with told_apart(home.database):
             home.prepare()
@@ -79,24 +81,30 @@ class Store:
         self.close()
 
     @contextlib.contextmanager
-    def tx(self) -> Iterator[sqlite3.Connection]:
+    def tx(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """The one writing path: BEGIN IMMEDIATE, then commit whole or roll back whole.
 
-        Inside another `tx` it joins that one, so that verbs can be put together.
+        Inside another `tx` it joins that one, so that verbs can be put together. Not `durable`: a power cut, and
+        nothing else, may take it back; the next durable commit makes it last.
         """
         connection = self.connection
         if connection.in_transaction:
             yield connection
             return
         with told_apart(self._file):
-            _begin(connection)
+            if not durable:
+                connection.execute("PRAGMA synchronous = NORMAL")
             try:
+                _begin(connection)
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                if not durable:
+                    connection.execute("PRAGMA synchronous = FULL")
         self._written += 1
         if self._checkpoints and self._written % _CHECK_EVERY == 0:
             self.checkpoint(WAL_LIMIT)
@@ -155,6 +163,23 @@ def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) 
     )
 
 
+def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows of one width in their order; `into` is the statement up to VALUES.
+
+    Many rows a statement: a statement of its own for each row takes two to three times as long.
+    """
+    if not rows:
+        return
+    marks = f"({', '.join('?' * len(rows[0]))})"
+    whole = len(rows) - len(rows) % ROWS
+    for many, part in ((ROWS, rows[:whole]), (1, rows[whole:])):
+        values, width = list(chain.from_iterable(part)), many * len(rows[0])
+        connection.executemany(
+            f"{into} VALUES {', '.join([marks] * many)}",
+            (values[at : at + width] for at in range(0, len(values), width)),
+        )
+
+
 def log_size(home: Home) -> int:
     """Bytes of the log that SQLite writes ahead; 0: there is none."""
     try:
@@ -203,6 +228,8 @@ def told_apart(database: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _REFUSED:
+            if not may_write(database):
+                raise read_only(database, "it can only be read") from error
             raise StorageError(f"not stored: {error} ({database}). Make room or check the disk.") from error
         if code == sqlite3.SQLITE_BUSY:
             raise TryAgain(f"{database} was busy for {BUSY:.0f} s; try again") from error
@@ -214,9 +241,24 @@ def told_apart(database: Path) -> Iterator[None]:
             f"{database} is damaged or no database ({error}); it was left untouched. Try: sqlite3 '{database}' .recover"
         ) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise read_only(Path(error.filename or database), str(error.strerror)) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise StorageError(f"not stored: {error.strerror} ({error.filename or database})") from error
         raise
+
+
+def may_write(database: Path) -> bool:
+    """Whether this process has the right to change the file, and to make SQLite's others beside it."""
+    return os.access(database.parent, os.W_OK) and (not database.exists() or os.access(database, os.W_OK))
+
+
+def read_only(path: Path, why: str) -> ReadOnly:
+    """The error for what this process may not write."""
+    return ReadOnly(
+        f"{path} cannot be written: {why}. Take the right to it (ls -ld shows whose it is),"
+        " or name another folder in HYBRIDQ_HOME"
+    )
 
 
 def _begin(connection: sqlite3.Connection) -> None:

@@ -188,7 +188,9 @@ class Engine:
 
     def learn(self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = ()) -> None:
         """Learn from what these jobs took, and from which promises were `late`; `tend` writes it down."""
-        known = self.outlook.models.setdefault(handler, models(self.store, handler))
+        if handler not in self.outlook.models:
+            self.outlook.models[handler] = models(self.store, handler)
+        known = self.outlook.models[handler]
         known[lane] = judged(learn_many(known[lane], seen), late)
         self._learned.add((handler, lane))
 

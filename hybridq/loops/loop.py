@@ -5,7 +5,6 @@ that a clock that stands still or jumps delays nothing for longer than that.
 """
 
 import asyncio
-import contextlib
 import time
 from typing import Protocol
 
@@ -34,6 +33,8 @@ async def run(loop: Turning) -> None:
             with loop.engine.pausing():
                 loop.engine.end_cancelled()
                 pause = loop.turn(time.time())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(loop.wake.wait(), min(max(pause, 0.001), TICK))
+        # Not `wait_for`, which makes a task of every wait: this lies on a person's way.
+        tick = asyncio.get_running_loop().call_later(min(max(pause, 0.001), TICK), loop.wake.set)
+        await loop.wake.wait()
+        tick.cancel()
         loop.wake.clear()

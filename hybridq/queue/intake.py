@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..errors import BadData, TryAgain
 from ..job import Decision, Lane, Mode, Request, State
 from ..seam import reached
-from ..store import Move, Store, shift
+from ..store import Move, Store, insert, shift
 from .runner import Runner
 
 CHUNK_ROWS = 20_000
@@ -169,7 +169,7 @@ class Bulk:
         if part is None or not run:
             return
         connection = self._store.connection
-        connection.executemany("INSERT INTO job (cohort, input) VALUES (?, ?)", run)
+        insert(connection, "INSERT INTO job (cohort, input)", run)
         last = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
         part.first = part.first or last - len(run) + 1
         part.last = last
