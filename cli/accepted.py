@@ -6,17 +6,19 @@ is on standard error. With no daemon running it is said who will run the job, an
 
 import sys
 import time
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hybridq.errors import UsageError
+from hybridq.errors import BadData, UsageError
 from hybridq.job import Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.queue.reading import Cohort, cohort, job
 from hybridq.queue.runner import daemon_of
+from hybridq.views.withheld import why_withheld
 from hybridq.visible import visible
 from hybridq.when import clock, count
 
@@ -48,16 +50,18 @@ class Then(Struct, frozen=True, kw_only=True):
             raise UsageError(f"{named} cannot go together: give one of them")
 
 
-def foretold(parts: list[tuple[int, Decision]], skipped: Skipped, then: Then) -> int:
-    """Print what would happen to a submission; returns the exit code."""
+def foretold(parts: list[tuple[int, Decision, str]], skipped: Skipped, then: Then) -> int:
+    """Print what would happen to a submission, (jobs, decision, why it would be held) a part; returns the exit code."""
     now = time.time()
     if then.json:
-        plans = [{"jobs": jobs, **_decided(decision)} for jobs, decision in parts]
+        plans = [{"jobs": jobs, "held": held or None, **_decided(decision)} for jobs, decision, held in parts]
         _print_json({"submitted": False, "parts": plans, "left_out": skipped.count})
     else:
-        for jobs, decision in parts:
+        for jobs, decision, held in parts:
             named = "" if len(parts) == 1 and jobs == 1 else f"{count(jobs)} jobs{words.SEPARATOR}"
             print(f"{named}{words.promise(decision, now)}")
+            if held:
+                print(held)
         print("nothing was submitted")
     _tell_skipped(skipped)
     return 0
@@ -67,12 +71,17 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     """Tell, follow or wait, as asked and as fits where this runs; returns the exit code."""
     _tell_skipped(skipped)
     if accepted is None:
+        if then.json:
+            _print_json({"id": None, "last": None, "jobs": 0, "left_out": skipped.count})
+        if skipped.count:
+            raise BadData("nothing was submitted: nothing good is left")
         say("nothing new: every job was there already, by its key")
         return 0
-    if then.json:
-        _print_json(_as_json(accepted, skipped))
     first = job(outlook.store, accepted.first)
     of = cohort(outlook.store, first.cohort)
+    held = "" if first.state in words.ENDED else why_withheld(outlook, of, time.time())
+    if then.json:
+        _print_json(_as_json(accepted, skipped, held))
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
     if accepted.decision.warning and not (then.json or accepted.existed):
@@ -80,13 +89,13 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if follows or then.wait:
         from .staying import Stay
 
-        return Stay(outlook, accepted, of, first.state, alone=alone, follows=follows, asked=then.follow).run()
+        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, asked=then.follow).run()
     if not then.json:
         print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
-        _tell_promise(accepted, of, alone)
+        _tell_promise(accepted, of, alone, held)
     return 0
 
 
@@ -101,15 +110,28 @@ def _existed(accepted: Accepted, state: State) -> str:
     return f"{count(accepted.existed)} more were there already, by their keys"
 
 
-def _tell_promise(accepted: Accepted, of: Cohort, alone: bool) -> None:
+def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str) -> None:
     now = time.time()
     if is_tty(sys.stderr):
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
         promise = words.promise(replace(of.decision, warning=""), now)  # that was said already
-        print(f"{name}{words.SEPARATOR}{promise}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a terminal that goes away
+            print(f"{name}{words.SEPARATOR}{promise}", file=sys.stderr, flush=True)
+    it = "it waits" if accepted.jobs == 1 else "they wait"
+    if why := waits(it, of, alone, held):
+        say(why)
+
+
+def waits(it: str, of: Cohort, alone: bool, held: str) -> str:
+    """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
+
+    `it`: `it waits`; `held`: why a limit keeps them.
+    """
+    if held:
+        return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
     if alone:
-        it = "it waits" if accepted.jobs == 1 else "they wait"
-        say(f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, now)}")
+        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, time.time())}"
+    return ""
 
 
 def planned(of: Cohort, now: float) -> str:
@@ -123,10 +145,11 @@ def _tell_skipped(skipped: Skipped) -> None:
         say(line)
 
 
-def _as_json(accepted: Accepted, skipped: Skipped) -> dict[str, object]:
+def _as_json(accepted: Accepted, skipped: Skipped, held: str) -> dict[str, object]:
     return {
         "id": accepted.first, "last": accepted.last, "jobs": accepted.jobs, "group": accepted.group,
-        "existed": accepted.existed, "left_out": skipped.count, **_decided(accepted.decision),
+        "existed": accepted.existed, "left_out": skipped.count, "held": held or None,
+        **_decided(accepted.decision),
     }  # fmt: skip
 
 

@@ -118,4 +118,5 @@ def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None 
                 return code_of(state, found)
             return not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
     left = awaited.count(State.QUEUED, State.RUNNING)
-    raise TryAgain(f"{left:,} of these have not ended yet; hybridq status shows why")
+    what = f"{left:,} of these have" if awaited.only is None else f"job {awaited.only} has"
+    raise TryAgain(f"{what} not ended yet; hybridq status {named} shows why")

@@ -3,7 +3,6 @@
 Rule: says how many; changes nothing where nothing matches (66), and asks before everything is cancelled.
 """
 
-import os
 import sys
 import time
 from typing import Annotated
@@ -14,9 +13,11 @@ from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import State
 from hybridq.queue.changes import cancel as cancel_jobs
 from hybridq.queue.changes import retry as retry_jobs
-from hybridq.queue.reading import chosen
+from hybridq.queue.names import chosen
 from hybridq.selection import All, Selector, parse_selector
-from hybridq.submit import connect, wake
+from hybridq.submit import wake
+
+from .reach import reach
 
 app = typer.Typer()
 
@@ -32,15 +33,15 @@ def cancel(
 ) -> None:
     """Cancel jobs that have not ended."""
     named = _named(selectors)
-    with connect(dict(os.environ)).store as store:
+    with reach().store as store:
         jobs = list(dict.fromkeys(chosen(store, named, (State.QUEUED, State.RUNNING))))
         if jobs and All() in named and not yes and sys.stdin.isatty():
-            typer.confirm(f"cancel all that has not ended, {_jobs(len(jobs))}?", abort=True, err=True)
+            typer.confirm(f"cancel all that has not ended, {how_many(len(jobs))}?", abort=True, err=True)
         changed = cancel_jobs(store, jobs, time.time())
         wake(store)
     if not changed:
         raise NoSuchJob("nothing was cancelled: these jobs have ended already")
-    print(f"{_jobs(changed)} cancelled")
+    print(f"{how_many(changed)} cancelled")
 
 
 @app.command()
@@ -51,13 +52,13 @@ def retry(
     """Queue jobs again that failed or were cancelled."""
     named = _named(["all"] if failed and not selectors else selectors)
     states = (State.FAILED,) if failed else (State.FAILED, State.CANCELLED)
-    with connect(dict(os.environ)).store as store:
+    with reach().store as store:
         jobs = list(dict.fromkeys(chosen(store, named, states)))
         changed = retry_jobs(store, jobs, time.time())
         wake(store)
     if not changed:
         raise NoSuchJob("nothing was queued again: none of these jobs " + ("failed" if failed else "has ended badly"))
-    print(f"{_jobs(changed)} queued again")
+    print(f"{how_many(changed)} queued again")
 
 
 def _named(selectors: list[str] | None) -> list[Selector]:
@@ -66,5 +67,6 @@ def _named(selectors: list[str] | None) -> list[Selector]:
     return [parse_selector(word) for word in selectors]
 
 
-def _jobs(number: int) -> str:
+def how_many(number: int) -> str:
+    """So many jobs, in words."""
     return "1 job" if number == 1 else f"{number:,} jobs"

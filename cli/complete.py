@@ -14,14 +14,14 @@ LIMIT = 100  # more than anybody reads
 
 def ids(prefix: str) -> list[str]:
     """The latest jobs' ids that begin so."""
-    from hybridq.queue.reading import recent_ids
+    from hybridq.queue.names import recent_ids
 
     return _from_queue(recent_ids, prefix)
 
 
 def groups(prefix: str) -> list[str]:
     """The groups' names that begin so."""
-    from hybridq.queue.reading import group_names
+    from hybridq.queue.names import group_names
 
     return _from_queue(group_names, prefix)
 

@@ -28,6 +28,7 @@ _CODES: dict[type[BaseException], int] = {
     errors.NoSuchJob: NO_SUCH_JOB,
     errors.AlreadyRunning: ALREADY_RUNNING,
     errors.CorruptQueue: INTERNAL,
+    errors.ReadOnly: NOT_ALLOWED,
     errors.StorageError: IO,
     errors.TryAgain: TRY_AGAIN,
     errors.NotAllowed: NOT_ALLOWED,
@@ -39,6 +40,10 @@ _CODES: dict[type[BaseException], int] = {
 }
 # SQLite's primary result codes: busy, locked; full, I/O error, cannot open; no permission, read-only.
 _SQLITE = {5: TRY_AGAIN, 6: TRY_AGAIN, 13: IO, 10: IO, 14: IO, 3: NOT_ALLOWED, 8: NOT_ALLOWED}
+_ROOM, _RIGHT = "; make room, then try again", "; take the right to it, or name another place"
+_ADVICE = {
+    errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EACCES: _RIGHT, errno.EPERM: _RIGHT, errno.EROFS: _RIGHT,
+}  # fmt: skip
 
 
 def run_guarded(main: Callable[[], object]) -> NoReturn:
@@ -84,6 +89,8 @@ def exit_code(problem: BaseException) -> int:
         return USAGE
     if (code := _sqlite_code(problem)) is not None:
         return _SQLITE.get(code, INTERNAL)
+    if isinstance(problem, OSError) and problem.errno == errno.EROFS:
+        return NOT_ALLOWED
     return next((_CODES[kind] for kind in type(problem).__mro__ if kind in _CODES), INTERNAL)
 
 
@@ -110,8 +117,7 @@ def _usage_sentence(problem: typer.TyperException) -> str:
 def _system_sentence(problem: OSError) -> str:
     what = os.strerror(problem.errno or 0)
     place = f"{os.fsdecode(problem.filename)}: " if isinstance(problem.filename, (str, bytes)) else ""
-    advice = "; make room, then try again" if problem.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return f"{place}{what}{advice}"
+    return f"{place}{what}{_ADVICE.get(problem.errno or 0, '')}"
 
 
 def _sqlite_sentence(code: int, problem: BaseException) -> str:

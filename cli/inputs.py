@@ -5,6 +5,7 @@ is wrong with one of them is a BadData that says which. An input is stored as JS
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -20,6 +21,12 @@ from hybridq.visible import visible_line
 from .options import Options, check, command_input, words
 
 Encode = Callable[[str], bytes]
+BOM = b"\xef\xbb\xbf"
+_HALF = re.compile(rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
+_WORDS = {
+    "int": "a whole number", "float": "a number", "str": "a text", "float | str": "a text or a number",
+    "array": "a list", "object": "an object", "bool": "true or false", "null": "null",
+}  # fmt: skip
 
 
 class Line(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +100,8 @@ def json_lines(path: str, encode: Encode, *, command: bool) -> Iterator[Item | B
         if isinstance(line, Bad):
             yield line
             continue
+        if not line.strip():
+            continue  # as JSON Lines readers do
         try:
             line.decode()  # of the input, which is kept as it stands, the decoder would not say so
             found = decoder.decode(line)
@@ -101,7 +110,7 @@ def json_lines(path: str, encode: Encode, *, command: bool) -> Iterator[Item | B
         except UnicodeDecodeError as problem:
             yield Bad(number, _not_text(problem))
         except (msgspec.MsgspecError, ValueError, RecursionError) as problem:
-            yield Bad(number, _json_problem(problem))
+            yield Bad(number, _json_problem(problem, line))
         except (BadData, UsageError) as problem:
             yield Bad(number, str(problem))
         else:
@@ -138,10 +147,13 @@ def _command_json(data: bytes, encode: Encode) -> bytes:
 
 
 def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
-    """Each line of a file or of standard input, with its number; one that is too long is bad, and passed over."""
+    """Each line of a file or of standard input, with its number; one that is too long is bad, and passed over.
+
+    A mark of the encoding before the first is none of its text.
+    """
     with _opened(path) as file:
         number, inside = 0, False
-        for line in iter(partial(file.readline, LARGEST_INPUT), b""):
+        for line in iter(partial(_line, file, path), b""):
             ended = line.endswith(b"\n")
             if inside:
                 inside = not ended
@@ -151,7 +163,7 @@ def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
                 inside = True
                 yield number, Bad(number, f"this is longer than {LARGEST_INPUT:,} bytes")
             else:
-                yield number, line.rstrip(b"\r\n")
+                yield number, (line.removeprefix(BOM) if number == 1 else line).rstrip(b"\r\n")
 
 
 def _opened(path: str) -> IO[bytes]:
@@ -163,6 +175,13 @@ def _opened(path: str) -> IO[bytes]:
         raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}") from None
     except ValueError:
         raise BadData(f"'{visible_line(path, 100)}' is no file's name") from None
+
+
+def _line(file: IO[bytes], path: str) -> bytes:
+    try:
+        return file.readline(LARGEST_INPUT)
+    except OSError as problem:
+        raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}") from None
 
 
 def _limited(file: IO[bytes], name: str) -> bytes:
@@ -188,11 +207,22 @@ def _not_text(problem: UnicodeDecodeError) -> str:
     return f"this is not UTF-8 text (byte {problem.start + 1})"
 
 
-def _json_problem(problem: Exception) -> str:
+def _json_problem(problem: Exception, line: bytes) -> str:
     """msgspec's sentence, for somebody who wrote the line."""
     if isinstance(problem, RecursionError):
         return "this is nested too deeply"
-    text = str(problem).replace(" - at `$.", " for `").replace("`", "'")
+    text = str(problem)
+    if "truncated" in text or "surrogate" in text:
+        # msgspec calls half of a pair at the end of a text truncated, too.
+        half = _HALF.search(line)
+        if half is None:
+            return "this ends in the middle: it is no whole JSON object"
+        return (
+            f"byte {half.start() + 1} is {half[0].decode()}, half of a character: write both halves, or the character"
+        )
+    text = text.replace(" - at `$.", " for `").replace("`", "'")
+    for word, said in _WORDS.items():
+        text = text.replace(f"'{word}'", said).replace(f"'{word} | null'", said)
     if "unknown field" in text:
         return f"{text}; there are input, {', '.join(Options.__struct_fields__)}"
     return text if text.startswith("JSON") else text[0].lower() + text[1:]

@@ -27,6 +27,7 @@ COMMANDS = {
     "wait": ("output", "Wait until jobs have ended."),
     "cancel": ("change", "Cancel jobs that have not ended."),
     "retry": ("change", "Queue jobs again that failed or were cancelled."),
+    "clean": ("clean", "Take away for good what has ended long ago."),
     "daemon": ("run", "Run the queue until told to stop."),
     "drain": ("run", "Run everything that is held now, then end."),
     "simulate": ("simulate", "Try a workload on hybridq and on what people do without it."),
@@ -36,6 +37,8 @@ COMMANDS = {
     "completions": ("setup", "Print the completion script for a shell."),
     "demo": ("demo", "Run the whole product on Python's own library, and print what was measured."),
 }
+# The headings of the help, each by the command that it stands above.
+_HEADINGS = {"submit": "Jobs", "daemon": "Running them", "simulate": "What it saves", "handlers": "Setting up"}
 # Options whose twin is read elsewhere, because it must be told apart from the option.
 _OWN_TWIN = frozenset({"--audience", "--version", "--help"})
 
@@ -57,8 +60,12 @@ class LazyGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands in help without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, (_, line) in COMMANDS.items():
+            sections.setdefault(_HEADINGS.get(name) or list(sections)[-1], []).append((name, line))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command; the base class suggests near names from `commands`."""
@@ -87,7 +94,7 @@ def hybridq(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """One queue for work that must answer now and work that can wait."""
+    """One queue for work that must answer now and work that can wait. Without a command: status."""
 
 
 def load(name: str) -> TyperCommand:

@@ -76,8 +76,10 @@ def request(
 
 def check(options: Options) -> None:
     """Raise UsageError for what is wrong whatever the handler is."""
-    if options.key is not None and not (0 < len(options.key) <= KEY_LIMIT and _is_text(options.key)):
+    if options.key is not None and not 0 < len(options.key) <= KEY_LIMIT:
         raise UsageError(f"a key is text of 1 to {KEY_LIMIT} characters, not {len(options.key):,}")
+    if options.key is not None and not _is_text(options.key):
+        raise UsageError(f"the key '{visible_line(options.key, 40)}' is not UTF-8: write it as text")
     check_money(options.max_cost)
 
 

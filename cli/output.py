@@ -4,33 +4,29 @@ Rule: standard output holds what the jobs put out and nothing else. On a termina
 unless `--raw`; to a pipe it goes as it is.
 """
 
-import os
 import shlex
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
 from hybridq.job import State
-from hybridq.outlook import Outlook
 from hybridq.outputs import Tail
 from hybridq.queue.ends import Awaited
-from hybridq.queue.reading import Result, chosen, cohorts, result, state_of
-from hybridq.queue.rescue import rescue
-from hybridq.selection import Group, Ids, Last, Selector, parse_selector
+from hybridq.queue.names import chosen
+from hybridq.queue.reading import Result, newest, result, state_of
+from hybridq.selection import Group, Last, Selector, parse_selector
 from hybridq.store import Store
-from hybridq.submit import connect
-from hybridq.views.overview import take
-from hybridq.when import clock, parse_span
+from hybridq.when import parse_span
 
-from .attend import await_all, code_of, fate, follow_job, served
+from .attend import await_all, code_of, fate, follow_job
 from .printer import Printer, text_of
-from .tell import is_tty, leaving, say
+from .reach import look, reach
+from .tell import leaving, say
 from .views import words
+from .waiting import tell_all_waiting, tell_final, tell_waiting
 
 app = typer.Typer()
 
@@ -50,17 +46,18 @@ def output(
 ) -> None:
     """Print what a job has put out; of a group, each job's output in order.
 
-    Of one job that failed and put out nothing it says why, and ends with that job's exit code.
+    Of one job that has ended it ends with the job's own exit code, and where the job failed and put out nothing it
+    says why. Of a group it ends with 0, and says how many jobs have no output.
     """
     if draft and stderr:
         raise UsageError("--draft and --stderr cannot go together: a draft is a result")
-    with connect(dict(os.environ)).store as store:
+    with look().store as store:
         jobs = list(chosen(store, [parse_selector(selector)]))
         if to is None:
             printer = Printer(raw=raw)
             code = _print_all(store, jobs, lambda data: printer.piece(1, data), selector, draft=draft, stderr=stderr)
         else:
-            with to.open("wb") as file:
+            with _File(to) as file:
                 code = _print_all(store, jobs, file.write, selector, draft=draft, stderr=stderr)
     raise typer.Exit(code)
 
@@ -79,15 +76,15 @@ def follow(
     Of a group it shows how far it is, and ends with 1 where a job was not done.
     """
     named = parse_selector(selector)
-    outlook = connect(dict(os.environ))
+    outlook = reach()
     with outlook.store as store:
         awaited = Awaited(store, [named])
-        job = awaited.only
+        only = awaited.only
         with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {shlex.quote(selector)}"):
-            if job is not None:
-                _tell_waiting(outlook, job)
-                code = follow_job(store, job, Printer(raw=raw), until_draft=not wait_final)
-                _tell_final(outlook, job)
+            if only is not None:
+                tell_waiting(outlook, only)
+                code = follow_job(store, only, Printer(raw=raw), until_draft=not wait_final)
+                tell_final(outlook, only)
             elif (name := _group(store, named)) is not None:
                 from .progress import follow_group
 
@@ -110,34 +107,36 @@ def wait(
     """
     named = [parse_selector(word) for word in selectors or ["all"]]
     seconds = None if timeout is None else parse_span(timeout)
-    with connect(dict(os.environ)).store as store:
+    outlook = reach()
+    with outlook.store as store:
         awaited = Awaited(store, named)
         with leaving(lambda: fate(store, awaited)):
+            tell_all_waiting(outlook, awaited, named)
             code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds)
     raise typer.Exit(code)
 
 
-def _tell_waiting(outlook: Outlook, job: int) -> None:
-    """Say what a queued job waits for: a runner, or on a terminal until when it is held, and why."""
-    store = outlook.store
-    rescue(store, time.time())
-    if state_of(store, job)[0] is not State.QUEUED:
-        return
-    if not served(store):
-        say(f"no daemon runs, so job {job} waits for hybridq daemon or hybridq drain")
-    elif is_tty(sys.stderr):
-        now = time.time()
-        row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
-        starts = "" if row.start is None else f"starts {clock(row.start, now)}{words.SEPARATOR}"
-        say(f"job {job}: {starts}{words.standing(row, now)}")
+class _File:
+    """A file that is opened, and emptied, once there is something to write or all went well."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
 
-def _tell_final(outlook: Outlook, job: int) -> None:
-    """Of a job that goes on after its draft: when the final is due, and how to stay for it."""
-    if state_of(outlook.store, job)[0] in (State.QUEUED, State.RUNNING):
-        now = time.time()
-        row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
-        say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {job} --wait-final")
+    def __enter__(self) -> "_File":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.write(b"")
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Write this behind what was written before."""
+        if self._file is None:
+            self._file = self._path.open("wb")
+        self._file.write(data)
 
 
 def _group(store: Store, named: Selector) -> str | None:
@@ -146,14 +145,15 @@ def _group(store: Store, named: Selector) -> str | None:
         case Group(name=name):
             return name
         case Last():
-            return cohorts(store, "accepted IS NOT NULL ORDER BY id DESC LIMIT 1")[0].name
+            return newest(store).name
     return None
 
 
 def _print_all(
     store: Store, jobs: list[int], put: Callable[[bytes], object], named: str, *, draft: bool, stderr: bool
 ) -> int:
-    """Put out each job's output; what has none is told of. Returns the exit code; raises where the only job waits."""
+    """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
+    raises where the only job waits."""
     missing = failed = 0
     for job in jobs:
         found = result(store, job, draft=draft)
@@ -166,15 +166,19 @@ def _print_all(
         if empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
             if len(jobs) == 1:
                 say(f"job {job} put out nothing; it failed: {found.error}")
-                return code_of(State.FAILED, found)
             missing, failed = missing + 1, failed + 1
         elif empty and (why := _missing(store, job, found, draft=draft)) is not None:
             if len(jobs) == 1:
                 raise why
             missing += 1
+    if len(jobs) == 1:
+        state = state_of(store, jobs[0])[0]
+        if state is State.CANCELLED:
+            say(f"job {jobs[0]} was cancelled")
+        return code_of(state, result(store, jobs[0])) if state in words.ENDED and not draft else 0
     if missing:
-        state = " --state failed" if failed else ""
-        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{state} says why")
+        only = " --state failed" if failed else ""
+        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
     return 0
 
 

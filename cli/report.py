@@ -3,7 +3,6 @@
 Rule: reads and prints; every figure is one that the queue has recorded.
 """
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -13,11 +12,12 @@ import typer
 
 from hybridq.errors import UsageError
 from hybridq.queue.ledger import read
-from hybridq.queue.rescue import rescue
-from hybridq.submit import connect
+from hybridq.reading_only import rescue_if_writable
 from hybridq.when import parse_since
 
 from .document import print_document
+from .reach import look
+from .tell import columns
 
 app = typer.Typer()
 PIPE = 140  # cells of a line where no terminal says how wide it is
@@ -38,9 +38,9 @@ def report(
 
     now = time.time()
     begin = 0.0 if since is None else parse_since(since, now)
-    outlook = connect(dict(os.environ))
+    outlook = look()
     with outlook.store:
-        rescue(outlook.store, now)
+        rescue_if_writable(outlook.store, now)
         ledger = read(outlook.store, begin, now)
     found = sum_up(ledger, now)
     if html is not None:
@@ -58,7 +58,7 @@ def report(
 
     from .views.report import tables
 
-    console = Console() if sys.stdout.isatty() else Console(width=int(os.environ.get("COLUMNS") or PIPE), no_color=True)
+    console = Console() if sys.stdout.isatty() else Console(width=columns(PIPE), no_color=True)
     console.print(tables(found))
     if sys.stdout.isatty() and found.done:
         from .views.plots import plots

@@ -17,7 +17,7 @@ from hybridq.config_read import load
 from hybridq.drain import Limits, Progress, run_drain
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
-from hybridq.queue.reading import ranges
+from hybridq.queue.names import ranges
 from hybridq.selection import Group, check_group
 from hybridq.store import Store
 from hybridq.when import count, money, parse_deadline
@@ -36,7 +36,8 @@ def daemon(
 ) -> None:
     """Run the queue until told to stop.
 
-    It stays in the foreground; SIGTERM or Control-C ends it gently, a second one at once.
+    It stays in the foreground; SIGTERM or Control-C ends it gently, a second one at once. A terminal that is closed
+    (SIGHUP) ends it gently, unless it was started with nohup. A changed config.toml is taken up without a signal.
     """
     from hybridq.daemon import run_daemon
 
@@ -55,7 +56,8 @@ def drain(
 ) -> None:
     """Run everything that is held now, then end.
 
-    Ends with 0 when all is done, 1 when a job failed, 75 when something is left.
+    Ends with 0 when all is done, 1 when a job failed, 75 when something is left. SIGTERM, Control-C or a closed
+    terminal (SIGHUP) lets running jobs end and leaves the rest; a second SIGTERM or Control-C ends it at once.
     """
     to_stderr(as_json=False, warnings_only=True)
     home = Home.find(os.environ)
@@ -75,7 +77,8 @@ def drain(
     if not quiet:
         print(_summary(end))
     if end.left:
-        raise TryAgain(f"{count(end.left)} jobs are left; drain again, or let hybridq daemon run them")
+        left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
+        raise TryAgain(f"{left} left; drain again, or let hybridq daemon run them")
     if end.unserved:
         raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
     raise typer.Exit(1 if end.failed else 0)

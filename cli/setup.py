@@ -124,9 +124,15 @@ def _listed(name: str, handler: HandlerConfig) -> Listed:
 
 
 def _columns(entry: Listed) -> tuple[str, ...]:
-    verdict = {True: f"ok: {entry.says}", False: f"failed: {entry.says}", None: ""}[entry.ok]
+    verdict = {True: f"ok: {entry.says}", False: f"failed: {_brief(entry.says)}", None: ""}[entry.ok]
     instances = f"{entry.instances} instance" + "s" * (entry.instances != 1)
     return entry.name, entry.kind, ", ".join(entry.modes), instances, entry.runs, verdict
+
+
+def _brief(says: str) -> str:
+    """How it ended, and of its log the last line, which names the exception; `--json` has all of it."""
+    first, *log = says.strip().splitlines() or [""]
+    return f"{first}: {log[-1].strip()}" if log else first
 
 
 def _value(setting: Setting) -> str:

@@ -64,12 +64,16 @@ def understood(
     if shell is not None:
         if words or after:
             raise UsageError("--shell has the whole command in its one argument: put it in quotes")
+        if not shell.strip():
+            raise UsageError("--shell has no command: hybridq submit --shell 'CMD | CMD'")
         return Source(handler="shell", shell=shell)
     if not words:
         if asked or not after:
             raise UsageError(f"{'name the handler first' if asked else 'there is nothing to submit'}: {_HOW}")
         return Source(handler="shell", argv=after)
     handler, rest = words[0], [*words[1:], *(after or ())]
+    if not handler:
+        raise UsageError(f"the handler's name is empty: {_HOW}")
     if each:
         if not rest:
             raise UsageError("--each needs files: hybridq submit HANDLER --each FILE...")

@@ -4,19 +4,19 @@ Rule: reads, never decides; what comes from jobs is made harmless before it is p
 where a terminal is drawn on or a job is told of, and nowhere else.
 """
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hybridq.errors import UsageError
 from hybridq.job import Mode, State
 from hybridq.selection import parse_selector
-from hybridq.submit import connect
 from hybridq.views.overview import take
 
 from .document import print_document
+from .reach import look, reach
 from .tell import say
 
 if TYPE_CHECKING:
@@ -48,10 +48,12 @@ def status(
     ] = None,
 ) -> None:
     """Show the queue: what runs, what is held until when, and why."""
+    if watch and json:
+        raise UsageError("--watch and --json cannot go together: one document has an end")
     chosen = [parse_selector(word) for word in selectors or ()]
-    outlook = connect(dict(os.environ))
+    outlook = reach() if watch else look()
 
-    def look(rows: int) -> "Snapshot":
+    def taken(rows: int) -> "Snapshot":
         return take(
             outlook, now=time.time(), limit=rows, all_=all_, states=state or (), modes=mode or (), selectors=chosen
         )
@@ -60,9 +62,9 @@ def status(
         if watch:
             from .watching import watch_queue
 
-            raise typer.Exit(watch_queue(outlook.store, look, limit or EVERYTHING))
-        snapshot = look(limit or (EVERYTHING if all_ else ROWS))
-    print_document(snapshot) if json else _print(snapshot)
+            raise typer.Exit(watch_queue(outlook.store, taken, limit or EVERYTHING))
+        snapshot = taken(limit or (EVERYTHING if all_ else ROWS))
+    print_document(snapshot) if json else _print(snapshot, narrowed=bool(chosen or state or mode))
 
 
 @app.command()
@@ -71,7 +73,7 @@ def show(selector: One, json: Json = False) -> None:
     from hybridq.views.detail import detail
 
     now = time.time()
-    outlook = connect(dict(os.environ))
+    outlook = look()
     with outlook.store:
         found = detail(outlook, parse_selector(selector), now=now)
     if json:
@@ -88,7 +90,7 @@ def explain(selector: One, json: Json = False) -> None:
     from hybridq.views.detail import explanation
 
     now = time.time()
-    outlook = connect(dict(os.environ))
+    outlook = look()
     with outlook.store:
         found = explanation(outlook, parse_selector(selector), now=now)
     if json:
@@ -99,7 +101,7 @@ def explain(selector: One, json: Json = False) -> None:
     tell_explanation(found, now)
 
 
-def _print(snapshot: "Snapshot") -> None:
+def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     """The head and the rows on a terminal; elsewhere the rows alone, a line each, and the rest on standard error."""
     now = snapshot.head.now
     if sys.stdout.isatty():
@@ -107,8 +109,10 @@ def _print(snapshot: "Snapshot") -> None:
 
         from .views.queue import QueueView
 
-        Console().print(QueueView(snapshot, now))
-        return
+        console = Console()
+        if not console.is_dumb_terminal:  # it has no cursor to put into a column
+            console.print(QueueView(snapshot, now))
+            return
     from .views.plain import lines
 
     for line in lines(snapshot, now):
@@ -116,4 +120,4 @@ def _print(snapshot: "Snapshot") -> None:
     if snapshot.hidden:
         say(f"and {snapshot.hidden:,} more: --all")
     elif not snapshot.rows:
-        say("nothing here yet: hybridq submit -- COMMAND")
+        say("no such job is there: hybridq status --all" if narrowed else "nothing here yet: hybridq submit -- COMMAND")

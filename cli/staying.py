@@ -6,7 +6,6 @@ for a daemon or a drain. Leaving (Control-C) never loses the job, and says how t
 
 import contextlib
 import shlex
-import time
 
 from msgspec import Struct
 
@@ -18,7 +17,7 @@ from hybridq.queue.intake import Accepted
 from hybridq.queue.reading import Cohort
 from hybridq.selection import Group, Ids
 
-from .accepted import planned
+from .accepted import waits
 from .attend import await_all, fate, follow_job
 from .printer import Printer
 from .tell import leaving, say
@@ -32,6 +31,7 @@ class Stay(Struct, frozen=True):
     of: Cohort
     state: State
     alone: bool  # no daemon runs
+    held: str  # why a limit on money lets it not begin
     follows: bool  # shows the output
     asked: bool  # by --follow
 
@@ -67,11 +67,13 @@ class Stay(Struct, frozen=True):
         return Awaited(self.outlook.store, [Ids(((first, first),)) if group is None else Group(group)])
 
     def _tell(self) -> None:
-        if not self.alone or self.state in ENDED:
+        if self.state in ENDED:
             return
-        now = time.time()
         if not self._own:
-            say(f"no daemon runs, so {self._name} waits for hybridq daemon or hybridq drain{planned(self.of, now)}")
+            if why := waits(f"{self._name} waits", self.of, self.alone, self.held):
+                say(why)
+        elif self.held:
+            say(self.held)
         elif self.of.mode is Mode.ADAPTIVE and not (self.follows and not self.asked):
             say("no daemon runs: the draft is made here, the final result waits for hybridq daemon or hybridq drain")
         elif self.follows:

@@ -3,7 +3,6 @@
 Rule: unknown is left out or said, never guessed; each ends with the commands that one may type next.
 """
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,11 +11,14 @@ from rich.console import Console, RenderableType
 
 from hybridq.job import State
 from hybridq.queue.changes import RETRIED
-from hybridq.views.detail import Detail, Explanation, FlushRun, Happened, Promise
+from hybridq.queue.flushes import FlushRun
+from hybridq.queue.knowledge import Promise
+from hybridq.views.detail import Detail, Explanation, Happened
 from hybridq.views.snapshot import Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
+from .tell import columns
 from .views import words
 from .views.job import Fact, explain, show
 
@@ -160,7 +162,7 @@ def _print(what: RenderableType) -> None:
     if sys.stdout.isatty():
         Console().print(what)
         return
-    console = Console(file=sys.stdout, width=int(os.environ.get("COLUMNS") or PIPE), no_color=True)
+    console = Console(file=sys.stdout, width=columns(PIPE), no_color=True)
     with console.capture() as captured:
         console.print(what)
     for line in captured.get().splitlines():

@@ -17,7 +17,8 @@ from hybridq.errors import BadData, HybridqError, UsageError
 from hybridq.job import Audience, Decision, Request
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
-from hybridq.submit import deciding, submit, submit_many
+from hybridq.submit import check_mode, deciding, submit, submit_many
+from hybridq.views.withheld import would_be_withheld
 
 from . import options as asking
 from .inputs import Bad, Item
@@ -77,8 +78,8 @@ class Submission:
         with _counted(f"submitting to {self._source.handler}", total) as more:
             return submit_many(self._outlook, self._stream(skipped, more), refused=skipped)
 
-    def foretell(self, skipped: Skipped) -> list[tuple[int, Decision]]:
-        """(jobs, decision) for each part of it that would be decided apart; nothing is submitted."""
+    def foretell(self, skipped: Skipped) -> list[tuple[int, Decision, str]]:
+        """(jobs, decision, why it would be held) for each part that would be decided apart; nothing is submitted."""
         sums: dict[int, list[float]] = {}
         requests: dict[int, Request] = {}
         jobs = self._stream(skipped, lambda _: None) if self._source.many else [(*self._single(), None)]
@@ -88,7 +89,11 @@ class Submission:
             total[1] += len(data)
             requests[id(request)] = request
         decide = deciding(self._outlook, self._now)
-        return [(int(n), decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
+        decisions = [(int(n), decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
+        return [
+            (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, self._now))
+            for n, decision in decisions
+        ]
 
     def _single(self) -> tuple[Request, bytes]:
         return self._request(None), self._source.one(self._config.kind)
@@ -120,9 +125,9 @@ class Submission:
         which = () if line is None else astuple(line)[: asking.SHARED]
         if which not in self._requests:
             options = self._options if line is None else asking.merged(line, self._options)
-            self._requests[which] = asking.request(
-                self._source.handler, self._config, options, self._waits, self._now, os.environ
-            )
+            request = asking.request(self._source.handler, self._config, options, self._waits, self._now, os.environ)
+            check_mode(self._outlook, request)
+            self._requests[which] = request
         return self._requests[which]
 
 

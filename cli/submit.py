@@ -79,6 +79,8 @@ def submit(
     hybridq submit HANDLER --jsonl FILE     one job a JSON object, {"input": ..., "priority": ...}
 
     On a terminal a job that streams is followed at once, as if this were the job itself; Control-C leaves it.
+    Elsewhere it prints one word, which every other command takes: the job's id, or of many their group's name (the
+    one given, or HANDLER-ID). --json prints one object: id, last, jobs, group, mode, reason, start, finish, cost.
     """
     options = Options(
         mode=mode, audience=audience, deadline=deadline, priority=priority, group=group, key=key, retries=retries,

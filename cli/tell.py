@@ -4,6 +4,7 @@ Rule: standard output is never touched here.
 """
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,15 +17,25 @@ from hybridq.visible import visible
 
 from .errors import INTERRUPTED
 
+NARROWEST = 20  # cells
+
 
 def say(text: str) -> None:
-    """One line on standard error."""
-    print(visible(f"hybridq: {text}"), file=sys.stderr, flush=True)
+    """One line on standard error. Where nobody can read it, because it is full or closed, the command goes on."""
+    with contextlib.suppress(OSError, ValueError):
+        print(visible(f"hybridq: {text}"), file=sys.stderr, flush=True)
 
 
 def is_tty(file: Any) -> bool:
     """Whether a person reads or types there; standard streams may be missing or closed."""
     return file is not None and not file.closed and file.isatty()
+
+
+def columns(otherwise: int) -> int:
+    """Cells of a line where no terminal says how wide it is: COLUMNS, if that is a width, else this many."""
+    said = os.environ.get("COLUMNS", "")
+    wide = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
+    return wide if wide >= NARROWEST else otherwise
 
 
 @contextlib.contextmanager

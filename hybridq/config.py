@@ -65,7 +65,9 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     draft: str = ""  # the handler that makes an adaptive job's draft; naming one offers that mode
     instances: int = 1
     chunk: int = 0  # most calls a chunk; 0: hybridq grows it
-    idle: float = 300.0  # seconds a warm instance is kept without work
+    # Seconds a warm instance is kept without work: about as long as the machine's hour costs what a person who meets a
+    # start of 20 s loses (the rule of renting or buying skis), by the policy's defaults.
+    idle: float = 600.0
     retries: int = 0
     timeout: float | None = None  # seconds of run time of one attempt
     expected: float | None = None  # seconds one job takes, until three are known

@@ -9,13 +9,14 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import msgspec
 from msgspec import to_builtins
 from msgspec.structs import FieldInfo, fields
 
 from .config import Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+from .config_words import expected, nearest
 from .errors import ConfigError, UsageError
 from .home import Home
 from .job import Mode
@@ -35,15 +36,6 @@ _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text in quotes",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "null": "nothing",
-}
 
 
 class KeyedError(Exception):
@@ -77,7 +69,7 @@ def read_text(path: Path) -> str:
     """The file's text; empty where there is no file."""
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # of a folder that is none, whoever opens the queue tells
         return ""
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder: it must be a file") from None
@@ -106,7 +98,7 @@ def environment_twins(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
             continue
         known = [field.name for field in fields(SECTIONS[section]) if field.name != "window"]
         if key not in known:
-            raise ConfigError(f"{variable}: [{section}] has no {key}{_nearest(key, known)}")
+            raise ConfigError(f"{variable}: [{section}] has no {key}{nearest(key, known)}")
         found[section, key] = variable
     return found
 
@@ -123,7 +115,7 @@ def _config(table: dict[str, Any], folder: Path) -> Config:
         if handler.draft and (handler.draft not in handlers or handler.draft == name):
             others = [other for other in handlers if other != name]
             what = f"expected another handler's name, not {handler.draft!r}"
-            raise KeyedError(f"handlers.{name}.draft", what + _nearest(handler.draft, others))
+            raise KeyedError(f"handlers.{name}.draft", what + nearest(handler.draft, others))
     return Config(**sections, handlers=handlers)
 
 
@@ -223,7 +215,7 @@ def _field(info: FieldInfo, value: object, key: str, strict: bool = True) -> Any
     try:
         found = msgspec.convert(value, info.type, strict=strict)
     except msgspec.ValidationError as problem:
-        raise KeyedError(key, _expected(str(problem), info.type)) from None
+        raise KeyedError(key, expected(str(problem), info.type)) from None
     _check(info.name, found, key)
     return found
 
@@ -280,14 +272,7 @@ def _known(table: Mapping[str, object], known: list[str], key: str) -> None:
     for name in table:
         if name not in known:
             where = f"[{key}] has no such key" if key else "there is no such section"
-            raise KeyedError(f"{key}.{name}" if key else name, where + _nearest(name, known))
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, 1)
-    return f": did you mean {near[0]}?" if near else f"; there is {', '.join(known)}"
+            raise KeyedError(f"{key}.{name}" if key else name, where + nearest(name, known))
 
 
 def _table(value: object, key: str) -> dict[str, Any]:
@@ -300,13 +285,3 @@ def _list(value: object, key: str) -> list[Any]:
     if not isinstance(value, list):
         raise KeyedError(key, f"expected tables, [[{key}]]")
     return value
-
-
-def _expected(problem: str, kind: Any) -> str:
-    """msgspec's sentence in the words of a configuration file; `kind` is the type that was wanted."""
-    if "enum value" in problem:
-        choices = get_args(kind) if get_origin(kind) is Literal else list(get_args(kind)[0])
-        return f"expected {', '.join(choices)}: i" + problem.partition(" - at")[0][1:]
-    text = re.sub(r"`(\w+)( \| null)?`", lambda found: _WORDS.get(found[1], found[1]), problem)
-    text = re.sub(r" - at `\$(.*?)`$", "", text).replace(", got ", ", not ")
-    return text[0].lower() + text[1:]

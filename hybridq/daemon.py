@@ -10,6 +10,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from .batch import BatchLoop, Keep
 from .config import Config
@@ -19,7 +20,7 @@ from .loops.clock import StepDetector
 from .loops.engine import Engine
 from .loops.review import Review
 from .queue.changes import hasten
-from .queue.intake import sweep
+from .queue.cleaning import sweep
 from .queue.rescue import rescue
 from .stream import StreamLoop
 
@@ -47,9 +48,12 @@ class Service:
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
 
-    def stop(self) -> None:
-        """Stop gently; the second call stops at once."""
-        (self._force if self._stop.is_set() else self._stop).set()
+    def stop(self, *, insist: bool = True) -> None:
+        """Stop gently; a second call that insists stops at once."""
+        if not self._stop.is_set():
+            self._stop.set()
+        elif insist:
+            self._force.set()
 
     async def run(self) -> None:
         """Run until stopped; returns when nothing runs any more. Raises whatever a loop raised."""
@@ -115,8 +119,26 @@ class Service:
         await ended
 
 
+def heed(service: Service, told: Callable[[signal.Signals], None] = lambda number: None) -> None:
+    """SIGTERM and SIGINT stop the service gently, a second one at once; `told` hears of each.
+
+    So does SIGHUP, the terminal that goes away, but never at once: the kernel and the shell both send it. Whoever
+    ignores it (`nohup`) stays.
+    """
+    events = asyncio.get_running_loop()
+
+    def heard(number: signal.Signals) -> None:
+        told(number)
+        service.stop(insist=number is not signal.SIGHUP)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread: nobody signals it
+                events.add_signal_handler(number, heard, number)
+
+
 def run_daemon(home: Home, config: Config, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises AlreadyRunning when another one holds the queue."""
+    """Run the daemon until SIGTERM, SIGINT or SIGHUP. Raises AlreadyRunning when another one holds the queue."""
     asyncio.run(_daemon(home, config, ready))
 
 
@@ -125,14 +147,7 @@ async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None
 
     engine = Engine(home, config, "daemon")
     service = Service(engine)
-    events = asyncio.get_running_loop()
-
-    def told(name: str) -> None:
-        log.info("%s: stopping; a second one stops at once", name)
-        service.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        events.add_signal_handler(number, told, number.name)
+    heed(service, lambda number: log.info("%s: stopping; a second SIGTERM stops at once", number.name))
     log.info("daemon %d serves %s", engine.runner.id, home.folder)
     ready()
     with Clockwork(service):

@@ -5,8 +5,6 @@ Beside a daemon it shares the batches, each job once, and leaves the stream lane
 """
 
 import asyncio
-import json
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .config import Config
-from .daemon import Service
+from .daemon import Service, heed
 from .home import Home
-from .job import Held, Lane
+from .job import Held
 from .loops.budget import Budget
 from .loops.engine import Engine
 from .outlook import Outlook
+from .queue.remaining import by_lane, left_of, moved_from, sums, unfinished
 from .queue.rescue import rescue
 from .queue.runner import daemon_of
 from .store import Store
@@ -74,12 +73,7 @@ class _Scope:
 
     def __init__(self, store: Store, limits: Limits, stream: bool, config: Config) -> None:
         self._store = store
-        lanes = tuple(Lane) if stream else (Lane.BATCH, Lane.BATCH)
-        found = store.rows(
-            "SELECT id, handler FROM cohort WHERE queued + running > 0 AND accepted IS NOT NULL AND lane IN (?, ?)"
-            " AND handler = coalesce(?, handler) AND (?4 IS NULL OR name = ?4)",
-            (*lanes, limits.handler, limits.group),
-        )
+        found = unfinished(store, limits.handler, limits.group, stream=stream)
         self.cohorts = {cohort for cohort, handler in found if handler in config.handlers}
         self.unserved = tuple(sorted({handler for _, handler in found} - config.handlers.keys()))
         self._start = Progress()
@@ -91,29 +85,20 @@ class _Scope:
 
     def progress(self) -> Progress:
         """How far it is since it began."""
-        store, start = self._store, self._start
-        self.cohorts |= {cohort for (cohort,) in store.rows(
-            "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (self._marks(),))}  # fmt: skip
-        left, done, failed, cancelled, cost = store.rows(
-            "SELECT total(queued + running), total(done), total(failed), total(cancelled), total(cost) FROM cohort"
-            " WHERE id IN (SELECT value FROM json_each(?))",
-            (self._marks(),),
-        )[0]
+        start = self._start
+        self.cohorts |= moved_from(self._store, self.cohorts)
+        left, done, failed, cancelled, cost = sums(self._store, self.cohorts)
         return Progress(
-            total=start.left or int(left), left=int(left), done=int(done) - start.done,
-            failed=int(failed) - start.failed, cancelled=int(cancelled) - start.cancelled, cost=cost - start.cost,
+            total=start.left or left, left=left, done=done - start.done, failed=failed - start.failed,
+            cancelled=cancelled - start.cancelled, cost=cost - start.cost,
         )  # fmt: skip
 
     def finish(self, outlook: Outlook, q: float) -> float | None:
         """When all of it will be done, epoch seconds: handlers run side by side. None: unknown."""
         ends = [0.0]
-        for handler, lane, left, size in self._store.rows(
-            "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
-            " WHERE queued + running > 0 AND id IN (SELECT value FROM json_each(?)) GROUP BY handler, lane",
-            (self._marks(),),
-        ):
-            each = -(-left // outlook.slots(handler, Lane(lane)))
-            took = outlook.estimate(handler).total_time(Lane(lane), size, each, q)
+        for handler, lane, left, size in by_lane(self._store, self.cohorts):
+            each = -(-left // outlook.slots(handler, lane))
+            took = outlook.estimate(handler).total_time(lane, size, each, q)
             if took is None:
                 return None
             ends.append(took)
@@ -121,26 +106,15 @@ class _Scope:
 
     def stuck(self, budget: Budget) -> bool:
         """Whether nothing runs and limits on money let nothing of what is left begin."""
-        left = self._store.rows(
-            "SELECT id, handler, lane, running FROM cohort WHERE queued + running > 0"
-            " AND id IN (SELECT value FROM json_each(?))",
-            (self._marks(),),
-        )
         return all(
-            not running and not budget.limits(cohort, handler, Lane(lane), time.time()).jobs
-            for cohort, handler, lane, running in left
+            not running and not budget.limits(cohort, handler, lane, time.time()).jobs
+            for cohort, handler, lane, running in left_of(self._store, self.cohorts)
         )
-
-    def _marks(self) -> str:
-        return json.dumps(sorted(self.cohorts))
 
 
 async def _drain(home: Home, config: Config, scope: _Scope, limits: Limits, told: Told, *, stream: bool) -> None:
     service = Service(Engine(home, config, "drain"), only=scope.cohorts, drain=scope.holds, stream=stream)
-    events = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            events.add_signal_handler(number, service.stop)
+    heed(service)
     watch = asyncio.create_task(_watch(service, scope, limits, told))
     try:
         await service.run()

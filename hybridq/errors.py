@@ -33,6 +33,10 @@ class StorageError(HybridqError):
     """The disk refused."""
 
 
+class ReadOnly(StorageError):
+    """The queue can be read here, but not written."""
+
+
 class TryAgain(HybridqError):
     """Not now, but later."""
 

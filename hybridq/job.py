@@ -185,6 +185,7 @@ class Failure(Struct, frozen=True, gc=False):
     gave_back: bool = False
     retry_after: float | None = None  # seconds that the other side asked us to wait
     dropped: int = 0  # bytes of output beyond the limit
+    cost: float | None = None  # what was paid all the same, where the handler knows
 
 
 class Detached(Struct, frozen=True):

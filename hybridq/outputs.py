@@ -6,7 +6,7 @@ Rule: a file is made at its first byte, private, named by numbers alone. Nothing
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -24,6 +24,17 @@ log = logging.getLogger("hybridq")
 def output_path(home: Home, job: int, attempt: int, stream: int = 1) -> Path:
     """Where this output of this attempt is, if it has any. `stream` is 1 for standard output, 2 for error."""
     return home.outputs / str(job // _PER_FOLDER) / f"{job}.{attempt}.{SUFFIX[stream]}"
+
+
+def remove(home: Home, jobs: Iterable[int]) -> None:
+    """Take away all that these jobs put out, of every attempt."""
+    going = set(jobs)
+    for folder in {home.outputs / str(job // _PER_FOLDER) for job in going}:
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(folder):
+                number = name.split(".", 1)[0]
+                if number.isdecimal() and int(number) in going:
+                    (folder / name).unlink(missing_ok=True)
 
 
 class Sink:

@@ -10,7 +10,7 @@ from statistics import median
 from msgspec import Struct
 
 from .job import Audience
-from .queue.account import Cause, Drafts, Ledger, Moved, Promised, RuleSum
+from .queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
 from .reporting.waiting import Gathered, Waited, gathered, waits
 from .simulation.verdict import LEAST, NEAR, share
 
@@ -81,6 +81,7 @@ class Report(Struct, frozen=True, kw_only=True):
     cut_jobs: int
     cut_bytes: int
     not_mine: int  # since the queue was made
+    cleaned: Cleaned  # the same; in none of the other figures
 
     @property
     def nothing(self) -> bool:
@@ -102,6 +103,7 @@ def report(ledger: Ledger, now: float) -> Report:
         flushes=ledger.rules, promises=kept(ledger.promises, ledger.promised), drafts=ledger.drafts,
         moved=ledger.moved, causes=causes, other_causes=failed - sum(each.jobs for each in causes),
         cut_jobs=ledger.cut_jobs, cut_bytes=ledger.cut_bytes, not_mine=ledger.not_mine,
+        cleaned=ledger.cleaned,
     )  # fmt: skip
 
 

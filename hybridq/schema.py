@@ -63,13 +63,14 @@ def _migrations() -> "Migrations":
 
 
 def _first(db: "Database") -> None:
-    _work(db)
+    _cohorts(db)
+    _jobs(db)
     _sums(db)
     _outcomes(db)
     _knowledge(db)
 
 
-def _work(db: "Database") -> None:
+def _cohorts(db: "Database") -> None:
     for statement in (
         """CREATE TABLE cohort (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -106,6 +107,12 @@ def _work(db: "Database") -> None:
         "CREATE INDEX cohort_name ON cohort (name) WHERE name IS NOT NULL",
         "CREATE INDEX cohort_origin ON cohort (origin) WHERE origin IS NOT NULL",
         "CREATE INDEX cohort_writing ON cohort (id) WHERE accepted IS NULL",
+    ):
+        db.conn.execute(statement)
+
+
+def _jobs(db: "Database") -> None:
+    for statement in (
         """CREATE TABLE job (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             cohort INTEGER NOT NULL,

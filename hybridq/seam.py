@@ -9,7 +9,7 @@ from typing import Literal
 
 Point = Literal[
     "accepting", "claimed", "started", "replied", "storing", "stored", "ending", "ended",
-    "detached", "uploaded", "created", "polled", "reading",
+    "detached", "uploaded", "created", "polled", "reading", "cleaning",
 ]  # fmt: skip
 
 _name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")

@@ -6,7 +6,6 @@ no transaction open. The verbs stand beside it: `intake`, `claims`, `changes`, `
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import random
@@ -20,16 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import CorruptQueue, ReadOnly, StorageError, TryAgain
 from .home import Home, open_private
 from .job import State
+from .refusals import BUSY, told_apart
 from .schema import VERSION, migrate, version
 
-BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a busy daemon need far less
 EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
-_REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 ROWS = 50  # that one statement inserts; more gain nothing
 _CHECK_EVERY = 32  # transactions between two looks at the log's size
 
@@ -218,47 +215,6 @@ def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) 
 def note(connection: sqlite3.Connection, cohort: int, text: str, at: float, job: int | None = None) -> None:
     """Keep one sentence of a job's or cohort's story, for `explain`."""
     connection.execute("INSERT INTO history (cohort, job, at, text) VALUES (?, ?, ?, ?)", (cohort, job, at, text))
-
-
-@contextlib.contextmanager
-def told_apart(database: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into errors that a user can act on."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _REFUSED:
-            if not may_write(database):
-                raise read_only(database, "it can only be read") from error
-            raise StorageError(f"not stored: {error} ({database}). Make room or check the disk.") from error
-        if code == sqlite3.SQLITE_BUSY:
-            raise TryAgain(f"{database} was busy for {BUSY:.0f} s; try again") from error
-        raise
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-            raise
-        raise CorruptQueue(
-            f"{database} is damaged or no database ({error}); it was left untouched. Try: sqlite3 '{database}' .recover"
-        ) from error
-    except OSError as error:
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise read_only(Path(error.filename or database), str(error.strerror)) from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise StorageError(f"not stored: {error.strerror} ({error.filename or database})") from error
-        raise
-
-
-def may_write(database: Path) -> bool:
-    """Whether this process has the right to change the file, and to make SQLite's others beside it."""
-    return os.access(database.parent, os.W_OK) and (not database.exists() or os.access(database, os.W_OK))
-
-
-def read_only(path: Path, why: str) -> ReadOnly:
-    """The error for what this process may not write."""
-    return ReadOnly(
-        f"{path} cannot be written: {why}. Take the right to it (ls -ld shows whose it is),"
-        " or name another folder in HYBRIDQ_HOME"
-    )
 
 
 def _begin(connection: sqlite3.Connection) -> None:

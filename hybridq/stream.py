@@ -112,7 +112,9 @@ class _Attempt:
     def _end(self, event: Output | Failure) -> None:
         engine, claim = self.engine, self.claim
         first = self._first or (time.time() if isinstance(event, Output) else None)
-        engine.finish(engine.settling.outcomes([(event, claim)], first=first, draft=self.draft, startup=self._startup))
+        engine.finish_live(
+            engine.settling.outcomes([(event, claim)], first=first, draft=self.draft, startup=self._startup)
+        )
         if isinstance(event, Output):
             if event.value is not None:
                 self.sink.discard()

@@ -30,11 +30,7 @@ def deciding(outlook: Outlook, now: float) -> Decide:
     """The decision for a submission at `now`. It raises UsageError for a mode that the handler does not offer."""
 
     def decide(request: Request, jobs: int, size: float) -> tuple[Decision, float]:
-        offered = outlook.modes(request.handler)
-        if request.mode is not None and request.mode not in offered:
-            modes = ", ".join(sorted(offered))
-            hint = " (name one with `draft`)" if request.mode is Mode.ADAPTIVE else ""
-            raise UsageError(f"{request.handler} cannot run in mode {request.mode}{hint}; it offers: {modes}")
+        check_mode(outlook, request)
         decision = classify(request, jobs, size, outlook.conditions(request.handler, now))
         if jobs == 1 and decision.mode is not Mode.STREAM and _nobody_else(outlook, request):
             reason = f"no daemon runs that would flush it, and a person waits ({request.signal})"
@@ -42,6 +38,15 @@ def deciding(outlook: Outlook, now: float) -> Decide:
         return decision, delay_cost(outlook.config.policy, request.audience)
 
     return decide
+
+
+def check_mode(outlook: Outlook, request: Request) -> None:
+    """Raise UsageError for a mode that the handler does not offer."""
+    offered = outlook.modes(request.handler)
+    if request.mode is not None and request.mode not in offered:
+        modes = ", ".join(sorted(offered))
+        hint = " (name one with `draft`)" if request.mode is Mode.ADAPTIVE else ""
+        raise UsageError(f"{request.handler} cannot run in mode {request.mode}{hint}; it offers: {modes}")
 
 
 def _nobody_else(outlook: Outlook, request: Request) -> bool:

@@ -1,9 +1,11 @@
 """Builders that tests share: a queue in a folder, jobs in it in any state, the real command, a real daemon.
 
-`queue` makes the queue, `submit_all` and `run_jobs` fill it without any process, `command` is what a user
-types, `daemon` serves the queue while a test looks. `until` waits for a condition, never for a time.
+`queue` makes the queue, `submit_all` and `run_jobs` fill it without any process, `look` is a snapshot of it,
+`command` and `typed` are what a user types, `daemon` serves the queue while a test looks. `until` waits for a
+condition, never for a time.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hybridq.brain.outcome import settle
 from hybridq.home import Home
@@ -20,7 +23,10 @@ from hybridq.queue.claims import claim_batch, record
 from hybridq.queue.intake import accept
 from hybridq.queue.reading import cohorts
 from hybridq.queue.runner import Runner, daemon_of
+from hybridq.selection import parse_selector
 from hybridq.submit import connect, submit_many
+from hybridq.views.overview import take
+from hybridq.views.snapshot import Row, Snapshot
 
 ECHO = """
 [handlers.echo]
@@ -130,9 +136,32 @@ def daemon(outlook: Outlook) -> "Iterator[subprocess.Popen[bytes]]":
             process.wait()
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until the condition holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
+        assert time.monotonic() < deadline, f"it did not come true within {seconds:.0f} s"
         time.sleep(0.01)
+
+
+def look(outlook: Outlook, *words: str, limit: int = 40, **more: object) -> Snapshot:
+    """A snapshot now."""
+    selectors = [parse_selector(word) for word in words]
+    return take(outlook, now=time.time(), limit=limit, selectors=selectors, **more)  # type: ignore[arg-type]
+
+
+def names(rows: tuple[Row, ...]) -> list[str | int]:
+    """Each row's group, or the id of its job."""
+    return [row.group or row.id for row in rows]
+
+
+def typed(outlook: Outlook, *args: str, hint: str = "") -> str:
+    """What the command prints; it must end well and say nothing else but the hint."""
+    done = command(outlook.store.home, *args)
+    assert (done.returncode, done.stderr) == (0, hint), done.stderr
+    return done.stdout
+
+
+def document(outlook: Outlook, *args: str) -> Any:
+    """The one JSON document that it prints."""
+    return json.loads(typed(outlook, *args, "--json"))

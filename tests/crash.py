@@ -49,21 +49,57 @@ retries = 0
 """
 
 
-class Crash:
+class Doomed:
+    """A queue in a home of its own, whose runners die."""
+
+    def __init__(self, folder: Path, config: str, seed: int, **environment: str) -> None:
+        self.random = random.Random(seed)
+        self.home = folder / "home"
+        self.home.mkdir(mode=0o700, parents=True)
+        (self.home / "config.toml").write_text(config)
+        self.environment = {**os.environ, "HYBRIDQ_HOME": str(self.home), **environment}
+        self.outlook = connect(self.environment)
+        self.jobs = 0
+
+    def runner(self, kind: str = "drain", **environment: str) -> subprocess.Popen[bytes]:
+        """A drain or a daemon, up."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER, kind],
+            env={**self.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    def left(self) -> int:
+        """Jobs that have not ended."""
+        row = self.outlook.store.row("SELECT sum(queued + running) FROM cohort")
+        return int(row[0] or 0) if row else 0
+
+    def drain(self) -> None:
+        """Let drains run in peace until everything has ended."""
+        while self.left():
+            command = [sys.executable, "-c", RUNNER, "drain"]
+            subprocess.run(command, env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+    def check(self, answer: str) -> None:
+        """Each job is done and has one result: `answer`, a blank and its input."""
+        store = self.outlook.store
+        states = dict(store.rows("SELECT state, count(*) FROM job GROUP BY state"))
+        assert states == {"done": self.jobs}, states
+        results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id")
+        wrong = [row for row in results if row[1] != b'"%s ' % answer.encode() + row[0][1:]]
+        assert not wrong, wrong[:5]
+        assert store.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+class Crash(Doomed):
     """One queue that runners are killed on, again and again."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.log = folder / "log"
-        self.home = folder / "home"
-        self.home.mkdir(mode=0o700, parents=True)
-        (folder / "worker.py").write_text(WORKER)
-        (self.home / "config.toml").write_text(
-            CONFIG.format(python=sys.executable, worker=folder / "worker.py", log=self.log)
-        )
-        self.environment = {**os.environ, "HYBRIDQ_HOME": str(self.home)}
-        self.outlook = connect(self.environment)
-        self.jobs = 0
+        self.log, worker = folder / "log", folder / "worker.py"
+        worker.write_text(WORKER)
+        super().__init__(folder, CONFIG.format(python=sys.executable, worker=worker, log=self.log), seed)
         self.kills = 0
 
     def submit(self, jobs: int) -> None:
@@ -84,37 +120,14 @@ class Crash:
             process.send_signal(signal.SIGKILL)
         self.kills += 1
 
-    def runner(self, kind: str = "drain", **environment: str) -> subprocess.Popen[bytes]:
-        """A drain or a daemon, up."""
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER, kind],
-            env={**self.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert process.stdout is not None
-        process.stdout.readline()
-        return process
-
-    def left(self) -> int:
-        """Jobs that have not ended."""
-        row = self.outlook.store.row("SELECT sum(queued + running) FROM cohort")
-        return int(row[0] or 0) if row else 0
-
     def finish(self) -> None:
         """Let whoever looks next rescue, and a drain run in peace to the end."""
         rescue(self.outlook.store, time.time())
-        while self.left():
-            command = [sys.executable, "-c", RUNNER, "drain"]
-            subprocess.run(command, env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
+        self.drain()
 
     def verdict(self) -> dict[str, int]:
         """Check that each job has exactly one result, the right one; returns the figures."""
-        store = self.outlook.store
-        states = dict(store.rows("SELECT state, count(*) FROM job GROUP BY state"))
-        assert states == {"done": self.jobs}, states
-        results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id")
-        wrong = [row for row in results if row[1] != b'"result of ' + row[0][1:]]
-        assert not wrong, wrong[:5]
-        assert store.rows("PRAGMA integrity_check") == [("ok",)]
+        self.check("result of")
         ran = Counter(line.split()[0] for line in self.log.read_text().splitlines())
         again = sum(ran.values()) - len(ran)
         return {"jobs": self.jobs, "kills": self.kills, "run again": again, "per kill": again // max(1, self.kills)}

@@ -9,6 +9,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hybridq.config import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler
 from hybridq.job import Call, Event, Failure, Lane, Output, Partial
@@ -89,3 +91,29 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never happened"
         await asyncio.sleep(0.005)
+
+
+def starts(handler: Any) -> list[object]:
+    """The command of each process that a handler starts from now on."""
+    started: list[object] = []
+    start = handler._start
+
+    def noting(argv: object) -> Any:
+        started.append(argv)
+        return start(argv)
+
+    handler._start = noting
+    return started
+
+
+def gone(pid: int) -> bool:
+    """Whether that process runs no more."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def reasons(events: Sequence[Event]) -> dict[int, str]:
+    """The reasons of the calls that failed."""
+    return {number: end.reason for number, end in ends(events).items() if isinstance(end, Failure)}

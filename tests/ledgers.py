@@ -98,3 +98,10 @@ class Past:
     def report(self, now: float = 1000.0, since: float = -START) -> Report:
         """What it says."""
         return report(self.ledger(now, since), START + now)
+
+
+def asked(past: Past, at: float, first: float, ended: float, **more: object) -> int:
+    """A job that a person waited for: asked for at `at`, first byte and end at the others."""
+    (number,) = past.submit(at, audience=Audience.USER, mode=Mode.STREAM)
+    past.stream(number, at, first, ended, **more)  # type: ignore[arg-type]
+    return number

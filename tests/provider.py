@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +20,9 @@ from tests.provider_batches import Batches, Body
 
 logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # clients that are killed are the point here
 KEY = "sk-test-0123456789-secret"
+
+
+Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Fault:
@@ -43,6 +46,7 @@ class Provider(Batches):
         super().__init__()
         self.port = port
         self.faults: deque[Fault] = deque()
+        self.instead: dict[tuple[str, str], Answering] = {}  # (method, beginning of a path) -> what answers there
         self.answer: Callable[[str], str] = lambda text: f"answer to {text}"
         self.pieces = 4
         self.gap = 0.0  # seconds between two pieces
@@ -71,7 +75,7 @@ class Provider(Batches):
         self._loop.close()
 
     async def _serve(self) -> None:
-        app = web.Application(client_max_size=400_000_000)
+        app = web.Application(client_max_size=400_000_000, middlewares=[self._other])
         app.add_routes([
             web.post("/v1/chat/completions", self._chat),
             web.post("/v1/messages", self._messages),
@@ -83,6 +87,13 @@ class Provider(Batches):
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+
+    @web.middleware
+    async def _other(self, request: web.Request, handler: Answering) -> web.StreamResponse:
+        for (method, path), answering in self.instead.items():
+            if request.method == method and request.path.startswith(path):
+                return await answering(request)
+        return await handler(request)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

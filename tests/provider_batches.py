@@ -30,6 +30,8 @@ class Script:
         self.errors: list[Body] = []  # of a failed batch
         self.slow_list = 0  # lists that do not show the newest batch yet
         self.cancel_takes = 0.0  # seconds
+        self.told: Callable[[Body], Body] = lambda batch: batch  # how another server would put it
+        self.written: Callable[[bytes], bytes] = lambda file: file  # ... and a file of answers
 
 
 class Batch:
@@ -37,6 +39,7 @@ class Batch:
 
     def __init__(self, number: int, requests: dict[str, Body], metadata: Body) -> None:
         self.id, self.requests, self.metadata = f"batch_{number}", requests, metadata
+        self.file = ""
         self.made = time.time()
         self.cancelled: float | None = None
         self.answered = False
@@ -53,6 +56,8 @@ class Batches:
         self.script = Script()
         self.batches: list[Batch] = []
         self.files: dict[str, bytes] = {}
+        self.uploads = 0
+        self.deleted: list[str] = []
         self.charged: Counter[str] = Counter()
         self.headers: list[dict[str, str]] = []
 
@@ -61,6 +66,7 @@ class Batches:
         return [
             web.post("/v1/files", self._upload),
             web.get("/v1/files/{file}/content", self._content),
+            web.delete("/v1/files/{file}", self._delete),
             web.post("/v1/batches", self._create),
             web.get("/v1/batches", self._list),
             web.get("/v1/batches/{batch}", self._retrieve),
@@ -78,11 +84,19 @@ class Batches:
                 "prompt_tokens_details": {"cached_tokens": cached}}  # fmt: skip
 
     async def _upload(self, request: web.Request) -> web.Response:
-        name = f"file-{len(self.files)}"
+        name = f"file-{self.uploads}"
+        self.uploads += 1
         data = (await request.post())["file"]
         self.files[name] = data.file.read()  # type: ignore[union-attr]
         return web.json_response({"id": name, "object": "file", "bytes": 1, "created_at": 1, "filename": "b",
                                   "purpose": "batch", "status": "processed"})  # fmt: skip
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        name = request.match_info["file"]
+        if self.files.pop(name, None) is None:
+            raise web.HTTPNotFound(text='{"error": {"message": "no such file"}}', content_type="application/json")
+        self.deleted.append(name)
+        return web.json_response({"id": name, "object": "file", "deleted": True})
 
     async def _create(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
@@ -96,23 +110,24 @@ class Batches:
             lines = self.files[body["input_file_id"]].splitlines()
             requests = {each["custom_id"]: each["body"] for each in map(json.loads, lines)}
         batch = Batch(len(self.batches), requests, body.get("metadata") or {})
+        batch.file = body.get("input_file_id", "")
         self.batches.append(batch)
         if self.script.break_create:
             self.script.break_create -= 1
             return web.json_response({"error": {"message": "it broke"}}, status=500)
-        return web.json_response(self._told(request, batch))
+        return web.json_response(self.script.told(self._told(request, batch)))
 
     async def _list(self, request: web.Request) -> web.Response:
         shown = self.batches[::-1]
         if self.script.slow_list:
             self.script.slow_list -= 1
             shown = shown[1:]
-        data = [self._told(request, batch) for batch in shown]
+        data = [self.script.told(self._told(request, batch)) for batch in shown]
         return web.json_response({"object": "list", "data": data, "has_more": False, "first_id": None, "last_id": None})
 
     async def _retrieve(self, request: web.Request) -> web.Response:
         batch = self._batch(request)
-        return web.json_response(self._told(request, batch))
+        return web.json_response(self.script.told(self._told(request, batch)))
 
     async def _cancel(self, request: web.Request) -> web.Response:
         batch = self._batch(request)
@@ -149,7 +164,7 @@ class Batches:
         counts = {"total": len(batch.requests), "completed": done, "failed": 0}
         return {
             "id": batch.id, "object": "batch", "endpoint": "/v1/chat/completions", "completion_window": "24h",
-            "created_at": int(batch.made), "input_file_id": "f", "status": state, "metadata": batch.metadata,
+            "created_at": int(batch.made), "input_file_id": batch.file, "status": state, "metadata": batch.metadata,
             "request_counts": counts if self.script.counts and state != "failed" else None,
             "output_file_id": f"{batch.id}-out" if over and files and f"{batch.id}-out" in self.files else None,
             "error_file_id": f"{batch.id}-err" if over and files and f"{batch.id}-err" in self.files else None,
@@ -226,7 +241,7 @@ class Batches:
         return {"openai": openai, "anthropic": {"custom_id": name, "result": {"type": kind, "error": error}}}
 
     async def _content(self, request: web.Request) -> web.StreamResponse:
-        return await self._send(request, self.files[request.match_info["file"]])
+        return await self._send(request, self.script.written(self.files[request.match_info["file"]]))
 
     async def _results(self, request: web.Request) -> web.StreamResponse:
         return await self._send(request, self.files[f"{self._batch(request).id}-all"])

@@ -3,10 +3,7 @@
 `python -m tests.provider_crash 100` runs as many rounds for each kind and prints its figures; the suite runs fewer.
 """
 
-import os
-import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,42 +11,24 @@ from collections import Counter
 from pathlib import Path
 
 from hybridq.job import Mode
-from hybridq.submit import connect
 from tests.building import asking, submit_all, until
-from tests.crash import RUNNER
+from tests.crash import Doomed
+from tests.llm import CONFIG, KINDS, base
 from tests.provider import KEY, Provider
 
-CONFIG = """
-[policy]
-background_delay_cost = 1e6
-[handlers.gpt]
-kind = "{kind}"
-model = "m"
-base_url = "{url}"
-api_key_env = "TEST_KEY"
-poll = 0.02
-price_input = 1
-price_output = 10
-"""
 POINTS = (
     "claimed", "detached", "uploaded", "detached:2", "created", "detached:3", "polled", "polled:3", "detached:4",
     "reading", "reading:2", "replied", "storing", "storing:2", "stored", "ending", "ended", "ended:2",
 )  # fmt: skip
 
 
-class ProviderCrash:
+class ProviderCrash(Doomed):
     """One queue and one provider that outlives the runners."""
 
     def __init__(self, folder: Path, kind: str, provider: Provider, seed: int = 7) -> None:
-        self.random = random.Random(seed)
+        config = CONFIG.format(kind=kind, url=base(provider, kind), more="")
+        super().__init__(folder, config, seed, TEST_KEY=KEY)
         self.provider = provider
-        self.home = folder / "home"
-        self.home.mkdir(mode=0o700, parents=True)
-        url = provider.url if kind == "openai" else provider.url.removesuffix("/v1")
-        (self.home / "config.toml").write_text(CONFIG.format(kind=kind, url=url))
-        self.environment = {**os.environ, "HYBRIDQ_HOME": str(self.home), "TEST_KEY": KEY}
-        self.outlook = connect(self.environment)
-        self.jobs = 0
         self.died: Counter[str] = Counter()
 
     def submit(self, jobs: int) -> None:
@@ -67,26 +46,9 @@ class ProviderCrash:
             process.send_signal(signal.SIGKILL)
             self.died[point if process.wait(10) == -signal.SIGKILL and self.left() else "at the end"] += 1
 
-    def runner(self, kind: str, **environment: str) -> subprocess.Popen[bytes]:
-        """A drain or a daemon, up."""
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER, kind], env={**self.environment, **environment},
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert process.stdout is not None
-        process.stdout.readline()
-        return process
-
-    def left(self) -> int:
-        """Jobs that have not ended."""
-        row = self.outlook.store.row("SELECT sum(queued + running) FROM cohort")
-        return int(row[0] or 0) if row else 0
-
     def finish(self) -> None:
         """Let a drain run in peace to the end; what a kill left behind a last result is a daemon's to tidy up."""
-        while self.left():
-            command = [sys.executable, "-c", RUNNER, "drain"]
-            subprocess.run(command, env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
+        self.drain()
         if self.outlook.store.rows("SELECT 1 FROM detached"):
             with self.runner("daemon") as process:
                 until(lambda: not self.outlook.store.rows("SELECT 1 FROM detached"))
@@ -94,18 +56,12 @@ class ProviderCrash:
 
     def verdict(self) -> dict[str, int]:
         """Check that each job has its one right result, and was paid for once; returns the figures."""
-        store = self.outlook.store
-        states = dict(store.rows("SELECT state, count(*) FROM job GROUP BY state"))
-        assert states == {"done": self.jobs}, states
-        results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id")
-        wrong = [row for row in results if row[1] != b'"answer to ' + row[0][1:]]
-        assert not wrong, wrong[:5]
+        self.check("answer to")
         twice = {text: times for text, times in self.provider.charged.items() if times != 1}
         assert not twice, twice
         assert len(self.provider.charged) == self.jobs
         sent = sum(len(batch.requests) for batch in self.provider.batches)
-        assert store.rows("SELECT * FROM detached") == []
-        assert store.rows("PRAGMA integrity_check") == [("ok",)]
+        assert self.outlook.store.rows("SELECT * FROM detached") == []
         return {
             "jobs": self.jobs, "kills": sum(self.died.values()), "batches": len(self.provider.batches),
             "requests sent twice": sent - self.jobs,
@@ -114,7 +70,7 @@ class ProviderCrash:
 
 def main(rounds: int, seed: int = 7) -> None:
     """Run the rounds and print what came of them."""
-    for kind in ("openai", "anthropic"):
+    for kind in KINDS:
         with tempfile.TemporaryDirectory() as folder, Provider() as provider:
             crash = ProviderCrash(Path(folder), kind, provider, seed)
             began = time.monotonic()

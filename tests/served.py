@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,18 @@ from hybridq.queue.reading import Result, job, result
 from hybridq.submit import submit, submit_many
 from tests import building
 from tests.building import until
+
+SLOW = """
+import json, sys, time
+for line in sys.stdin:
+    calls = json.loads(line)
+    for call in calls if isinstance(calls, list) else [calls]:
+        if call["input"] == "die":
+            sys.exit(9)
+        time.sleep(float(call["input"]))
+        print(json.dumps({"id": call["id"], "output": call["input"]}), flush=True)
+"""
+EAGER = "[policy]\nbackground_delay_cost = 1e6\nload_weight = 0\n"
 
 
 class Queue:
@@ -77,3 +90,13 @@ def _daemon(queue: Queue) -> "Iterator[subprocess.Popen[bytes]]":
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(25)
+
+
+def slow(tmp_path: Path, more: str = "") -> Queue:
+    """A queue with a worker that sleeps as long as its input says, and a policy that flushes at once."""
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "slow.py").write_text(SLOW)
+    config = (
+        f'{EAGER}[handlers.slow]\ncommand = ["{sys.executable}", "{tmp_path / "slow.py"}"]\nexpected = 0.01\n{more}'
+    )
+    return Queue(tmp_path, config)

@@ -1,9 +1,14 @@
-"""Snapshots made by hand, for the views: a busy afternoon, and rows of every kind."""
+"""Snapshots made by hand, for the views: a busy afternoon, rows of every kind, and what a view makes of them."""
+
+import io
+
+from rich.console import Console, RenderableType
 
 from hybridq.job import Audience, Lane, Mode, State
 from hybridq.views.snapshot import Head, Row, Snapshot
 
 NOW = 1_795_443_515.0
+HOSTILE = "a\x1b[2J\x1b]52;c;eA==\x07\u202eb\nc\x9b31m[/nope][bold]\x00"
 
 
 def row(
@@ -70,3 +75,22 @@ def busy(now: float = NOW, held: int = 20, hidden: int = 0) -> Snapshot:
         saved=12.6,
     )
     return Snapshot(head=head, rows=tuple(rows), hidden=hidden)
+
+
+def console(width: int = 120, height: int = 30, **more: object) -> Console:
+    """A terminal that keeps what is written to it; `more` overrides what it can do."""
+    settings: dict[str, object] = {"force_terminal": True, "color_system": "256", "legacy_windows": False}
+    file = io.StringIO()
+    return Console(file=file, width=width, height=height, _environ={}, **{**settings, **more})  # type: ignore[arg-type]
+
+
+def shown(view: RenderableType, **more: object) -> str:
+    """What a pipe would get: no colours, no controls of ours."""
+    target = console(**{"force_terminal": False, "color_system": None, **more})
+    target.print(view)
+    return target.file.getvalue()  # type: ignore[attr-defined]
+
+
+def queue(rows: list[Row], **head: object) -> Snapshot:
+    """A snapshot of these rows alone; `head` overrides any field of the head."""
+    return Snapshot(head=Head(now=NOW, **head), rows=tuple(rows))  # type: ignore[arg-type]

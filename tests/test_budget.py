@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.job import Lane, Mode
-from hybridq.loops.budget import UNLIMITED, Budget, room, spent_since, withheld
+from hybridq.loops.budget import UNLIMITED, Budget, hold_back, room
 from hybridq.outlook import Outlook
+from hybridq.queue.money import spent_since, withheld
 from hybridq.queue.reading import history
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
@@ -86,6 +87,17 @@ def test_a_daily_budget_holds_what_would_exceed_it(provider: Provider, tmp_path:
         budget = Budget(outlook)
         assert budget.of_handler("gpt", Lane.STREAM, now).jobs == 0
         assert budget.of_handler("gpt", Lane.STREAM, now + 86400).jobs > 0
+
+
+def test_the_last_reason_is_kept_and_the_first_is_told(outlook: Outlook) -> None:
+    """A cohort that is held for another reason shows that one; its story has one sentence, until it is let go."""
+    (number,) = submit_all(outlook, asking(), [b"1"])
+    for reason in ("held: a", "held: a", "held: b"):
+        hold_back(outlook.store, number, reason, 1.0)
+    assert withheld(outlook.store) == {number: "held: b"}
+    assert [text for _, text in history(outlook.store, number)] == ["held: a"]
+    hold_back(outlook.store, number, "", 2.0)
+    assert withheld(outlook.store) == {}
 
 
 def test_without_limits_nothing_is_asked_or_held(tmp_path: Path, provider: Provider) -> None:

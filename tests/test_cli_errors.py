@@ -17,6 +17,7 @@ EVERY_CLASS = [
     (errors.NoSuchJob, 66),
     (errors.AlreadyRunning, 69),
     (errors.CorruptQueue, 70),
+    (errors.ReadOnly, 77),
     (errors.StorageError, 74),
     (errors.TryAgain, 75),
     (errors.NotAllowed, 77),
@@ -54,7 +55,16 @@ def test_every_class_has_a_code() -> None:
         ("raise errors.TryAgain", 75, "hybridq: Not now, but later.\n"),
         ("raise errors.UsageError('\\x1b[31m[b]x\\u202e')", 64, "hybridq: \\x1b[31m[b]x\\u202e\n"),
         ("open('/')", 74, "hybridq: /: Is a directory\n"),
-        ("raise PermissionError(13, 'x', '/etc/x')", 77, "hybridq: /etc/x: Permission denied\n"),
+        (
+            "raise PermissionError(13, 'x', '/etc/x')",
+            77,
+            "hybridq: /etc/x: Permission denied; take the right to it, or name another place\n",
+        ),
+        (
+            "raise OSError(30, 'x')",
+            77,
+            "hybridq: Read-only file system; take the right to it, or name another place\n",
+        ),
         ("raise OSError(28, 'x')", 74, "hybridq: No space left on device; make room, then try again\n"),
         ("raise ExceptionGroup('both', [errors.NoSuchJob('no job 7'), OSError()])", 66, "hybridq: no job 7\n"),
         ("raise errors.BadData('x' * 10**6)", 65, f"hybridq: {'x' * 2000}…\n"),
@@ -133,3 +143,18 @@ def test_interrupt_is_quiet() -> None:
     done = guarded("os.kill(os.getpid(), signal.SIGINT)\nsignal.pause()")
     assert (done.returncode, done.stderr) == (130, "")
     assert signal.SIGINT == 2
+
+
+def test_interrupt_while_it_begins_is_quiet() -> None:
+    """Control-C in the tenth of a second in which the command line is still imported: 130, and no traceback."""
+    program = (
+        "import os, signal, sys\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'hybridq_cli.lazy': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "from hybridq_cli.main import run\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -1,7 +1,6 @@
-"""The daemon as its user meets it: both lanes, stopping, cancelling, and what it does when things go wrong."""
+"""The daemon as its user meets it: both lanes, stopping, cancelling, and others beside it."""
 
 import json
-import resource
 import signal
 import subprocess
 import sys
@@ -18,29 +17,7 @@ from hybridq.queue.changes import cancel
 from hybridq.queue.reading import history
 from hybridq.queue.reading import job as read_job
 from tests.building import until
-from tests.served import Queue
-
-SLOW = """
-import json, sys, time
-for line in sys.stdin:
-    calls = json.loads(line)
-    for call in calls if isinstance(calls, list) else [calls]:
-        if call["input"] == "die":
-            sys.exit(9)
-        time.sleep(float(call["input"]))
-        print(json.dumps({"id": call["id"], "output": call["input"]}), flush=True)
-"""
-EAGER = "[policy]\nbackground_delay_cost = 1e6\nload_weight = 0\n"
-
-
-def slow(tmp_path: Path, more: str = "") -> Queue:
-    """A queue with a worker that sleeps as long as its input says, and a policy that flushes at once."""
-    tmp_path.mkdir(exist_ok=True)
-    (tmp_path / "slow.py").write_text(SLOW)
-    config = (
-        f'{EAGER}[handlers.slow]\ncommand = ["{sys.executable}", "{tmp_path / "slow.py"}"]\nexpected = 0.01\n{more}'
-    )
-    return Queue(tmp_path, config)
+from tests.served import EAGER, SLOW, Queue, slow
 
 
 def test_a_job_runs_at_once_and_leaves_its_bytes(tmp_path: Path) -> None:
@@ -93,26 +70,6 @@ def test_two_daemons_one_runs(tmp_path: Path) -> None:
         assert "Traceback" not in second.stderr
 
 
-def test_processes_of_a_killed_daemon_are_ended(tmp_path: Path) -> None:
-    """After kill -9 of a daemon its job is queued again, and the process that ran it is gone before it runs twice."""
-    queue = Queue(tmp_path)
-    marker = tmp_path / "pid"
-    with queue.daemon() as daemon:
-        number = queue.submit("sh", "-c", f"echo $$ >> {marker}; sleep 600")
-        until(marker.exists)
-        until(lambda: marker.read_text().count("\n") == 1)
-        daemon.kill()
-        daemon.wait()
-    orphan = int(marker.read_text())
-    assert psutil.pid_exists(orphan)
-    with queue.daemon():
-        until(lambda: marker.read_text().count("\n") == 2)
-        assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
-        assert read_job(queue.store, number).attempt == 2
-        cancel(queue.store, [number], time.time())
-        ring(queue.home, RUNNER)
-
-
 def test_cancelling_ends_the_process(tmp_path: Path) -> None:
     """A cancelled job's process is gone, and its late end changes nothing."""
     queue = Queue(tmp_path)
@@ -142,39 +99,6 @@ def test_cancelling_ends_a_command_of_a_batch_and_spares_the_others(tmp_path: Pa
     assert not marker.exists()
 
 
-def test_retries_count_and_then_it_failed(tmp_path: Path) -> None:
-    """Two retries are three attempts."""
-    queue = Queue(tmp_path)
-    marker = tmp_path / "tries"
-    with queue.daemon():
-        number = queue.submit("sh", "-c", f"echo x >> {marker}; false", retries=2)
-        assert queue.wait(number) == [State.FAILED]
-    assert marker.read_text() == "x\n" * 3
-    assert read_job(queue.store, number).attempt == 3
-
-
-def test_a_timeout_ends_the_job_with_that_reason(tmp_path: Path) -> None:
-    """A job that runs too long is ended and says so."""
-    queue = Queue(tmp_path)
-    with queue.daemon():
-        number = queue.submit("sleep", "600", timeout=0.3)
-        assert queue.wait(number) == [State.FAILED]
-    assert "timed out" in (queue.result(number).error or "")
-
-
-def test_one_bad_item_fails_alone(tmp_path: Path) -> None:
-    """A worker that dies on one of 200 items: 199 are done, one failed with the reason."""
-    queue = slow(tmp_path)
-    with queue.daemon():
-        numbers = queue.call_many("slow", [b'"die"' if n == 77 else b'"0"' for n in range(200)], mode=Mode.BATCH)
-        states = queue.wait(*numbers)
-    assert [n for n, state in zip(numbers, states, strict=True) if state is State.FAILED] == [numbers[77]]
-    assert states.count(State.DONE) == 199
-    assert "exit" in (queue.result(numbers[77]).error or "")
-    (flush,) = queue.store.rows("SELECT jobs, done, failed FROM flush")
-    assert flush == (200, 199, 1)
-
-
 def test_a_person_overtakes_a_batch_on_the_same_instance(tmp_path: Path) -> None:
     """One instance, a long batch: a waiting person's job is served between two chunks."""
     queue = slow(tmp_path)
@@ -185,17 +109,6 @@ def test_a_person_overtakes_a_batch_on_the_same_instance(tmp_path: Path) -> None
         assert queue.wait(person) == [State.DONE]
         assert queue.state(numbers[-1]) in (State.QUEUED, State.RUNNING)
         cancel(queue.store, numbers, time.time())
-
-
-def test_a_handler_that_cannot_start_fails_its_jobs_with_the_reason(tmp_path: Path) -> None:
-    """No such command: failed in both lanes, not tried for ever."""
-    queue = Queue(tmp_path, EAGER + '[handlers.gone]\ncommand = ["/no/such/program"]\nexpected = 0.01\n')
-    with queue.daemon():
-        person = queue.call("gone", b'"x"')
-        batch = queue.call_many("gone", [b'"x"'] * 3, mode=Mode.BATCH)
-        assert set(queue.wait(person, *batch)) == {State.FAILED}
-    for number in (person, *batch):
-        assert "/no/such/program" in (queue.result(number).error or "")
 
 
 def test_a_draft_streams_and_the_final_follows(tmp_path: Path) -> None:
@@ -210,27 +123,6 @@ def test_a_draft_streams_and_the_final_follows(tmp_path: Path) -> None:
     assert queue.result(number).value == b'"final"'
     story = history(queue.store, read_job(queue.store, number).cohort)
     assert any("draft" in text for _, text in story)
-
-
-def test_a_full_disk_pauses_and_then_goes_on(tmp_path: Path) -> None:
-    """While results cannot be stored nothing is run again; with room they are stored, each once."""
-    (tmp_path / "log.py").write_text(
-        SLOW.replace("time.sleep(float", "open(sys.argv[1], 'a').write('x'); time.sleep(float")
-    )
-    ran = tmp_path / "ran"
-    queue = Queue(
-        tmp_path,
-        f'{EAGER}[handlers.log]\ncommand = ["{sys.executable}", "{tmp_path / "log.py"}", "{ran}"]\nexpected = 0.01\n',
-    )
-    with queue.daemon() as daemon:
-        queue.wait(queue.call("log", b'"0"'))
-        numbers = queue.call_many("log", [b'"0.001"'] * 1000, mode=Mode.BATCH)
-        until(lambda: queue.state(numbers[0]) is State.DONE)
-        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
-        until(lambda: "nothing is claimed" in queue.log())
-        resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        assert set(queue.wait(*numbers)) == {State.DONE}
-    assert len(ran.read_text()) == 1001
 
 
 def test_a_drain_beside_a_daemon_runs_each_job_once(tmp_path: Path) -> None:
@@ -274,20 +166,6 @@ def test_cron_s_environment_is_enough(tmp_path: Path, audience: Audience) -> Non
     assert queue.store.rows("SELECT state FROM job") == [("done",)]
 
 
-def test_a_loop_that_raises_ends_the_daemon_loudly(tmp_path: Path) -> None:
-    """A bug in a loop: exit 70, one sentence, and the jobs are queued again."""
-    queue = Queue(tmp_path)
-    with queue.daemon() as daemon:
-        number = queue.submit("sleep", "600")
-        until(lambda: queue.state(number) is State.RUNNING)
-        with queue.store.tx() as connection:
-            connection.execute("DROP TABLE stop")
-        ring(queue.home, RUNNER)
-        assert daemon.wait(20) == 70
-    assert "Traceback" not in queue.log()
-    assert queue.state(number) is State.QUEUED
-
-
 def test_the_idle_daemon_hears_a_submit_at_once(tmp_path: Path) -> None:
     """A job submitted to a sleeping daemon starts by the doorbell, not by its slow tick."""
     queue = Queue(tmp_path)
@@ -299,19 +177,6 @@ def test_the_idle_daemon_hears_a_submit_at_once(tmp_path: Path) -> None:
             waits.append(time.monotonic() - began)
             time.sleep(0.05)
     assert min(waits) < 0.5, "each of ten jobs waited for a tick"
-
-
-def test_a_handler_that_left_the_configuration_holds_its_jobs(tmp_path: Path) -> None:
-    """Jobs of a handler that is no longer configured wait, are said to, and disturb nobody."""
-    queue = slow(tmp_path)
-    person = queue.call("slow", b'"0"')
-    batch = queue.call_many("slow", [b'"0"'] * 3, mode=Mode.BATCH)
-    queue.home.config_file.write_text("")
-    with queue.daemon() as daemon:
-        assert queue.wait(queue.submit("true")) == [State.DONE]
-        assert daemon.poll() is None
-        assert {queue.state(number) for number in (person, *batch)} == {State.QUEUED}
-    assert queue.log().count("slow, which is not in config.toml") == 1
 
 
 def test_a_held_job_that_would_be_late_is_promoted(tmp_path: Path) -> None:

@@ -233,3 +233,29 @@ def test_a_group_that_its_submit_runs_streams_to_its_end(queue: Queue) -> None:
     assert len(told) > 3
     assert not [line for line in told[1:-1] if "streaming" not in line]
     assert "waits for a daemon" not in done.stderr
+
+
+def test_output_ends_as_the_job_did(queue: Queue) -> None:
+    """Whatever a job has put out, `output` of it ends with its exit code; with 1 where it was cancelled."""
+    queue.run("submit", "--mode", "stream", "--wait", "--", "sh", "-c", "echo some; echo more >&2; exit 3")
+    queue.run("submit", "--", "true")
+    queue.run("cancel", "2")
+    printed, errors, cancelled = (
+        queue.run("output", "1"),
+        queue.run("output", "1", "--stderr"),
+        queue.run("output", "2"),
+    )
+    assert [(done.returncode, done.stdout) for done in (printed, errors)] == [(3, "some\n"), (3, "more\n")]
+    assert (cancelled.returncode, cancelled.stderr) == (1, "hybridq: job 2 was cancelled\n")
+
+
+def test_what_was_written_before_stays_until_there_is_more(queue: Queue, tmp_path: Path) -> None:
+    """`-o FILE` empties no file for a job that has put out nothing yet, and makes an empty one for an empty output."""
+    file = tmp_path / "kept"
+    file.write_text("earlier")
+    queue.run("submit", "--mode", "batch", "--", "true")
+    assert queue.run("output", "1", "-o", str(file)).returncode == 75
+    assert file.read_text() == "earlier"
+    queue.run("drain")
+    assert queue.run("output", "1", "-o", str(file)).returncode == 0
+    assert file.read_text() == ""

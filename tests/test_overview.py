@@ -2,56 +2,21 @@
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hybridq.errors import NoSuchJob
-from hybridq.job import Decision, Flush, Lane, Mode, State
+from hybridq.job import Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue import listing
 from hybridq.queue.changes import cancel, retry
 from hybridq.queue.intake import accept
-from hybridq.queue.knowledge import intend
 from hybridq.queue.moves import move
 from hybridq.queue.runner import Runner
-from hybridq.selection import parse_selector
 from hybridq.submit import submit
 from hybridq.views.foresight import NOBODY
-from hybridq.views.overview import take
-from hybridq.views.snapshot import Row, Snapshot
-from tests.building import ECHO, asking, daemon, groups, night, queue, run_jobs, submit_all, until
-
-
-@pytest.fixture
-def outlook(tmp_path: Path) -> Iterator[Outlook]:
-    """A queue with one handler, `echo`."""
-    made = queue(tmp_path)
-    with made.store:
-        yield made
-
-
-def look(outlook: Outlook, *words: str, limit: int = 40, **more: object) -> Snapshot:
-    """A snapshot now."""
-    selectors = [parse_selector(word) for word in words]
-    return take(outlook, now=time.time(), limit=limit, selectors=selectors, **more)  # type: ignore[arg-type]
-
-
-def names(rows: tuple[Row, ...]) -> list[str | int]:
-    """Each row's group, or the id of its job."""
-    return [row.group or row.id for row in rows]
-
-
-@pytest.fixture
-def every_state(outlook: Outlook) -> Outlook:
-    """Group `g` with 3 done, 1 failed, 1 running, 1 queued; then singles: 7 cancelled, 8 held, 9 to stream."""
-    submit_all(outlook, asking(group="g"), [b'"x"'] * 6)
-    run_jobs(outlook, 5, fail=1, hold=1)
-    for mode in (Mode.BATCH, Mode.BATCH, Mode.STREAM):
-        submit(outlook, asking(mode=mode), b'"y"')
-    cancel(outlook.store, [7], time.time())
-    return outlook
+from tests.building import asking, daemon, groups, look, names, queue, run_jobs, submit_all, until
 
 
 def test_an_empty_queue_has_no_rows(outlook: Outlook) -> None:
@@ -181,47 +146,6 @@ def test_last_is_what_was_submitted_last(every_state: Outlook) -> None:
     assert names(look(every_state, "last").rows) == ["new"]
 
 
-def test_without_a_runner_nothing_is_promised(outlook: Outlook) -> None:
-    """Held and queued work has no ETA while nobody runs the queue, and says what it waits for."""
-    submit_all(outlook, asking(group="g"), [b"1"] * 3)
-    submit(outlook, asking(mode=Mode.STREAM), b"1")
-    for row in look(outlook).rows:
-        assert (row.start, row.eta, row.why) == (None, None, NOBODY)
-    assert look(outlook).head.next_flush is None
-
-
-def test_a_held_row_starts_when_its_flush_is_planned(tmp_path: Path) -> None:
-    """With a daemon, what is held until the night starts then, as the head says too, with a spread after it."""
-    now = time.time()
-    outlook = queue(tmp_path, night(now, 1800) + ECHO)
-    with outlook.store:
-        submit_all(outlook, asking(group="g"), [b"1"] * 3000)
-        runner = Runner(outlook.store, "daemon")
-        found = look(outlook)
-        runner.close(outlook.store)
-    row = found.rows[0]
-    assert row.start == found.head.next_flush == int(now + 1800)
-    assert row.start is not None
-    assert row.eta is not None
-    assert row.eta90 is not None
-    assert row.start < row.eta <= row.eta90
-    assert row.why == found.head.next_flush_why
-    assert "held until" in row.why
-
-
-def test_the_daemons_own_plan_counts(outlook: Outlook) -> None:
-    """Where the loop has written down when it flushes and why, that is what is shown."""
-    submit_all(outlook, asking(group="g"), [b"1"] * 3)
-    at = time.time() + 4321
-    intend(outlook.store, "echo", (Flush(at=at, keys=(), jobs=3, rule="plan", reason="as the loop says"),), at)
-    runner = Runner(outlook.store, "daemon")
-    found = look(outlook)
-    runner.close(outlook.store)
-    assert (found.rows[0].start, found.rows[0].why) == (at, "as the loop says")
-    assert (found.head.next_flush, found.head.next_flush_why) == (at, "as the loop says")
-    assert (found.rows[0].eta or 0) > at
-
-
 def test_a_group_of_very_many_parts_hides_what_it_must_and_counts_it(outlook: Outlook) -> None:
     """A group handed in one job at a time is one row, with its jobs counted, and what comes after it is counted."""
     decision = Decision(mode=Mode.BATCH, reason="test")
@@ -232,32 +156,6 @@ def test_a_group_of_very_many_parts_hides_what_it_must_and_counts_it(outlook: Ou
     found = look(outlook)
     assert names(found.rows) == ["g"]
     assert (found.rows[0].jobs, found.hidden) == (listing.SCAN + 10, 1)
-
-
-def test_no_eta_lies_in_the_past(outlook: Outlook) -> None:
-    """A job that has run for longer than any was seen has no ETA, or one ahead."""
-    submit(outlook, asking(), b"1")
-    submit_all(outlook, asking(group="g"), [b"1"] * 4)
-    run_jobs(outlook, 3, hold=3)
-    for later in (0.0, *(n / 200 for n in range(30, 90)), 60.0, 86400.0):
-        now = time.time() + later
-        for row in take(outlook, now=now, limit=10).rows:
-            assert row.eta is None or row.eta >= now
-            assert row.start is None or row.start >= now or row.state is State.RUNNING
-
-
-def test_queued_stream_jobs_come_one_after_another(outlook: Outlook) -> None:
-    """Each job's ETA counts those before it, and no more."""
-    for _ in range(5):
-        submit(outlook, asking(mode=Mode.STREAM), b'"x"')
-    runner = Runner(outlook.store, "daemon")
-    etas = [row.eta for row in look(outlook).rows]
-    alone = look(outlook, "3").rows[0].eta
-    runner.close(outlook.store)
-    assert None not in etas
-    assert etas == sorted(etas, key=lambda eta: eta or 0.0)
-    assert (etas[-1] or 0.0) - (etas[0] or 0.0) == pytest.approx(4 * 0.02, rel=0.2)
-    assert alone == pytest.approx(etas[2], abs=0.5)
 
 
 def test_a_dead_runners_jobs_are_queued_again_by_whoever_looks(every_state: Outlook, tmp_path: Path) -> None:

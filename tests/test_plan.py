@@ -261,6 +261,29 @@ def test_a_start_that_nobody_will_share_is_not_waited_for() -> None:
     assert not plan([held(delay_cost=0.001)], conditions(tariff=FLAT, estimate=Ideal(1.0), joining=1.0)).due
 
 
+def joined(at: float, *since: float) -> Plan:
+    """The plan at `at` of submissions held since then, where one more joins every ten minutes."""
+    work = [held(key, jobs=1, since=when, delay_cost=0.001) for key, when in enumerate(since)]
+    return plan(work, conditions(now=at, tariff=FLAT, estimate=Ideal(0.005), joining=1 / 600))
+
+
+def test_who_joins_does_not_move_the_flush() -> None:
+    """Where it is known how many come, the first one held sets the instant, and it is the same until then."""
+    first = only(joined(NOON, NOON)).at
+    assert NOON + 600 < first < NOON + HOUR
+    assert only(joined(NOON + 600, NOON, NOON + 500)).at == pytest.approx(first)
+    assert only(joined(NOON + 900, NOON, NOON + 300, NOON + 500, NOON + 800)).at == pytest.approx(first)
+    assert not joined(first - 1, NOON, NOON + 300).due
+    assert joined(first, NOON, NOON + 300).due
+
+
+def test_far_more_waiting_than_foreseen_brings_the_flush_forward() -> None:
+    """A thousand submissions at once are not held until their waiting costs more than a start."""
+    crowd = joined(NOON + 60, *[NOON] * 1000)
+    assert only(crowd).at <= NOON + 60
+    assert only(joined(NOON + 1, *[NOON] * 100)).at < only(joined(NOON + 1, NOON)).at
+
+
 def test_load_has_a_dead_band() -> None:
     """A load just above `load_free` changes nothing until it was priced in, then it must fall below it."""
     quiet = conditions(tariff=FLAT, estimate=Ideal(0.0), load=0.75)

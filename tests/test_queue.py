@@ -1,184 +1,30 @@
-"""The queue as a state machine against a dictionary, and the verbs one by one."""
+"""The verbs of the queue one by one: what each changes, what it refuses, and whose result counts."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from hybridq.brain.outcome import settle
 from hybridq.errors import BadData, TryAgain
 from hybridq.home import Home
-from hybridq.job import Audience, Decision, Failure, Lane, Mode, Output, Request, State
-from hybridq.queue.changes import cancel, retry
-from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
-from hybridq.queue.intake import Bulk, accept, sweep
+from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.queue.changes import cancel
+from hybridq.queue.claims import claim_batch, claim_stream, record
+from hybridq.queue.cleaning import sweep
+from hybridq.queue.intake import Bulk, accept
 from hybridq.queue.moves import move
-from hybridq.queue.reading import chosen, cohorts, held, job, result
+from hybridq.queue.names import chosen
+from hybridq.queue.reading import cohorts, held, job, result
 from hybridq.queue.rescue import give_back, rescue, to_stop
 from hybridq.queue.runner import Runner
 from hybridq.selection import parse_selector
 from hybridq.store import Store
-
-BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)
-
-
-def deciding(mode: Mode):  # type: ignore[no-untyped-def]
-    """A decision that was made elsewhere: this mode."""
-    return lambda _request, _jobs, _size: (Decision(mode=mode, reason="test"), 0.001)
+from tests.verbs import BACKGROUND, check_counters, deciding, ended, many
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """An empty queue."""
     return Store.open(Home.find({"HYBRIDQ_HOME": str(tmp_path / "home")}))
-
-
-def many(store: Store, inputs: list[bytes], mode: Mode = Mode.BATCH, request: Request = BACKGROUND) -> list[int]:
-    """The ids of one submission of these inputs."""
-    with Bulk(store) as bulk:
-        for data in inputs:
-            bulk.add(request, data)
-        accepted = bulk.accept(deciding(mode), now=1.0)
-    assert accepted is not None
-    return list(range(accepted.first, accepted.last + 1))
-
-
-def ended(claim: Claim, *, ok: bool = True, retries: int = 0):  # type: ignore[no-untyped-def]
-    """How a claim ended."""
-    if ok:
-        event: Output | Failure = Output(claim.id, claim.attempt, value=b"1")
-    else:
-        event = Failure(claim.id, claim.attempt, "no")
-    return settle(event, claim, retries=retries, now=2.0)
-
-
-def check_counters(store: Store) -> None:
-    """Every counter is what counting the rows gives."""
-    counted = store.rows(
-        "SELECT c.id, sum(j.state = 'queued'), sum(j.state = 'running'), sum(j.state = 'done'),"
-        " sum(j.state = 'failed'), sum(j.state = 'cancelled') FROM cohort c JOIN job j ON j.cohort = c.id"
-        " WHERE c.accepted IS NOT NULL GROUP BY c.id ORDER BY c.id"
-    )
-    kept = store.rows(
-        "SELECT id, queued, running, done, failed, cancelled FROM cohort WHERE accepted IS NOT NULL AND jobs > 0"
-        " ORDER BY id"
-    )
-    assert kept == counted
-    tally = store.rows("SELECT handler, lane, state, jobs FROM tally WHERE jobs <> 0 ORDER BY handler, lane, state")
-    assert tally == store.rows(
-        "SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
-        " WHERE accepted IS NOT NULL GROUP BY handler, lane, state ORDER BY handler, lane, state"
-    )
-    assert (
-        store.rows(
-            "SELECT id FROM cohort"
-            " JOIN (SELECT cohort, min(id) AS low, max(id) AS high FROM job GROUP BY cohort) AS seen"
-            " ON seen.cohort = cohort.id WHERE accepted IS NOT NULL AND (low < first_id OR high > last_id)"
-        )
-        == []
-    )
-
-
-class Queue(RuleBasedStateMachine):
-    """Two runners, three ways in, every verb; the dictionary says what each job's state must be."""
-
-    jobs = Bundle("jobs")
-    claims = Bundle("claims")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.store = Store.open(Home.find({"HYBRIDQ_HOME": str(self.folder / "home")}))
-        self.runners = [Runner(self.store, "drain"), Runner(self.store, "drain")]
-        self.model: dict[int, State] = {}
-        self.holder: dict[int, tuple[int, int]] = {}  # job -> (runner, attempt)
-        self.now = 10.0
-
-    def teardown(self) -> None:
-        self.store.close()
-        shutil.rmtree(self.folder)
-
-    @rule(target=jobs, count=st.integers(1, 4), mode=st.sampled_from(Mode))
-    def submit_many(self, count: int, mode: Mode):  # type: ignore[no-untyped-def]
-        new = many(self.store, [b"x"] * count, mode)
-        self.model |= dict.fromkeys(new, State.QUEUED)
-        return multiple(*new)
-
-    @rule(target=jobs, mode=st.sampled_from(Mode))
-    def submit_one(self, mode: Mode) -> int:
-        new = accept(self.store, BACKGROUND, b"y", deciding(mode), now=self.now).first
-        self.model[new] = State.QUEUED
-        return new
-
-    @rule(target=claims, who=st.integers(0, 1), lane=st.sampled_from(Lane), limit=st.integers(1, 3))
-    def claim(self, who: int, lane: Lane, limit: int):  # type: ignore[no-untyped-def]
-        runner = self.runners[who].id
-        if lane is Lane.STREAM:
-            taken = claim_stream(self.store, runner, "h", limit, self.now)
-        else:
-            keys = [each.key for each in held(self.store, "h")]
-            taken = claim_batch(self.store, runner, 1, "h", keys, limit, self.now)
-        for each in taken:
-            assert self.model[each.id] is State.QUEUED
-            self.model[each.id] = State.RUNNING
-            self.holder[each.id] = (runner, each.attempt)
-        return multiple(*((each, lane) for each in taken))
-
-    @rule(held=consumes(claims), ok=st.booleans(), retries=st.integers(0, 1), again=st.booleans())
-    def finish(self, held: tuple[Claim, Lane], ok: bool, retries: int, again: bool) -> None:
-        claim, _ = held
-        outcome = ended(claim, ok=ok, retries=retries)
-        mine = self.model[claim.id] is State.RUNNING and self.holder[claim.id][1] == claim.attempt
-        for expected in (mine, False) if again else (mine,):
-            stored = record(self.store, [outcome])
-            assert bool(stored) is expected
-        if mine:
-            self.model[claim.id] = outcome.state
-
-    @rule(job=jobs)
-    def cancel(self, job: int) -> None:
-        open_ = self.model[job] in (State.QUEUED, State.RUNNING)
-        assert cancel(self.store, [job], self.now) == open_
-        if open_:
-            self.model[job] = State.CANCELLED
-
-    @rule(job=jobs)
-    def retry(self, job: int) -> None:
-        ended_badly = self.model[job] in (State.FAILED, State.CANCELLED)
-        assert retry(self.store, [job], self.now) == ended_badly
-        if ended_badly:
-            self.model[job] = State.QUEUED
-
-    @rule(job=jobs, lane=st.sampled_from(Lane))
-    def move(self, job: int, lane: Lane) -> None:
-        if move(self.store, [job], lane, "test", self.now):
-            assert self.model[job] is State.QUEUED
-
-    @rule(who=st.integers(0, 1))
-    def give_back(self, who: int) -> None:
-        runner = self.runners[who].id
-        mine = [j for j, s in self.model.items() if s is State.RUNNING and self.holder[j][0] == runner]
-        assert give_back(self.store, runner, self.now) == len(mine)
-        self.model |= dict.fromkeys(mine, State.QUEUED)
-
-    @rule()
-    def later(self) -> None:
-        self.now += 1000.0
-
-    @invariant()
-    def agrees(self) -> None:
-        assert {j: State(s) for j, s in self.store.rows("SELECT id, state FROM job")} == self.model
-        check_counters(self.store)
-
-
-TestQueue = Queue.TestCase
-TestQueue.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
 
 
 def test_a_result_counts_only_from_the_attempt_that_holds_the_job(store: Store) -> None:

@@ -1,18 +1,12 @@
 """The report's figures, each against a queue whose past was made by hand and whose figures are worked out here."""
 
-import json
-import os
 import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 
-import pexpect
 import pytest
 from msgspec.structs import replace
 
 from hybridq.brain.promotion import late
-from hybridq.errors import UsageError
 from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.policy import promote, reclassify
 from hybridq.queue import ledger
@@ -22,23 +16,10 @@ from hybridq.queue.moves import move, move_cohort
 from hybridq.queue.reading import job
 from hybridq.queue.rescue import give_back, rescue
 from hybridq.reporting.waiting import Waited
-from hybridq.when import parse_since
-from tests.building import HYBRIDQ, command, environment
-from tests.ledgers import START, Past
+from tests.building import environment
+from tests.ledgers import START, Past, asked
 
 USER, BACKGROUND = Audience.USER, Audience.BACKGROUND
-
-
-@pytest.fixture
-def past(tmp_path: Path) -> Past:
-    return Past(tmp_path)
-
-
-def asked(past: Past, at: float, first: float, ended: float, **more: object) -> int:
-    """A job that a person waited for: asked for at `at`, first byte and end at the others."""
-    (number,) = past.submit(at, audience=USER, mode=Mode.STREAM)
-    past.stream(number, at, first, ended, **more)  # type: ignore[arg-type]
-    return number
 
 
 def test_money_by_handler_and_audience(past: Past) -> None:
@@ -264,112 +245,3 @@ def test_of_many_jobs_evenly_spread_ones_are_counted(past: Past, monkeypatch: py
     assert user.p50 is not None
     assert 240 < user.p50 < 360
     assert (found.done, found.total.cost, found.total.streamed) == (640, 610, 640)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("2h", 7200), ("1h30m", 5400), ("11:00", 3600), ("13:00", 23 * 3600)]
-)
-def test_since_when(text: str, seconds: float) -> None:
-    """A duration is before now; a time of day is its last one."""
-    now = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
-    assert parse_since(text, now, UTC) == now - seconds
-
-
-def test_since_an_iso_time() -> None:
-    """A date alone is its midnight."""
-    now = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
-    assert parse_since("2026-11-30", now, UTC) == now - 36 * 3600
-    assert parse_since("2026-12-01T12:00+02:00", now, UTC) == now - 2 * 3600
-
-
-@pytest.mark.parametrize("text", ["", "soon", "tomorrow 06:00", "2026-12-02", "25:00"])
-def test_since_no_past_time(text: str) -> None:
-    """What names no past time is refused."""
-    with pytest.raises(UsageError):
-        parse_since(text, datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp(), UTC)
-
-
-def test_an_empty_queue_says_so_kindly(past: Past) -> None:
-    """With nothing in it the report says what to do; with nothing finished, where to look."""
-    said = command(past.home, "report")
-    assert (said.returncode, said.stdout.strip()) == (0, "nothing has run here yet: hybridq submit -- COMMAND")
-    past.submit(0, 3)
-    said = command(past.home, "report")
-    assert "nothing has finished yet; 3 jobs are on their way" in said.stdout
-    assert "nothing was submitted since" in command(past.home, "report", "--since", "1s").stdout
-
-
-def test_the_document_has_the_same_figures(past: Past) -> None:
-    """`--json` is one document that holds what the report says."""
-    past.flush(100, 110, past.submit(10, 4))
-    said = command(past.home, "report", "--json")
-    found = json.loads(said.stdout)
-    assert (found["done"], found["total"]["saved"], found["total"]["share"]) == (4, 3.0, 0.75)
-    assert found["gathered"]["sooner"] is None
-
-
-def test_names_from_outside_are_harmless(past: Past) -> None:
-    """What a job's failure says cannot steer the terminal, in tables and in the document."""
-    past.flush(10, 20, past.submit(0, 2), errors=["\x1b]52;c;x\x07[red]boom\u202e"])
-    for flags in ((), ("--json",)):
-        said = command(past.home, "report", *flags)
-        assert "boom" in said.stdout
-        assert not {"\x1b", "\x07", "\u202e"} & set(said.stdout)
-    assert "[red]" in command(past.home, "report").stdout
-
-
-def shown(past: Past, **environ: str) -> str:
-    """What a terminal of 100 columns shows."""
-    text, code = pexpect.run(
-        " ".join([HYBRIDQ[0], "-c", f"'{HYBRIDQ[2]}'", "report"]), withexitstatus=True, encoding="utf-8", timeout=60,
-        env={**environment(past.home, **environ), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"},
-    )  # fmt: skip
-    assert code == 0, text
-    return str(text)
-
-
-def without(module: str, folder: Path) -> dict[str, str]:
-    """The environment of an installation that lacks this module."""
-    (folder / f"{module}.py").write_text("raise ImportError")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), os.getcwd()])}
-
-
-def test_a_terminal_shows_curves(past: Past, tmp_path: Path) -> None:
-    """On a terminal there are tables and curves; without plotext one line says how to get it."""
-    asked(past, 0, 1, 2)
-    past.flush(100, 110, past.submit(10, 4))
-    text = shown(past)
-    assert "Until the first byte" in text
-    assert "cost so far" in text
-    assert "▚" in text
-    bare = shown(past, **without("plotext", tmp_path))
-    assert "Until the first byte" in bare
-    assert "curves need plotext: pip install 'hybridq[report]'" in bare
-    assert "cost so far" not in bare
-
-
-def test_a_page_without_plotly_says_how_to_get_it(past: Past, tmp_path: Path) -> None:
-    """Without plotly nothing is written, and the error names the command that helps."""
-    past.flush(100, 110, past.submit(10, 4))
-    page = tmp_path / "page.html"
-    said = command(past.home, "report", "--html", str(page), **without("plotly", tmp_path))
-    assert said.returncode != 0
-    assert "pip install 'hybridq[report]'" in said.stderr
-    assert not page.exists()
-
-
-def test_a_page_that_cannot_be_written(past: Past, tmp_path: Path) -> None:
-    """A folder that is not there is named, without a traceback."""
-    past.flush(100, 110, past.submit(10, 4))
-    said = command(past.home, "report", "--html", str(tmp_path / "no" / "page.html"))
-    assert said.returncode != 0
-    assert "cannot be written" in said.stderr
-    assert "Traceback" not in said.stderr
-
-
-def test_reading_is_all_it_does(past: Past) -> None:
-    """A report changes nothing in the queue."""
-    past.flush(100, 110, past.submit(10, 4))
-    before = past.store.changes()
-    command(past.home, "report", "--json")
-    assert past.store.changes() == before

@@ -148,3 +148,37 @@ def test_a_drain_of_a_group_that_is_not_there_is_66(tmp_path: Path) -> None:
     done = Queue(tmp_path).run("drain", "--group", "nope")
     assert (done.returncode, done.stdout) == (66, "")
     assert "there is no group 'nope'" in done.stderr
+
+
+def test_a_closed_terminal_ends_a_daemon_gently(queue: Queue) -> None:
+    """SIGHUP is heeded as SIGTERM is, however often it comes: what runs may end, and nothing is left running."""
+    with queue.daemon() as daemon:
+        queue.run("submit", "--mode", "stream", "--", "sleep", "0.7")
+        until(lambda: queue.state(1) is State.RUNNING)
+        for _ in range(2):  # the kernel sends it, and so does the shell
+            daemon.send_signal(signal.SIGHUP)
+        _, log = daemon.communicate(timeout=30)
+    assert (daemon.returncode, queue.state(1)) == (0, State.DONE)
+    assert "SIGHUP: stopping" in log
+
+
+def test_a_daemon_under_nohup_outlives_its_terminal(queue: Queue) -> None:
+    """Where SIGHUP was ignored when it was started, it stays so."""
+    with queue.start("daemon", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as daemon:
+        until(lambda: queue.rows("SELECT 1 FROM runner WHERE kind = 'daemon'"))
+        daemon.send_signal(signal.SIGHUP)
+        assert queue.run("submit", "--wait", "--", "true").returncode == 0
+        assert daemon.poll() is None
+
+
+def test_a_closed_terminal_ends_a_drain_gently(queue: Queue) -> None:
+    """SIGHUP lets what runs end; the rest stays queued, 75."""
+    (queue.folder / "config.toml").write_text("[runner]\nbatch_slots = 1\n")
+    lines(queue, "sleep 0.7\n" * 30)
+    with queue.start("drain") as drain:
+        until(lambda: queue.rows("SELECT 1 FROM job WHERE state = 'running' AND started IS NOT NULL"))
+        drain.send_signal(signal.SIGHUP)
+        drain.communicate(timeout=30)
+    assert drain.returncode == 75
+    assert {state for (state,) in queue.rows("SELECT DISTINCT state FROM job")} <= {"done", "queued"}
+    assert queue.state(30) is State.QUEUED

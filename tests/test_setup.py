@@ -78,3 +78,24 @@ def test_config_without_a_file_says_so(tmp_path: Path) -> None:
     done = hybridq(tmp_path, "config")
     assert done.returncode == 0
     assert "no such file" in done.stdout.splitlines()[0]
+
+
+def test_a_check_that_fails_is_one_line(tmp_path: Path) -> None:
+    """Of a traceback the table shows the last line, with where the module was looked for; --json has all of it."""
+    (tmp_path / "broken.py").write_text("import no_such_dependency\n")
+    (tmp_path / "config.toml").write_text(
+        '[handlers.gone]\ncall = "nowhere:f"\n[handlers.broken]\ncall = "broken:f"\n'
+        '[handlers.none]\ncommand = "no-such-x"\n'
+    )
+    text = hybridq(tmp_path, "handlers", "--check")
+    shell, gone, broken, none = text.stdout.splitlines()
+    assert "ok: " in shell
+    assert "No module named 'nowhere'" in gone
+    assert f"looked for in {tmp_path} and where {sys.executable}" in gone
+    assert "ModuleNotFoundError: No module named 'no_such_dependency'" in broken
+    assert "Traceback" not in text.stdout
+    assert "no such command: no-such-x in PATH; one in the folder of config.toml is written ./no-such-x" in none
+    says = {
+        entry["name"]: entry["says"] for entry in json.loads(hybridq(tmp_path, "handlers", "--check", "--json").stdout)
+    }
+    assert "Traceback (most recent call last)" in says["broken"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.errors import UsageError
-from hybridq.when import clock, count, eta, money, parse_deadline, parse_span, span
+from hybridq.when import clock, count, eta, money, parse_deadline, parse_since, parse_span, span
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 6, 10, 12, 0, tzinfo=BERLIN).timestamp()
@@ -231,3 +231,26 @@ def test_shown_money_is_near(amount: float) -> None:
 def test_count_has_commas() -> None:
     """Large numbers are readable."""
     assert count(1234567) == "1,234,567"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("2h", 7200), ("1h30m", 5400), ("11:00", 3600), ("13:00", 23 * 3600)]
+)
+def test_since_when(text: str, seconds: float) -> None:
+    """A duration is before now; a time of day is its last one."""
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
+    assert parse_since(text, now, UTC) == now - seconds
+
+
+def test_since_an_iso_time() -> None:
+    """A date alone is its midnight."""
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp()
+    assert parse_since("2026-11-30", now, UTC) == now - 36 * 3600
+    assert parse_since("2026-12-01T12:00+02:00", now, UTC) == now - 2 * 3600
+
+
+@pytest.mark.parametrize("text", ["", "soon", "tomorrow 06:00", "2026-12-02", "25:00"])
+def test_since_no_past_time(text: str) -> None:
+    """What names no past time is refused."""
+    with pytest.raises(UsageError):
+        parse_since(text, datetime(2026, 12, 1, 12, tzinfo=UTC).timestamp(), UTC)

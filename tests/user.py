@@ -3,11 +3,11 @@
 Every process that is started here is ended here, by its own id.
 """
 
+import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,20 @@ from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.queue.reading import job
 from hybridq.submit import connect
+from tests.building import HYBRIDQ, until
 
-HYBRIDQ = [sys.executable, "-c", "from hybridq_cli.main import run; run()"]
+ECHO = f"""
+[handlers.echo]
+command = ["{sys.executable}", "-u", "-c", '''
+import json, sys
+for line in sys.stdin:
+    calls = json.loads(line)
+    for call in calls if isinstance(calls, list) else [calls]:
+        print(json.dumps({{"id": call["id"], "output": call["input"]}}))
+''']
+retries = 2
+timeout = 60
+"""
 
 
 class Queue:
@@ -98,9 +110,11 @@ def ended(child: "pexpect.spawn[str]") -> int:
     return -child.signalstatus if child.signalstatus else int(child.exitstatus or 0)
 
 
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until the condition holds; fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not come true within {seconds:.0f} s"
-        time.sleep(0.01)
+def inputs(queue: Queue) -> list[object]:
+    """What every job in the queue would be given, in order."""
+    return [json.loads(data) for (data,) in queue.rows("SELECT input FROM job ORDER BY id")]
+
+
+def count(queue: Queue) -> int:
+    """How many jobs the file holds, accepted or not."""
+    return int(queue.rows("SELECT count(*) FROM job")[0][0])

@@ -195,8 +195,8 @@ def _why(row: Row) -> Style:
 
 def _progress(row: Row, now: float) -> Cell:
     """A bar for a group; for one job the time it has run."""
-    if row.group is None:
+    if row.group is None or words.untold(row):
         return Cell(words.progress(row, now), QUIET)
     failed = row.counts.get(State.FAILED, 0)
     style = LOOK["failed"][1] if failed == row.jobs else LOOK["running"][1]
-    return bar(words.ended(row), row.jobs, style)
+    return bar(words.reached(row), row.jobs, style)

@@ -194,6 +194,8 @@ def _kept(found: Report) -> Iterator[Sequence[str]]:
         yield "output cut", count(found.cut_jobs), f"jobs, by {count(found.cut_bytes)} bytes beyond the limit"
     if found.not_mine:
         yield "results of nobody", count(found.not_mine), "came from attempts that held their job no longer; not stored"
+    if found.cleaned.jobs:
+        yield "cleaned away", count(found.cleaned.jobs), f"jobs, in no figure here; cost {money(found.cleaned.cost)}"
 
 
 def _promises(found: Kept) -> Iterator[Sequence[str]]:

@@ -50,9 +50,19 @@ def ended(row: Row) -> int:
     return sum(row.counts.get(state, 0) for state in ENDED)
 
 
+def reached(row: Row) -> int:
+    """How many have ended, here or at a provider; all of them only when all are here."""
+    return min(ended(row) + (row.away or 0), max(ended(row), row.jobs - 1))
+
+
+def untold(row: Row) -> bool:
+    """Whether a provider works on it and does not tell how far it is."""
+    return row.away is None and not ended(row)
+
+
 def percent(row: Row) -> int:
     """How much of the row has ended, rounded down: 100 means all."""
-    return 100 * ended(row) // max(1, row.jobs)
+    return 100 * reached(row) // max(1, row.jobs)
 
 
 def mode(row: Row) -> str:
@@ -78,7 +88,7 @@ def took(row: Row, now: float) -> str:
 def progress(row: Row, now: float) -> str:
     """How much of a group has ended; how long a job has run, or took."""
     if row.group is not None:
-        return f"{percent(row)}%"
+        return "" if untold(row) else f"{percent(row)}%"
     spent = took(row, now)
     return f"took {spent}" if spent and row.state in ENDED else spent
 
@@ -215,6 +225,6 @@ def standing(row: Row, now: float) -> str:
     if row.state in ENDED:
         parts[1] += f" at {when}" if when else ""
     else:
-        parts += [f"{percent(row)}%"] if row.group is not None else []
+        parts += [f"{percent(row)}%"] if row.group is not None and not untold(row) else []
         parts.append(f"done {when}" + (f", {until(row.eta, now)}" if row.eta is not None else ""))
     return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row)])]), LINE)

@@ -60,6 +60,11 @@ def retry_delay(tries: int) -> float:
     return float(min(LAST_RETRY, FIRST_RETRY * 2.0**tries))
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: half characters, of names that are no UTF-8, become their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def settle(
     event: Output | Failure, claim: Attempt, *, retries: int, now: float, cost: float = 0.0, streamed: float = 0.0,
     first: float | None = None, draft: bool = False,
@@ -80,6 +85,6 @@ def settle(
         state=State.QUEUED if again or draft else State.FAILED,
         ready=now + delay if again else 0.0,
         counted=not event.gave_back,
-        error=event.reason, exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
+        error=storable(event.reason), exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
         busy=event.busy, first=first, draft=draft,
     )  # fmt: skip

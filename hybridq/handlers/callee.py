@@ -61,7 +61,8 @@ def load(name: str) -> Function:
             found = getattr(found, attribute)
     except Exception as error:
         traceback.print_exc()
-        sys.exit(f"{name} cannot be imported: {describe(error)}")
+        places = f"looked for in {os.getcwd()} and where {sys.executable} finds modules"
+        sys.exit(f"{name} cannot be imported: {describe(error)} ({places})")
     if not callable(found):
         sys.exit(f"{name} is not a function")
     function: Function = found

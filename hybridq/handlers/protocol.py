@@ -33,6 +33,7 @@ class Handler(Protocol):
 
         A further Detached replaces what is kept of this one (the `key` in its reference is the same). With
         `cancel` set in the reference the work is to be ended where it runs and what is finished fetched.
+        With `over` set all is stored, and what was left there may be deleted; nothing comes of it.
         Closing the iterator ends nothing there. Handlers that never detach raise ValueError.
         """
         ...

@@ -17,7 +17,7 @@ from ..errors import BadData, ConfigError, HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Mode
 from ..visible import visible
 from .dialect import Dialect, JsonLines, PlainLines
-from .ending import CannotStart
+from .ending import NOT_FOUND, CannotStart
 from .environment import worker_environment
 from .exchange import Exchange
 from .instance import Instance
@@ -127,13 +127,18 @@ class Worker:
         return worker
 
     def _start(self, argv: Sequence[str]) -> Instance:
-        return Instance(
-            argv,
-            cwd=os.path.expanduser(self._config.cwd) or None,
-            env=worker_environment(os.environ, self._config.env),
-            line_limit=self._limit + LINE_SLACK,
-            log=self._log,
-        )
+        try:
+            return Instance(
+                argv,
+                cwd=os.path.expanduser(self._config.cwd) or None,
+                env=worker_environment(os.environ, self._config.env),
+                line_limit=self._limit + LINE_SLACK,
+                log=self._log,
+            )
+        except CannotStart as why:
+            if why.exit_code == NOT_FOUND and "/" not in argv[0]:
+                why.reason += f" in PATH; one in the folder of config.toml is written ./{argv[0]}"
+            raise
 
     def _encode(self, chunk: Chunk, lane: Lane) -> tuple[Chunk, bytes, list[Failure]]:
         """The chunk without the calls whose input cannot be sent, what to write for it, and those calls' ends."""

@@ -18,13 +18,16 @@ from ..errors import HybridqError
 from ..estimate import Observation
 from ..job import Detached, Event, Failure, Lane, Mode, State
 from ..queue import flushes
-from ..queue.detachment import Away, claims_of, forget, keep
+from ..queue.detachment import Away, charge, claims_of, forget, keep
 from ..seam import reached
+from ..store import note
+from ..when import money
 from .engine import Engine
 from .hearing import Hearing
 
 log = logging.getLogger("hybridq.away")
 LOOK = 1.0  # seconds between two looks at the deadline
+CONFIRMED = 900.0  # seconds that a provider gets to end a batch and to tell what it charges, while nobody waits
 AGAIN = 60.0  # seconds until the next try when the provider cannot even be asked
 
 
@@ -37,8 +40,10 @@ class AwayRun:
         self._poked = asyncio.Event()
         self._answered = False
         self._hearing = Hearing(engine, away.handler, claims_of(engine.store, away))
+        self._hearing.unwanted(claims_of(engine.store, away, State.CANCELLED))
+        self._charged: dict[int, list[float]] = {}  # by cohort: what cancelled jobs have cost all the same
         self._cohorts = {c.cohort: engine.settling.cohort(c) for c in self._hearing.left()}
-        self._flush = flushes.of_job(engine.store, away.work.ids[0][0]) if away.work.ids else None
+        self._flush = flushes.last_of(engine.store, away.work.ids[0][0]) if away.work.ids else None
 
     def cancelled(self, job: int) -> None:
         """A job was cancelled; when it was the last, so is the rest at the provider."""
@@ -97,6 +102,17 @@ class AwayRun:
         if ends:
             self._answered = True
             await self.engine.finish_soon([self._promoted(each) for each in self._hearing.hear(ends)])
+            self._charge()
+
+    def _charge(self) -> None:
+        """Book what the provider did for jobs that were cancelled meanwhile; a disk that refuses is asked again."""
+        paid, handler = self._hearing.paid, self.away.handler
+        if not paid:
+            return
+        with self.engine.pausing():
+            for cohort, cost in charge(self.engine.store, handler, paid, time.time()):
+                self._charged.setdefault(cohort, []).append(cost)
+            paid.clear()
 
     def _keep(self, work: Detached) -> None:
         if "cancel" in self.away.work.reference and "cancel" not in work.reference:
@@ -116,8 +132,9 @@ class AwayRun:
         asked: float | None = self.away.work.reference.get("cancel")
         if asked is None:
             return False
-        since = max(asked, self._last_moment()) if self._hearing.left() else asked
-        return time.time() >= since + self._grace()
+        if not self._hearing.left():
+            return time.time() >= asked + CONFIRMED
+        return time.time() >= max(asked, self._last_moment()) + self._grace()
 
     def _last_moment(self) -> float:
         """When the earliest deadline's work must be taken back, epoch seconds; infinity: never."""
@@ -162,15 +179,27 @@ class AwayRun:
             hearing.seen.append(Observation(size=0.0, busy=0.0, startup=took))
         while not self._forgotten():
             await asyncio.sleep(LOOK)
+        await self._clear()
         log.info("batch of %s: %d done, %d failed", self.away.handler, hearing.done, hearing.failed)
+
+    async def _clear(self) -> None:
+        """All is stored: what lies at the provider may go, as far as it lets us."""
+        over = replace(self.away.work, reference={**self.away.work.reference, "over": True})
+        with suppress(HybridqError):
+            async with aclosing(self.engine.handler(self.away.handler).resume(over)) as events:  # type: ignore[type-var]
+                async for _ in events:
+                    pass
 
     def _forgotten(self) -> bool:
         """Close the books; False while the disk refuses, and nothing is let go of."""
         engine, hearing = self.engine, self._hearing
         with engine.pausing():
+            self._charge()
             if engine.paused:
                 return False
-            with engine.store.tx():
+            with engine.store.tx() as connection:
+                for cohort, costs in self._charged.items():
+                    note(connection, cohort, charged(len(costs), sum(costs)), time.time())
                 if self._flush is not None:
                     now = time.time()
                     flushes.add_to_flush(engine.store, self._flush, hearing.done, hearing.failed, hearing.cost, now)
@@ -179,6 +208,12 @@ class AwayRun:
             engine.learn(self.away.handler, Lane.BATCH, hearing.seen)
             return True
         return False
+
+
+def charged(jobs: int, cost: float) -> str:
+    """The sentence that tells of cancelled jobs that were run all the same."""
+    what = "one job was" if jobs == 1 else f"{jobs:,} jobs were"
+    return f"{what} cancelled too late for the provider, which had run them: {money(cost)} is charged"
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

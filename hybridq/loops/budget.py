@@ -8,13 +8,13 @@ import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec import Struct
 
 from ..job import Lane, State
 from ..outlook import Outlook
+from ..queue.money import cost_limit, kept_reason, let_go, of_submission, spent_since, withhold
 from ..queue.reading import tally
-from ..store import QUARTER, Store, note
+from ..store import Store
 from ..when import money
 
 UNLIMITED = 1 << 60  # jobs
@@ -25,12 +25,6 @@ class Limited(Struct, frozen=True):
 
     jobs: int
     reason: str = ""
-
-
-class _Asked(Struct):
-    """The part of a request that is about money."""
-
-    max_cost: float | None = None
 
 
 def room(what: str, limit: float, spent: float, running: int, each: float | None) -> Limited:
@@ -78,42 +72,21 @@ class Budget:
         return room(f"the daily budget of {handler}", config.daily_budget, spent, running, each)
 
     def _of_submission(self, cohort: int, handler: str, lane: Lane, limit: float) -> Limited:
-        row = self._outlook.store.row(
-            "SELECT total(cost), total(running), total(size) / max(1, total(jobs)) FROM cohort"
-            " WHERE coalesce(origin, id) = (SELECT coalesce(origin, id) FROM cohort WHERE id = ?)",
-            (cohort,),
-        )
-        spent, running, size = row or (0.0, 0, 0.0)
+        spent, running, size = of_submission(self._outlook.store, cohort)
         each = self._outlook.estimate(handler).cost(lane, size)
-        return room("the cost limit", limit, spent, int(running), each)
+        return room("the cost limit", limit, spent, running, each)
 
     def _limit(self, cohort: int) -> float | None:
         if cohort not in self._limits:
-            row = self._outlook.store.row("SELECT request FROM cohort WHERE id = ?", (cohort,))
-            self._limits[cohort] = None if row is None else msgspec.json.decode(row[0], type=_Asked).max_cost
+            self._limits[cohort] = cost_limit(self._outlook.store, cohort)
         return self._limits[cohort]
-
-
-def spent_since(store: Store, handler: str, since: float) -> float:
-    """Money that a handler's jobs have cost since the quarter of an hour of this epoch second."""
-    row = store.row("SELECT total(cost) FROM spent WHERE handler = ? AND quarter >= ?", (handler, since // QUARTER))
-    return float(row[0]) if row else 0.0
 
 
 def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:
     """Keep why a cohort is held, for views and `explain`; "": it no longer is."""
-    before = store.row("SELECT reason FROM withheld WHERE cohort = ?", (cohort,))
-    if (before is None and not reason) or (before is not None and before[0] == reason):
+    if reason == kept_reason(store, cohort):
         return
-    with store.tx() as connection:
-        if not reason:
-            connection.execute("DELETE FROM withheld WHERE cohort = ?", (cohort,))
-            return
-        connection.execute("INSERT OR REPLACE INTO withheld VALUES (?, ?)", (cohort, reason))
-        if before is None:
-            note(connection, cohort, reason, now)
-
-
-def withheld(store: Store) -> dict[int, str]:
-    """Why cohorts are held by a limit on money."""
-    return {int(cohort): str(reason) for cohort, reason in store.rows("SELECT cohort, reason FROM withheld")}
+    if reason:
+        withhold(store, cohort, reason, now)
+    else:
+        let_go(store, cohort)

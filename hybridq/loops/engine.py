@@ -63,6 +63,7 @@ class Engine:
         self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self._streamed = -POLITE_FOR
+        self._live_from = 0.0  # monotonic: before it, streams that end are stored with the next
         self._stamp = _stamp(home.config_file)
         self._retired: list[Handler] = []  # of an earlier configuration: what they run ends, nothing new begins
         self.not_mine = 0  # results of attempts that no longer held their job
@@ -153,6 +154,19 @@ class Engine:
         """Store these at once."""
         self._unsaved.extend(outcomes)
         self.save()
+
+    def finish_live(self, outcomes: Sequence[Outcome]) -> None:
+        """Store these at once; of many streams that end together some wait a moment, so that a slow disk takes no
+        more than a quarter of the time in which others' output is to be shown."""
+        self._unsaved.extend(outcomes)
+        wait = self._live_from - time.monotonic()
+        if wait > 0 and not self.paused:
+            if self._saving is None:
+                self._saving = asyncio.get_running_loop().call_later(min(wait, GROUP_COMMIT), self.save)
+            return
+        began = time.monotonic()
+        self.save()
+        self._live_from = time.monotonic() + 3 * (time.monotonic() - began)
 
     async def finish_soon(self, outcomes: Sequence[Outcome]) -> None:
         """Store these with others that end about now: one commit for many."""

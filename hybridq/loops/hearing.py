@@ -30,6 +30,8 @@ class Hearing:
         self._unpaid = 0.0  # seconds of starts that no job has paid yet
         self._engine = engine
         self._claims = {claim.id: claim for claim in claims}
+        self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
+        self._unwanted: dict[int, Claim] = {}
         self._every = 1 + len(claims) // SAMPLE
         self._sinks: dict[int, Sink] = {}
 
@@ -44,7 +46,14 @@ class Hearing:
 
     def drop(self, job: int) -> bool:
         """Somebody else ended this job; says whether it was held here."""
-        return self._claims.pop(job, None) is not None
+        claim = self._claims.pop(job, None)
+        if claim is not None:
+            self.unwanted([claim])
+        return claim is not None
+
+    def unwanted(self, claims: Sequence[Claim]) -> None:
+        """The results of these are not asked for; what they cost is."""
+        self._unwanted.update((claim.id, claim) for claim in claims)
 
     def hear(self, events: Sequence[Event]) -> list[Outcome]:
         """The outcomes among these events."""
@@ -55,6 +64,8 @@ class Hearing:
                 if held is not None and held.attempt == event.attempt:
                     sink = self._sinks.get(event.id)
                     ended.append((sink.counted(event) if sink else event, self._claims.pop(event.id)))
+                elif event.cost and (gone := self._unwanted.pop(event.id, None)) and gone.attempt == event.attempt:
+                    self.paid.append((gone, event.cost))
             elif isinstance(event, Partial):
                 self._sink(event.id, event.attempt).write(event)
             elif isinstance(event, Started):

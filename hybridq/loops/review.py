@@ -12,7 +12,7 @@ from ..doorbell import RUNNER, ring
 from ..job import Decision, Lane
 from ..policy import promote, reclassify
 from ..queue.moves import move_cohort
-from ..queue.reading import Cohort, cohorts
+from ..queue.reading import Cohort, next_of
 from .engine import Engine
 
 log = logging.getLogger("hybridq")
@@ -38,12 +38,10 @@ class Review:
         return moved
 
     def _lane(self, lane: Lane, now: float) -> int:
-        store, moved = self._engine.store, 0
+        moved = 0
         for name in self._engine.waiting(lane):
             conditions = self._engine.outlook.conditions(name, now)
-            for of in cohorts(
-                store, "lane = ? AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?", (lane, name, MOST)
-            ):
+            for of in next_of(self._engine.store, lane, name, MOST):
                 decision = _again(of, conditions)
                 if decision is not None:
                     moved += self._move(of, decision, now)

@@ -52,8 +52,9 @@ class Settling:
             each = terms.per_job + (event.busy + startup) * terms.per_second
             startup = 0.0
             cost, streamed = each * factor, each * terms.factor
-            if isinstance(event, Output) and event.cost is not None:
-                cost, streamed = event.cost, event.cost if event.streamed is None else event.streamed
+            if event.cost is not None:
+                told = event.streamed if isinstance(event, Output) else None
+                cost, streamed = event.cost, event.cost if told is None else told
             settled.append(
                 settle(
                     event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft

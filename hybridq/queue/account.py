@@ -1,4 +1,4 @@
-"""What really ran, as plain data: what `ledger` reads from the queue and `report` sums up.
+"""What really ran, as plain data: what `ledger` reads from the queue, `report` sums up and `simulate` repeats.
 
 Times are epoch seconds, durations seconds, money is in the user's own unit.
 """
@@ -42,6 +42,22 @@ class Ran(Struct, frozen=True, kw_only=True):
     finished: float
     cost: float
     streamed: float
+
+
+class Came(Struct, frozen=True, kw_only=True):
+    """One job that is done, as it came: `accepted` and `due` are epoch seconds, infinity for no deadline.
+
+    `size` is bytes of input, `busy` the seconds that it ran, `group` "" for a job of its own.
+    """
+
+    accepted: float
+    size: int
+    audience: Audience
+    due: float
+    handler: str
+    lane: Lane
+    busy: float
+    group: str
 
 
 class Flushed(Struct, frozen=True, kw_only=True):
@@ -111,6 +127,13 @@ class Cause(Struct, frozen=True, kw_only=True):
     cost: float
 
 
+class Cleaned(Struct, frozen=True):
+    """Jobs that a user has cleaned away, and what they had cost."""
+
+    jobs: int
+    cost: float
+
+
 class Ledger(Struct, frozen=True, kw_only=True):
     """All of it. `promises` is how many there are, of which `promised` holds some."""
 
@@ -127,3 +150,4 @@ class Ledger(Struct, frozen=True, kw_only=True):
     cut_jobs: int
     cut_bytes: int
     not_mine: int
+    cleaned: Cleaned

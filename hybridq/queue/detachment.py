@@ -12,10 +12,12 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from ..job import Detached
+from ..job import Detached, State
 from ..seam import reached
-from ..store import Store
+from ..store import Store, spend
 from .claims import Claim
+
+CHARGED = "cancelled too late for the provider: it had run, and is charged"
 
 
 class Away(Struct, frozen=True):
@@ -53,13 +55,30 @@ def all_away(store: Store) -> list[Away]:
     return [_away(row) for row in store.rows("SELECT id, handler, since, reference, jobs FROM detached ORDER BY id")]
 
 
-def elsewhere(store: Store) -> dict[str, str]:
-    """How far the work is that runs elsewhere, by handler, as a sentence."""
-    told: dict[str, list[tuple[float, int | None, int]]] = {}
+class Elsewhere(Struct, frozen=True):
+    """How far all of a handler's work is that runs elsewhere; `finished` is None where nobody tells."""
+
+    since: float  # epoch seconds
+    jobs: int
+    finished: int | None
+
+    @property
+    def told(self) -> str:
+        """The same as a sentence."""
+        since = time.strftime("%H:%M", time.localtime(self.since))
+        done = "" if self.finished is None else f", {self.finished:,} of {self.jobs:,} done"
+        return f"with the provider since {since}{done}"
+
+
+def elsewhere(store: Store) -> dict[str, Elsewhere]:
+    """How far the work is that runs elsewhere, by handler."""
+    found: dict[str, Elsewhere] = {}
     for handler, since, reference in store.rows("SELECT handler, since, reference FROM detached"):
-        found = msgspec.json.decode(reference, type=_Told)
-        told.setdefault(handler, []).append((since, found.finished, found.jobs))
-    return {handler: _sentence(batches) for handler, batches in told.items()}
+        told = msgspec.json.decode(reference, type=_Told)
+        so_far = found.get(handler, Elsewhere(since, 0, None))
+        known = [number for number in (so_far.finished, told.finished) if number is not None]
+        found[handler] = Elsewhere(min(since, so_far.since), so_far.jobs + told.jobs, sum(known) if known else None)
+    return found
 
 
 def adopt(store: Store, runner: int, handlers: Iterable[str]) -> list[Away]:
@@ -81,17 +100,36 @@ def adopt(store: Store, runner: int, handlers: Iterable[str]) -> list[Away]:
     return adopted
 
 
-def claims_of(store: Store, away: Away) -> list[Claim]:
-    """Those of its jobs that still run, as claims; their inputs are not fetched again."""
+def claims_of(store: Store, away: Away, state: State = State.RUNNING) -> list[Claim]:
+    """Those of its jobs that still run, or that were cancelled, as claims; their inputs are not fetched again."""
     return [
         Claim(job, attempt, tries, cohort, b"")
         for job, attempt, tries, cohort in store.rows(
             "SELECT job.id, job.attempt, tries, cohort FROM json_each(?1) AS pair"
             " JOIN job ON job.id = json_extract(pair.value, '$[0]') AND job.attempt = json_extract(pair.value, '$[1]')"
-            " WHERE job.state = 'running'",
-            (json.dumps(away.work.ids),),
+            " WHERE job.state = ?2",
+            (json.dumps(away.work.ids), state),
         )
     ]
+
+
+def charge(store: Store, handler: str, paid: Iterable[tuple[Claim, float]], now: float) -> list[tuple[int, float]]:
+    """Book what cancelled jobs have cost all the same, each once; returns (cohort, money) of those that it booked."""
+    booked = []
+    with store.tx() as connection:
+        for claim, cost in paid:
+            counted = connection.execute(
+                "INSERT OR IGNORE INTO result (id, attempt, cost, streamed, busy, error) VALUES (?, ?, ?, ?, 0, ?)",
+                (claim.id, claim.attempt, cost, cost, CHARGED),
+            ).rowcount
+            if counted:
+                booked.append((claim.cohort, cost))
+        connection.executemany(
+            "UPDATE cohort SET cost = cost + ?2, streamed = streamed + ?2 WHERE id = ?1",
+            booked,
+        )
+        spend(connection, handler, sum(cost for _, cost in booked), now)
+    return booked
 
 
 def held_away(works: Iterable[Away]) -> set[tuple[int, int]]:
@@ -104,13 +142,6 @@ class _Told(Struct):
 
     jobs: int = 0
     finished: int | None = None
-
-
-def _sentence(batches: list[tuple[float, int | None, int]]) -> str:
-    since = time.strftime("%H:%M", time.localtime(min(since for since, _, _ in batches)))
-    known = [finished for _, finished, _ in batches if finished is not None]
-    done = f", {sum(known):,} of {sum(jobs for _, _, jobs in batches):,} done" if known else ""
-    return f"with the provider since {since}{done}"
 
 
 def _away(row: tuple[int, str, float, bytes, bytes]) -> Away:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ..doorbell import VIEWER, Doorbell
 from ..selection import Selector
 from ..store import Store
-from .reading import ranges
+from .names import ranges
 from .rescue import rescue
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings

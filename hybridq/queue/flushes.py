@@ -1,6 +1,24 @@
 """The record of every flush: when, by which rule, why, with what end."""
 
+from msgspec import Struct
+
 from ..store import Store
+from .reading import named
+
+
+class FlushRun(Struct, frozen=True, kw_only=True):
+    """A flush that ran, or runs: times are epoch seconds, `startup` seconds, `cost` money."""
+
+    id: int
+    rule: str
+    reason: str
+    started: float
+    ended: float | None
+    jobs: int
+    done: int
+    failed: int
+    startup: float
+    cost: float
 
 
 def open_flush(
@@ -32,10 +50,19 @@ def forget_flush(store: Store, flush: int) -> None:
         connection.execute("DELETE FROM flush WHERE id = ?", (flush,))
 
 
-def of_job(store: Store, job: int) -> int | None:
-    """The flush that took this job last."""
-    found = store.row("SELECT flush FROM job WHERE id = ?", (job,))
+def last_of(store: Store, *jobs: int) -> int | None:
+    """The flush that took this job last; of several, the latest of theirs."""
+    marks = ", ".join("?" * len(jobs))
+    found = store.row(f"SELECT max(flush) FROM job WHERE id IN ({marks})", jobs)
     return found[0] if found else None
+
+
+def flush_run(store: Store, number: int | None) -> FlushRun | None:
+    """What became of a flush, of which None has nothing to tell."""
+    row = store.row(
+        "SELECT id, rule, reason, started, ended, jobs, done, failed, startup, cost FROM flush WHERE id = ?", (number,)
+    )
+    return named(FlushRun, row) if row else None
 
 
 def add_to_flush(store: Store, flush: int, done: int, failed: int, cost: float, now: float) -> None:

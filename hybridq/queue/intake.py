@@ -127,8 +127,11 @@ class Bulk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for part in self._parts.values():
-            _take_back(self._store, part.cohort)
+        if self._parts:
+            from .cleaning import take_back  # needed only where something went wrong
+
+            for part in self._parts.values():
+                take_back(self._store, part.cohort)
         self._writer.close(self._store)
         self._store.checkpoint()
 
@@ -179,7 +182,7 @@ class Bulk:
     def _insert_keyed(self, part: _Part, request: Request, data: bytes, key: str) -> None:
         digest = _digest(request, data)
         try:
-            if _known(self._store, key, digest) is not None:
+            if _known(self._store, key, digest, self._writer.id) is not None:
                 self.existed += 1
                 return
         except BadData as problem:
@@ -187,14 +190,6 @@ class Bulk:
             return
         self._insert(part, [(part.cohort, data)])
         self._store.connection.execute("INSERT OR REPLACE INTO key VALUES (?, ?, ?)", (key, part.last, digest))
-
-
-def sweep(store: Store) -> int:
-    """Take away what submissions left that were never accepted and whose writer is gone; returns how many."""
-    abandoned = store.rows("SELECT id FROM cohort WHERE accepted IS NULL AND writer NOT IN (SELECT id FROM runner)")
-    for (cohort,) in abandoned:
-        _take_back(store, cohort)
-    return len(abandoned)
 
 
 def _refuse(problem: BadData) -> None:
@@ -252,23 +247,29 @@ def _free_name(store: Store, wanted: str) -> str:
     return f"{wanted}-group" if taken else wanted
 
 
-def _known(store: Store, key: str, digest: bytes) -> int | None:
-    """The job that this key stands for already. Raises BadData when it asked for something else."""
+def _known(store: Store, key: str, digest: bytes, writer: int | None = None) -> int | None:
+    """The job that this key stands for already, or that `writer` has given it in this very submission.
+
+    Raises BadData when it asked for something else.
+    """
     found = store.row(
-        "SELECT key.job, key.digest, cohort.accepted, cohort.writer IN (SELECT id FROM runner)"
+        "SELECT key.job, key.digest, cohort.accepted, cohort.writer, cohort.writer IN (SELECT id FROM runner)"
         " FROM key JOIN job ON job.id = key.job JOIN cohort ON cohort.id = job.cohort WHERE key.name = ?",
         (key,),
     )
     if found is None:
         return None
-    job, known, accepted, writing = found
+    job, known, accepted, by, writing = found
     if accepted is None and not writing:
         return None  # its writer died; it was never accepted
+    mine = accepted is None and by == writer
+    if known != digest and mine:
+        raise BadData(f"the key {key!r} is given twice, for different inputs")
     if known != digest:
         raise BadData(
             f"the key {key!r} stands for job {job} already, which asked for something else: hybridq show {job}"
         )
-    if accepted is None:
+    if accepted is None and not mine:
         raise TryAgain(f"the key {key!r} is being submitted by another process; try again when that has ended")
     return int(job)
 
@@ -278,17 +279,3 @@ def _digest(request: Request, data: bytes) -> bytes:
 
     what = msgspec.json.encode([request.handler, request.cwd])  # the same from any terminal: no environment
     return hashlib.sha256(what + b"\0" + data).digest()
-
-
-def _take_back(store: Store, cohort: int) -> None:
-    while True:
-        with store.tx() as connection:
-            gone = connection.execute(
-                "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE cohort = ? AND state = 'queued' LIMIT 50000)"
-                " RETURNING id",
-                (cohort,),
-            ).fetchall()
-            connection.executemany("DELETE FROM key WHERE job = ?", gone)
-            if not gone:
-                connection.execute("DELETE FROM cohort WHERE id = ?", (cohort,))
-                return

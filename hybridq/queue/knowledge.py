@@ -4,10 +4,21 @@ Rule: written by runners, read by everybody; losing it costs accuracy, never a j
 """
 
 import msgspec
+from msgspec import Struct
 
 from ..estimate import Model
 from ..job import Flush, Lane
 from ..store import Store
+from .reading import lineage, named
+
+
+class Promise(Struct, frozen=True, kw_only=True):
+    """What was said at submission about when it would be done (epoch seconds, 50th and 90th percentile)."""
+
+    made: float
+    start: float | None
+    finish: float | None
+    finish90: float | None
 
 
 def models(store: Store, handler: str) -> dict[Lane, Model]:
@@ -52,3 +63,13 @@ def intended(store: Store) -> list[tuple[str, float, int, str]]:
     """(handler, at, jobs, reason) of every planned flush, the next one first."""
     return [(str(h), float(at), int(n), str(why)) for h, at, n, why in store.rows(
         "SELECT handler, at, jobs, reason FROM planned ORDER BY at")]  # fmt: skip
+
+
+def first_promise(store: Store, cohort: int) -> Promise | None:
+    """The first promise that was made for a cohort or for those that its jobs were moved from."""
+    row = store.row(
+        "SELECT made, start, finish, finish90 FROM promise WHERE cohort IN (SELECT value FROM json_each(?))"
+        " ORDER BY id LIMIT 1",
+        (msgspec.json.encode(lineage(store, cohort)).decode(),),
+    )
+    return named(Promise, row) if row else None

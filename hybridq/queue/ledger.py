@@ -1,4 +1,4 @@
-"""What really ran, read from the queue as plain data: the only SQL of the report.
+"""What really ran, read from the queue as plain data: for the report, and to be simulated again.
 
 Rule: money, counts and deadlines are summed over everything, in SQL; single jobs, promises and flushes are read
 up to a bound, spread evenly over all there are. Reads only; never a row for each job of a large queue.
@@ -7,21 +7,20 @@ up to a bound, spread evenly over all there are. Reads only; never a row for eac
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, TypeVar
-
-from msgspec import Struct
+from typing import Any
 
 from ..job import Audience, Lane, Mode
 from ..store import Store
-from .account import Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
+from .account import Came, Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .claims import NOT_MINE
+from .cleaning import cleaned
+from .reading import named
 from .rescue import DIED, STOPPED
 
 SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at one by one
 FLUSHES = 20_000  # the newest flushes that are looked at one by one
 REASONS = 1_000  # different texts of failures that are read, the most frequent first
 _SPREAD = 1 << 32
-T = TypeVar("T", bound=Struct)
 _NUMBER = re.compile(r"(?<!exit )(?<![\d.,:-])-?\d[\d.,:]*")  # an exit code is no measure: it tells reasons apart
 
 
@@ -37,14 +36,24 @@ def read(store: Store, since: float, now: float) -> Ledger:
     (not_mine,) = _one(store, "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", NOT_MINE)
     return Ledger(
         since=since, sums=sums, ran=_ran(store, since, done), flushes=_flushes(store, since),
-        rules=tuple(_named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
+        rules=tuple(named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
         promises=promises, promised=tuple(
-            _named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))
+            named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))
         ),
-        drafts=_named(Drafts, _one(store, _DRAFTS, since)), moved=_moved(store, since),
+        drafts=named(Drafts, _one(store, _DRAFTS, since)), moved=_moved(store, since),
         causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
         cut_jobs=cut_jobs, cut_bytes=cut_bytes, not_mine=not_mine,
+        cleaned=cleaned(store),
     )  # fmt: skip
+
+
+def came(store: Store, since: float, limit: int) -> list[Came]:
+    """The newest jobs that were submitted since an instant and are done, the latest first, at most so many."""
+    return [
+        Came(accepted=at, size=size, audience=Audience(audience), due=due, handler=handler, lane=Lane(lane),
+             busy=busy or 0.0, group=group)
+        for at, size, audience, due, handler, lane, busy, group in store.rows(_CAME, (since, limit))
+    ]  # fmt: skip
 
 
 def alike(causes: Iterable[tuple[str, int, float]]) -> list[Cause]:
@@ -78,6 +87,12 @@ _RAN = (
     " LEFT JOIN draft ON draft.id = job.id WHERE job.state = 'done' AND accepted >= ?1"
     # Multiplying scatters the ids: each n-th would always meet the same kind of an alternating workload.
     " AND (job.id * 2654435761 & 4294967295) < CASE audience WHEN 'user' THEN ?2 ELSE ?3 END"
+)
+_CAME = (
+    "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
+    " result.busy, coalesce(cohort.name, '') FROM result"
+    " JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
+    " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?"
 )
 _RULES = (
     "SELECT rule, count(*), sum(jobs), sum(done), sum(failed), sum(coalesce(ended, ?1) - started), sum(cost)"
@@ -152,21 +167,16 @@ def _flushes(store: Store, since: float) -> tuple[Flushed, ...]:
         " ORDER BY id DESC LIMIT ?",
         (since, FLUSHES),
     )
-    return tuple(_named(Flushed, row) for row in reversed(rows))
+    return tuple(named(Flushed, row) for row in reversed(rows))
 
 
 def _moved(store: Store, since: float) -> Moved:
-    return _named(Moved, (*_one(store, _STORIES, since, DIED, STOPPED), *_one(store, _PROMOTED, since)))
+    return named(Moved, (*_one(store, _STORIES, since, DIED, STOPPED), *_one(store, _PROMOTED, since)))
 
 
 def _chance(number: int) -> int:
     """Below which place one of so many is taken, so that about SAMPLE are."""
     return _SPREAD if number <= SAMPLE else _SPREAD * SAMPLE // number
-
-
-def _named(of: type[T], row: Iterable[object]) -> T:
-    """A row as a Struct, whose fields are the statement's columns in their order."""
-    return of(**dict(zip(of.__struct_fields__, row, strict=True)))
 
 
 def _one(store: Store, sql: str, *parameters: object) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from ..errors import NoSuchJob, UsageError
 from ..job import Lane, Mode, State
 from ..selection import Group, Ids, Last, Selector
 from ..store import Store
-from .reading import Cohort, cohorts
+from .reading import Cohort, cohorts, newest
 
 SCAN = 2000  # cohorts of one lane and handler that are looked through for rows: a group may have a million
 MANY = 500  # values one statement is given
@@ -157,10 +157,8 @@ def standing_for(store: Store, selector: Selector) -> Cohort:
         return representative(store, selector.name)
     if not isinstance(selector, Last):
         raise UsageError("name one job or group; hybridq status shows several")
-    newest = cohorts(store, "accepted IS NOT NULL ORDER BY id DESC LIMIT 1")
-    if not newest:
-        raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
-    return newest[0] if newest[0].name is None else representative(store, newest[0].name)
+    found = newest(store)
+    return found if found.name is None else representative(store, found.name)
 
 
 def representative(store: Store, name: str) -> Cohort:

@@ -3,17 +3,19 @@
 Rule: nothing here grows with the number of jobs unless it returns them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from ..errors import NoSuchJob
 from ..job import Audience, Decision, Held, Lane, Mode, Request, State
-from ..selection import All, Group, Ids, Last, Selector
 from ..store import Store
 
 HELD_LIMIT = 100_000  # cohorts that a plan looks at one by one
+OF_LATE = 2048  # submissions of all handlers among which those of one are looked for
+T = TypeVar("T", bound=Struct)
 
 
 class Cohort(Struct, frozen=True, kw_only=True):
@@ -104,6 +106,21 @@ def cohort(store: Store, number: int) -> Cohort:
     return found[0]
 
 
+def newest(store: Store) -> Cohort:
+    """The cohort that came last. Raises NoSuchJob where there is none."""
+    found = cohorts(store, "accepted IS NOT NULL ORDER BY id DESC LIMIT 1")
+    if not found:
+        raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
+    return found[0]
+
+
+def next_of(store: Store, lane: Lane, handler: str, limit: int) -> list[Cohort]:
+    """The cohorts of a lane and handler that hold queued jobs, in the order in which they run, at most so many."""
+    return cohorts(
+        store, "lane = ? AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?", (lane, handler, limit)
+    )
+
+
 def _cohort(row: tuple) -> Cohort:  # type: ignore[type-arg]
     (number, name, handler, lane, mode, audience, pinned, due, delay_cost, request, decision, accepted, first,
      last, size, jobs, started, finished, cost, streamed, *counts) = row  # fmt: skip
@@ -147,7 +164,12 @@ def result(store: Store, number: int, *, draft: bool = False) -> Result | None:
         f" FROM {'draft' if draft else 'result'} WHERE id = ?",
         (number,),
     )
-    return Result(**dict(zip(Result.__struct_fields__, row, strict=True))) if row else None
+    return named(Result, row) if row else None
+
+
+def named(of: type[T], row: Iterable[object]) -> T:
+    """A row as a Struct, whose fields are the statement's columns in their order."""
+    return of(**dict(zip(of.__struct_fields__, row, strict=True)))
 
 
 def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
@@ -166,10 +188,11 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
 
 
 def arrivals(store: Store, handler: str, limit: int) -> list[tuple[float, Lane]]:
-    """When and into which lane the background submissions to a handler came, of the last `limit` of all."""
+    """When and into which lane the last `limit` background submissions to a handler came, if of late."""
     return [(at, Lane(lane)) for at, lane in store.rows(
         "SELECT accepted, lane FROM cohort WHERE id > (SELECT max(id) FROM cohort) - ? AND handler = ?"
-        " AND audience = 'background' AND accepted IS NOT NULL", (limit, handler))]  # fmt: skip
+        " AND audience = 'background' AND accepted IS NOT NULL ORDER BY id DESC LIMIT ?",
+        (OF_LATE, handler, limit))]  # fmt: skip
 
 
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
@@ -186,66 +209,15 @@ def waiting(store: Store, lane: Lane) -> list[str]:
         "SELECT handler FROM tally WHERE lane = ? AND state = 'queued' AND jobs > 0", (lane,))]  # fmt: skip
 
 
+def lineage(store: Store, cohort_id: int) -> list[int]:
+    """A cohort, then those that its jobs were moved from, back to the first."""
+    return [number for (number,) in store.rows(
+        "WITH RECURSIVE line (id) AS (SELECT ? UNION SELECT origin FROM cohort JOIN line ON cohort.id = line.id"
+        " WHERE origin IS NOT NULL) SELECT id FROM line", (cohort_id,))]  # fmt: skip
+
+
 def history(store: Store, cohort_id: int, job_id: int | None = None) -> list[tuple[float, str]]:
     """(at, sentence) of all that happened to a cohort, or to one job of it, the oldest first."""
     return [(at, text) for at, text in store.rows(
         "SELECT at, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2) ORDER BY id",
         (cohort_id, job_id))]  # fmt: skip
-
-
-def recent_ids(store: Store, prefix: str, limit: int) -> list[str]:
-    """The newest jobs' ids that begin so, as text: for completion."""
-    return [str(number) for (number,) in store.rows(
-        "SELECT id FROM (SELECT id FROM job ORDER BY id DESC LIMIT 10000) WHERE id LIKE ? || '%' LIMIT ?",
-        (prefix, limit))]  # fmt: skip
-
-
-def group_names(store: Store, prefix: str, limit: int) -> list[str]:
-    """The groups whose names begin so: for completion."""
-    return [name for (name,) in store.rows(
-        "SELECT DISTINCT name FROM cohort WHERE substr(name, 1, length(?1)) = ?1 AND accepted IS NOT NULL LIMIT ?2",
-        (prefix, limit))]  # fmt: skip
-
-
-def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = tuple(State)) -> Iterator[int]:
-    """The ids that these selectors name and that are in one of these states, ascending within each.
-
-    Raises NoSuchJob for a selector that names nothing at all.
-    """
-    marks = ", ".join("?" * len(states))
-    for selector in selectors:
-        for first, last, cohort_id in ranges(store, selector):
-            found = store.rows(
-                "SELECT id FROM job WHERE id BETWEEN ? AND ? AND (?3 IS NULL OR cohort = ?3)"
-                f" AND state IN ({marks}) AND EXISTS"
-                " (SELECT 1 FROM cohort WHERE cohort.id = job.cohort AND accepted IS NOT NULL)",
-                (first, last, cohort_id, *states),
-            )
-            yield from (number for (number,) in found)
-
-
-def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]]:
-    """(first id, last id, cohort) that together hold what a selector names. Raises NoSuchJob."""
-    match selector:
-        case Ids(ranges=ranges):
-            for first, last in ranges:
-                if not store.row("SELECT 1 FROM job WHERE id BETWEEN ? AND ? LIMIT 1", (first, last)):
-                    raise NoSuchJob(f"there is no job {first if first == last else f'{first}-{last}'}")
-            return [(first, last, None) for first, last in ranges]
-        case Last():
-            newest = store.row(
-                "SELECT first_id, last_id, id FROM cohort WHERE accepted IS NOT NULL ORDER BY id DESC LIMIT 1"
-            )
-            if newest is None:
-                raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
-            return [newest]
-        case Group(name=name):
-            parts = store.rows(
-                "SELECT first_id, last_id, id FROM cohort WHERE name = ? AND accepted IS NOT NULL", (name,)
-            )
-            if not parts:
-                raise NoSuchJob(f"there is no group {name!r}. Look at what there is: hybridq status --all")
-            return parts
-        case All():
-            return [(1, 2**62, None)]
-    raise AssertionError(selector)

@@ -113,7 +113,7 @@ def _only_daemon(home: Home) -> int:
 
 def _held(path: Path) -> bool:
     try:
-        descriptor = open_private(path, os.O_RDWR)
+        descriptor = open_private(path, os.O_RDONLY)  # flock asks no right to write
     except FileNotFoundError:
         return False
     try:

@@ -14,9 +14,11 @@ from ..job import Decision, Lane, State
 from ..outlook import Outlook
 from ..outputs import SUFFIX, output_path
 from ..queue import listing
+from ..queue.flushes import FlushRun, flush_run, last_of
+from ..queue.knowledge import Promise, first_promise
 from ..queue.listing import ENDED
-from ..queue.reading import Cohort, Job, cohort, history, job, result
-from ..queue.rescue import rescue
+from ..queue.reading import Cohort, Job, cohort, history, job, lineage, result
+from ..reading_only import rescue_if_writable
 from ..selection import Ids, Selector
 from ..store import Store
 from .foresight import Foresight
@@ -33,30 +35,6 @@ class Happened(Struct, frozen=True, kw_only=True):
 
     at: float
     text: str
-
-
-class FlushRun(Struct, frozen=True, kw_only=True):
-    """A flush that ran, or runs: times are epoch seconds, `startup` seconds, `cost` money."""
-
-    id: int
-    rule: str
-    reason: str
-    started: float
-    ended: float | None
-    jobs: int
-    done: int
-    failed: int
-    startup: float
-    cost: float
-
-
-class Promise(Struct, frozen=True, kw_only=True):
-    """What was said at submission about when it would be done (epoch seconds, 50th and 90th percentile)."""
-
-    made: float
-    start: float | None
-    finish: float | None
-    finish90: float | None
 
 
 class Detail(Row, frozen=True, kw_only=True):
@@ -108,7 +86,7 @@ def detail(outlook: Outlook, selector: Selector, *, now: float) -> Detail:
     shared = {
         **msgspec.structs.asdict(row), "cwd": asked.cwd, "env": tuple(sorted(asked.env)), "priority": asked.priority,
         "retries": asked.retries, "timeout": asked.timeout, "max_cost": asked.max_cost,
-        "promise": _promise(outlook.store, of.id),
+        "promise": first_promise(outlook.store, of.id),
     }  # fmt: skip
     if row.group is not None:
         return Detail(
@@ -121,19 +99,20 @@ def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanat
     """The story of one decision. Raises as `detail` does."""
     row, of = _one(outlook, selector, now)
     one = None if row.group is not None else row.id
-    flush = _flush(outlook.store, of, one)
+    ran = (of.first, of.last) if one is None else (one,)
     waits = of.lane is Lane.BATCH and row.state is State.QUEUED
     return Explanation(
-        row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision, flush=flush,
+        row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision,
+        flush=flush_run(outlook.store, last_of(outlook.store, *ran)),
         others=() if one is not None else tuple(listing.others(outlook.store, of)),
-        planned=row.start if waits else None, promise=_promise(outlook.store, of.id),
+        planned=row.start if waits else None, promise=first_promise(outlook.store, of.id),
         history=_history(outlook.store, of.id, one),
     )  # fmt: skip
 
 
 def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]:
     """The row that a selector names, and its cohort; of a group the one with the most jobs speaks for it."""
-    rescue(outlook.store, now)
+    rescue_if_writable(outlook.store, now)
     rows = Rows(outlook, Foresight(outlook, now))
     if isinstance(selector, Ids):
         number = _only(selector)
@@ -159,7 +138,7 @@ def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "input": subject(of.input)[:TEXT_LIMIT], "input_bytes": len(of.input), "attempt": of.attempt,
         "failures": of.tries, "not_before": of.ready if of.ready > now else None,
-        "files": _files(store, of), "flush": _flush_number(store, of.flush),
+        "files": _files(store, of), "flush": flush_run(store, of.flush),
         "history": _history(store, of.cohort, of.id),
     }  # fmt: skip
     if found is not None:
@@ -178,39 +157,6 @@ def _files(store: Store, of: Job) -> tuple[str, ...]:
     return tuple(str(path) for path in paths if path.exists())
 
 
-def _flush(store: Store, of: Cohort, one: int | None) -> FlushRun | None:
-    """The flush that ran this job; of a group, the one that came to its first or last job."""
-    if one is not None:
-        return _flush_number(store, job(store, one).flush)
-    found = store.row("SELECT max(flush) FROM job WHERE id IN (?, ?)", (of.first, of.last))
-    return _flush_number(store, found[0] if found else None)
-
-
-def _flush_number(store: Store, number: int | None) -> FlushRun | None:
-    row = number and store.row(
-        "SELECT id, rule, reason, started, ended, jobs, done, failed, startup, cost FROM flush WHERE id = ?", (number,)
-    )
-    return FlushRun(**dict(zip(FlushRun.__struct_fields__, row, strict=True))) if row else None
-
-
-def _promise(store: Store, of: int) -> Promise | None:
-    """The first promise that was made for a cohort or for those that its jobs were moved from."""
-    row = store.row(
-        f"SELECT made, start, finish, finish90 FROM promise WHERE cohort IN ({_LINEAGE})"  # noqa: S608 - our own
-        " ORDER BY id LIMIT 1",
-        (of,),
-    )
-    return Promise(**dict(zip(Promise.__struct_fields__, row, strict=True))) if row else None
-
-
 def _history(store: Store, of: int, one: int | None) -> tuple[Happened, ...]:
-    told: list[tuple[float, str]] = []
-    for (number,) in store.rows(_LINEAGE, (of,)):
-        told += history(store, number, one)
+    told = [each for number in lineage(store, of) for each in history(store, number, one)]
     return tuple(Happened(at=at, text=text) for at, text in sorted(told, key=lambda each: each[0]))
-
-
-_LINEAGE = (
-    "WITH RECURSIVE line (id) AS (SELECT ? UNION SELECT origin FROM cohort JOIN line ON cohort.id = line.id"
-    " WHERE origin IS NOT NULL) SELECT id FROM line"
-)

@@ -15,12 +15,13 @@ from ..brain.conditions import Conditions
 from ..brain.forecast import Eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, State
-from ..loops.budget import withheld
 from ..outlook import Outlook
 from ..queue.detachment import elsewhere
 from ..queue.knowledge import intended
 from ..queue.listing import ahead, open_flushes, parts, runners
+from ..queue.money import withheld
 from ..queue.reading import Cohort, held, tally
+from .withheld import why_withheld
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; the rest goes as one class
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
@@ -61,15 +62,22 @@ class Foresight:
 
     def held(self, of: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
-        if not self.served:
-            return Eta(), NOBODY
-        if of.handler not in self._outlook.config.handlers:
-            return Eta(), _unknown(of.handler)
-        if of.id in self._withheld:
-            return Eta(), self._withheld[of.id]
+        if why := self._stuck(of, self.served):
+            return Eta(), why
         if of.id not in self._held:
             self._held[of.id] = self._planned(of)
         return self._held[of.id]
+
+    def _stuck(self, of: Cohort, served: bool) -> str:
+        """Why nobody knows when these begin, the reason that lasts longest first; "": it can be foreseen.
+
+        What a runner has said of money counts only as long as one runs: a limit may have been raised since.
+        """
+        if of.handler not in self._outlook.config.handlers:
+            return _unknown(of.handler)
+        if held := self._withheld.get(of.id, "") if served else why_withheld(self._outlook, of, self.now):
+            return held
+        return "" if served else NOBODY
 
     def _planned(self, of: Cohort) -> Foreseen:
         batch = self._batch(of.handler)
@@ -80,12 +88,8 @@ class Foresight:
 
     def streamed(self, of: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
-        if not self.served and not self._runs_itself(of):
-            return Eta(), NOBODY
-        if of.handler not in self._outlook.config.handlers:
-            return Eta(), _unknown(of.handler)
-        if of.id in self._withheld:
-            return Eta(), self._withheld[of.id]
+        if why := self._stuck(of, self.served or self._runs_itself(of)):
+            return Eta(), why
         world = self._world(of.handler)
         jobs = ahead(self._outlook.store, of) if before is None else before
         jobs += self.tally.get((of.handler, Lane.STREAM, State.RUNNING), 0)
@@ -98,7 +102,8 @@ class Foresight:
 
     def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
-        here = self.flushes.get(of.handler) or self._elsewhere.get(of.handler)
+        there = self._elsewhere.get(of.handler)
+        here = self.flushes.get(of.handler) or (there.told if there else "")
         why = here if here and of.lane is Lane.BATCH else of.decision.reason
         if of.handler not in self._outlook.config.handlers:
             return Eta(), why
@@ -106,6 +111,13 @@ class Foresight:
         if jobs == 1 or (of.lane is Lane.BATCH and of.handler in self._elsewhere):
             return running_eta(of.lane, of.size, started or of.started or self.now, world), why
         return self._rest(of.lane, jobs, of.size, world), why
+
+    def away(self, of: Cohort, running: int) -> int | None:
+        """How many of so many running jobs a provider has done, by what it tells; 0: none of them runs there."""
+        there = self._elsewhere.get(of.handler)
+        if there is None or of.lane is not Lane.BATCH:
+            return 0
+        return min(running, running * there.finished // max(1, there.jobs)) if there.finished else None
 
     def _runs_itself(self, of: Cohort) -> bool:
         """Whether a submit that stays with these jobs runs them: this very process, or one that has begun."""
@@ -187,4 +199,4 @@ def _whole(etas: list[Eta]) -> Eta:
 
 
 def _unknown(handler: str) -> str:
-    return f"there is no handler {handler} in config.toml"
+    return f"config.toml has no handler {handler}, or cannot be read"

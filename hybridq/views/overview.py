@@ -13,7 +13,7 @@ from ..outlook import Outlook, load
 from ..queue import listing, reading
 from ..queue.listing import ENDED
 from ..queue.reading import Cohort
-from ..queue.rescue import rescue
+from ..reading_only import rescue_if_writable
 from ..selection import All, Ids, Selector
 from ..when import clock
 from .foresight import Foresight
@@ -40,7 +40,7 @@ def take(
     without, a group that was selected is followed by its failed jobs. Raises NoSuchJob for a selector that names
     nothing.
     """
-    rescue(outlook.store, now)
+    rescue_if_writable(outlook.store, now)
     foresight = Foresight(outlook, now)
     view = _View(outlook, foresight, limit, tuple(states) or tuple(State), tuple(modes) or tuple(Mode))
     if any(isinstance(each, All) for each in selectors):
@@ -50,7 +50,8 @@ def take(
     else:
         rows, jobs = view.everything(all_ or bool(states)), view.jobs()
     if states:
-        rows = view.opened(rows)
+        rows, twice = view.opened(rows)
+        jobs -= twice
     elif selectors:
         rows, failed = view.with_failed(rows)
         jobs += failed
@@ -104,22 +105,29 @@ class _View:
         kept = 0 if all_ or self._limit < 2 * RECENT else len(ended)
         return [*live[: self._limit - kept], *ended][: self._limit]
 
-    def opened(self, rows: Sequence[Row]) -> list[Row]:
-        """The same rows, with the single jobs that were asked for instead of each group."""
-        found: list[Row] = []
+    def opened(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
+        """The same rows, with the single jobs that were asked for instead of each group; and how many came twice."""
+        found: dict[int, Row] = {}
+        twice = 0
         for row in rows:
-            found += [row] if row.group is None else self._members(row.group, self.states, self._limit - len(found))
-        return found[: self._limit]
+            left = self._limit - len(found)
+            members = [row] if row.group is None else self._members(row.group, self.states, left)
+            twice += sum(each.id in found for each in members)
+            found |= {each.id: each for each in members}
+        return list(found.values())[: self._limit], twice
 
     def with_failed(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
-        """The same rows, each group followed by its failed jobs, and how many those are."""
+        """The same rows, each group followed by its failed jobs that have no row yet, and how many these are."""
         found: list[Row] = []
+        seen = {row.id for row in rows if row.group is None}
         jobs = 0
         for row in rows:
             found.append(row)
             if row.group is not None and row.counts.get(State.FAILED):
-                jobs += row.counts[State.FAILED]
-                found += self._members(row.group, (State.FAILED,), self._limit - len(found))
+                members = self._members(row.group, (State.FAILED,), self._limit - len(found) + len(seen))
+                twice = [each for each in members if each.id in seen]
+                jobs += row.counts[State.FAILED] - len(twice)
+                found += [each for each in members if each.id not in seen]
         return found[: self._limit], jobs
 
     def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:

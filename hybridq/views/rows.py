@@ -85,6 +85,7 @@ class Rows:
             started=found.started, finished=found.finished if over else None, start=eta.start, eta=eta.finish,
             eta90=eta.finish90, deadline=_deadline(of), cost=found.cost if over or found.cost else None,
             mixed=listing.mixed(self._store, found.name), why=why,
+            away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )  # fmt: skip
 
     def _group_future(self, of: Cohort, counts: Mapping[State, int], before: int | None) -> Foreseen:

@@ -1,0 +1,66 @@
+"""`clean`: takes what has ended long ago away for good, with its results and output files.
+
+Rule: says first how much and asks on a terminal; only what has ended goes, of a group all or nothing.
+"""
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from hybridq.errors import NoSuchJob
+from hybridq.queue.cleaning import clean as clean_away
+from hybridq.queue.cleaning import foretell
+from hybridq.queue.names import ranges
+from hybridq.selection import Group, check_group
+from hybridq.submit import wake
+from hybridq.when import parse_span
+
+from .change import how_many
+from .reach import reach
+
+MONTH = "30d"
+
+app = typer.Typer()
+
+
+@app.command()
+def clean(
+    groups: Annotated[
+        list[str] | None, typer.Argument(metavar="GROUP...", help="These groups alone.", show_default=False)
+    ] = None,
+    older: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN",
+            help="What ended longer ago than this; 30d, of a group that is named 0s.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much it would be; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take away for good what has ended long ago.
+
+    Its inputs, results, keys and output files go. The database keeps its size; the room is used again.
+    """
+    names = [check_group(name) for name in groups] if groups else None
+    older = older or (None if names else MONTH)
+    before = time.time() - (parse_span(older) if older else 0.0)
+    long_ago = f" that ended more than {older} ago" if older else ""
+    with reach().store as store:
+        for name in names or ():
+            ranges(store, Group(name))  # raises NoSuchJob for a group that is not there
+        going = foretell(store, before, names)
+        what = f"{how_many(going.jobs)}{long_ago}"
+        if not going.jobs:
+            raise NoSuchJob(f"nothing is cleaned away: there are no jobs{long_ago or ' that have ended'}")
+        if dry_run:
+            print(f"{what} would be cleaned away")
+            return
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"clean {what} away, with results and output files?", abort=True, err=True)
+        gone = clean_away(store, before, names)
+        wake(store)
+    print(f"{how_many(gone.jobs)} cleaned away")

@@ -1,0 +1,64 @@
+"""What somebody who stays with jobs is told first: what these wait for, and when more is due.
+
+Rule: on standard error alone; a limit on money is told before a missing runner, since no runner would help.
+"""
+
+import sys
+import time
+
+from hybridq.job import State
+from hybridq.outlook import Outlook
+from hybridq.queue import listing
+from hybridq.queue.ends import Awaited
+from hybridq.queue.reading import cohort, job, state_of
+from hybridq.queue.rescue import rescue
+from hybridq.selection import Group, Ids, Last, Selector
+from hybridq.views.overview import take
+from hybridq.views.withheld import why_withheld
+from hybridq.when import clock
+
+from .attend import served
+from .tell import is_tty, say
+from .views import words
+
+
+def tell_waiting(outlook: Outlook, number: int) -> None:
+    """Say what a queued job waits for: room in a limit, a runner, or on a terminal until when it is held, and why."""
+    store, now = outlook.store, time.time()
+    rescue(store, now)
+    of = job(store, number)
+    if of.state is not State.QUEUED:
+        return
+    if held := why_withheld(outlook, cohort(store, of.cohort), now):
+        say(f"job {number}: {held}")
+    elif not served(store):
+        say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain")
+    elif is_tty(sys.stderr):
+        row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
+        starts = "" if row.start is None else f"starts {clock(row.start, now)}{words.SEPARATOR}"
+        say(f"job {number}: {starts}{words.standing(row, now)}")
+
+
+def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) -> None:
+    """The same for whatever `wait` waits for; of a group its first job to run speaks for it."""
+    if awaited.only is not None:
+        tell_waiting(outlook, awaited.only)
+        return
+    store, now = outlook.store, time.time()
+    rescue(store, now)
+    waiting = awaited.count(State.QUEUED)
+    if not waiting or awaited.count(State.RUNNING):
+        return
+    first = listing.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
+    if first is not None and (held := why_withheld(outlook, first, now)):
+        say(held)
+    elif not served(store):
+        say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
+
+
+def tell_final(outlook: Outlook, number: int) -> None:
+    """Of a job that goes on after its draft: when the final is due, and how to stay for it."""
+    if state_of(outlook.store, number)[0] in (State.QUEUED, State.RUNNING):
+        now = time.time()
+        row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
+        say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {number} --wait-final")

@@ -1,0 +1,115 @@
+"""What both SDKs' clients have in common: connections, streams as plain data, errors as data.
+
+Rule: what a server answers is read as plain data, never as the SDK's types: other servers leave out what a type
+wants, and send what it does not know. Nothing that makes or costs something is repeated by the SDK.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from types import ModuleType
+from typing import Any
+
+from ..llm_config import LlmOptions
+from ..llm_prices import Tokens
+from .provider import Answer, Trouble, lines
+from .sdk import Said, answered, no_answer, refusal, scrubbed, sentence
+
+IDLE = 20  # connections kept open: the SDK's pool looks at each of them whenever a request begins or ends
+LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
+END: dict[str, Any] = {}  # the last event of a stream whose server said that it was complete
+
+
+class Client:
+    """The client of one SDK, which are made alike. `stream` is its class of streams of plain data."""
+
+    def __init__(
+        self, sdk: ModuleType, made: Any, transport: Any, stream: Any, address: str, options: LlmOptions, key: str
+    ) -> None:
+        self._sdk, self._stream, self._options, self._key = sdk, stream, options, key
+        usual = sdk.DEFAULT_CONNECTION_LIMITS
+        limits = type(usual)(max_connections=usual.max_connections, max_keepalive_connections=IDLE)
+        self._client = made(
+            api_key=key,
+            base_url=address,
+            max_retries=4,  # where it is used: what may be repeated
+            # A redirect could lead to another host, and the key with it.
+            http_client=transport(follow_redirects=False, limits=limits),
+        )
+        self._once = self._client.with_options(max_retries=0)
+
+    async def check(self) -> str:
+        """Try the key and the model's name."""
+        began = time.monotonic()
+        found = plain(await self._client.models.retrieve(self._options.model))
+        name = found.get("id") or self._options.model
+        return f"{name} answers at {self._client.base_url} ({time.monotonic() - began:.2f}s)"
+
+    def trouble(self, error: Exception) -> Trouble:
+        """What an exception means."""
+        if isinstance(error, Said):
+            return Trouble(reason=scrubbed(str(error), self._key), passing=error.passing, slow=error.passing)
+        if isinstance(error, self._sdk.APIStatusError):
+            told = scrubbed(sentence(error.body) or sentence(error.message), self._key)
+            return refusal(error.status_code, told, error.response.headers, f"{error.message} {error.body}")
+        if isinstance(error, self._sdk.APIConnectionError):  # a timeout is one, too
+            return no_answer(self._client.base_url.host, error.__cause__ or error, self._key)
+        if isinstance(error, self._sdk.APIError):
+            told = sentence(error.body) or error.message
+        else:
+            told = str(error) if isinstance(error, EOFError) else repr(error)
+        return Trouble(reason=scrubbed(told, self._key), passing=True, unsure=True)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _events(self, path: str, body: dict[str, Any], **options: Any) -> AsyncIterator[dict[str, Any]]:
+        """The events of a request that streams, or the one answer of a server that does not. Raises Said."""
+        reply = await self._once.post(
+            path, body={**body, "stream": True}, cast_to=object, stream=True, stream_cls=self._stream, options=options
+        )
+        async with reply:
+            if reply.response.headers.get("content-type", "").startswith(("application/json", "text/html")):
+                yield answered(await reply.response.aread())
+                yield END
+                return
+            async for event in reply:
+                if isinstance(event, dict):
+                    yield event
+            if getattr(reply, "complete", False):
+                yield END
+
+    async def _spoken(self, words: Any, events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str | Tokens]:
+        """The pieces of an answer, then what it used. `words` reads the events of this SDK's language."""
+        async for event in events:
+            if event is END:
+                words.ended = words.ended or "done"
+            elif piece := words.take(event):
+                yield piece
+        if not words.ended:
+            raise EOFError("the stream ended before the answer did")
+        if words.tokens is not None:
+            yield words.tokens
+        if rest := words.rest():
+            yield rest
+
+    async def _lines(self, opened: Any) -> AsyncIterator[bytes]:
+        """The lines of a file of answers."""
+        async with opened as response:
+            async for line in lines(response.iter_bytes(), LINE_LIMIT):
+                yield line
+
+
+def answer(custom: str, words: Any, message: Any) -> Answer:
+    """One answer of a batch, read as a whole by `words`."""
+    try:
+        text = words.take(message) + words.rest()
+    except Said as instead:
+        return Answer(custom=custom, error=str(instead), passing=instead.passing, tokens=words.tokens)
+    return Answer(custom=custom, text=text, tokens=words.tokens)
+
+
+def plain(found: Any) -> dict[str, Any]:
+    """What the SDK made of an answer, as it was sent."""
+    data = found if isinstance(found, dict) else found.to_dict(warnings=False) if hasattr(found, "to_dict") else {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,66 @@
+"""From what a user names to jobs: selectors to ids, and the ids and groups that begin so, for completion.
+
+Rule: short statements, no transaction left open; what names nothing is said to, with what to do. Reads only.
+"""
+
+from collections.abc import Iterator
+
+from ..errors import NoSuchJob
+from ..job import State
+from ..selection import All, Group, Ids, Last, Selector
+from ..store import Store
+from .reading import newest
+
+
+def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = tuple(State)) -> Iterator[int]:
+    """The ids that these selectors name and that are in one of these states, ascending within each.
+
+    Raises NoSuchJob for a selector that names nothing at all.
+    """
+    marks = ", ".join("?" * len(states))
+    for selector in selectors:
+        for first, last, cohort_id in ranges(store, selector):
+            found = store.rows(
+                "SELECT id FROM job WHERE id BETWEEN ? AND ? AND (?3 IS NULL OR cohort = ?3)"
+                f" AND state IN ({marks}) AND EXISTS"
+                " (SELECT 1 FROM cohort WHERE cohort.id = job.cohort AND accepted IS NOT NULL)",
+                (first, last, cohort_id, *states),
+            )
+            yield from (number for (number,) in found)
+
+
+def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]]:
+    """(first id, last id, cohort) that together hold what a selector names. Raises NoSuchJob."""
+    match selector:
+        case Ids(ranges=ranges):
+            for first, last in ranges:
+                if not store.row("SELECT 1 FROM job WHERE id BETWEEN ? AND ? LIMIT 1", (first, last)):
+                    raise NoSuchJob(f"there is no job {first if first == last else f'{first}-{last}'}")
+            return [(first, last, None) for first, last in ranges]
+        case Last():
+            found = newest(store)
+            return [(found.first, found.last, found.id)]
+        case Group(name=name):
+            parts = store.rows(
+                "SELECT first_id, last_id, id FROM cohort WHERE name = ? AND accepted IS NOT NULL", (name,)
+            )
+            if not parts:
+                raise NoSuchJob(f"there is no group {name!r}. Look at what there is: hybridq status --all")
+            return parts
+        case All():
+            return [(1, 2**62, None)]
+    raise AssertionError(selector)
+
+
+def recent_ids(store: Store, prefix: str, limit: int) -> list[str]:
+    """The newest jobs' ids that begin so, as text: for completion."""
+    return [str(number) for (number,) in store.rows(
+        "SELECT id FROM (SELECT id FROM job ORDER BY id DESC LIMIT 10000) WHERE id LIKE ? || '%' LIMIT ?",
+        (prefix, limit))]  # fmt: skip
+
+
+def group_names(store: Store, prefix: str, limit: int) -> list[str]:
+    """The groups whose names begin so: for completion."""
+    return [name for (name,) in store.rows(
+        "SELECT DISTINCT name FROM cohort WHERE substr(name, 1, length(?1)) = ?1 AND accepted IS NOT NULL LIMIT ?2",
+        (prefix, limit))]  # fmt: skip

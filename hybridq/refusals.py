@@ -1,0 +1,58 @@
+"""What SQLite and the system refuse, as errors that a user can act on.
+
+Rule: a full disk, a missing right, a busy queue and a damaged file are never taken for each other: each has its own
+class, and so its own exit code and advice.
+"""
+
+import contextlib
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import CorruptQueue, ReadOnly, StorageError, TryAgain
+
+BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a busy daemon need far less
+_REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
+@contextlib.contextmanager
+def told_apart(database: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into errors that a user can act on."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _REFUSED:
+            if not may_write(database):
+                raise read_only(database, "it can only be read") from error
+            raise StorageError(f"not stored: {error} ({database}). Make room or check the disk.") from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise TryAgain(f"{database} was busy for {BUSY:.0f} s; try again") from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise
+        raise CorruptQueue(
+            f"{database} is damaged or no database ({error}); it was left untouched. Try: sqlite3 '{database}' .recover"
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise read_only(Path(error.filename or database), str(error.strerror)) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise StorageError(f"not stored: {error.strerror} ({error.filename or database})") from error
+        raise
+
+
+def may_write(database: Path) -> bool:
+    """Whether this process has the right to change the file, and to make SQLite's others beside it."""
+    return os.access(database.parent, os.W_OK) and (not database.exists() or os.access(database, os.W_OK))
+
+
+def read_only(path: Path, why: str) -> ReadOnly:
+    """The error for what this process may not write."""
+    return ReadOnly(
+        f"{path} cannot be written: {why}. Take the right to it (ls -ld shows whose it is),"
+        " or name another folder in HYBRIDQ_HOME"
+    )

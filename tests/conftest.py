@@ -1,0 +1,39 @@
+"""Queues that several test files begin with."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hybridq.job import Mode
+from hybridq.outlook import Outlook
+from hybridq.queue.changes import cancel
+from hybridq.submit import submit
+from tests.building import asking, queue, run_jobs, submit_all
+from tests.ledgers import Past
+
+
+@pytest.fixture
+def outlook(tmp_path: Path) -> Iterator[Outlook]:
+    """A queue with the handlers `shell` and `echo`."""
+    made = queue(tmp_path)
+    with made.store:
+        yield made
+
+
+@pytest.fixture
+def every_state(outlook: Outlook) -> Outlook:
+    """Group `g` with 3 done, 1 failed, 1 running, 1 queued; then singles: 7 cancelled, 8 held, 9 to stream."""
+    submit_all(outlook, asking(group="g"), [b'"x"'] * 6)
+    run_jobs(outlook, 5, fail=1, hold=1)
+    for mode in (Mode.BATCH, Mode.BATCH, Mode.STREAM):
+        submit(outlook, asking(mode=mode), b'"y"')
+    cancel(outlook.store, [7], time.time())
+    return outlook
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Past:
+    """A queue whose past is to be made."""
+    return Past(tmp_path)

@@ -1,0 +1,162 @@
+"""Provider batches in a queue: what is left there, what cancelled jobs cost, how far it is, what a draft costs."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from hybridq.brain.modes import forecasts
+from hybridq.estimate import Model, Observation, learn_many
+from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.outlook import Outlook
+from hybridq.queue.knowledge import remember
+from hybridq.queue.reading import history, result
+from tests.building import asking, command, daemon, submit_all, until
+from tests.llm import COST, served
+from tests.provider import KEY, Provider
+from tests.test_rescue_promotion import DRAFT, known, states
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with Provider() as served_here:
+        yield served_here
+
+
+def batch(outlook: Outlook, jobs: int, **more: Any) -> list[int]:
+    """So many jobs for a batch."""
+    return submit_all(outlook, asking("gpt", Mode.BATCH, **more), [b'"%d"' % number for number in range(jobs)])
+
+
+def forgotten(outlook: Outlook) -> bool:
+    """Whether nothing runs elsewhere any more."""
+    return not outlook.store.rows("SELECT 1 FROM detached")
+
+
+def test_files_are_deleted_once_all_is_stored(provider: Provider, tmp_path: Path) -> None:
+    """What was uploaded and what was read goes when its results are in the queue, and not before."""
+    provider.script.refuse = (3,)
+    seen: list[int] = []
+    with served(tmp_path, provider) as outlook:
+
+        async def delete(request: web.Request) -> web.StreamResponse:
+            with closing(sqlite3.connect(outlook.store.home.database)) as store:
+                seen.append(store.execute("SELECT count(*) FROM result").fetchone()[0])
+            return await provider._delete(request)
+
+        provider.instead["DELETE", "/v1/files"] = delete
+        batch(outlook, 10)
+        with daemon(outlook):
+            until(lambda: len(provider.deleted) == 3)
+        assert states(outlook) == {"done": 9, "failed": 1}
+    assert seen == [10, 10, 10]
+    assert set(provider.deleted) == {"file-0", "batch_0-out", "batch_0-err"}
+
+
+def test_a_server_that_deletes_nothing_does_not_matter(provider: Provider, tmp_path: Path) -> None:
+    """405 for a file that is no longer needed: all is done and the books are closed."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=405)
+
+    provider.instead["DELETE", "/v1/files"] = refuse
+    with served(tmp_path, provider) as outlook:
+        batch(outlook, 3)
+        with daemon(outlook):
+            until(lambda: states(outlook) == {"done": 3} and forgotten(outlook))
+
+
+def test_files_of_answers_that_could_not_be_read_stay(provider: Provider, tmp_path: Path) -> None:
+    """Answers that never come: the jobs fail, and nothing is deleted that somebody has paid for."""
+
+    async def gone(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=404)
+
+    provider.instead["GET", "/v1/files"] = gone
+    with served(tmp_path, provider, more="retries = 0") as outlook:
+        batch(outlook, 3)
+        with daemon(outlook):
+            until(lambda: states(outlook) == {"failed": 3} and forgotten(outlook))
+        assert provider.deleted == []
+
+
+def booked(outlook: Outlook) -> tuple[float, float]:
+    """(what the submissions have cost, what the handler has cost)."""
+    (cost,) = outlook.store.row("SELECT sum(cost) FROM cohort") or (0.0,)
+    (spent,) = outlook.store.row("SELECT sum(cost) FROM spent") or (0.0,)
+    return cost, spent
+
+
+def test_what_cancelled_jobs_cost_all_the_same_is_booked(provider: Provider, tmp_path: Path) -> None:
+    """Four of five cancelled while the provider runs them: their results are dropped, all five are paid for, and the
+    story says so. Once: a second daemon reads the same answers again."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook:
+        numbers = batch(outlook, 5)
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+            assert command(outlook.store.home, "cancel", "1-2").returncode == 0
+        assert command(outlook.store.home, "cancel", "3-4").returncode == 0
+        provider.script.status = "completed"
+        with daemon(outlook):
+            until(lambda: states(outlook) == {"cancelled": 4, "done": 1} and forgotten(outlook))
+        assert booked(outlook) == (pytest.approx(5 * COST / 2), pytest.approx(5 * COST / 2))
+        found = result(outlook.store, numbers[0])
+        assert found is not None
+        assert found.value is None
+        assert found.cost == pytest.approx(COST / 2)
+        story = [text for _, text in history(outlook.store, 1, numbers[0])]
+        assert any("4 jobs were cancelled too late" in text and "0.0" in text for text in story)
+        assert "cancelled too late" in command(outlook.store.home, "explain", "1").stdout
+
+
+def test_a_batch_that_was_cancelled_as_a_whole_is_charged_for_what_it_did(provider: Provider, tmp_path: Path) -> None:
+    """The provider had done two of five when the end was asked for: two are booked."""
+    provider.script.status, provider.script.done = "never", 0.4
+    with served(tmp_path, provider) as outlook:
+        batch(outlook, 5)
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+            assert command(outlook.store.home, "cancel", "all").returncode == 0
+            until(lambda: forgotten(outlook))
+        assert states(outlook) == {"cancelled": 5}
+        assert booked(outlook) == (pytest.approx(COST), pytest.approx(COST))
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_progress_is_the_providers_own(provider: Provider, tmp_path: Path, counts: bool) -> None:
+    """Five of ten are done there: half is shown; where the provider does not tell, nothing is, rather than 0 %."""
+    provider.script.status, provider.script.done, provider.script.counts = "never", 0.5, counts
+    with served(tmp_path, provider) as outlook:
+        batch(outlook, 10, group="docs")
+        with daemon(outlook):
+            until(lambda: known(outlook, '"finished":5' if counts else "batch_0"))
+            (row,) = json.loads(command(outlook.store.home, "status", "--json").stdout)["rows"]
+            shown = command(outlook.store.home, "status").stdout
+            command(outlook.store.home, "cancel", "all")
+        assert row["away"] == (5 if counts else None)
+        assert ("50%" in shown) is counts
+        assert " 0%" not in shown
+
+
+def test_an_adaptive_job_is_foreseen_by_its_drafts_handler(provider: Provider, tmp_path: Path) -> None:
+    """Time to something useful and its price are the small model's, streamed; the rest of the price is the batch's."""
+    with served(tmp_path, provider, more=DRAFT.format(url=provider.url)) as outlook:
+        for name, seconds, cost in (("small", 1.0, 0.001), ("gpt", 50.0, 0.1)):
+            seen = [Observation(size=3.0, busy=seconds, cost=cost)] * 8
+            remember(outlook.store, name, Lane.STREAM, learn_many(Model(), seen), 1000.0)
+        asked = Request(handler="gpt", audience=Audience.USER)
+        world = outlook.conditions("gpt", 2000.0)
+        found = {each.mode: each for each in forecasts(asked, 1, 3.0, world)}
+        adaptive, batched = found[Mode.ADAPTIVE], found[Mode.BATCH]
+        assert adaptive.first == pytest.approx(2001.0, abs=0.1)
+        assert found[Mode.STREAM].first == pytest.approx(2050.0, abs=1)
+        assert adaptive.cost == pytest.approx(0.001 + (batched.cost or 0))
+        assert batched.cost == pytest.approx(0.05, rel=0.01)
+        assert adaptive.finish == batched.finish

@@ -1,0 +1,89 @@
+"""`show` and `explain` as a user types them: all that is known of one job or group, and why it runs as it does."""
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+from hybridq.job import Mode
+from hybridq.outlook import Outlook
+from hybridq.submit import submit
+from tests.building import (
+    asking,
+    daemon,
+    document,
+    submit_all,
+    typed,
+    until,
+)
+
+
+def test_show_tells_all_that_is_known(outlook: Outlook, tmp_path: Path) -> None:
+    """Of a failed command: its input, folder, names of variables, exit code, files, and what to type next."""
+    word = "hunter2hunter2"
+    request = asking("shell", mode=Mode.STREAM, cwd=str(tmp_path), env={"PATH": os.environ["PATH"], "TOKEN": word})
+    submit(outlook, request, b'{"argv": ["sh", "-c", "echo out; echo err >&2; exit 3"]}')
+    with daemon(outlook):
+        until(lambda: outlook.store.rows("SELECT 1 FROM job WHERE state = 'failed'"))
+    text = typed(outlook, "show", "1")
+    for part in ("failed", "exit 3", str(tmp_path), "PATH TOKEN", "1.1.out", "1.1.err", "hybridq retry 1"):
+        assert part in text
+    found = document(outlook, "show", "1")
+    assert (found["exit_code"], found["attempt"], found["env"]) == (3, 1, ["PATH", "TOKEN"])
+    assert found["files"] == [path for path in found["files"] if Path(path).exists()]
+    assert word not in text + json.dumps([found, document(outlook, "explain", "1")])
+
+
+def test_show_of_a_group_is_about_all_its_jobs(every_state: Outlook) -> None:
+    """A group is shown by its name or by `last`, with the count of each state."""
+    assert "1 running · 1 queued · 3 done · 1 failed" in typed(every_state, "show", "g").replace("held", "queued")
+    submit_all(every_state, asking(group="new one"), [b"1", b"2"])
+    assert "hybridq cancel 'new one'" in typed(every_state, "show", "last")
+
+
+def test_explain_compares_what_was_compared(outlook: Outlook) -> None:
+    """Each mode's figures as they were decided on, who waits and by which signal, the promise and what came."""
+    submit_all(outlook, asking(mode=None, signal="cron", group="g", deadline=time.time() + 4), [b'"x"'] * 20)
+    decided = document(outlook, "explain", "g")["decision"]
+    assert [each["mode"] for each in decided["considered"]] == ["stream", "batch"]
+    assert all(each["total"] is not None for each in decided["considered"])
+    before = typed(outlook, "explain", "g")
+    assert decided["reason"] in before.replace("\n", " ")
+    for part in ("background (cron)", "promised", "WAITING COSTS", "waits for a daemon or a drain"):
+        assert part in before
+    with daemon(outlook):
+        until(lambda: outlook.store.rows("SELECT 1 FROM groups WHERE done = 20"))
+    after = document(outlook, "explain", "3")
+    assert after["promise"]["finish"] is not None
+    if decided["mode"] == "batch":
+        assert after["flush"]["reason"] in typed(outlook, "explain", "3")
+    assert "was done" in typed(outlook, "explain", "3")
+
+
+def test_a_group_is_explained_by_its_largest_part(outlook: Outlook) -> None:
+    """One odd job speaks for nobody else: what is told is the largest part's, and the odd one is named."""
+    submit_all(outlook, asking(group="g", deadline=time.time() + 4000, mode=Mode.STREAM), [b'"x"'])
+    submit_all(outlook, asking(group="g"), [b'"x"'] * 9)
+    for name in ("show", "explain"):
+        text = typed(outlook, name, "g")
+        assert "1 part differs: hybridq explain 1" in text
+        assert "deadline" not in text
+    assert document(outlook, "explain", "g")["decision"]["mode"] == "batch"
+    assert document(outlook, "explain", "1")["others"] == []
+
+
+def test_tries_are_counted_as_retries(every_state: Outlook) -> None:
+    """A first try that failed has used no retry; a retry by hand is not held against the promise."""
+    assert re.search(r"attempts +1\n", typed(every_state, "show", "4"))
+    typed(every_state, "retry", "4")
+    every_state.store.connection.execute("UPDATE job SET state = 'done', finished = 1e10 WHERE id = 4")
+    assert "was done" not in typed(every_state, "explain", "4")
+
+
+def test_explain_tells_every_later_change(every_state: Outlook) -> None:
+    """What was done to a job after its submission is told in order."""
+    typed(every_state, "retry", "4")
+    typed(every_state, "cancel", "4")
+    texts = [each["text"] for each in document(every_state, "explain", "4")["history"]]
+    assert texts == ["queued again by retry", "cancelled"]

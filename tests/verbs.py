@@ -1,0 +1,62 @@
+"""Shorthands for the queue's verbs, each told what was decided elsewhere, and what its counters must always be."""
+
+from collections.abc import Callable
+
+from hybridq.brain.outcome import Outcome, settle
+from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
+from hybridq.queue.claims import Claim
+from hybridq.queue.intake import Bulk
+from hybridq.store import Store
+
+BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)
+
+
+def deciding(mode: Mode) -> Callable[[Request, int, float], tuple[Decision, float]]:
+    """A decision that was made elsewhere: this mode."""
+    return lambda _request, _jobs, _size: (Decision(mode=mode, reason="test"), 0.001)
+
+
+def many(store: Store, inputs: list[bytes], mode: Mode = Mode.BATCH, request: Request = BACKGROUND) -> list[int]:
+    """The ids of one submission of these inputs."""
+    with Bulk(store) as bulk:
+        for data in inputs:
+            bulk.add(request, data)
+        accepted = bulk.accept(deciding(mode), now=1.0)
+    assert accepted is not None
+    return list(range(accepted.first, accepted.last + 1))
+
+
+def ended(claim: Claim, *, ok: bool = True, retries: int = 0) -> Outcome:
+    """How a claim ended."""
+    if ok:
+        event: Output | Failure = Output(claim.id, claim.attempt, value=b"1")
+    else:
+        event = Failure(claim.id, claim.attempt, "no")
+    return settle(event, claim, retries=retries, now=2.0)
+
+
+def check_counters(store: Store) -> None:
+    """Every counter is what counting the rows gives."""
+    counted = store.rows(
+        "SELECT c.id, sum(j.state = 'queued'), sum(j.state = 'running'), sum(j.state = 'done'),"
+        " sum(j.state = 'failed'), sum(j.state = 'cancelled') FROM cohort c JOIN job j ON j.cohort = c.id"
+        " WHERE c.accepted IS NOT NULL GROUP BY c.id ORDER BY c.id"
+    )
+    kept = store.rows(
+        "SELECT id, queued, running, done, failed, cancelled FROM cohort WHERE accepted IS NOT NULL AND jobs > 0"
+        " ORDER BY id"
+    )
+    assert kept == counted
+    tally = store.rows("SELECT handler, lane, state, jobs FROM tally WHERE jobs <> 0 ORDER BY handler, lane, state")
+    assert tally == store.rows(
+        "SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE accepted IS NOT NULL GROUP BY handler, lane, state ORDER BY handler, lane, state"
+    )
+    assert (
+        store.rows(
+            "SELECT id FROM cohort"
+            " JOIN (SELECT cohort, min(id) AS low, max(id) AS high FROM job GROUP BY cohort) AS seen"
+            " ON seen.cohort = cohort.id WHERE accepted IS NOT NULL AND (low < first_id OR high > last_id)"
+        )
+        == []
+    )
