@@ -11,6 +11,8 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from .lazy import COMMANDS, load
 
+MADE_BY = "made by `hybridq completions --write FOLDER`"
+
 # What completes a value, by the metavar or name of the option or argument that takes it.
 _KINDS = {
     "SELECTOR": "selectors",

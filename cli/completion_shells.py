@@ -1,4 +1,4 @@
-"""The completion scripts for bash, zsh and fish, made from the command line as plain data.
+"""The completion scripts for bash and zsh, made from the command line as plain data; and where each shell's is made.
 
 Names of jobs and groups are data in them: no value from the queue is ever expanded or run by the shell
 (bash's `compgen -W` would do that, so it gets fixed words only).
@@ -6,9 +6,8 @@ Names of jobs and groups are data in them: no value from the queue is ever expan
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .completion import Command, Option, Place
-
-_MADE_BY = "made by `hybridq completions --write FOLDER`"
+from .completion import MADE_BY, Command, Option, Place
+from .completion_fish import fish
 
 _BASH = r"""
 _hybridq_lines() {
@@ -77,11 +76,14 @@ _hybridq_values() {
 }
 """
 
-_FISH_HEAD = r"""
-function __hybridq_values
-    set -l program (commandline -opc)[1]
-    $program __complete $argv[1] (commandline -ct) 2>/dev/null
-end
+_ZSH_COMMAND = """\
+            local -i dashes=${words[(ie)--]}
+            if (( dashes < CURRENT )); then
+                shift $dashes words
+                (( CURRENT -= dashes ))
+                _normal
+                return
+            fi
 """
 
 
@@ -101,7 +103,7 @@ def bash(commands: Sequence[Command]) -> str:
         for command in commands
     ]
     names = _quote(" ".join([*(command.name for command in commands), "--help", "--version"]))
-    head = f"# bash completion for hybridq, {_MADE_BY}\n"
+    head = f"# bash completion for hybridq, {MADE_BY}\n"
     body = _BASH.replace('words "$commands"', f"words {names}")
     return (
         f"{head}\n_hybridq_takes() {{\n    takes=\n    case $1$2 in\n" + "\n".join(takes) + "\n    esac\n}\n"
@@ -113,27 +115,16 @@ def zsh(commands: Sequence[Command]) -> str:
     """The script for zsh."""
     listing = "\n".join(f"                {_quote(f'{c.name}:{c.help}')}" for c in commands)
     return (
-        f"#compdef hybridq\n# zsh completion for hybridq, {_MADE_BY}\n{_ZSH_VALUES}\n_hybridq() {{\n"
+        f"#compdef hybridq\n# zsh completion for hybridq, {MADE_BY}\n{_ZSH_VALUES}\n_hybridq() {{\n"
         "    local _hybridq_program=${~words[1]} context state line\n    typeset -A opt_args\n"
         "    _arguments -C '(- *)'{-h,--help}'[Show this message and exit.]'"
         " '(- *)--version[Print the version.]' '1:command:->command' '*::argument:->argument'\n"
         "    case $state in\n        command)\n            local -a found\n            found=(\n"
         f"{listing}\n            )\n            _describe command found ;;\n"
-        "        argument)\n            case $words[1] in\n"
+        f"        argument)\n{_ZSH_COMMAND}            case $words[1] in\n"
         + "\n".join(_zsh_command(command) for command in commands)
         + '\n            esac ;;\n    esac\n}\n\n_hybridq "$@"\n'
     )
-
-
-def fish(commands: Sequence[Command]) -> str:
-    """The script for fish 3 and later."""
-    lines = ["complete -c hybridq -f", "complete -c hybridq -n __fish_use_subcommand -l version -s h -l help"]
-    for command in commands:
-        lines.append(f"complete -c hybridq -n __fish_use_subcommand -a {command.name} -d {_fish_quote(command.help)}")
-        here = f"complete -c hybridq -n '__fish_seen_subcommand_from {command.name}'"
-        lines.extend(f"{here} {_fish_option(option)}" for option in command.options)
-        lines.extend(f"{here} {_fish_values(kind)}" for kind in dict.fromkeys(command.places) if kind.kind)
-    return f"# fish completion for hybridq, {_MADE_BY}\n{_FISH_HEAD}\n" + "\n".join(lines) + "\n"
 
 
 SCRIPTS: dict[str, tuple[str, Callable[[Sequence[Command]], str]]] = {
@@ -168,33 +159,11 @@ def _zsh_option(option: Option) -> str:
     text = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     value = f":value:{_zsh_values(option)}" if option.kind else ""
     rest = _quote(f"[{text}]{value}")
-    if option.repeats:
-        return " ".join(f"'*'{name}{rest}" for name in option.names)
-    every = " ".join(option.names)
-    return " ".join(f"'({every})'{name}{rest}" for name in option.names)
+    before = "'*'" if option.repeats else f"'({' '.join(option.names)})'"
+    spelled = [f"{name}=" if option.kind and name.startswith("--") else name for name in option.names]
+    return " ".join(f"{before}{name}{rest}" for name in spelled)
 
 
 def _zsh_values(what: Option | Place) -> str:
-    fixed = {"nothing": " ", "files": "_files", "folders": "_files -/", "words": f"({' '.join(what.words)})"}
+    fixed = {"nothing": " ", "files": "_files", "folders": "_path_files -/", "words": f"({' '.join(what.words)})"}
     return fixed.get(what.kind, f"{{_hybridq_values {what.kind}}}")
-
-
-def _fish_option(option: Option) -> str:
-    names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
-    values = f" {_fish_values(option)}" if option.kind else ""
-    required = " -x" if option.kind in ("nothing", "words") else " -r" if option.kind else ""
-    return f"{names}{required}{values} -d {_fish_quote(option.help)}"
-
-
-def _fish_values(what: Option | Place) -> str:
-    fixed = {
-        "nothing": "",
-        "files": "-F",
-        "folders": "-a '(__fish_complete_directories)'",
-        "words": f"-a '{' '.join(what.words)}'",
-    }
-    return fixed.get(what.kind, f"-a '(__hybridq_values {what.kind})'")
-
-
-def _fish_quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

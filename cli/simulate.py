@@ -13,8 +13,8 @@ import typer
 from hybridq.config import Config
 from hybridq.errors import UsageError
 from hybridq.home import Home
-from hybridq.simulate import World
-from hybridq.simulation.rehearsal import rehearse, summary
+from hybridq.simulate import Outcome, World
+from hybridq.simulation.rehearsal import Rehearsal, rehearse, summary
 from hybridq.simulation.station import Times
 from hybridq.simulation.trial import changed, handler_times
 from hybridq.simulation.workload import Suppose, Workload, read_trace
@@ -62,27 +62,15 @@ def simulate(
     times = handler_times(handler_time or (), Times())
     suppose = Suppose(people=people, deadlines=tuple(parse_span(text) for text in deadline or ()), seed=seed)
     world = _own(config, seed) if history else _world(_drawn(trace, days or DAYS, suppose), config, times, seed)
-    verdicts, outcomes = [], []
-    for verdict, outcome in rehearse(world):
-        verdicts.append(verdict)
-        outcomes.append(outcome)
-    found = summary(world, verdicts, outcomes[0])
+    contenders = list(rehearse(world))
+    ours = contenders[0][1]
+    found = summary(world, [verdict for verdict, _ in contenders], ours)
     if html is not None:
-        from hybridq.simulation.page import render
-
-        from .views.simulation import COLUMNS, rows
-
-        titles = (("", ""), *COLUMNS)
-        html.write_text(render(found, outcomes[0], titles, rows(found)), encoding="utf-8")
+        _write_page(html, found, ours)
     if json:
         print_document(found)
-        return
-    from rich.console import Console
-
-    from .views.simulation import table
-
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table(found, console.width))
+    else:
+        _print_table(found)
 
 
 def _drawn(trace: Path | None, days: float, suppose: Suppose) -> Workload:
@@ -97,6 +85,23 @@ def _world(workload: Workload, config: Config, times: Times, seed: int) -> World
     names = {arrival.handler for arrival in workload.arrivals}
     slots = {name: max(1, config.handlers[name].instances) for name in names if name in config.handlers}
     return World(config=config, times=dict.fromkeys(names, times), workload=workload, seed=seed, slots=slots)
+
+
+def _write_page(path: Path, found: Rehearsal, ours: Outcome) -> None:
+    from hybridq.simulation.page import render
+
+    from .views.simulation import COLUMNS, rows
+
+    path.write_text(render(found, ours, (("", ""), *COLUMNS), rows(found)), encoding="utf-8")
+
+
+def _print_table(found: Rehearsal) -> None:
+    from rich.console import Console
+
+    from .views.simulation import table
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table(found, console.width))
 
 
 def _own(config: Config, seed: int) -> World:

@@ -131,7 +131,8 @@ class FlushRun:
         try:
             handler = self._handler = engine.handler(self.name)
             config = engine.outlook.handler(self.name)
-            self._chunk = ChunkSize(engine.config.runner.stream_target, handler.chunk_limit, config.chunk)
+            each = engine.outlook.estimate(self.name).usual(Lane.BATCH)
+            self._chunk = ChunkSize(engine.config.runner.stream_target, handler.chunk_limit, config.chunk, each)
             # One chunk more than instances: the next is claimed and written while one is worked on.
             width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared
             async with asyncio.TaskGroup() as tasks:

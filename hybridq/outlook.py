@@ -17,7 +17,8 @@ from .queue.runner import living
 from .store import Store
 from .tariff import Tariff
 
-ARRIVALS = 64  # of the last submissions, by which the next are foreseen
+ARRIVALS = 128  # of the last submissions, by which the next are foreseen
+KNOWN = 3  # of them must have come before what is held, to be enough
 
 
 class Outlook:
@@ -79,13 +80,16 @@ class Outlook:
             return self.config.runner.stream_slots or 2 * cores
         return self.config.runner.batch_slots or cores
 
-    def conditions(self, name: str, now: float, work: list[Held] | None = None) -> Conditions:
-        """One handler's world at `now`; `work` is its held work, where the caller has read it already."""
+    def conditions(self, name: str, now: float, work: list[Held] | None = None, *, drafts: bool = True) -> Conditions:
+        """One handler's world at `now`; `work` is its held work, where the caller has read it already. With `drafts`
+        it has the world of the handler that makes its drafts, too."""
         counts = tally(self.store)
         estimate = self.estimate(name)
         handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS)
-        # A provider has prices of its own, and no load of ours.
-        tariff, machine = (Tariff(TariffConfig()), 0.0) if handler.remote else (self.tariff, load())
+        work = held(self.store, name) if work is None else work
+        # A provider has prices of its own; what is paid by the job costs no more for our load.
+        tariff = Tariff(TariffConfig()) if handler.remote else self.tariff
+        machine = 0.0 if handler.remote or handler.price is not None else load()
         return Conditions(
             now=now, tariff=tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
             load=machine, loaded=self.loaded,
@@ -93,11 +97,12 @@ class Outlook:
             stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
             fresh=handler.remote,
             warm=self._warm(name, handler, now),
-            max_flush=handler.max_flush, held=tuple(held(self.store, name) if work is None else work),
+            max_flush=handler.max_flush, held=tuple(work),
             batch_ahead=0.0 if handler.remote else self._ahead(
                 estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
             coming=coming([at for at, _ in came], now),
-            joining=coming([at for at, lane in came if lane is Lane.BATCH], now),
+            joining=joining([at for at, lane in came if lane is Lane.BATCH], work, now),
+            draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
         )  # fmt: skip
 
     def _warm(self, name: str, handler: HandlerConfig, now: float) -> bool:
@@ -120,6 +125,16 @@ class Outlook:
             return 0.0
         each = estimate.usual(lane)
         return None if each is None else each * jobs / slots
+
+
+def joining(accepted: Sequence[float], work: Sequence[Held], now: float) -> float:
+    """Submissions a second that come to share a flush, as it was foreseen when the first of `work` was held.
+
+    So it stays while they wait, and what was promised with it; unless too few came before.
+    """
+    first = min((each.since for each in work), default=now)
+    before = [at for at in accepted if at <= first]
+    return coming(before, first) if len(before) >= KNOWN else coming(accepted, now)
 
 
 def coming(accepted: Sequence[float], now: float) -> float:

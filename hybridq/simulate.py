@@ -156,7 +156,7 @@ def tasks(world: World) -> list[Task]:
                 audience=arrival.audience or Audience.BACKGROUND,
                 due=math.inf if arrival.deadline is None else arrival.deadline,
                 group=arrival.group, part=1 / sizes.get((arrival.handler, arrival.group), 1),
-                luck=chance.random(),
+                luck=chance.random(), handler=arrival.handler,
             )
         )  # fmt: skip
     return found

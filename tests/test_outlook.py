@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hybridq.estimate import Model, Observation, learn_many
-from hybridq.job import Lane
-from hybridq.outlook import Outlook
+from hybridq.job import Held, Lane
+from hybridq.outlook import Outlook, joining
 from hybridq.queue.knowledge import remember
 from hybridq.queue.runner import Runner
 from tests.building import ECHO, asking, command, queue, submit_all
@@ -76,3 +76,24 @@ def test_loading_at_the_first_call_is_learned_as_start(tmp_path: Path) -> None:
     assert 0.6 <= (estimate.startup() or 0) < 6
     assert (estimate.run_time(Lane.BATCH, 1) or 9) < 0.1
     outlook.store.close()
+
+
+def test_what_is_to_join_is_foreseen_once() -> None:
+    """Submissions that come while others are held do not change how many were foreseen when the first came."""
+    before = [float(at) for at in range(0, 100, 10)]
+    work = [Held(key=1, jobs=1, size=1.0, deadline=1e9, since=100.0, delay_cost=0.001)]
+    foreseen = joining(before, work, 100.0)
+    assert foreseen == pytest.approx(0.09)
+    assert joining([*before, *[150.0] * 50], work, 200.0) == foreseen
+    assert joining([*before, *[150.0] * 50], [], 200.0) > foreseen
+
+
+def test_what_is_paid_by_the_job_costs_no_more_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load is priced into the machine's time alone: a configured price stays what it is."""
+    monkeypatch.setattr("os.getloadavg", lambda: (100.0, 0.0, 0.0))
+    by_time = queue(tmp_path)
+    assert by_time.conditions("echo", time.time()).load > 1
+    by_time.store.close()
+    by_job = queue(tmp_path, ECHO + "price = 0.001\n")
+    assert by_job.conditions("echo", time.time()).load == 0
+    by_job.store.close()

@@ -55,12 +55,14 @@ def test_large_background_work_waits_for_the_night() -> None:
 
 
 def test_total_is_cost_and_delay() -> None:
-    """Every forecast's total is its cost and its delay, and the delay is the middle job's at the stated price."""
+    """Every forecast's total is its cost and its delay; the delay is that of the middle of what is seen, at the stated
+    price: of a batch from its first result on, of a stream from its begin on, which is seen as it comes."""
     for forecast in classify(request(), 50, 100, conditions()).considered:
         assert forecast.cost is not None
         assert forecast.first is not None
         assert forecast.finish is not None
-        assert forecast.delay == pytest.approx(0.001 * ((forecast.first + forecast.finish) / 2 - NOON) / HOUR)
+        seen = forecast.first - (10 if forecast.mode is Mode.STREAM else 0)
+        assert forecast.delay == pytest.approx(0.001 * ((seen + forecast.finish) / 2 - NOON) / HOUR)
         assert forecast.total == pytest.approx(forecast.cost + forecast.delay)
 
 
@@ -191,3 +193,19 @@ def test_batch_that_comes_too_late_is_promoted() -> None:
     assert promote(work, 1, 100, conditions()) is None
     assert promote(request(), 1, 100, late) is None
     assert promote(work, 1, 100, conditions(batch_ahead=3600.0, stream_ahead=7200.0)) is None
+
+
+def learned(seconds: float) -> Model:
+    return learn_many(Model(), [Observation(size=100, busy=seconds)] * 10)
+
+
+def test_a_batch_of_one_is_no_quicker_than_streaming() -> None:
+    """Batches took a quarter of the time a job; a person alone streams all the same, and a thousand jobs gain by it."""
+    known = Estimate(learned(600.0), learned(150.0), HandlerConfig(fixed=2.0))
+    alone = classify(person(), 1, 100, conditions(estimate=known, tariff=Tariff(TariffConfig())))
+    assert alone.mode is Mode.STREAM
+    stream, batch = alone.considered
+    assert (batch.finish or 0) >= (stream.finish or 0)
+    many = classify(person(), 1000, 100, conditions(estimate=known, tariff=Tariff(TariffConfig())))
+    stream, batch = many.considered
+    assert (batch.finish or 0) < (stream.finish or 0)

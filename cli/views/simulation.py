@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hybridq.job import Audience
 from hybridq.simulation.rehearsal import Rehearsal
-from hybridq.simulation.verdict import Verdict, Waits
+from hybridq.simulation.verdict import Promises, Verdict, Waits
 from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 
@@ -22,7 +22,7 @@ NONE = "-"
 WIDE = 125  # cells that the table needs with one line a contender
 COLUMNS = (
     ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
-    ("with waiting", "the same and what waiting cost, at the prices of [policy]: what hybridq tries to make small"),
+    ("with waiting", "cost and what waiting costs by policy.user_delay_cost and background_delay_cost; low is good"),
     ("a person waits", "time until a waiting person sees the first of a result: half of them, 95 %, 99 %"),
     ("others wait", "the same for background work, that nobody sits and waits for"),
     ("deadlines", "share of the jobs with a deadline that were done by then"),
@@ -65,7 +65,7 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
 
 def _head(found: Rehearsal) -> Text:
     took = span(found.end - found.begin)
-    text = f"  {count(found.jobs)} jobs over {took} from {clock(found.begin, found.begin)}, seed {found.seed}"
+    text = f"  {count(found.jobs)} jobs over {took} from {clock(found.begin, 0.0)}, drawn from seed {found.seed}"
     return Text.assemble((visible(found.what), STRONG), text)
 
 
@@ -83,13 +83,27 @@ def _legend(found: Rehearsal) -> RenderableType:
 
 
 def _ours(verdict: Verdict) -> list[RenderableType]:
-    made = verdict.promises
     rules = ", ".join(f"{number} {rule}" for rule, number in verdict.flushes.items()) or "none"
+    return [Text(""), _line("flushes by rule", rules), *_kept(verdict.promises)]
+
+
+def _kept(made: Promises) -> list[RenderableType]:
+    """What was promised, and what came of it."""
+    if made.error is None:
+        return [_line("promises", "none were made: a handler is not known before some of its jobs are done")]
     kept = (
         f"{count(made.made)} were made; {_percent(made.covered)} were done by the promised 90th percentile; half were"
-        f" off by no more than {_percent(made.error)}; {_percent(made.started)} of held jobs started within a minute"
+        f" off by no more than {_percent(made.error)} of the time to the end ({_percent(made.best)} is the best"
+        " possible: every start known in advance, run times known but for chance)"
     )
-    return [Text(""), _line("flushes by rule", rules), _line("promises", kept)]
+    if made.started is None or made.late is None:
+        return [_line("promises", kept)]
+    starts = (
+        f"of held jobs {_percent(made.started)} began within a minute of what was said,"
+        f" {_percent(1 - made.started - made.late)} sooner, as more came or something more urgent, and"
+        f" {_percent(made.late)} later"
+    )
+    return [_line("promises", kept), _line("starts", starts)]
 
 
 def _line(name: str, says: str) -> Text:

@@ -12,12 +12,13 @@ SLOW_START = 0.125  # of the target: below it, doubling is safe
 class ChunkSize:
     """The next chunk's size, from how long the last ones took."""
 
-    def __init__(self, target: float, limit: int, fixed: int = 0) -> None:
-        """`target` in seconds; `limit` jobs at most; `fixed` > 0: always so many."""
+    def __init__(self, target: float, limit: int, fixed: int = 0, each: float | None = None) -> None:
+        """`target` in seconds; `limit` jobs at most; `fixed` > 0: always so many; `each`: seconds a job, if known."""
         self._target = target
         self._limit = max(1, limit)
         self._fixed = fixed
-        self.size = min(fixed or FIRST, self._limit)
+        first = FIRST if not each else max(1, min(FIRST, int(target / each)))
+        self.size = min(fixed or first, self._limit)
 
     def took(self, seconds: float, jobs: int) -> None:
         """Learn from a chunk of `jobs` that took so long. A short last chunk teaches only if it was slow."""

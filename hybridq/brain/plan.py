@@ -20,6 +20,7 @@ from .reasons import sentence
 GATHER = 5.0  # seconds that jobs of unknown cost gather before a flush that nothing speaks against
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again
 SHARED = 0.35  # of a later start's cost counts against waiting for it, as jobs still to come will share it
+SURE = 3  # submissions that must have joined until their rate counts as much as that of those before
 NOW = 1e-3  # seconds by which a wake-up may be early
 
 
@@ -133,14 +134,29 @@ class _Planner:
             return work.now, "full"
         if not work.known:
             return min(work.held[i].since for i in members) + GATHER, "worth-it"
+        at = self._worth(members, self._passed(members, otherwise))
+        dearer = at <= work.now and any(work.prices.tariff(work.held[i].since) > work.price[0] for i in members)
+        return max(at, work.now), "plan" if dearer else "worth-it"
+
+    def _worth(self, members: list[int], passed: float) -> float:
+        """The instant at which waiting has cost as much as a start is worth; `passed`: what prices let pass cost.
+
+        Where it is known how much comes, its waiting is foreseen and not counted: the first job that is held
+        sets the instant, and those that join do not move it, so that it can be promised. Only waiting that costs
+        the whole of a start, not theta of it, brings it forward.
+        """
+        work, conditions = self.work, self.conditions
         rate = sum(work.delay[i] for i in members)
-        missing = self._start(rate) - self._passed(members, otherwise)
-        missing -= sum(work.waited(i, work.now) for i in members)
-        if missing <= 0:
-            dearer = any(work.prices.tariff(work.held[i].since) > work.price[0] for i in members)
-            return work.now, "plan" if dearer else "worth-it"
-        growth = (self.conditions.joining or 0.0) * self.conditions.policy.background_delay_cost / 3600
-        return work.now + _until(missing, rate, growth), "worth-it"
+        spent = passed + sum(work.waited(i, work.now) for i in members)
+        each = conditions.policy.background_delay_cost / 3600
+        growth = (conditions.joining or 0.0) * each
+        if growth <= 0:
+            return work.now + _until(self._start(rate) - spent, rate, 0.0)
+        first = min(members, key=lambda i: work.held[i].since)
+        alone, since = work.delay[first], work.held[first].since
+        timer = since + _until(self._start(alone) - passed, alone, growth)
+        seen = (SURE * each + rate - alone) / (SURE * each / growth + work.now - since)
+        return min(timer, work.now + _until(self._start(rate) / conditions.policy.theta - spent, rate, seen))
 
     def _start(self, rate: float) -> float:
         """Money that waiting for others may cost, at `rate` money a second: theta F, as far as any are to come.
@@ -178,6 +194,8 @@ class _Planner:
 
 def _until(missing: float, rate: float, growth: float) -> float:
     """Seconds until what waiting costs, `rate` money a second growing by `growth` a second, reaches `missing`."""
+    if missing <= 0:
+        return 0.0
     if growth <= 0:
         return missing / rate if rate > 0 else math.inf
     return (math.sqrt(rate * rate + 2 * growth * missing) - rate) / growth

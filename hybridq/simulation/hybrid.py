@@ -15,7 +15,7 @@ from ..brain.plan import Plan, plan
 from ..config import HandlerConfig
 from ..estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
-from ..outlook import ARRIVALS, coming
+from ..outlook import ARRIVALS, coming, joining
 from ..policy import classify, promote
 from ..simulate import World
 from ..tariff import Tariff
@@ -23,7 +23,7 @@ from .pending import Pending
 from .station import Flushed, Spell, Station, Task
 
 REMEMBER = 2.0  # seconds after which what was learned is known to those who submit
-ASKED = 0.05  # share of held jobs of which somebody asks, at some instant, when they will start
+ASKED = 0.15  # share of held jobs of which somebody asks, at some instant, when they will start
 REVIEW = 5.0  # seconds between two looks at what is held while a flush runs
 REUSE = 30.0  # seconds that a decision serves jobs of the same kind
 
@@ -38,7 +38,7 @@ class Hybrid:
         self._tariff = Tariff(world.config.tariff)
         self._held = Pending(self._policy.hold)
         self._memory = _Memory(self._handler, self._policy.machine_cost)
-        self._came = {lane: deque[float](maxlen=ARRIVALS) for lane in Lane}  # background submissions
+        self._came = deque[tuple[float, Lane]](maxlen=ARRIVALS)  # background submissions
         self._group = ""  # of the last submission
         self._loaded = False
         self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
@@ -123,17 +123,18 @@ class Hybrid:
         """Remember when background submissions came, and into which lane."""
         if task.audience is Audience.BACKGROUND and (not task.group or task.group != self._group):
             self._group = task.group
-            self._came[Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM].append(now)
+            self._came.append((now, Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM))
 
     def _conditions(self, now: float) -> Conditions:
-        station, streamed, batched = self._station, self._came[Lane.STREAM], self._came[Lane.BATCH]
+        station, held = self._station, self._held.told()
+        batched = [at for at, lane in self._came if lane is Lane.BATCH]
         return Conditions(
             now=now, tariff=self._tariff, policy=self._policy, estimate=self._memory.estimate,
             modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE}, loaded=self._loaded,
             stream_ahead=self._ahead(Lane.STREAM), stream_slots=station.slots, batch_slots=station.slots,
-            warm=station.warm(now), fresh=True, max_flush=self._handler.max_flush, held=self._held.told(),
+            warm=station.warm(now), fresh=True, max_flush=self._handler.max_flush, held=held,
             batch_ahead=self._ahead(Lane.BATCH),
-            coming=coming(streamed, now) + coming(batched, now), joining=coming(batched, now),
+            coming=coming([at for at, _ in self._came], now), joining=joining(batched, held, now),
         )  # fmt: skip
 
     def _ahead(self, lane: Lane) -> float:

@@ -7,9 +7,10 @@ has learned of both lanes, and where one lane is unknown nothing is supposed to 
 import math
 
 from ..estimate import ENOUGH, Model
-from ..job import Audience, Lane
+from ..job import Lane
 from ..outlook import Outlook
 from ..queue.knowledge import models
+from ..queue.ledger import came
 from .station import Times
 from .workload import Arrival, Workload
 
@@ -21,20 +22,15 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
 
     The workload is empty where nothing was done.
     """
-    rows = outlook.store.rows(
-        "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
-        " result.busy, coalesce(cohort.name, '') FROM result"
-        " JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
-        " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?",
-        (since, NEWEST),
-    )
-    times = {name: _times(outlook, name) for name in {row[4] for row in rows}}
+    jobs = came(outlook.store, since, NEWEST)
+    times = {name: _times(outlook, name) for name in {job.handler for job in jobs}}
     found = [
         Arrival(
-            at=at, size=float(size), audience=Audience(audience), deadline=None if due == math.inf else due,
-            handler=handler, group=group, busy=(busy or 0.0) / (times[handler].batch if lane == Lane.BATCH else 1.0),
+            at=job.accepted, size=float(job.size), audience=job.audience, handler=job.handler, group=job.group,
+            deadline=None if job.due == math.inf else job.due,
+            busy=job.busy / (times[job.handler].batch if job.lane is Lane.BATCH else 1.0),
         )
-        for at, size, audience, due, handler, lane, busy, group in rows
+        for job in jobs
     ]  # fmt: skip
     slots = {name: outlook.slots(name, Lane.BATCH) for name in times if name in outlook.config.handlers}
     return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs"), times, slots

@@ -98,4 +98,6 @@ class Pending:
         has = min(task.due - task.at, self._hold)
         grain = 2.0 ** math.floor(math.log2(max(GRAIN, has) / GRAIN))
         due = math.inf if task.due == math.inf else math.floor(task.due / grain)
+        if not self._classes:
+            due = -float(task.number)  # a class of its own: what is held first says when all are run
         return due, math.floor(task.at / grain), round(math.log1p(task.size)), delay

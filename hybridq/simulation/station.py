@@ -43,10 +43,12 @@ class Task(Struct, kw_only=True):
     group: str
     part: float  # which part of its submission it is: 1 / jobs
     luck: float  # between 0 and 1, drawn once
+    handler: str = ""
     lane: Lane = Lane.STREAM
     promise: Forecast | None = None
     asks: float = math.inf  # an instant at which somebody looks when it will start
     foreseen: float | None = None  # what is said then
+    begun: float = math.nan  # when its flush was begun, or it itself where it streamed
     start: float = math.nan
     first: float = math.nan
     finish: float = math.nan
@@ -112,6 +114,7 @@ class Station:
         self.flush, self._ready = flush, False
         self.flushes.append(flush)
         for task in tasks:
+            task.begun = flush.at
             self._enter(task, Lane.BATCH, task.busy * (task.share + (1 - task.share) / len(tasks)))
         self._flushing.extend(sorted(tasks, key=lambda task: task.due))
         self._chunk = ChunkSize(self._target, LARGEST_CHUNK)
@@ -162,6 +165,7 @@ class Station:
         startup = self._instance(now, lane)
         at, rate = now + startup, self._charge(now)
         for task in tasks:
+            task.begun = now if lane is Lane.STREAM else task.begun
             task.start, task.first = at, at + task.took * (task.lead if lane is Lane.STREAM else 1.0)
             at += task.took
             task.finish, task.cost = at, task.took * rate

@@ -23,7 +23,7 @@ def synthetic(days: float, seed: int) -> Workload:
     """`days` days from a Monday on, drawn from `seed`."""
     chance = random.Random(seed)  # noqa: S311 - a draw, no secret
     found = sorted((*_asked(days, chance), *_fed(days, chance), *_handed_in(days, chance)), key=lambda a: a.at)
-    return Workload(tuple(found), f"synthetic, {days:g} days, seed {seed}")
+    return Workload(tuple(found), f"synthetic office, {days:g} days")
 
 
 def _asked(days: float, chance: random.Random) -> Iterator[Arrival]:

@@ -7,6 +7,7 @@ nothing to count.
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from statistics import median
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from .station import Task
 
 NEAR = 60.0  # seconds between the promised and the real start that count as kept
 LEAST = 1.0  # seconds; an error is taken relative to no less
+ALIKE = 48  # jobs that tell how long jobs of their size take
 
 
 class Waits(Struct, frozen=True, kw_only=True):
@@ -33,14 +35,18 @@ class Promises(Struct, frozen=True, kw_only=True):
     """How good the promises made at acceptance were.
 
     `covered`: the share done by the promised 90th percentile. `error`: the median distance between the promised
-    and the real finish, relative to the real time to it. `started`: of held jobs of which somebody asked at some
-    instant, those that started within NEAR of what was said then. `past`: promises that lay in the past.
+    and the real finish, relative to the real time to it. `best`: what that would be had every start been known in
+    advance, and of run times all but the draw (see `hindsight`): no forecast does better. `started`: of held jobs of
+    which somebody asked at some instant, those whose flush began within NEAR of what was said then; `late`: those
+    whose flush began later than that. `past`: promises that lay in the past.
     """
 
     made: int
     covered: float | None
     error: float | None
+    best: float | None
     started: float | None
+    late: float | None
     past: int
 
 
@@ -91,15 +97,45 @@ def promises(tasks: Sequence[Task]) -> Promises:
         if key not in whole or task.finish > whole[key].finish:
             whole[key] = task
     made = [(t, p) for t in whole.values() if (p := t.promise) and p.finish is not None and p.finish90 is not None]
-    errors = [abs(t.finish - p.finish) / max(LEAST, t.finish - t.at) for t, p in made if p.finish is not None]
-    shown = [(t.start, t.foreseen or t.promise.start) for t in tasks if t.asks < math.inf and t.promise]
+    known = hindsight(tasks)
+    shown = [(t.begun, t.foreseen or t.promise.start) for t in tasks if t.asks < math.inf and t.promise]
+    off = [begun - said for begun, said in shown if said is not None]
     return Promises(
         made=len(made),
         covered=share(t.finish <= (p.finish90 or 0.0) for t, p in made),
-        error=median(errors) if errors else None,
-        started=share(abs(start - said) <= NEAR for start, said in shown if said is not None),
+        error=middle(_error(t, p.finish or 0.0) for t, p in made),
+        best=middle(_error(t, known[t.number]) for t, p in made),
+        started=share(abs(seconds) <= NEAR for seconds in off),
+        late=share(seconds > NEAR for seconds in off),
         past=sum((p.finish or 0.0) < t.at or (p.start or t.at) < t.at for t, p in made),
     )
+
+
+def hindsight(tasks: Sequence[Task]) -> dict[int, float]:
+    """When each job, by its number, would be said to finish by somebody who knows when it starts.
+
+    And how long jobs of its handler, lane and size take, ALIKE of them that are nearest in size, but not how long
+    this one does.
+    """
+    found: dict[int, float] = {}
+    ordered = sorted(tasks, key=lambda task: (task.handler, task.lane, task.size))
+    for _, kind in groupby(ordered, key=lambda task: (task.handler, task.lane)):
+        rest = list(kind)
+        for first in range(0, len(rest), ALIKE):
+            alike = rest[first : first + ALIKE]
+            usual = median(task.took for task in alike)
+            found |= {task.number: task.finish - task.took + usual for task in alike}
+    return found
+
+
+def _error(task: Task, promised: float) -> float:
+    return abs(task.finish - promised) / max(LEAST, task.finish - task.at)
+
+
+def middle(values: Iterable[float]) -> float | None:
+    """The median, where there is one."""
+    found = list(values)
+    return median(found) if found else None
 
 
 def rank(ordered: Sequence[float], q: float) -> float | None:

@@ -1,0 +1,47 @@
+"""The chunk's size: as many jobs as a person may wait for, found out from the first chunk on."""
+
+import pytest
+
+from hybridq.brain.chunk import FIRST, STEP, ChunkSize
+
+
+def test_it_doubles_while_it_is_far_too_small() -> None:
+    """A chunk that takes a small part of the target is followed by one of twice the size, up to the limit."""
+    chunk = ChunkSize(0.5, 20)
+    sizes = []
+    for _ in range(4):
+        sizes.append(chunk.size)
+        chunk.took(0.001, chunk.size)
+    assert sizes == [FIRST, 2 * FIRST, 4 * FIRST, 20]
+
+
+def test_it_grows_by_steps_and_shrinks_by_half() -> None:
+    """Near the target it grows by a step; beyond it, it is halved, and never below one."""
+    chunk = ChunkSize(0.5, 1000)
+    chunk.took(0.4, chunk.size)
+    assert chunk.size == FIRST + STEP
+    for _ in range(10):
+        chunk.took(0.6, chunk.size)
+    assert chunk.size == 1
+
+
+@pytest.mark.parametrize(("each", "first"), [(None, FIRST), (0.01, FIRST), (0.2, 2), (0.5, 1), (600.0, 1)])
+def test_the_first_keeps_to_the_target(each: float | None, first: int) -> None:
+    """Where it is known how long a job takes, nobody waits for the first chunk longer than for the next ones."""
+    assert ChunkSize(0.5, 1000, each=each).size == first
+
+
+def test_a_configured_size_stays() -> None:
+    """What the user set is never changed, whatever it takes."""
+    chunk = ChunkSize(0.5, 1000, 7, each=600.0)
+    chunk.took(60.0, 7)
+    assert chunk.size == 7
+
+
+def test_a_short_last_chunk_teaches_only_that_it_was_slow() -> None:
+    """The rest of a flush says nothing about larger chunks, unless even it took too long."""
+    chunk = ChunkSize(0.5, 1000)
+    chunk.took(0.001, 1)
+    assert chunk.size == FIRST
+    chunk.took(0.6, 1)
+    assert chunk.size == FIRST // 2
