@@ -138,6 +138,42 @@ def test_a_server_that_does_not_stream_answers_all_the_same(provider: Provider, 
     assert end.cost == pytest.approx(COST)
 
 
+def named(kind: str, **body: Any) -> str:
+    """One event as Anthropic's language names it."""
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **body})}\n\n"
+
+
+MESSAGES = {
+    "bare": ([named("content_block_delta", delta={"type": "text_delta", "text": "hi"}), named("message_stop")], "hi"),
+    "odd events": (
+        [
+            named("message_start", message={"usage": None}), named("ping"), named("thinking", delta={"thinking": "hm"}),
+            named("content_block_delta", delta={"type": "text_delta", "text": "hi"}),
+            named("message_delta", delta=None),
+            named("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": "20"}),
+        ],
+        "hi",
+    ),
+    "tools in pieces": (
+        [
+            named("content_block_start", content_block={"type": "tool_use", "name": "look"}),
+            named("content_block_delta", delta={"type": "input_json_delta", "partial_json": '{"a"'}),
+            named("content_block_delta", delta={"type": "input_json_delta", "partial_json": ":1}"}),
+            named("message_delta", delta={"stop_reason": "tool_use"}),
+        ],
+        '[{"name":"look","input":{"a":1}}]',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", MESSAGES)
+def test_messages_with_an_accent_are_understood(provider: Provider, how: str) -> None:
+    """The same for the other language."""
+    chunks, text = MESSAGES[how]
+    provider.instead["POST", "/v1/messages"] = events(*chunks, done=False)
+    assert said(ask(model(provider, "anthropic"))) == text
+
+
 REFUSALS = {
     "an error with status 200": (page({"error": {"message": "no such model"}}), "no such model"),
     "an error in the stream": (events({"object": "error", "message": "too long", "code": 400}), "too long"),

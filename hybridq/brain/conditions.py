@@ -47,4 +47,5 @@ class Conditions(Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()  # this handler's queued batch jobs
     batch_ahead: float = 0.0  # batch work that already runs, per slot
     coming: float = 0.0  # background submissions a second that came of late, and may share a flush
-    joining: float | None = None  # of those, the ones that were batched; None: nobody knows
+    joining: float | None = None  # of those, the ones that were batched, as of the first held; None: nobody knows
+    draft: "Conditions | None" = None  # the world of the handler that makes the drafts, where there is one

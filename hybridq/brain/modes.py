@@ -7,7 +7,9 @@ place in it. Money is at the price of the time at which it would run.
 import math
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ..estimate import Estimate
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
 from .conditions import Conditions
 from .plan import plan
@@ -20,7 +22,8 @@ def forecasts(request: Request, jobs: int, size: float, conditions: Conditions) 
     """One forecast for each mode that the handler offers."""
     streamed = stream(request, jobs, size, conditions)
     batched = _batch(request, jobs, size, conditions)
-    adaptive = _adaptive(streamed, batched)
+    draft = _draft(request, jobs, size, conditions)
+    adaptive = _adaptive(draft, batched)
     both = {Mode.STREAM: streamed, Mode.BATCH: batched, Mode.ADAPTIVE: adaptive}
     return tuple(both[mode] for mode in Mode if mode in conditions.modes)
 
@@ -38,6 +41,7 @@ class _Run(Struct, frozen=True):
     start: float | None
     startup: bool
     ahead: int  # jobs of the same run that go first
+    shared: float  # jobs that the run will have in all
     slots: int
     fixed: float  # money of starting that falls on these jobs
 
@@ -47,7 +51,7 @@ def stream(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     ahead = conditions.stream_ahead
     start = None if ahead is None else conditions.now + ahead
     fixed = 0.0 if conditions.warm else conditions.estimate.fixed_cost()
-    run = _Run(Lane.STREAM, start, not conditions.warm, 0, conditions.stream_slots, fixed)
+    run = _Run(Lane.STREAM, start, not conditions.warm, 0, 1.0, conditions.stream_slots, fixed)
     return _forecast(Mode.STREAM, request, jobs, size, conditions, run)
 
 
@@ -70,19 +74,26 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     start = max(flush.at, conditions.now + conditions.batch_ahead)
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing)
-    run = _Run(Lane.BATCH, start, True, ahead, conditions.batch_slots, fixed)
+    run = _Run(Lane.BATCH, start, True, ahead, max(jobs, sharing), conditions.batch_slots, fixed)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
 def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
     """A batch of these jobs alone that starts as soon as the batches that run are done."""
     start = conditions.now + conditions.batch_ahead
-    run = _Run(Lane.BATCH, start, True, 0, conditions.batch_slots, conditions.estimate.fixed_cost())
+    run = _Run(Lane.BATCH, start, True, 0, float(jobs), conditions.batch_slots, conditions.estimate.fixed_cost())
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run)
 
 
+def _draft(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
+    """Streaming by the handler that makes the drafts, in this handler's queue and slots."""
+    own = conditions.draft or conditions
+    waits = replace(own, stream_ahead=conditions.stream_ahead, stream_slots=conditions.stream_slots)
+    return stream(request, jobs, size, waits)
+
+
 def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
-    """The draft's time to something useful, both costs."""
+    """The draft's time to something useful, by the figures of the handler that makes it; both costs."""
     cost = None if draft.cost is None or final.cost is None else draft.cost + final.cost
     return Forecast(
         mode=Mode.ADAPTIVE,
@@ -102,7 +113,10 @@ def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
 def _forecast(
     mode: Mode, request: Request, jobs: int, size: float, conditions: Conditions, run: _Run, note: str = ""
 ) -> Forecast:
-    """Times and money of one mode; the delay is that of the submission's middle job."""
+    """Times and money of one mode; the delay is that of the middle of what the submission gives.
+
+    What streams is seen as it comes, what a batch gives when each job is done.
+    """
     first, finish = _times(jobs, size, conditions, run, 0.5)
     first90, finish90 = _times(jobs, size, conditions, run, 0.9)
     finish90 = _promised(finish, finish90, request.deadline, conditions, run.lane)
@@ -113,7 +127,8 @@ def _forecast(
         prices = Prices(conditions, conditions.now, run.start + busy)
         cost = (jobs * one + run.fixed) * prices.over(run.start, busy)
     if first is not None and finish is not None:
-        middle = (first + finish) / 2 - conditions.now
+        seen = first if run.lane is Lane.BATCH else _begin(conditions.estimate, run, 0.5)
+        middle = (seen + finish) / 2 - conditions.now
         delay = delay_cost(request, conditions) * middle / 3600
     return Forecast(
         mode=mode,
@@ -145,10 +160,21 @@ def _promised(
 def _times(jobs: int, size: float, conditions: Conditions, run: _Run, q: float) -> tuple[float | None, float | None]:
     """The epoch seconds of the first and the last result."""
     estimate, slots = conditions.estimate, max(1, run.slots)
-    one = estimate.run_time(run.lane, size, q)
+    one = _one(size, estimate, run, q)
     before = estimate.total_time(run.lane, size, run.ahead // slots, q)
     whole = estimate.total_time(run.lane, size, math.ceil((run.ahead + jobs) / slots), q)
     if run.start is None or one is None or before is None or whole is None:
         return None, None
-    start = run.start + ((estimate.startup(q) or 0.0) if run.startup else 0.0)
+    start = _begin(estimate, run, q)
     return start + before + one, start + max(whole, before + one)
+
+
+def _begin(estimate: Estimate, run: _Run, q: float) -> float:
+    """The epoch second at which the first job is begun, after the start."""
+    return (run.start or 0.0) + ((estimate.startup(q) or 0.0) if run.startup else 0.0)
+
+
+def _one(size: float, estimate: Estimate, run: _Run, q: float) -> float | None:
+    """Seconds of one job of a run: a batch is quicker than its jobs one by one, but one of a single job is not."""
+    one, alone = estimate.run_time(run.lane, size, q), estimate.run_time(Lane.STREAM, size, q)
+    return one if one is None or alone is None else one + max(0.0, alone - one) / run.shared

@@ -23,6 +23,7 @@ class Reading:
         self._order = list(ids)
         self._left = dict.fromkeys(ids)
         self._failed: dict[tuple[int, int], Answer] = {}  # an answer may still come for these
+        self._paid: dict[tuple[int, int], float | None] = {}  # what they cost all the same
 
     def take(self, answer: Answer | None, ending: Callable[[int, int, str, Tokens | None], Output]) -> Output | None:
         """The Output of an answer; errors wait for the end, since an answer is worth more."""
@@ -32,9 +33,16 @@ class Reading:
             return None
         if answer.text is None:
             self._failed[where[1:]] = answer
+            if answer.tokens is not None:
+                self._paid[where[1:]] = ending(*where[1:], "", answer.tokens).cost
             return None
         del self._left[where[1:]]
         return ending(*where[1:], answer.text, answer.tokens)
+
+    @property
+    def done(self) -> bool:
+        """Whether each job has its answer."""
+        return not self._left
 
     def rest(self, look: Look | None) -> list[Failure]:
         """How the jobs without an answer end."""
@@ -43,7 +51,8 @@ class Reading:
     def _end(self, place: int, job: int, attempt: int, look: Look | None) -> Failure:
         answer = self._failed.get((job, attempt))
         if answer is not None and not answer.unbegun:
-            return Failure(job, attempt, answer.error, retryable=answer.passing)
+            paid = self._paid.get((job, attempt))
+            return Failure(job, attempt, answer.error, retryable=answer.passing, cost=paid)
         if look is None:
             return Failure(job, attempt, "the provider no longer knows the batch that it was in")
         if look.problem and not look.refused:

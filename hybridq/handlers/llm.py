@@ -169,6 +169,7 @@ class Llm:
         return Failure(
             call.id, call.attempt, trouble.reason, retryable=trouble.passing, busy=asking.busy,
             gave_back=trouble.full and not asking.text, retry_after=wait or None,
+            cost=None if tokens is None else self._money.output(call.id, call.attempt, "", tokens, asking.flex).cost,
         )  # fmt: skip
 
 

@@ -1,66 +1,63 @@
 """The kind `openai`: chat completions and batches of OpenAI, or of any server that speaks its language.
 
-The SDK is imported when the first job runs, in a thread, because it takes about a second.
+The SDK is imported when the first job runs, in a thread, because it takes about a second. What a server says is
+read by `completions`; here is what is asked of it.
 """
 
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import openai
 
 from ..llm_config import LlmOptions
 from ..llm_prices import Tokens
-from .provider import Answer, Found, Limits, Look, Trouble, lines
-from .sdk import no_answer, refusal, scrubbed
+from .client import Client, answer, plain
+from .completions import Words, decoded, dicts
+from .provider import Answer, Found, Limits, Look
+from .sdk import Said, is_error, sentence
 
 URL = "https://api.openai.com/v1"
+AUTH = {"security": {"bearer_auth": True}}  # the key that was named, and none that the SDK finds elsewhere
 MARK = "hybridq"  # the metadata field that holds our key
+PAGE = 100  # batches that are listed at once
 SLACK = 3600.0  # seconds by which the provider's clock may differ from ours
-LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
-OVER = frozenset({"completed", "failed", "expired", "cancelled"})
+WHOLE = frozenset({"completed", "succeeded", "ended", "finished", "done"})
+FAILED = frozenset({"failed", "error", "errored"})
+OVER = WHOLE | FAILED | {"expired", "cancelled", "canceled"}
+GOING = frozenset({"validating", "queued", "pending", "in_progress", "running", "finalizing", "cancelling"})
 SILENT = "the provider's batch failed, and it does not say why"
 UNBEGUN = frozenset({"batch_expired", "batch_cancelled"})
 BUSY = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "batch_limit_exceeded"})
 
 
-class OpenAI:
+class _Stream(openai.AsyncStream[object]):
+    """A stream that knows whether its server said `[DONE]`: some give no other sign of the end."""
+
+    complete = False
+
+    async def _iter_events(self) -> AsyncIterator[Any]:
+        async for event in super()._iter_events():
+            self.complete = self.complete or event.data.startswith("[DONE]")
+            yield event
+
+
+class OpenAI(Client):
     """See `Provider`."""
 
     limits = Limits(50_000, 200_000_000)
 
     def __init__(self, options: LlmOptions, key: str) -> None:
-        self._options, self._key = options, key
-        self._client = openai.AsyncOpenAI(
-            api_key=key,
-            base_url=options.base_url or URL,
-            max_retries=4,  # where it is used: what may be repeated
-            # A redirect could lead to another host.
-            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
-        )
-        self._once = self._client.with_options(max_retries=0)
+        made, transport = openai.AsyncOpenAI, openai.DefaultAsyncHttpxClient
+        super().__init__(openai, made, transport, _Stream, _address(options.base_url), options, key)
+        self._counts = True  # the server counts tokens in a stream when it is asked to
 
     async def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
         """The answer's pieces as they come."""
-        body = self._body(text, flex)
-        chunks = await self._once.chat.completions.create(
-            model=body.pop("model"), messages=body.pop("messages"),
-            stream=True, stream_options={"include_usage": True},
-            extra_body=body,  # as it is: the SDK knows fewer fields than the servers that speak its language
-        )  # fmt: skip
-        ended = False
-        async with chunks:
-            async for chunk in chunks:
-                for choice in chunk.choices or ():
-                    ended = ended or choice.finish_reason is not None
-                    if choice.delta and choice.delta.content:
-                        yield choice.delta.content
-                if chunk.usage is not None:
-                    yield _tokens(chunk.usage.to_dict())
-        if not ended:
-            raise EOFError("the stream ended before the answer did")
+        async for piece in self._spoken(Words(), self._chunks(self._body(text, flex))):
+            yield piece
 
     def line(self, custom: str, text: str) -> bytes:
         """One line of a batch's file."""
@@ -70,88 +67,108 @@ class OpenAI:
     async def upload(self, spool: Path) -> str | None:
         """Send the file."""
         with spool.open("rb") as file:
-            return (await self._client.files.create(file=("batch.jsonl", file), purpose="batch")).id
+            return _named(await self._client.files.create(file=("batch.jsonl", file), purpose="batch"))
 
     async def create(self, key: str, file: str | None, spool: Path | None) -> str:
         """Make the batch of an uploaded file."""
         made = await self._once.batches.create(
             input_file_id=file or "", endpoint="/v1/chat/completions", completion_window="24h", metadata={MARK: key}
         )
-        return made.id
+        return _named(made)
 
-    async def find(self, key: str, since: float, jobs: int) -> Found:
-        """Look through the newest batches for our key."""
-        async for batch in self._client.batches.list(limit=100):
-            if (batch.metadata or {}).get(MARK) == key:
-                return Found(batch.id)
-            if batch.created_at < since - SLACK:
+    async def find(self, key: str, since: float, jobs: int, file: str | None) -> Found:
+        """Look through the newest batches for our key, or for our file where a server keeps no keys."""
+        if file is None:  # a batch is made of a file
+            return Found()
+        async for batch in self._listed():
+            if (batch.get("metadata") or {}).get(MARK) == key or batch.get("input_file_id") == file:
+                return Found(_named(batch))
+            made = batch.get("created_at")
+            if isinstance(made, int | float) and made < since - SLACK:
                 break
         return Found()
 
     async def look(self, batch: str) -> Look:
         """How a batch stands."""
-        found = await self._client.batches.retrieve(batch)
-        counts = found.request_counts
-        errors = (found.errors.data or []) if found.errors else []
-        files = tuple(name for name in (found.output_file_id, found.error_file_id) if name)
+        found = plain(await self._client.batches.retrieve(batch))
+        files = tuple(name for name in (found.get("output_file_id"), found.get("error_file_id")) if name)
+        status = str(found.get("status")).lower()
+        over = status in OVER or (status not in GOING and bool(files))
+        told = found.get("errors")
+        errors = dicts(told.get("data") if isinstance(told, dict) else told)
         return Look(
-            over=found.status in OVER,
-            whole=found.status == "completed",
-            finished=None if counts is None else (counts.completed or 0) + (counts.failed or 0),
+            over=over,
+            whole=over and (status in WHOLE or status not in OVER),
+            finished=_finished(found.get("request_counts")),
             files=files,
-            problem=("; ".join(str(each.message) for each in errors) or SILENT) if found.status == "failed" else "",
-            busy=any(each.code in BUSY for each in errors),
-            refused={each.line - 1: str(each.message) for each in errors if each.line},
+            problem=("; ".join(filter(None, map(sentence, errors))) or SILENT) if status in FAILED else "",
+            busy=any(each.get("code") in BUSY for each in errors),
+            refused={each["line"] - 1: sentence(each) for each in errors if isinstance(each.get("line"), int)},
         )
 
     async def results(self, batch: str, look: Look) -> AsyncIterator[bytes]:
         """The lines of the output file, then those of the error file."""
         for file in look.files:
-            async with self._client.files.with_streaming_response.content(file) as response:
-                async for line in lines(response.iter_bytes(), LINE_LIMIT):
-                    yield line
+            async for line in self._lines(self._client.files.with_streaming_response.content(file)):
+                yield line
 
     def read(self, line: bytes) -> Answer | None:
         """One line of either file."""
         try:
-            found = msgspec.json.decode(line)
+            found = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"))
         except (ValueError, RecursionError):
             return None
         if not isinstance(found, dict) or not isinstance(found.get("custom_id"), str):
             return None
         custom, response, error = found["custom_id"], found.get("response"), found.get("error")
-        if isinstance(response, dict) and response.get("status_code", 200) == 200:
-            return _answer(custom, response.get("body"))
+        if isinstance(response, dict) and (status := _status(response)) != 200:
+            error = error or decoded(response.get("body"))
+            passing = status in (408, 409, 429) or status >= 500
+            return Answer(custom=custom, error=f"{status}: {sentence(error)}", passing=passing)
         if isinstance(response, dict):
-            status = response.get("status_code")
-            error = error or _decoded(response.get("body"))
-            passing = status in (408, 409, 429) or (isinstance(status, int) and status >= 500)
-            return Answer(custom=custom, error=f"{status}: {_message(error)}", passing=passing)
+            return answer(custom, Words(), decoded(response.get("body", response)))
         unbegun = isinstance(error, dict) and error.get("code") in UNBEGUN
-        return Answer(custom=custom, error=_message(error), unbegun=unbegun)
+        return Answer(custom=custom, error=sentence(error) or SILENT, unbegun=unbegun)
 
     async def cancel(self, batch: str) -> None:
         """Ask for the end of a batch."""
         await self._client.batches.cancel(batch)
 
-    async def check(self) -> str:
-        """Try the key and the model's name."""
-        began = time.monotonic()
-        found = await self._client.models.retrieve(self._options.model)
-        return f"{found.id} answers at {self._client.base_url} ({time.monotonic() - began:.2f}s)"
+    async def clear(self, files: Iterable[str]) -> None:
+        """Delete these files."""
+        for file in files:
+            await self._client.files.delete(file)
 
-    def trouble(self, error: Exception) -> Trouble:
-        """What an exception means."""
-        if isinstance(error, openai.APIStatusError):
-            return refusal(error.status_code, scrubbed(error.message, self._key), error.response.headers)
-        if isinstance(error, openai.APIConnectionError):  # a timeout is one, too
-            return no_answer(self._client.base_url.host, error.__cause__ or error, self._key)
-        told = str(error) if isinstance(error, openai.OpenAIError) else repr(error)
-        return Trouble(reason=scrubbed(told, self._key), passing=True, unsure=True)
+    async def _listed(self) -> AsyncIterator[dict[str, Any]]:
+        """The batches, the newest first, as far as the server tells them apart."""
+        seen: set[str] = set()
+        more: dict[str, str] = {}
+        while True:
+            params = {"limit": PAGE, **more}
+            page = await self._client.get("/batches", cast_to=object, options={"params": params, **AUTH})
+            found = dicts(page.get("data") if isinstance(page, dict) else page)
+            fresh = [each for each in found if each.get("id") not in seen]
+            for each in fresh:
+                yield each
+            if not fresh or not isinstance(page, dict) or not page.get("has_more", len(found) >= PAGE):
+                return
+            seen.update(str(each.get("id")) for each in fresh)
+            more = {"after": str(fresh[-1].get("id"))}
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.close()
+    async def _chunks(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """The events of a streamed completion, with its tokens where the server counts them in a stream."""
+        counting = {"stream_options": {"include_usage": True}} if self._counts else {}
+        try:
+            async for chunk in self._events("/chat/completions", {**body, **counting}, **AUTH):
+                yield chunk
+            return
+        except openai.APIStatusError as refused:
+            unknown = refused.status_code in (400, 422) and "stream_options" in f"{refused.message} {refused.body}"
+            if not counting or not unknown:
+                raise
+        self._counts = False
+        async for chunk in self._chunks(body):
+            yield chunk
 
     def _body(self, text: str, flex: bool) -> dict[str, Any]:
         options = self._options
@@ -168,45 +185,33 @@ class OpenAI:
         return body
 
 
-def _answer(custom: str, body: Any) -> Answer:
-    """An answer's text and tokens; some servers send the body as JSON inside a string."""
-    body = _decoded(body)
+def _address(base_url: str) -> str:
+    """Where the SDK sends; a server that was named without a path is asked under `/v1`."""
+    return f"{base_url.rstrip('/')}/v1" if base_url and not urlsplit(base_url).path.strip("/") else base_url or URL
+
+
+def _named(made: Any) -> str:
+    """The id of what was made. Raises Said where it was refused in spite of a good status."""
+    found = plain(made)
+    if is_error(found):
+        raise Said(sentence(found))
+    return str(found["id"])
+
+
+def _finished(counts: Any) -> int | None:
+    """How many requests of a batch have ended, where that is told."""
+    told = [counts.get(name) for name in ("completed", "failed")] if isinstance(counts, dict) else []
+    known = [number for number in told if isinstance(number, int)]
+    return sum(known) if known else None
+
+
+def _status(response: dict[str, Any]) -> int:
+    """The status of one line; one that has none went well."""
     try:
-        choice = body["choices"][0]
-        text = choice["message"]["content"] or ""
-    except (LookupError, TypeError):
-        return Answer(custom=custom, error="the provider's answer has no text", passing=True)
-    if not isinstance(text, str):
-        return Answer(custom=custom, error="the provider's answer has no text", passing=True)
-    usage = body.get("usage")
-    return Answer(custom=custom, text=text, tokens=_tokens(usage) if isinstance(usage, dict) else None)
-
-
-def _tokens(usage: dict[str, Any]) -> Tokens:
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    counts = (usage.get("prompt_tokens"), cached, usage.get("completion_tokens"))
-    whole, cached, output = (n if isinstance(n, int) and n > 0 else 0 for n in counts)
-    return Tokens(input=whole, cached=min(cached, whole), output=output)
-
-
-def _decoded(body: Any) -> Any:
-    if not isinstance(body, str):
-        return body
-    try:
-        return msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        return body
-
-
-def _message(error: Any) -> str:
-    """The sentence in an error, however deep it lies."""
-    while isinstance(error, dict):
-        inner = error.get("error") or error.get("message")
-        if inner is None:
-            break
-        error = inner
-    return str(error)[:2000]
+        status = int(response.get("status_code") or 200)
+    except (TypeError, ValueError):
+        return 200
+    return 200 if status < 300 else status
 
 
 PROVIDER = OpenAI

@@ -4,7 +4,7 @@ Rule: a provider turns its SDK's words into ours and back; when to send, wait, t
 its to say. The SDK's own retries are used for what may be repeated, never for what makes or costs something.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -96,8 +96,8 @@ class Provider(Protocol):
         """Make the batch; never sent twice by itself. Returns its id. The lines are in `file` or in `spool`."""
         ...
 
-    async def find(self, key: str, since: float, jobs: int) -> Found:
-        """The batch that was made with this key, perhaps, at some time after `since` (epoch seconds)."""
+    async def find(self, key: str, since: float, jobs: int, file: str | None) -> Found:
+        """The batch that was made with this key, of this file, perhaps, at some time after `since` (epoch seconds)."""
         ...
 
     async def look(self, batch: str) -> Look:
@@ -116,6 +116,10 @@ class Provider(Protocol):
         """Ask the provider to end it; what is finished can still be fetched."""
         ...
 
+    async def clear(self, files: Iterable[str]) -> None:
+        """Delete files of a batch whose results are stored."""
+        ...
+
     async def check(self) -> str:
         """Try the key and the model's name; says how it went."""
         ...
@@ -130,19 +134,19 @@ class Provider(Protocol):
 
 
 async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    """Bytes as they come into lines; one that is longer than `limit` is left out."""
+    """Bytes as they come into lines; empty ones, and one that is longer than `limit`, are left out."""
     rest, over = bytearray(), False
     async for chunk in chunks:
         *ended, last = chunk.split(b"\n")
         for part in ended:
             rest += part
-            if rest and not over:
+            if not over and rest.strip():
                 yield bytes(rest)
             rest, over = bytearray(), False
         rest += last
         if len(rest) > limit:
             rest, over = bytearray(), True
-    if rest and not over:
+    if not over and rest.strip():
         yield bytes(rest)
 
 

@@ -5,7 +5,8 @@ takes over from any of them finds the batch by that key or knows that there is n
 never repeated on a doubt. What the provider has done is always fetched; only the rest is tried again.
 
 A reference has `key`, `at` (epoch seconds) and `jobs`; then `file` once the lines are there, `batch` once the
-batch is, `finished` as far as the provider tells. With `cancel` set the batch is to be ended there.
+batch is, `finished` as far as the provider tells. With `cancel` set the batch is to be ended there; with `over`
+all that it gave is stored, and what it left there is taken away.
 """
 
 import asyncio
@@ -14,10 +15,9 @@ import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from msgspec import Struct
 
 from ..errors import BadData, HybridqError
 from ..job import Call, Detached, Event, Failure, Output
@@ -26,14 +26,17 @@ from ..llm_prices import Tokens
 from ..seam import reached
 from .answers import FULL, Reading, final, unbegun
 from .prompts import prompt
-from .provider import Limits, Look, Provider, Trouble, custom_id
+from .provider import Found, Look, Provider, Trouble
 from .ratelimit import RateLimit
+from .spool import Spool, too_large, written
 
 BUNCH = 256  # events that are told at once
 SETTLE = 3.0  # of `poll`: how long a batch that was just made may be missing in the provider's list
 LOOKS = 3  # times that a batch is looked for before it is believed not to be there
 SLOWEST = 24.0  # of `poll`: the longest time between two looks
 FILES = 10  # looks that answers may be missing after the end
+CLEAR = 20.0  # seconds for taking files away; what takes longer is left there
+BLIND = "nobody can say whether its batch was made: the provider lists no batches. See there; then: hybridq retry"
 
 Ending = Callable[..., Output]
 """Makes an Output of job, attempt, text, tokens, flex, busy and price factor."""
@@ -51,6 +54,7 @@ class Batches:
         ending: Ending,
     ) -> None:
         self._options, self._opened, self._limit, self._ending = options, opened, limit, ending
+        self._read: set[str] = set()  # the keys of batches whose answers were read to the end
         self._log = logging.getLogger(f"hybridq.provider.{name}")
 
     async def submit(self, calls: Sequence[Call]) -> AsyncIterator[Sequence[Event]]:
@@ -66,23 +70,28 @@ class Batches:
         with tempfile.TemporaryDirectory(prefix="hybridq-") as folder:
             while todo:
                 key = secrets.token_hex(8)
-                spool = await asyncio.to_thread(_spool, Path(folder) / key, provider, key, todo)
+                spool = await asyncio.to_thread(written, Path(folder) / key, provider, key, todo)
                 if spool.jobs:
                     async for bunch in self._send(provider, key, spool):
                         yield bunch
                 if spool.large:
-                    yield [_too_large(call, provider.limits) for call in spool.large]
+                    yield [too_large(call, provider.limits) for call in spool.large]
                 spool.path.unlink()
 
     async def watch(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
         """What becomes of a batch, until each of its jobs has ended. A later Detached has further knowledge."""
         reference = dict(work.reference)
         provider = await self._opened()
+        if "over" in reference:
+            await self._clear(provider, reference)
+            return
         if "batch" not in reference:
-            if (found := await self._find(provider, reference)) is None:
-                yield [unbegun(job, attempt, "it was never sent") for job, attempt in work.ids]
+            found = await self._find(provider, reference)
+            if found.batch is None:
+                end = final if found.unsure else unbegun
+                yield [end(*each, BLIND if found.unsure else "it was never sent") for each in work.ids]
                 return
-            reference["batch"] = found
+            reference["batch"] = found.batch
             yield [Detached(work.ids, dict(reference))]
         reading = Reading(reference["key"], work.ids)
         look: Look | None = None
@@ -91,7 +100,7 @@ class Batches:
                 reference["finished"] = look.finished
                 yield [Detached(work.ids, dict(reference))]
         if look is not None:
-            async for bunch in self._fetch(provider, reference["batch"], look, reading):
+            async for bunch in self._fetch(provider, reference, look, reading):
                 yield bunch
         if rest := reading.rest(look):
             yield rest
@@ -110,7 +119,7 @@ class Batches:
         found.sort(key=lambda pair: pair[0], reverse=True)  # taken from the end
         return found, refused
 
-    async def _send(self, provider: Provider, key: str, spool: "_Spool") -> AsyncIterator[Sequence[Event]]:
+    async def _send(self, provider: Provider, key: str, spool: Spool) -> AsyncIterator[Sequence[Event]]:
         """Upload and create. A definite refusal ends the jobs; a doubt is left to `watch`."""
         reference: dict[str, Any] = {"key": key, "at": time.time(), "jobs": len(spool.jobs)}
         yield [Detached(spool.jobs, dict(reference))]
@@ -134,32 +143,34 @@ class Batches:
         self._limit.well()
         yield [Detached(spool.jobs, reference)]
 
-    async def _find(self, provider: Provider, reference: dict[str, Any]) -> str | None:
-        """The batch of a reference that does not name it yet; made now where only that was missing."""
-        key, file, looks = reference["key"], reference.get("file"), 0
+    async def _find(self, provider: Provider, reference: dict[str, Any]) -> Found:
+        """The batch of a reference that does not name it yet; made now where only that was missing. Unsure at the
+        end: the provider does not let us look, and what may have been made once is not made again."""
+        key, file, looks, blind = reference["key"], reference.get("file"), 0, False
         while looks < LOOKS:
             try:
-                found = await provider.find(key, reference["at"], reference["jobs"])
+                found = await provider.find(key, reference["at"], reference["jobs"], file)
             except Exception as error:
                 trouble = provider.trouble(error)
                 self._log.warning("looking for batch %s: %s", key, trouble.reason)
-                looks += trouble.unknown
+                blind = trouble.unknown
+                looks += blind
                 await asyncio.sleep(self._options.poll)
                 continue
             if found.batch is not None:
                 self._log.info("batch %s was made before: %s", key, found.batch)
-                return found.batch
+                return found
             looks = 0 if found.unsure else looks + 1
             await asyncio.sleep(self._options.poll * SETTLE / LOOKS)
-        if file is None or reference.get("cancel"):
-            return None
+        if blind or file is None or reference.get("cancel"):
+            return Found(unsure=blind)
         try:
-            return await provider.create(key, file, None)
+            return Found(await provider.create(key, file, None))
         except Exception as error:
             trouble = provider.trouble(error)
             self._log.warning("batch %s: %s", key, trouble.reason)
             if not trouble.unsure:
-                return None
+                return Found()
         await asyncio.sleep(self._options.poll)
         return await self._find(provider, reference)
 
@@ -167,16 +178,14 @@ class Batches:
         """Look at a batch ever more rarely until it is over; None at the end: the provider knows it no longer."""
         batch, pause, missing, ending = reference["batch"], self._options.poll, 0, bool(reference.get("cancel"))
         while True:
+            if ending:
+                ending = await self._ended(provider, batch)
             try:
-                if ending:
-                    await provider.cancel(batch)
-                    ending = False
                 look = await provider.look(batch)
             except Exception as error:
                 trouble = provider.trouble(error)
                 self._log.warning("batch %s: %s", batch, trouble.reason)
                 missing += trouble.unknown
-                ending = ending and trouble.passing
                 if missing >= LOOKS:
                     yield None
                     return
@@ -189,14 +198,38 @@ class Batches:
             await asyncio.sleep(pause)
             pause = min(1.5 * pause, SLOWEST * self._options.poll)
 
+    async def _ended(self, provider: Provider, batch: str) -> bool:
+        """Ask for the end of a batch; says whether to ask again."""
+        try:
+            await provider.cancel(batch)
+        except Exception as error:
+            trouble = provider.trouble(error)
+            self._log.warning("ending batch %s: %s", batch, trouble.reason)
+            return trouble.passing
+        return False
+
+    async def _clear(self, provider: Provider, reference: dict[str, Any]) -> None:
+        """Take away the files of a batch, as far as the provider lets us."""
+        if reference["key"] not in self._read:
+            return
+        self._read.discard(reference["key"])
+        try:
+            async with asyncio.timeout(CLEAR):
+                look = await provider.look(reference["batch"])
+                for file in filter(None, (reference.get("file"), *look.files)):
+                    with suppress(Exception):  # one that is gone already is no reason to leave the others
+                        await provider.clear([file])
+        except Exception as error:
+            self._log.info("files of batch %s stay there: %s", reference["batch"], provider.trouble(error).reason)
+
     async def _fetch(
-        self, provider: Provider, batch: str, look: Look, reading: "Reading"
+        self, provider: Provider, reference: dict[str, Any], look: Look, reading: "Reading"
     ) -> AsyncIterator[Sequence[Event]]:
         """All answers of a batch that is over, told as they are read; read again from the start if that breaks.
 
         They are paid for, so a broken connection is never a reason to give up; files that do not come are.
         """
-        tries, pause = 0, self._options.poll
+        key, batch, tries, pause = reference["key"], reference["batch"], 0, self._options.poll
         while tries < FILES:
             bunch: list[Event] = []
             broken = False
@@ -218,7 +251,8 @@ class Batches:
             if bunch:
                 reached("reading")
                 yield bunch
-            if not broken and (look.files or not look.whole):
+            if reading.done or (not broken and (look.files or not look.whole)):
+                self._read.add(key)
                 return
             tries += not broken
             await asyncio.sleep(pause)
@@ -226,35 +260,6 @@ class Batches:
 
     def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:
         return self._ending(job, attempt, text, tokens, False, 0.0, self._options.batch_factor)
-
-
-class _Spool(Struct):
-    """The lines of one batch in a file, their jobs in the same order, and calls too large for any."""
-
-    path: Path
-    jobs: tuple[tuple[int, int], ...]
-    large: list[Call]
-
-
-def _spool(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]]) -> _Spool:
-    """Write as many of these calls as one batch takes, from the end of the list."""
-    size = 0
-    jobs: list[tuple[int, int]] = []
-    large: list[Call] = []
-    with path.open("wb") as file:
-        while todo and len(jobs) < provider.limits.lines:
-            text, call = todo[-1]
-            line = provider.line(custom_id(key, call.id, call.attempt), text)
-            if len(line) > provider.limits.size:
-                large.append(call)
-            elif size + len(line) > provider.limits.size:
-                break
-            else:
-                file.write(line)
-                size += len(line)
-                jobs.append((call.id, call.attempt))
-            todo.pop()
-    return _Spool(path, tuple(jobs), large)
 
 
 def _refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
@@ -267,7 +272,3 @@ def _refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]
         final(*each, trouble.reason) if place == trouble.at else unbegun(*each, "sent again without a refused one")
         for place, each in enumerate(jobs)
     ]
-
-
-def _too_large(call: Call, limits: Limits) -> Failure:
-    return final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")

@@ -33,6 +33,7 @@ class RateLimit:
     async def admit(self, tokens: float = 0.0) -> float:
         """Wait until a request of about so many tokens may be sent; returns when that is."""
         async with self._turn:  # first come, first served
+            await asyncio.sleep(0)  # of many at once each begins by itself, and between them answers are heard
             while (wait := self.wait(tokens)) > 0:
                 await asyncio.sleep(wait)
             return self.take(tokens)

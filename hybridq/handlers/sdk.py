@@ -4,6 +4,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from html import unescape
+from typing import Any
+
+import msgspec
 
 from ..visible import visible_line
 from .provider import Trouble
@@ -14,19 +18,68 @@ PASSING = frozenset({408, 409, 425, 429})
 FULL = frozenset({429, 503, 529})
 NO_MONEY = "insufficient_quota"  # a 429 that no waiting helps
 _PLACE = re.compile(r"requests?[.\[](\d+)")
+_LATER = re.compile(r"rate.?limit|overloaded|timeout|unavailable|server_error|api_error|\b(429|5\d\d)\b", re.IGNORECASE)
+_MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
-def refusal(status: int, message: str, headers: Mapping[str, str]) -> Trouble:
-    """What an answer with this status means."""
-    passing = (status in PASSING or status >= 500 or status == IN_STREAM) and NO_MONEY not in message
-    place = _PLACE.search(message)
+class Said(Exception):
+    """What the other side says instead of an answer, or why its answer is none. `passing`: a later try may help."""
+
+    def __init__(self, why: str, *, passing: bool = False) -> None:
+        super().__init__(why)
+        self.passing = passing
+
+
+def answered(body: bytes) -> dict[str, Any]:
+    """A whole answer where a stream was asked for. Raises Said when it is an error, or none at all."""
+    try:
+        found = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        found = body.decode("utf-8", "replace")
+    if isinstance(found, dict) and not is_error(found):
+        return found
+    why = sentence(found) or "nothing"
+    if not isinstance(found, dict):
+        why = f"the server answered with a page, not with the model's words; is base_url right? It says: {why}"
+    raise Said(why, passing=isinstance(found, dict) and may_pass(found))
+
+
+def is_error(found: dict[str, Any]) -> bool:
+    """Whether this is an error, whatever its status: a few servers answer 200 with one."""
+    return bool(found.get("error")) or found.get("object") == "error" or found.get("type") == "error"
+
+
+def may_pass(error: Any) -> bool:
+    """Whether an error's code or type says that a later try may help."""
+    inner = error.get("error") if isinstance(error, dict) else None
+    kinds = [found.get(name) for found in (error, inner) if isinstance(found, dict) for name in ("type", "code")]
+    return any(_LATER.search(str(kind)) for kind in kinds)
+
+
+def sentence(error: Any) -> str:
+    """The sentence in an error, however deep it lies; "" where there is none. Of a page, its words."""
+    for _ in range(8):
+        if not isinstance(error, dict):
+            break
+        error = next((error[name] for name in ("error", "message", "detail", "msg") if error.get(name)), None)
+    if isinstance(error, list):
+        return "; ".join(filter(None, map(sentence, error[:5])))
+    if isinstance(error, str) and error.lstrip()[:1] == "<":
+        error = " ".join(unescape(_MARKUP.sub(" ", error)).split())
+    return "" if error is None or isinstance(error, dict) else str(error)[:LONGEST_REASON]
+
+
+def refusal(status: int, told: str, headers: Mapping[str, str], whole: str = "") -> Trouble:
+    """What an answer with this status means, which says `told`; `whole` is all of it."""
+    passing = (status in PASSING or status >= 500 or status == IN_STREAM) and NO_MONEY not in told + whole
+    place = _PLACE.search(told)
     return Trouble(
-        reason=f"{status}: {message}",
+        reason=f"{status}: {told}",
         passing=passing,
         slow=passing,
         full=passing and status in FULL,
         unsure=status >= 500 or status == 408,
-        unknown=status == 404,
+        unknown=status in (404, 405),
         retry_after=retry_after(headers, datetime.now(UTC)),
         at=int(place[1]) if place else None,
     )

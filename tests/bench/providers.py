@@ -22,12 +22,13 @@ from tests.crash import RUNNER
 STREAMS = 200
 LINES = 50_000
 ROUNDS = 3  # the SDK alone and hybridq by turns; of each quantile the median counts
+SPREADS = ((1.0, 4.0), (0.0, 2.0))  # seconds until the first token of a stream, and how much longer it may take
 SERVER = """
 import sys
 from tests.provider import Provider
 with Provider() as provider:
     provider.pieces, provider.gap = 2, 0.3
-    provider.first, provider.spread = 1.0, 4.0
+    provider.first, provider.spread = map(float, sys.argv[1:])
     print(provider.url, flush=True)
     sys.stdin.read()
 """
@@ -46,10 +47,10 @@ price_output = 10
 
 
 @contextmanager
-def provider() -> Iterator[str]:
-    """The scripted provider in its own process; its URL. First tokens take 1 to 5 s."""
+def provider(first: float = 0.0, spread: float = 0.0) -> Iterator[str]:
+    """The scripted provider in its own process; its URL. First tokens take `first` seconds, and up to `spread` more."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
+        [sys.executable, "-c", SERVER, str(first), str(spread)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -75,10 +76,9 @@ async def by_sdk(url: str) -> list[float]:
     """Milliseconds between a first token's being sent and its arrival, for as many streams with the SDK alone."""
     import openai
 
-    client = openai.AsyncOpenAI(api_key="none", base_url=url)
     took = []
 
-    async def ask(number: int) -> None:
+    async def ask(client: openai.AsyncOpenAI, number: int) -> None:
         chunks = await client.chat.completions.create(
             model="m", messages=[{"role": "user", "content": f"when {number}"}], stream=True
         )
@@ -88,9 +88,10 @@ async def by_sdk(url: str) -> list[float]:
                 first = False
                 took.append((time.time() - float(chunk.choices[0].delta.content.split()[0])) * 1000)
 
-    await ask(0)
-    took.clear()
-    await asyncio.gather(*(ask(number) for number in range(STREAMS)))
+    async with openai.AsyncOpenAI(api_key="none", base_url=url) as client:
+        await ask(client, 0)
+        took.clear()
+        await asyncio.gather(*(ask(client, number) for number in range(STREAMS)))
     return took
 
 
@@ -134,12 +135,13 @@ def batch(url: str, lines: int) -> tuple[float, float, float]:
 
 def main() -> None:
     """Print the figures."""
-    with provider() as url:
-        rounds = [(quantiles(asyncio.run(by_sdk(url))), quantiles(by_hybridq(url))) for _ in range(ROUNDS)]
+    for first, spread in SPREADS:
+        with provider(first, spread) as url:
+            rounds = [(quantiles(asyncio.run(by_sdk(url))), quantiles(by_hybridq(url))) for _ in range(ROUNDS)]
         alone, through = (
             (median(each[way][0] for each in rounds), median(each[way][1] for each in rounds)) for way in (0, 1)
         )
-        print(f"{STREAMS} streams at once, first token, from sent to seen (ms):")
+        print(f"{STREAMS} streams at once, first tokens in {first:g} to {first + spread:g} s: from sent to seen (ms)")
         print(f"  SDK alone  p50 {alone[0]:6.1f}  p99 {alone[1]:6.1f}")
         print(f"  hybridq    p50 {through[0]:6.1f}  p99 {through[1]:6.1f}")
         print(f"  added      p50 {through[0] - alone[0]:6.1f}  p99 {through[1] - alone[1]:6.1f}   (<= 5 and <= 30)")

@@ -1,0 +1,104 @@
+"""What servers that speak OpenAI's language say, read as plain data: pieces, whole answers, tokens.
+
+Rule: whatever is missing, null or of another kind counts as not there; nothing that a server sends raises
+anything here but Said. What the model said is its text; else its refusal; else the tools that it calls, as JSON.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ..llm_prices import Tokens
+from .sdk import Said, is_error, may_pass, sentence
+
+NO_ROOM = "the model used up max_tokens before its first word; allow it more"
+WITHHELD = "the provider's filter withheld the answer"
+SILENT = "the provider's answer has no text"
+
+
+class Words:
+    """One answer as its pieces come."""
+
+    def __init__(self) -> None:
+        self.ended = ""  # why it ended, as far as it is told; "" before
+        self.tokens: Tokens | None = None
+        self._spoke = False
+        self._refusal: list[str] = []
+        self._tools: dict[int, dict[str, str]] = {}
+
+    def take(self, chunk: Any) -> str:
+        """The text in a chunk, or in a whole answer. Raises Said for an error in its place, or nothing at all."""
+        if not isinstance(chunk, dict):
+            raise Said(SILENT, passing=True)
+        if is_error(chunk):
+            raise Said(sentence(chunk) or "the provider says only that there was an error", passing=may_pass(chunk))
+        if isinstance(usage := chunk.get("usage"), dict):
+            self.tokens = tokens(usage)
+        text = ""
+        for choice in dicts(chunk.get("choices"))[:1]:
+            said = choice.get("delta") or choice.get("message")
+            said = said if isinstance(said, dict) else {"content": choice.get("text")}
+            text += _text(said.get("content"))
+            self._aside(said)
+            self.ended = str(choice.get("finish_reason") or self.ended)
+        self._spoke = self._spoke or bool(text)
+        return text
+
+    def rest(self) -> str:
+        """What is to be said at the end where no text came. Raises Said when that is nothing."""
+        if self._spoke:
+            return ""
+        if instead := "".join(self._refusal) or (_json(list(self._tools.values())) if self._tools else ""):
+            return instead
+        if self.ended in ("length", "max_tokens"):
+            raise Said(NO_ROOM)
+        if self.ended == "content_filter":
+            raise Said(WITHHELD)
+        if self.ended in ("", "done"):
+            raise Said(SILENT, passing=True)
+        return ""
+
+    def _aside(self, said: dict[str, Any]) -> None:
+        """Keep a refusal, and the tools that are called, whose arguments come in pieces."""
+        self._refusal.append(_text(said.get("refusal")))
+        for place, call in enumerate(dicts(said.get("tool_calls"))):
+            index = call.get("index")
+            tool = self._tools.setdefault(index if isinstance(index, int) else place, {"name": "", "arguments": ""})
+            if isinstance(function := call.get("function"), dict):
+                tool["name"] += _text(function.get("name"))
+                tool["arguments"] += _text(function.get("arguments"))
+
+
+def tokens(usage: dict[str, Any]) -> Tokens:
+    """What was used; numbers that cannot be count as none."""
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    counts = (usage.get("prompt_tokens"), cached, usage.get("completion_tokens"))
+    whole, cached, output = (n if isinstance(n, int) and n > 0 else 0 for n in counts)
+    return Tokens(input=whole, cached=min(cached, whole), output=output)
+
+
+def decoded(body: Any) -> Any:
+    """A body; some servers send it as JSON inside a string."""
+    if not isinstance(body, str):
+        return body
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return body
+
+
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list; none, where it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _text(content: Any) -> str:
+    """Text as it is, or as the parts that it comes in."""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) if isinstance(part, dict) else _text(part) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
