@@ -25,6 +25,7 @@ from .queue.rescue import rescue
 from .stream import StreamLoop
 
 log = logging.getLogger("hybridq")
+AFTER = 0.002  # seconds that the batch loop looks later than the stream loop, so that it is in nobody's way
 
 
 class Service:
@@ -80,7 +81,7 @@ class Service:
     def _rung(self) -> None:
         self.engine.bell.clear()
         self.stream.wake.set()
-        self.batch.wake.set()
+        asyncio.get_running_loop().call_later(AFTER, self.batch.wake.set)
 
     async def _housekeeping(self) -> None:
         engine, review = self.engine, Review(self.engine)

@@ -17,6 +17,7 @@ from .queue.runner import living
 from .store import Store
 from .tariff import Tariff
 
+CORES = os.cpu_count() or 1
 ARRIVALS = 128  # of the last submissions, by which the next are foreseen
 KNOWN = 3  # of them must have come before what is held, to be enough
 
@@ -71,14 +72,13 @@ class Outlook:
     def slots(self, name: str, lane: Lane) -> int:
         """How many jobs of a handler run at once in a lane."""
         handler = self.config.handlers.get(name, HandlerConfig())
-        cores = os.cpu_count() or 1
         if handler.remote and lane is Lane.BATCH:
             return 1  # a flush makes its batches one after another; they run side by side
         if handler.kind != "shell":
             return max(1, handler.instances)
         if lane is Lane.STREAM:
-            return self.config.runner.stream_slots or 2 * cores
-        return self.config.runner.batch_slots or cores
+            return self.config.runner.stream_slots or 2 * CORES
+        return self.config.runner.batch_slots or CORES
 
     def conditions(self, name: str, now: float, work: list[Held] | None = None, *, drafts: bool = True) -> Conditions:
         """One handler's world at `now`; `work` is its held work, where the caller has read it already. With `drafts`
@@ -146,4 +146,4 @@ def coming(accepted: Sequence[float], now: float) -> float:
 
 def load() -> float:
     """The machine's load of the last minute, per core."""
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
+    return os.getloadavg()[0] / CORES

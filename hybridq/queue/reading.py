@@ -14,7 +14,6 @@ from ..job import Audience, Decision, Held, Lane, Mode, Request, State
 from ..store import Store
 
 HELD_LIMIT = 100_000  # cohorts that a plan looks at one by one
-OF_LATE = 2048  # submissions of all handlers among which those of one are looked for
 T = TypeVar("T", bound=Struct)
 
 
@@ -188,11 +187,10 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
 
 
 def arrivals(store: Store, handler: str, limit: int) -> list[tuple[float, Lane]]:
-    """When and into which lane the last `limit` background submissions to a handler came, if of late."""
+    """When and into which lane the last `limit` background submissions to a handler came."""
     return [(at, Lane(lane)) for at, lane in store.rows(
-        "SELECT accepted, lane FROM cohort WHERE id > (SELECT max(id) FROM cohort) - ? AND handler = ?"
-        " AND audience = 'background' AND accepted IS NOT NULL ORDER BY id DESC LIMIT ?",
-        (OF_LATE, handler, limit))]  # fmt: skip
+        "SELECT accepted, lane FROM cohort INDEXED BY cohort_came WHERE handler = ? AND audience = 'background'"
+        " AND accepted IS NOT NULL ORDER BY id DESC LIMIT ?", (handler, limit))]  # fmt: skip
 
 
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
