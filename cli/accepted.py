@@ -4,6 +4,7 @@ Rule: standard output holds the id alone (a group: its name), or JSON, or the jo
 is on standard error. With no daemon running it is said who will run the job, and when.
 """
 
+import shlex
 import sys
 import time
 from contextlib import suppress
@@ -13,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hybridq.errors import BadData, UsageError
-from hybridq.job import Decision, Lane, Mode, State
+from hybridq.job import ENDED, Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.queue.reading import Cohort, cohort, job
@@ -25,6 +26,8 @@ from hybridq.when import clock, count
 from .submission import Skipped
 from .tell import is_tty, say
 from .views import words
+
+LONG = 60.0  # seconds for which something is held that a person did not foresee
 
 
 class Then(Struct, frozen=True, kw_only=True):
@@ -79,19 +82,19 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
         return 0
     first = job(outlook.store, accepted.first)
     of = cohort(outlook.store, first.cohort)
-    held = "" if first.state in words.ENDED else why_withheld(outlook, of, time.time())
+    held = "" if first.state in ENDED else why_withheld(outlook, of, time.time())
     if then.json:
         _print_json(_as_json(accepted, skipped, held))
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
     if accepted.decision.warning and not (then.json or accepted.existed):
         say(f"{accepted.group if accepted.jobs > 1 else f'job {accepted.first}'}: {accepted.decision.warning}")
+    if not follows and not then.json:
+        print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
     if follows or then.wait:
         from .staying import Stay
 
         return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, asked=then.follow).run()
-    if not then.json:
-        print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
@@ -120,6 +123,18 @@ def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str) -> Non
     it = "it waits" if accepted.jobs == 1 else "they wait"
     if why := waits(it, of, alone, held):
         say(why)
+    elif is_tty(sys.stderr) and (sooner := _sooner(accepted, of, now)):
+        say(sooner)
+
+
+def _sooner(accepted: Accepted, of: Cohort, now: float) -> str:
+    """How to have results now of what is held although nobody knows yet what it costs; "": it is not held long."""
+    forecast = of.decision.forecast
+    if of.lane is not Lane.BATCH or forecast.cost is not None or (forecast.start or now) - now < LONG:
+        return ""
+    name = shlex.quote(accepted.group) if accepted.group else None
+    drain = f"hybridq drain --group {name}" if name else f"hybridq drain --handler {of.handler}"
+    return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}; next time, --wait says that you wait"
 
 
 def waits(it: str, of: Cohort, alone: bool, held: str) -> str:

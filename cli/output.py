@@ -12,7 +12,7 @@ from typing import IO, Annotated
 import typer
 
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
-from hybridq.job import State
+from hybridq.job import ENDED, State
 from hybridq.outputs import Tail
 from hybridq.queue.ends import Awaited
 from hybridq.queue.names import chosen
@@ -25,7 +25,6 @@ from .attend import await_all, code_of, fate, follow_job
 from .printer import Printer, text_of
 from .reach import look, reach
 from .tell import leaving, say
-from .views import words
 from .waiting import tell_all_waiting, tell_final, tell_waiting
 
 app = typer.Typer()
@@ -175,7 +174,7 @@ def _print_all(
         state = state_of(store, jobs[0])[0]
         if state is State.CANCELLED:
             say(f"job {jobs[0]} was cancelled")
-        return code_of(state, result(store, jobs[0])) if state in words.ENDED and not draft else 0
+        return code_of(state, result(store, jobs[0])) if state in ENDED and not draft else 0
     if missing:
         only = " --state failed" if failed else ""
         say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")

@@ -5,6 +5,7 @@ submits by the configuration uses `hybridq.submit.connect`, and ends with 78.
 """
 
 import os
+from contextlib import suppress
 
 from hybridq.config import Config
 from hybridq.config_read import SHELL, load
@@ -31,9 +32,18 @@ def look() -> Outlook:
     return Outlook(open_to_read(home), _configuration(home))
 
 
+def renew(outlook: Outlook) -> None:
+    """Take up what changed in config.toml; while there is a mistake in it the values so far hold, as in a daemon."""
+    with suppress(ConfigError, OSError):
+        config = load(outlook.store.home, os.environ)
+        if config != outlook.config:
+            outlook.configure(config)
+
+
 def _configuration(home: Home) -> Config:
     try:
         return load(home, os.environ)
     except (ConfigError, OSError) as problem:
-        say(f"{sentence(problem)}. This command goes on with the defaults")
+        wrong = sentence(problem)
+        say(f"{wrong}{'' if wrong.endswith('?') else '.'} This command goes on with the defaults")
         return Config(handlers={"shell": SHELL})

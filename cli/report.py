@@ -54,13 +54,18 @@ def report(
         return
     if html is not None:
         typer.echo(f"the page is there: {html}", err=True)
-    from rich.console import Console
-
     from .views.report import tables
 
-    console = Console() if sys.stdout.isatty() else Console(width=columns(PIPE), no_color=True)
+    if not sys.stdout.isatty():
+        from .views.plain import unpadded
+
+        typer.echo(unpadded(tables(found), columns(PIPE)))
+        return
+    from rich.console import Console
+
+    console = Console()
     console.print(tables(found))
-    if sys.stdout.isatty() and found.done:
+    if found.done:
         from .views.plots import plots
 
         console.print(plots(ledger, console.width))

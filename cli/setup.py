@@ -4,6 +4,9 @@ They read and try; they never change the queue or the configuration.
 """
 
 import os
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +20,10 @@ from hybridq.errors import ConfigError, HybridqError, UsageError
 from hybridq.home import Home
 from hybridq.visible import visible
 
+from .tell import is_tty
+
 app = typer.Typer()
+BELOW = "    "  # before what has no room in its row
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -144,8 +150,16 @@ def _print_json(value: Any) -> None:
 
 
 def _print_columns(rows: list[tuple[str, ...]]) -> None:
-    """Print rows with aligned columns, as plain text that other programs can cut."""
+    """Print rows with aligned columns, as plain text that other programs can cut.
+
+    On a terminal too narrow for a row, its last cell goes below it.
+    """
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
+    room = shutil.get_terminal_size().columns if is_tty(sys.stdout) else sys.maxsize
     for row in shown:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        if len(line) > room:
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)).rstrip()
+            line += f"\n{textwrap.fill(row[-1], max(20, room), initial_indent=BELOW, subsequent_indent=BELOW)}"
+        typer.echo(line)

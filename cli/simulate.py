@@ -24,6 +24,7 @@ from .document import print_document
 
 app = typer.Typer()
 DAYS = 3.0
+PIPE = 160  # cells of a line where no terminal says how wide it is
 
 
 @app.command()
@@ -52,7 +53,7 @@ def simulate(
 ) -> None:
     """Try a workload on hybridq and on what people do without it.
 
-    A trace is CSV with arrival,input_size,output_size[,audience,deadline,handler] or
+    A trace is CSV with arrival,input_size,output_size[,audience,deadline,handler,group] or
     TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with timestamp (ms), input_length and output_length.
     """
     if sum((trace is not None, history, synthetic)) > 1:
@@ -96,11 +97,16 @@ def _write_page(path: Path, found: Rehearsal, ours: Outcome) -> None:
 
 
 def _print_table(found: Rehearsal) -> None:
-    from rich.console import Console
-
     from .views.simulation import table
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    if not sys.stdout.isatty():
+        from .views.plain import unpadded
+
+        typer.echo(unpadded(table(found, PIPE), PIPE))
+        return
+    from rich.console import Console
+
+    console = Console()
     console.print(table(found, console.width))
 
 

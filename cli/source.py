@@ -98,7 +98,13 @@ def _words(handler: str, rest: Sequence[str]) -> str:
 
 
 def as_command(word: str) -> str:
-    """A hint for somebody who left out the `--` before a command, or nothing."""
+    """A hint for somebody who left out the `--` before a command, or the `--shell` before a line, or nothing."""
+    import shlex
     import shutil
 
-    return f". To run a command, put -- before it: hybridq submit -- {word}" if shutil.which(word) else ""
+    if shutil.which(word):
+        return f". To run a command, put -- before it: hybridq submit -- {word}"
+    program, *rest = word.split() or [""]
+    if rest and shutil.which(program):
+        return f". To run a line of the shell: hybridq submit --shell {shlex.quote(visible_line(word, 60))}"
+    return ""

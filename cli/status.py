@@ -16,7 +16,7 @@ from hybridq.selection import parse_selector
 from hybridq.views.overview import take
 
 from .document import print_document
-from .reach import look, reach
+from .reach import look, reach, renew
 from .tell import say
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def status(
     outlook = reach() if watch else look()
 
     def taken(rows: int) -> "Snapshot":
+        if watch:
+            renew(outlook)
         return take(
             outlook, now=time.time(), limit=rows, all_=all_, states=state or (), modes=mode or (), selectors=chosen
         )

@@ -6,11 +6,11 @@ for a daemon or a drain. Leaving (Control-C) never loses the job, and says how t
 
 import contextlib
 import shlex
+import sys
 
 from msgspec import Struct
 
-from hybridq.follow import ENDED
-from hybridq.job import Lane, Mode, State
+from hybridq.job import ENDED, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.ends import Awaited
 from hybridq.queue.intake import Accepted
@@ -20,7 +20,7 @@ from hybridq.selection import Group, Ids
 from .accepted import waits
 from .attend import await_all, fate, follow_job
 from .printer import Printer
-from .tell import leaving, say
+from .tell import is_tty, leaving, say
 
 
 class Stay(Struct, frozen=True):
@@ -89,11 +89,18 @@ class Stay(Struct, frozen=True):
         accepted, store = self.accepted, self.outlook.store
         if accepted.jobs > 1 and accepted.group is not None:
             if not self.follows:
-                return await_all(store, self._awaited, shlex.quote(accepted.group))
+                return self._waited(shlex.quote(accepted.group))
             from .progress import follow_group
 
             return follow_group(self.outlook, accepted.group)
         if not self.follows:
-            return await_all(store, self._awaited, self._name)
+            return self._waited(self._name)
         raw = self.outlook.handler(self.of.handler).kind == "shell"  # it behaves as the command itself
         return follow_job(store, accepted.first, Printer(raw=raw), until_draft=not self.asked)
+
+    def _waited(self, named: str) -> int:
+        """Wait for the end; a person is told then where the results are."""
+        code = await_all(self.outlook.store, self._awaited, named)
+        if code == 0 and is_tty(sys.stderr):
+            say(f"{self._what} is done: hybridq output {named}")
+        return code

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 
-from hybridq.job import State
+from hybridq.job import ENDED, State
 from hybridq.queue.changes import RETRIED
 from hybridq.queue.flushes import FlushRun
 from hybridq.queue.knowledge import Promise
@@ -21,6 +21,7 @@ from hybridq.when import clock, count, eta, money, span
 from .tell import columns
 from .views import words
 from .views.job import Fact, explain, show
+from .views.plain import unpadded
 
 ONE_LINE = 200  # cells of an input or a result
 PIPE = 160  # cells of a line where no terminal says how wide it is
@@ -149,7 +150,7 @@ def _next(row: Row) -> Iterator[str]:
     name = str(row.id) if row.group is None else shlex.quote(row.group)
     if row.state is not State.QUEUED:
         yield f"hybridq output {name}"
-    if row.state not in words.ENDED:
+    if row.state not in ENDED:
         yield f"hybridq follow {name}"
         yield f"hybridq cancel {name}"
     if row.state in (State.FAILED, State.CANCELLED) or row.counts.get(State.FAILED):
@@ -162,8 +163,4 @@ def _print(what: RenderableType) -> None:
     if sys.stdout.isatty():
         Console().print(what)
         return
-    console = Console(file=sys.stdout, width=columns(PIPE), no_color=True)
-    with console.capture() as captured:
-        console.print(what)
-    for line in captured.get().splitlines():
-        print(line.rstrip())
+    print(unpadded(what, columns(PIPE)))

@@ -16,7 +16,7 @@ from hybridq.submit import connect
 
 from .accepted import Then, after, foretold
 from .options import Options, check, secrets
-from .source import Source, understood
+from .source import Source, as_command, understood
 from .submission import Skipped, Submission
 from .tell import leaving, say
 
@@ -32,7 +32,12 @@ class SubmitCommand(TyperCommand):
             place = args.index("--")
             ctx.obj = args[place + 1 :]
             args = args[:place]
-        return super().parse_args(ctx, args)
+        word = next(iter(args), "-")
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as problem:  # such as the `-l` of `submit ls -l`
+            problem.message += "" if word.startswith("-") else as_command(word)
+            raise
 
 
 @app.command(cls=SubmitCommand)

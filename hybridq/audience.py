@@ -26,7 +26,6 @@ def find_audience(
     environ: Mapping[str, str],
     waits: str,
     many: bool,
-    jobs: int = 0,
     stdin_tty: bool,
     output_tty: bool = False,
     tty: str = "/dev/tty",
@@ -34,8 +33,8 @@ def find_audience(
     """Who waits, and the signal that decided, as text for a reason.
 
     `waits`: the option by which the command itself waits (`--wait`, `--follow`), or nothing. `many`: one
-    submission of many jobs, `jobs` of them where that is known. `output_tty`: standard output or error is a
-    terminal. `tty` is the device of the controlling terminal. Raises UsageError for a bad HYBRIDQ_AUDIENCE.
+    submission of many jobs. `output_tty`: standard output or error is a terminal. `tty` is the device of the
+    controlling terminal. Raises UsageError for a bad HYBRIDQ_AUDIENCE.
     """
     if explicit is not None:
         return explicit, "--audience"
@@ -44,7 +43,7 @@ def find_audience(
     if waits:
         return Audience.USER, waits
     if many:
-        return Audience.BACKGROUND, f"{f'{jobs:,}' if jobs else 'many'} jobs in one submission"
+        return Audience.BACKGROUND, "many jobs in one submission"
     return _surroundings(environ, stdin_tty or output_tty, tty)
 
 

@@ -24,7 +24,8 @@ from .queue import flushes
 from .queue.claims import Claim, claim_batch
 from .queue.detachment import Away, adopt
 from .queue.knowledge import intend
-from .queue.reading import cohort, held
+from .queue.listing import by_number
+from .queue.reading import held
 from .seam import reached
 
 log = logging.getLogger("hybridq.batch")
@@ -76,7 +77,7 @@ class BatchLoop:
         decided = plan(work, conditions, drain=self._drain is not None)
         if decided.due:
             self._start(name, decided.due, conditions.tariff.factor(now), now)
-        self.engine.outlook.loaded = decided.loaded
+        (self.engine.outlook.loaded.add if decided.loaded else self.engine.outlook.loaded.discard)(name)
         if self._drain is None:
             intend(self.engine.store, name, decided.later, now)
             if decided.look is not None:
@@ -131,6 +132,7 @@ class FlushRun:
         try:
             handler = self._handler = engine.handler(self.name)
             config = engine.outlook.handler(self.name)
+            self._whole = config.remote and config.options.get("batch_by", "batch") == "batch"
             each = engine.outlook.estimate(self.name).usual(Lane.BATCH)
             self._chunk = ChunkSize(engine.config.runner.stream_target, handler.chunk_limit, config.chunk, each)
             # One chunk more than instances: the next is claimed and written while one is worked on.
@@ -151,28 +153,38 @@ class FlushRun:
             return
         flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
         reached("ended")
-        ended = (cohort(store, key).late for key in self._promised)
+        ended = (of.late for of in by_number(store, self._promised))  # but for what was cleaned away meanwhile
         self.engine.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
         log.info("flush %d ended: %d done, %d failed", self.number, self._done, self._failed)
 
     async def _work(self) -> None:
         engine = self.engine
         while self._keys and not engine.stopping and not engine.paused:
-            await engine.let_pass()
-            claims: list[Claim] = []
-            with engine.pausing():
-                runner, now = engine.runner.id, time.time()
-                wanted = min(self._chunk.size, 2 * engine.step, self._jobs - self.claimed)
-                claims = claim_batch(
-                    engine.store, runner, self.number, self.name, self._keys, wanted, now,
-                    room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
-                )  # fmt: skip
-            if not claims:
+            if not (claims := await self._claims()):
                 return
-            self.claimed += len(claims)
             began = time.monotonic()
             await self._run_chunk(claims)
             self._chunk.took(time.monotonic() - began, len(claims))
+
+    async def _claims(self) -> list[Claim]:
+        """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
+        engine, most = self.engine, self._chunk.size
+        claims: list[Claim] = []
+        while len(claims) < most and not engine.stopping and not engine.paused:
+            await engine.let_pass()
+            taken: list[Claim] = []
+            with engine.pausing():
+                runner, now = engine.runner.id, time.time()
+                wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
+                taken = claim_batch(
+                    engine.store, runner, self.number, self.name, self._keys, wanted, now,
+                    room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
+                )  # fmt: skip
+            self.claimed += len(taken)
+            claims += taken
+            if not taken or not self._whole:
+                break
+        return claims
 
     async def _run_chunk(self, claims: list[Claim]) -> None:
         engine = self.engine

@@ -1,7 +1,7 @@
-"""`config.toml` into typed values; every mistake is named with its key and what was expected.
+"""What `config.toml` may say, as typed values with their defaults; `config_read` makes them.
 
-Durations are seconds (written `20s`, `2h` or a number), money is in the user's own unit.
-Reading never guesses: an unknown key is a mistake.
+Durations are seconds (written `20s`, `2h` or a number), money is in the user's own unit. Plain data: nothing here
+is checked or looked up.
 """
 
 from typing import Literal
@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from .job import Mode
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
 
 class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One stretch of the week in which another price holds: `[[tariff.window]]`."""
@@ -17,7 +19,7 @@ class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start: str  # `22:00` or `22:00:30`
     end: str  # before `start`: the window goes over midnight
     factor: float
-    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # on which it starts
+    days: tuple[str, ...] = DAYS  # on which it starts
     name: str = ""
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import to_builtins
 from msgspec.structs import FieldInfo, fields
 
-from .config import Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+from .config import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 from .config_words import expected, nearest
 from .errors import ConfigError, UsageError
 from .home import Home
@@ -23,7 +23,6 @@ from .job import Mode
 from .when import parse_span
 
 Change = Callable[[dict[str, Any]], None]
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "policy": PolicyConfig,
     "tariff": TariffConfig,
@@ -226,11 +225,11 @@ def _check(name: str, value: object, key: str) -> None:
         least = 1 if name in _AT_LEAST_ONE else 0
         if not (math.isfinite(value) and value >= least):
             raise KeyedError(key, f"expected a number of at least {least}, not {value}")
-    if name in ("start", "end") and not _TIME.fullmatch(str(value)):
+    if name in ("start", "end") and not _TIME.fullmatch(str(value)) and (name, value) != ("end", "24:00"):
         raise KeyedError(key, f"expected a time of day such as 22:00 or 22:00:30, not {value!r}")
     if name == "days" and isinstance(value, tuple):
         for day in value:
-            if day not in DAYS:
+            if day.lower() not in DAYS:
                 raise KeyedError(key, f"expected {', '.join(DAYS)}, not {day!r}")
     if name == "zone":
         _check_zone(str(value), key)

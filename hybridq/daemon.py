@@ -22,9 +22,11 @@ from .loops.review import Review
 from .queue.changes import hasten
 from .queue.cleaning import sweep
 from .queue.rescue import rescue
+from .queue.runner import sweep_locks
 from .stream import StreamLoop
 
 log = logging.getLogger("hybridq")
+SWEEP_PAUSE = 0.01  # seconds between two chunks that are swept away
 AFTER = 0.002  # seconds that the batch loop looks later than the stream loop, so that it is in nobody's way
 
 
@@ -65,7 +67,7 @@ class Service:
                 self.stream = StreamLoop(engine, tasks, only=self._only)
                 self.batch = BatchLoop(engine, tasks, drain=self._drain)
                 events.add_reader(engine.bell.fileno(), self._rung)
-                own = [tasks.create_task(self._housekeeping())]
+                own = [tasks.create_task(self._housekeeping()), tasks.create_task(self._sweeping())]
                 if self._with_stream:
                     own.append(tasks.create_task(loop.run(self.stream)))
                 if self._with_batch:
@@ -94,12 +96,20 @@ class Service:
                 if rescued:
                     log.warning("%d jobs of a runner that died are queued again", rescued)
                     self._rung()
-                sweep(engine.store)
                 if back := steps.set_back(time.time(), time.monotonic()):
                     log.warning("the clock was set back by %.0f s", back)
                     hasten(engine.store, back, time.time())
                 review.turn(time.time())
                 await engine.tend()
+            await asyncio.sleep(loop.TICK)
+
+    async def _sweeping(self) -> None:
+        """Remove what nobody can see, a little at a time, so that nobody waits for it."""
+        while True:
+            with self.engine.pausing():
+                sweep_locks(self.engine.store)
+                for _ in sweep(self.engine.store):
+                    await asyncio.sleep(SWEEP_PAUSE)
             await asyncio.sleep(loop.TICK)
 
     async def _wind_up(self) -> None:

@@ -12,7 +12,7 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .brain.curve import SPREAD, TINY, Curve, chance, normal, regime
+from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, normal, regime
 from .config import HandlerConfig
 from .job import Lane
 
@@ -52,20 +52,18 @@ class Model(Struct, frozen=True):
     sizes: tuple[float, ...] = ()  # of calls of warm instances: natural logarithms of size + 1, oldest first
     times: tuple[float, ...] = ()  # natural logarithms of seconds, beside `sizes`
     starts: tuple[float, ...] = ()  # seconds until a new instance took its first call
-    firsts: tuple[tuple[float, float, int], ...] = ()  # beside `starts`: the first call's size and time, as above,
-    # and of how many calls that were answered together these are the mean
+    # Beside `starts`: the first call's size and time, as logarithms, and how many calls, answered together, that means.
+    firsts: tuple[tuple[float, float, int], ...] = ()
     paid: Paid = Paid()
     seen: int = 0
     wide: float = 0.0  # by how much the 90th percentile is promised later than foreseen, as a logarithm
 
 
-def learn(model: Model, observation: Observation) -> Model:
-    """What is known after one more job. An observation that is no number changes nothing."""
-    return learn_many(model, (observation,))
-
-
 def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
-    """What is known after a chunk of jobs; of a large one, evenly spread jobs are learned."""
+    """What is known after a chunk of jobs; of a large one, evenly spread jobs are learned.
+
+    An observation that is no number changes nothing.
+    """
     sane = [o for o in observations if _sane(o)]
     if not sane:
         return model
@@ -100,6 +98,8 @@ def judged(model: Model, late: Sequence[bool]) -> Model:
 
 class Estimate:
     """A handler's knowledge as the policy asks for it: seconds, bytes, and money at factor 1."""
+
+    at_once = False  # a batch takes as long as one of its jobs, however many it has
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Estimate:
         expected = self._handler.expected
         if expected is None:
             return None
-        return chance(math.log(max(seconds, TINY) / max(expected, TINY)) * 1.2816 / SPREAD)
+        return chance(math.log(max(seconds, TINY) / max(expected, TINY)) * NINETIETH / SPREAD)
 
     def startup(self, q: float = 0.5) -> float | None:
         """Seconds that one start takes: learned in either lane, else as configured, else None."""
@@ -162,7 +162,7 @@ class Estimate:
         """Money of one job at factor 1: learned, else as configured, else its busy time; None: unknown."""
         for which in (lane, _other(lane)):
             paid = self._models[which].paid
-            if paid.n >= ENOUGH - 0.5:
+            if paid.n >= ENOUGH - 0.5:  # `n` fades
                 return line_price(paid, size)
         if self._handler.price is not None:
             return self._handler.price
@@ -235,7 +235,7 @@ def _around(seconds: float | None, q: float) -> float | None:
     """A quantile of a time that somebody only stated: half as much again at the 90th percentile."""
     if seconds is None:
         return None
-    return seconds * math.exp(normal(q) / 1.2816 * SPREAD)
+    return seconds * math.exp(normal(q) / NINETIETH * SPREAD)
 
 
 def _priced(p: Paid, o: Observation) -> Paid:

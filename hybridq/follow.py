@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from .doorbell import VIEWER, Doorbell
-from .job import State
+from .job import ENDED, State
 from .outputs import Tail
 from .queue.reading import Result, result, state_of
 from .queue.rescue import rescue
@@ -17,7 +17,6 @@ from .store import Store
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings
 Clock = Callable[[], float]
-ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 class Piece(Struct, frozen=True):

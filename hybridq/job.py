@@ -20,6 +20,9 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+
+
 class Lane(StrEnum):
     """Which of the two loops owns a job now."""
 

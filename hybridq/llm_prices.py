@@ -4,6 +4,7 @@ Rule: the configuration wins over the list; a model that neither knows has no pr
 Prices are money (US dollars in the list) for a million tokens.
 """
 
+import math
 import re
 
 from msgspec import Struct
@@ -28,23 +29,29 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
 
 class Prices(Struct, frozen=True):
-    """Money for a million tokens."""
+    """Money for a million tokens. A call with more than `usual` tokens of input costs `dearer` times as much, all
+    of it."""
 
     input: float
     cached: float
     output: float
+    usual: float = math.inf
+    dearer: float = 1.0
 
     def of(self, tokens: Tokens) -> float:
         """Money at list price."""
         plain = tokens.input - tokens.cached - tokens.written
-        return PER * (
+        return self.per(tokens.input) * (
             self.input * (max(0, plain) + WRITTEN * tokens.written)
             + self.cached * tokens.cached
             + self.output * tokens.output
         )
 
+    def per(self, tokens: float) -> float:
+        """What the prices of a call with so much input are multiplied by for each token."""
+        return PER * (self.dearer if tokens > self.usual else 1.0)
 
-# For prompts of usual length: some providers charge more for very long ones.
+
 LIST = {
     "claude-fable-5-1": Prices(10.0, 0.25, 50.0),
     "claude-fable-5": Prices(10.0, 1.0, 50.0),
@@ -58,7 +65,7 @@ LIST = {
     "claude-sonnet-5": Prices(2.0, 0.2, 10.0),
     "claude-sonnet-4-6": Prices(3.0, 0.3, 15.0),
     "claude-sonnet-4-5": Prices(3.0, 0.3, 15.0),
-    "claude-haiku-5-5": Prices(0.1, 0.01, 0.5),
+    "claude-haiku-5-5": Prices(0.1, 0.01, 0.5, usual=100_000, dearer=5.0),
     "claude-haiku-4-5": Prices(1.0, 0.1, 5.0),
     "gpt-6.1-sol": Prices(2.0, 0.1, 10.0),
     "gpt-6.1-terra": Prices(1.0, 0.05, 5.0),
@@ -100,6 +107,6 @@ def expected(options: LlmOptions, size: float) -> float | None:
     found = prices(options)
     if found is None:
         return None
-    text = size + len(options.system.encode()) + len(options.prompt.encode())
+    text = (size + len(options.system.encode()) + len(options.prompt.encode())) / CHARACTERS
     output = min(options.max_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)
-    return PER * (found.input * text / CHARACTERS + found.output * output)
+    return found.per(text) * (found.input * text + found.output * output)

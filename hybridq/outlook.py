@@ -29,7 +29,7 @@ class Outlook:
         self.store = store
         self.configure(config)
         self.models: dict[str, dict[Lane, Model]] = {}
-        self.loaded = False  # the last plan priced the load in
+        self.loaded: set[str] = set()  # handlers whose last plan priced the load in
 
     def configure(self, config: Config) -> None:
         """Take up a configuration; what was learned stays. Raises ConfigError, and changes nothing then."""
@@ -92,7 +92,7 @@ class Outlook:
         machine = 0.0 if handler.remote or handler.price is not None else load()
         return Conditions(
             now=now, tariff=tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
-            load=machine, loaded=self.loaded,
+            load=machine, loaded=name in self.loaded,
             stream_ahead=self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING)),
             stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
             fresh=handler.remote,

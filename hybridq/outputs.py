@@ -73,7 +73,7 @@ class Sink:
             with contextlib.suppress(FileExistsError):
                 path.parent.mkdir()
                 path.parent.chmod(0o700)  # whatever the umask
-            descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC)
             self._open[stream] = descriptor
         return descriptor
 

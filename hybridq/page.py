@@ -26,8 +26,8 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; } p, figc
 table { border-collapse: collapse; } td, th { padding: .3rem .8rem; border-bottom: 1px solid var(--line);
   text-align: right; font-variant-numeric: tabular-nums; } td:first-child, th:first-child { text-align: left; }
 .lead tbody tr:first-child td { font-weight: 600; } .wide { overflow-x: auto; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.5rem 0; }
-.figures div { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1.2rem; flex: 1 1 11rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 1rem; margin: 1.5rem 0; }
+.figures div { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1.2rem; }
 .figures b { display: block; font-size: 1.7rem; } .figures span { color: var(--quiet); font-size: .9rem; }
 .js-plotly-plot .main-svg text:not(.hoverlayer text) { fill: var(--ink) !important; }
 .js-plotly-plot .modebar-btn path { fill: var(--quiet) !important; }

@@ -14,6 +14,7 @@ from .job import Audience, Decision, Forecast, Mode, Request
 from .when import clock, money, span
 
 TRIVIAL = 60.0  # seconds of background work that may use a free stream slot
+BRIEF = 0.5  # seconds of background work, however many jobs, that nobody notices who comes after it
 CLOSE = 1e-3  # relative; totals this close are a tie, and the sooner result wins
 LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
 LATE_LEAST = 5.0  # seconds of waiting that are never thought over
@@ -33,7 +34,7 @@ def classify(request: Request, jobs: int, size: float, conditions: Conditions) -
     elif len(considered) == 1:
         chosen, reason = considered[0].mode, f"{request.handler} offers only this mode"
     elif any(f.total is None for f in considered):
-        chosen, reason = _unknown(request, conditions)
+        chosen, reason = _unknown(request, considered, conditions)
     else:
         return _compared(request, jobs, considered, conditions)
     forecast = next(f for f in considered if f.mode is chosen)
@@ -77,11 +78,19 @@ def promote(request: Request, jobs: int, size: float, conditions: Conditions) ->
     return Decision(mode=Mode.STREAM, reason=reason, considered=(streamed, batched), warning=warning)
 
 
-def _unknown(request: Request, conditions: Conditions) -> tuple[Mode, str]:
-    """Nothing is known yet: a person is answered, the rest is gathered."""
+def _unknown(request: Request, considered: tuple[Forecast, ...], conditions: Conditions) -> tuple[Mode, str]:
+    """Too little is known yet: a person is answered, the rest is gathered, unless that is known to be too late."""
+    batched, streamed = (next((f for f in considered if f.mode is m), None) for m in (Mode.BATCH, Mode.STREAM))
+    if batched is not None and streamed is not None and not batched.makes_deadline:
+        then = batched.finish90 or math.inf
+        if streamed.finish90 is None or streamed.finish90 < then:
+            done, due = clock(then, conditions.now), clock(request.deadline or 0.0, conditions.now)
+            return Mode.STREAM, f"batched it would be done at {done}, after its deadline {due}; {_who(request)}"
     prefer = Mode.STREAM if request.audience is Audience.USER else Mode.BATCH
     mode = prefer if prefer in conditions.modes else next(m for m in Mode if m in conditions.modes)
-    return mode, f"nothing is known of {request.handler} yet, and {_who(request)}"
+    timed = all(f.delay is not None for f in considered)
+    what = f"what {request.handler} costs is not known" if timed else f"nothing is known of {request.handler} yet"
+    return mode, f"{what}, and {_who(request)}"
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
@@ -111,8 +120,9 @@ def _lane_free(request: Request, jobs: int, able: list[Forecast], conditions: Co
     stream = next((f for f in able if f.mode is not Mode.BATCH), None)
     if stream is None or stream.finish90 is None:
         return False
-    short = stream.finish90 - conditions.now <= TRIVIAL
-    return short and not conditions.stream_ahead and jobs <= conditions.stream_slots
+    lasts = stream.finish90 - conditions.now
+    trivial = lasts <= BRIEF or (lasts <= TRIVIAL and jobs <= conditions.stream_slots)
+    return trivial and not conditions.stream_ahead
 
 
 def _reason(
@@ -132,8 +142,11 @@ def _reason(
     if crowded and best.mode is Mode.BATCH and (best.total or 0.0) >= (other.total or 0.0):
         return f"leaves the stream lane to people: {who}"
     when = "now" if best.start is None or best.mode is Mode.STREAM else f"at {clock(best.start, conditions.now)}"
+    if wait < 0 and money(abs(less)) == "0":
+        return f"{other.mode} would save nothing and come later: {who}"
     if less > 0:
-        return f"run {when} it saves {money(less)} against {other.mode}, waiting costs {money(max(0.0, wait))}: {who}"
+        waiting = "and comes sooner" if wait < 0 else f"waiting costs {money(wait)}"
+        return f"run {when} it saves {money(less)} against {other.mode}, {waiting}: {who}"
     if less < 0:
         return f"{other.mode} would save {money(-less)}, but its waiting costs {money(-wait)}: {who}"
     return f"{other.mode} would save nothing and come later: {who}"

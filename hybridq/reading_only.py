@@ -7,8 +7,9 @@ here but what SQLite itself copies back from its log.
 import gc
 import sqlite3
 from contextlib import suppress
+from typing import Any
 
-from .errors import ReadOnly, StorageError
+from .errors import ReadOnly, StorageError, TryAgain
 from .home import Home
 from .queue.rescue import rescue
 from .refusals import may_write, read_only, told_apart
@@ -28,7 +29,9 @@ def open_to_read(home: Home) -> Store:
             raise
     gc.collect()  # the error's frames are a cycle, and as long as they live SQLite keeps what it had locked
     with told_apart(home.database):
-        return Store(home, _alone(home), checkpoints=False)
+        if may_write(home.database):
+            return Store(home, _alone(home), checkpoints=False)
+        return _Frozen(home)
 
 
 def rescue_if_writable(store: Store, now: float) -> None:
@@ -37,19 +40,35 @@ def rescue_if_writable(store: Store, now: float) -> None:
         rescue(store, now)
 
 
-def _alone(home: Home) -> sqlite3.Connection:
-    """A connection that needs no file but the database and its log.
+class _Frozen(Store):
+    """Where it may not write it cannot lock either: then the file is read as it stands, which is right as long as
+    nobody begins to write. So each answer counts only if nobody has."""
 
-    On a full disk it keeps the index of the log in its own memory, and others out meanwhile. Where it may not write
-    it cannot lock either: then the file is read as it stands, which is right as long as there is no log beside it.
-    """
-    if may_write(home.database):
-        connection = _connect(home, "rw")
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    elif log_size(home):
-        raise _unread(home)
-    else:
-        connection = _connect(home, "ro&immutable=1")
+    def __init__(self, home: Home) -> None:
+        if log_size(home):
+            raise _unread(home)
+        self._stamp = home.database.stat()
+        super().__init__(home, _checked(home, _connect(home, "ro&immutable=1")), checkpoints=False)
+
+    def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        try:
+            return super().rows(sql, parameters)
+        finally:
+            now = self.home.database.stat()
+            if log_size(self.home) or (now.st_mtime_ns, now.st_size) != (self._stamp.st_mtime_ns, self._stamp.st_size):
+                raise TryAgain(f"{self.home.database} was written to while it was read; try again")
+
+
+def _alone(home: Home) -> sqlite3.Connection:
+    """A connection that needs no file but the database and its log: on a full disk it keeps the index of the log in
+    its own memory, and others out meanwhile."""
+    connection = _connect(home, "rw")
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return _checked(home, connection)
+
+
+def _checked(home: Home, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection, if the file is of this release."""
     try:
         if version(connection, str(home.database)) < VERSION:
             raise read_only(home.database, "it is of an older release, and has to be migrated first")

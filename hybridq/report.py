@@ -42,9 +42,9 @@ class Deadlines(Struct, frozen=True, kw_only=True):
 class Kept(Struct, frozen=True, kw_only=True):
     """How good the promises made at submission were, for the submissions of which all is done.
 
-    `covered`: the share done by the promised 90th percentile. `error`: the median distance between the promised and
-    the real finish, relative to the real time to it. `held`: submissions that were told to start more than a minute
-    later; `started`: the share of them that started within a minute of that.
+    `covered`: the share done by the promised 90th percentile, to the second. `error`: the median distance between
+    the promised and the real finish, relative to the real time to it. `held`: submissions that were told to start
+    more than a minute later; `started`: the share of them that started within a minute of that.
     """
 
     made: int
@@ -113,7 +113,7 @@ def kept(made: int, promised: Sequence[Promised]) -> Kept:
     held = [(p.started, p.start) for p in promised if p.start is not None and p.start - p.made > NEAR]
     return Kept(
         made=made, ended=len(promised),
-        covered=share(p.finished <= p.finish90 for p in promised if p.finish90 is not None),
+        covered=share(not p.late for p in promised if p.finish90 is not None),
         error=median(errors) if errors else None,
         held=len(held), started=share(abs(started - start) <= NEAR for started, start in held),
     )  # fmt: skip

@@ -22,7 +22,8 @@ VERSION = 1  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
-    """The schema version of an open file; 0: empty. Raises CorruptQueue for a foreign database."""
+    """The schema version of an open file; 0: empty. Raises CorruptQueue for a foreign database, SchemaError for one of
+    a newer release."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

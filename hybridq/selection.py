@@ -63,7 +63,7 @@ def check_group(name: str) -> str:
     if name != name.strip() or visible_line(name, 10 * NAME_LIMIT) != name:
         raise UsageError(f"the group name '{shown}' has characters that cannot be seen: leave them out")
     if name in _RESERVED or name.startswith("-") or _IDS_ALPHABET.fullmatch(name):
-        raise UsageError(f"a group cannot be called '{shown}': that already means something else")
+        raise UsageError(f"a group cannot be called '{shown}': that already means something else, so name it otherwise")
     return name
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from . import __version__
 from .home import Home, open_private
-from .job import State
+from .job import ENDED, State
 from .refusals import BUSY, told_apart
 from .schema import VERSION, migrate, version
 
@@ -145,7 +145,7 @@ def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) 
         changes = [f"{state} = {state} {sign} :n" for state, sign in ((old, "-"), (new, "+")) if state]
         if new is State.RUNNING:
             changes.append("started = coalesce(started, :at)")
-        elif new in (State.DONE, State.FAILED, State.CANCELLED):
+        elif new in ENDED:
             changes.append("finished = max(coalesce(finished, 0), :at)")
         connection.execute(
             f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id",
@@ -215,6 +215,11 @@ def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) 
 def note(connection: sqlite3.Connection, cohort: int, text: str, at: float, job: int | None = None) -> None:
     """Keep one sentence of a job's or cohort's story, for `explain`."""
     connection.execute("INSERT INTO history (cohort, job, at, text) VALUES (?, ?, ?, ?)", (cohort, job, at, text))
+
+
+def let_others_write() -> None:
+    """Between two of many transactions: long enough that whoever waits to write finds the pause."""
+    select.select([], [], [], 1.5 * LAST_WAIT)
 
 
 def _begin(connection: sqlite3.Connection) -> None:

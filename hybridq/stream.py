@@ -10,7 +10,7 @@ from collections.abc import Collection
 from contextlib import aclosing
 
 from .doorbell import VIEWER, ring
-from .errors import HybridqError
+from .errors import HybridqError, NoSuchJob
 from .estimate import Observation
 from .job import Failure, Lane, Mode, Output, Partial, Started
 from .loops.budget import hold_back
@@ -72,7 +72,10 @@ class StreamLoop:
 
     async def _run(self, claim: Claim) -> None:
         engine = self.engine
-        of = engine.settling.cohort(claim)
+        try:
+            of = engine.settling.cohort(claim)
+        except NoSuchJob:
+            return  # cancelled and cleaned away since it was claimed
         attempt = _Attempt(engine, claim, of)
         try:
             handler = engine.handler(attempt.handler)

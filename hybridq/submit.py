@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from .config import PolicyConfig
+from .brain.modes import delay_cost
 from .doorbell import RUNNER, VIEWER, ring
 from .errors import UsageError
 from .home import Home
@@ -19,11 +19,6 @@ from .policy import classify
 from .queue.intake import Accepted, Bulk, Decide, Refused, accept
 from .queue.runner import daemon_of
 from .store import Store
-
-
-def delay_cost(policy: PolicyConfig, audience: Audience) -> float:
-    """What an hour of waiting for one submission costs, in money."""
-    return policy.user_delay_cost if audience is Audience.USER else policy.background_delay_cost
 
 
 def deciding(outlook: Outlook, now: float) -> Decide:

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from .config import TariffConfig, Window
-from .errors import ConfigError
+from .config import DAYS, TariffConfig, Window
 
 DAY = 86400
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 OFFSET_STEP = 3 * 3600  # no zone changed its clock twice within three hours
 EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 FARTHEST = 28 * DAY  # a mean over more than this is the mean of these first four weeks
@@ -33,14 +31,11 @@ class Tariff:
     """What a unit of work costs, relative to factor 1, over the week of a time zone."""
 
     def __init__(self, config: TariffConfig) -> None:
-        """Raises ConfigError naming the key that makes no sense and what was expected."""
-        _check_factor("tariff.factor", config.factor)
+        """`config_read` has checked what a configuration says; ValueError or KeyError for one that makes no sense."""
         self._zone = _zone(config.zone)
-        windows = [_Span(w, f"tariff.window[{i}]") for i, w in enumerate(config.window, 1)]
+        windows = [_Span(window) for window in config.window]
         self._week = [_pieces(day, windows, config.factor) for day in range(7)]
-        factors = {piece.factor for day in self._week for piece in day}
-        self.flat = len(factors) == 1  # it never changes
-        self.lowest = min(factors)
+        self._flat = len({piece.factor for day in self._week for piece in day}) == 1
 
     def factor(self, at: float) -> float:
         """The price factor at an epoch second."""
@@ -53,7 +48,7 @@ class Tariff:
     def changes(self, after: float, until: float) -> list[tuple[float, float]]:
         """Each real change in `after < instant <= until`: the epoch second and the factor from then on."""
         found: list[tuple[float, float]] = []
-        if self.flat or until <= after:
+        if self._flat or until <= after:
             return found
         factor = self.factor(after)
         for at in self._edges(after, until):
@@ -122,11 +117,9 @@ class Tariff:
 class _Span:
     """A window in numbers: seconds of the local day, and the weekdays on which it starts."""
 
-    def __init__(self, window: Window, key: str) -> None:
-        _check_factor(f"{key}.factor", window.factor)
-        self.start = _second(f"{key}.start", window.start)
-        self.end = _second(f"{key}.end", window.end)
-        self.days = {_weekday(f"{key}.days", day) for day in window.days}
+    def __init__(self, window: Window) -> None:
+        self.start, self.end = _second(window.start), _second(window.end)
+        self.days = {DAYS.index(day.lower()) for day in window.days}
         self.factor, self.name = window.factor, window.name
 
     def holds(self, weekday: int, second: int) -> bool:
@@ -151,32 +144,10 @@ def _zone(name: str) -> tzinfo:
         return UTC
     from zoneinfo import ZoneInfo
 
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ConfigError(
-            f"tariff.zone: there is no time zone {name!r}; expected a name like Europe/Vienna or UTC"
-        ) from None
+    return ZoneInfo(name)
 
 
-def _second(key: str, text: str) -> int:
-    if text in ("24:00", "24:00:00"):
-        return DAY
-    for form in ("%H:%M", "%H:%M:%S"):
-        try:
-            time = datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return time.hour * 3600 + time.minute * 60 + time.second
-    raise ConfigError(f"{key}: expected a time like 22:00 or 22:00:30, not {text!r}")
-
-
-def _weekday(key: str, day: str) -> int:
-    if day.lower() not in DAYS:
-        raise ConfigError(f"{key}: expected days of {', '.join(DAYS)}, not {day!r}")
-    return DAYS.index(day.lower())
-
-
-def _check_factor(key: str, factor: float) -> None:
-    if not (math.isfinite(factor) and factor >= 0):
-        raise ConfigError(f"{key}: expected a number of 0 or more, not {factor}")
+def _second(text: str) -> int:
+    """The second of the day of "HH:MM" or "HH:MM:SS"; 24:00 is the day's end."""
+    hours, minutes, *seconds = map(int, text.split(":"))
+    return hours * 3600 + minutes * 60 + sum(seconds)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hybridq_cli.reach import renew
 from tests.user import Queue
 
 ECHO = '[handlers.echo]\ncommand = ["cat"]\nprotocol = "lines"\n'
@@ -74,3 +75,20 @@ def test_a_handler_that_is_not_known_is_not_said_to_be_missing(queue: Queue) -> 
     """The reason of a held job does not blame the queue for what the file hides."""
     spoil(queue, "toml")
     assert "cannot be read" in queue.run("status", "3").stdout
+
+
+def test_a_watch_takes_up_what_changed(queue: Queue) -> None:
+    """A changed configuration counts in a live view as in the daemon; with a mistake in it the one before does."""
+    outlook = queue.outlook
+    (queue.folder / "config.toml").write_text(ECHO + "[policy]\ntheta = 0.5\n")
+    renew(outlook)
+    assert outlook.config.policy.theta == 0.5
+    spoil(queue, "key")
+    renew(outlook)
+    assert outlook.config.policy.theta == 0.5
+
+
+def test_a_suggestion_ends_the_sentence(queue: Queue) -> None:
+    """No full stop follows a question mark."""
+    spoil(queue, "key")
+    assert "did you mean theta? This command goes on" in queue.run("status").stderr

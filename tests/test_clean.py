@@ -2,19 +2,24 @@
 
 import signal
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from hybridq.errors import NoSuchJob
 from hybridq.job import Lane, Mode, State
+from hybridq.queue import cleaning
 from hybridq.queue.account import Cleaned
+from hybridq.queue.changes import retry
 from hybridq.queue.cleaning import clean, cleaned, sweep
 from hybridq.queue.listing import totals
 from hybridq.queue.moves import move
 from hybridq.queue.reading import job, tally
-from tests.building import asking, run_jobs, submit_all
+from hybridq.store import Store
+from tests.building import asking, run_jobs, submit_all, until
 from tests.user import Queue, ended
+from tests.verbs import check_counters
 
 ALL = ("job", "result", "draft", "key", "history", "promise", "withheld", "cohort", "groups")
 
@@ -103,8 +108,76 @@ def test_a_death_in_the_midst_of_it(queue: Queue) -> None:
     assert "there is no group" in queue.run("status", "g").stderr
     with queue.daemon():
         pass
-    sweep(queue.outlook.store)
+    list(sweep(queue.outlook.store))
     assert set(left(queue).values()) == {0}
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, what: Callable[[], object]) -> None:
+    """Do this once while something is cleaned away: when it is invisible, before it is removed."""
+    rest = [what]
+
+    def take_back(store: Store, cohorts: Iterable[int]) -> None:
+        if rest:
+            rest.pop()()
+        for_real(store, cohorts)
+
+    for_real = cleaning.take_back
+    monkeypatch.setattr(cleaning, "take_back", take_back)
+
+
+def test_a_group_of_many_submissions_goes_at_once(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many submissions a group has: nothing of it can be seen or queued again when some of it has gone."""
+    monkeypatch.setattr(cleaning, "TOGETHER", 2)
+    store = queue.outlook.store
+    ids = [submit_all(queue.outlook, asking(group="g"), [b'"x"'])[0] for _ in range(5)]
+    run_jobs(queue.outlook, 5, fail=5)
+    meanwhile(monkeypatch, lambda: retry(store, ids, time.time()))
+    assert clean(store, time.time() + 60) == Cleaned(5, 1.25)
+    check_counters(store)
+    assert set(left(queue).values()) == {0}
+
+
+def test_a_key_is_free_again_at_once(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key whose job is being removed stands for nothing any more, and its new job keeps it."""
+    asked = ("submit", "echo", "--mode", "batch", "--key", "k")
+    queue.run(*asked, '"a"')
+    run_jobs(queue.outlook, 1)
+    meanwhile(monkeypatch, lambda: queue.run(*asked, '"b"'))
+    assert clean(queue.outlook.store, time.time() + 60).jobs == 1
+    assert queue.rows("SELECT job FROM key") == [(2,)]
+
+
+def test_a_sweep_goes_in_small_steps(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that sweeps a large group away serves others after each chunk of it."""
+    monkeypatch.setattr(cleaning, "CHUNK", 3)
+    fill(queue, 10, group="g")
+    queue.run("clean", "g", env={"HYBRIDQ_TEST_DIE_AT": "cleaning"})
+    queue.run("status")  # rescues what it held
+    steps = [left(queue)["job"] for _ in sweep(queue.outlook.store)]
+    assert steps == [7, 4, 1, 0]
+
+
+SLOW = """
+[policy]
+background_delay_cost = 1e6
+[handlers.echo]
+command = ["sh", "-c", "while read -r line; do sleep $line; echo 1; done"]
+protocol = "lines"
+chunk = 1
+"""
+
+
+def test_a_daemon_outlives_what_it_has_run(tmp_path: Path) -> None:
+    """A group that is cleaned away while the batch that ran it goes on with others ends no daemon."""
+    queue = Queue(tmp_path, SLOW)
+    submit_all(queue.outlook, asking(group="a"), [b"0"])
+    submit_all(queue.outlook, asking(group="b"), [b"0.5"] * 2)
+    with queue.daemon() as daemon:
+        until(lambda: queue.state(1) is State.DONE)
+        assert queue.run("clean", "a").returncode == 0
+        assert queue.rows("SELECT running + queued > 0 FROM groups") == [(1,)]
+        until(lambda: queue.rows("SELECT 1 FROM flush WHERE ended > 0") or daemon.poll() is not None)
+        assert daemon.poll() is None
 
 
 def test_it_asks(queue: Queue) -> None:

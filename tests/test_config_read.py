@@ -126,6 +126,8 @@ def test_shell_handler_can_be_tuned(tmp_path: Path) -> None:
         ("[[tariff.window]]\nstart = '22:00'\nend = '06:00'", ":1: tariff.window[0]", "factor is missing"),
         ("[[tariff.window]]\nstart = '25:00'\nend = '06:00'\nfactor = 1", ":2: tariff.window[0].start", "22:00"),
         ("[[tariff.window]]\nstart = '1:00'\nend = '1:00'\nfactor = 1", ":2: tariff.window[0].start", "22:00"),
+        ("[[tariff.window]]\nstart = '24:00'\nend = '01:00'\nfactor = 1", ":2: tariff.window[0].start", "22:00"),
+        ("[tariff]\nfactor = -1", ":2: tariff.factor", "expected a number of at least 0"),
         ("[[tariff.window]]\nstart = '01:00'\nend = '01:00'\nfactor = 1", ":1: tariff.window[0]", "same time"),
         ("[[tariff.window]]\nstart='01:00'\nend='02:00'\nfactor=1\ndays=['Monday']", ".days", "mon, tue, wed"),
         ("[handlers]\ndigest = 3", ":2: handlers.digest", "expected a table, [handlers.digest]"),

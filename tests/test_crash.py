@@ -2,6 +2,8 @@
 
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,9 +57,6 @@ def test_a_kill_at_each_named_point_loses_nothing(tmp_path: Path, point: str) ->
 
 def test_a_submit_that_is_killed_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     """Killed inside its transaction, a submit leaves no job; with its key it can simply be repeated."""
-    import subprocess
-    import sys
-
     crash = Crash(tmp_path, seed=1)
     code = (
         "import os; from hybridq.submit import connect, submit; from hybridq.job import Audience, Request\n"

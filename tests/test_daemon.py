@@ -45,17 +45,15 @@ def test_stopping_lets_work_end_and_leaves_nothing_running(tmp_path: Path) -> No
 
 
 def test_a_second_signal_stops_at_once_and_gives_back(tmp_path: Path) -> None:
-    """Twice SIGTERM: a long job is ended and queued again."""
-    queue = Queue(tmp_path)
+    """Twice SIGTERM: a long job is ended and queued again, whatever time it would have had to end by itself."""
+    queue = Queue(tmp_path, '[runner]\nstop_grace = "10m"\n')
     with queue.daemon() as daemon:
         number = queue.submit("sleep", "600")
         until(lambda: queue.state(number) is State.RUNNING)
-        began = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
         until(lambda: "stopping" in queue.log())
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(20) == 0
-        assert time.monotonic() - began < 9, "it waited for the grace time"
     assert queue.state(number) is State.QUEUED
     assert "given back" in queue.log()
 

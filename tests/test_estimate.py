@@ -8,10 +8,14 @@ import msgspec
 import pytest
 
 from hybridq.config import HandlerConfig
-from hybridq.estimate import ENOUGH, Estimate, Model, Observation, learn, learn_many
+from hybridq.estimate import ENOUGH, Estimate, Model, Observation, learn_many
 from hybridq.job import Lane
 
 S, B = Lane.STREAM, Lane.BATCH
+
+
+def learn(model: Model, observation: Observation) -> Model:
+    return learn_many(model, (observation,))
 
 
 def taught(source: random.Random, jobs: int, seconds: Callable[[float], float], noise: float = 0.2) -> Model:

@@ -7,6 +7,7 @@ import pytest
 
 from hybridq.job import Flush, Mode, State
 from hybridq.outlook import Outlook
+from hybridq.queue.flushes import open_flush
 from hybridq.queue.knowledge import intend
 from hybridq.queue.runner import Runner
 from hybridq.submit import submit
@@ -54,6 +55,19 @@ def test_the_daemons_own_plan_counts(outlook: Outlook) -> None:
     assert (found.rows[0].start, found.rows[0].why) == (at, "as the loop says")
     assert (found.head.next_flush, found.head.next_flush_why) == (at, "as the loop says")
     assert (found.rows[0].eta or 0) > at
+
+
+def test_a_flush_that_runs_is_the_next(outlook: Outlook) -> None:
+    """While a flush has more to take, the head says now and its reason, whatever a plan of the rest would be."""
+    runner = Runner(outlook.store, "daemon")
+    submit_all(outlook, asking(group="g"), [b"1"] * 30)
+    open_flush(outlook.store, runner.id, "echo", "plan", "run now: it is cheap", 0.4, 30, time.time())
+    run_jobs(outlook, 10, hold=5)
+    intend(outlook.store, "echo", (Flush(at=2e9, keys=(), jobs=20, rule="plan", reason="later"),), time.time())
+    found = look(outlook)
+    runner.close(outlook.store)
+    assert (found.head.next_flush, found.head.next_flush_why) == (found.head.now, "run now: it is cheap")
+    assert found.rows[0].why == found.head.next_flush_why
 
 
 def test_no_eta_lies_in_the_past(outlook: Outlook) -> None:

@@ -9,7 +9,7 @@ from hybridq.brain.conditions import Conditions
 from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
 from hybridq.brain.plan import plan
 from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
-from hybridq.estimate import Estimate, Model, Observation, learn
+from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Held, Lane
 from hybridq.tariff import Tariff
 
@@ -32,7 +32,7 @@ def conditions(**changes: object) -> Conditions:
 def learned(seconds: float = 10.0) -> Estimate:
     source, model = random.Random(1), Model()
     for _ in range(128):
-        model = learn(model, Observation(size=100, busy=seconds * source.lognormvariate(0, 0.3)))
+        model = learn_many(model, [Observation(size=100, busy=seconds * source.lognormvariate(0, 0.3))])
     return Estimate(model)
 
 
@@ -57,6 +57,17 @@ def test_split_class_is_done_with_its_last_part() -> None:
     eta = held_etas([held(jobs=4000, deadline=NOON + 72 * HOUR)], conditions())[1]
     assert eta.start == NOON + 10 * HOUR
     assert (eta.finish or 0) > NOON + 34 * HOUR
+
+
+@pytest.mark.parametrize("load", [1.0, 4.0, 8.0])
+def test_a_load_that_lasts_moves_no_start(load: float) -> None:
+    """What is held because the machine is loaded is said to start when its plan says, now as a minute later."""
+    work = [held(jobs=10_000)]
+    for later in (0.0, 20.0, 60.0):
+        then = conditions(now=NOON + later, load=load)
+        planned = plan(work, then)
+        assert not planned.due
+        assert held_etas(work, then)[1].start == planned.later[0].at
 
 
 def test_running_batches_go_first() -> None:
@@ -102,8 +113,8 @@ def test_running_forecast_covers() -> None:
     assert sum(end <= (eta.finish90 or 0) for end in ends) / len(ends) == pytest.approx(0.9, abs=0.05)
 
 
-def test_promises_are_kept() -> None:
-    """The start promised at submission is, with nothing new coming, the instant at which the work is due."""
+def test_nothing_is_due_later_than_promised() -> None:
+    """With nothing new coming, no work is due later than the start that was promised for it at submission."""
     source = random.Random(3)
     for _ in range(100):
         work = [held(k, jobs=source.randint(1, 300), deadline=NOON + source.uniform(0.2, 40) * HOUR) for k in range(3)]

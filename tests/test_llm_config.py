@@ -64,7 +64,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         ('model = "m"\nprice_input = -1', "price_input", "at least 0"),
         ('model = "m"\nextra_body = {stream = true}', "extra_body", "hybridq's to say"),
         ('model = "m"\nbatch_by = "post"', "batch_by", "batch, flex, calls"),
-        ('model = "m"\npoll = "soon"', "poll", ""),
+        ('model = "m"\npoll = "soon"', "poll", "no duration"),
     ],
 )
 def test_each_mistake_is_named_with_its_key(tmp_path: Path, table: str, key: str, what: str) -> None:
@@ -98,6 +98,18 @@ def test_cached_and_written_tokens_cost_what_they_cost() -> None:
     """A cached token at its price, one written to the cache a quarter more than a plain one."""
     found = Prices(10.0, 1.0, 100.0).of(Tokens(input=100, cached=60, written=20, output=5))
     assert found == pytest.approx(PER * (20 * 10 + 20 * 12.5 + 60 * 1 + 5 * 100))
+
+
+def test_a_very_long_prompt_costs_what_the_list_says() -> None:
+    """Beyond 100,000 tokens of input all of a call of this model costs five times as much, the answer too; foreseen
+    as well as paid."""
+    found = prices(LlmOptions(model="claude-haiku-5-5"))
+    assert found is not None
+    assert found.of(Tokens(input=100_000, output=1000)) == pytest.approx(PER * (100_000 * 0.1 + 1000 * 0.5))
+    assert found.of(Tokens(input=100_001, output=1000)) == pytest.approx(5 * PER * (100_001 * 0.1 + 1000 * 0.5))
+    few, many = (expected(LlmOptions(model="claude-haiku-5-5"), 4.0 * tokens) for tokens in (99_000, 198_000))
+    assert few is not None
+    assert many == pytest.approx(10 * few, rel=0.05)
 
 
 def test_a_price_before_the_first_answer_is_the_lists() -> None:

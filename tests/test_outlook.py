@@ -97,3 +97,12 @@ def test_what_is_paid_by_the_job_costs_no_more_under_load(tmp_path: Path, monkey
     by_job = queue(tmp_path, ECHO + "price = 0.001\n")
     assert by_job.conditions("echo", time.time()).load == 0
     by_job.store.close()
+
+
+def test_each_handler_remembers_its_load(tmp_path: Path) -> None:
+    """That one handler's plan priced the load in says nothing of another's."""
+    outlook = queue(tmp_path)
+    outlook.loaded.add("echo")
+    assert outlook.conditions("echo", time.time()).loaded
+    assert not outlook.conditions("shell", time.time()).loaded
+    outlook.store.close()

@@ -43,6 +43,16 @@ def test_person_streams() -> None:
     assert decision.reason.endswith("a person waits (terminal)")
 
 
+def test_next_to_nothing_is_no_saving() -> None:
+    """A saving that would be told as 0 is none; what is cheaper and there sooner has no waiting to pay for."""
+    flat = {"tariff": Tariff(TariffConfig()), "batch_ahead": 9.0, "warm": True}
+    sooner = classify(person(), 1, 100, conditions(0.0005, 0.01, **flat))
+    assert sooner.reason.startswith("run now it saves 0.0000028 against batch, and comes sooner: a person waits")
+    decision = classify(person(), 1, 100, conditions(0.0005, 0.001, **flat))
+    assert decision.mode is Mode.STREAM
+    assert decision.reason.startswith("batch would save nothing and come later: a person waits")
+
+
 def test_large_background_work_waits_for_the_night() -> None:
     """A thousand jobs in the background wait for the cheap hours, and the numbers of the reason are right."""
     decision = classify(request(), 1000, 100, conditions())
@@ -52,6 +62,13 @@ def test_large_background_work_waits_for_the_night() -> None:
     assert batch.cost == pytest.approx((1000 * 10 + 2) / 3600 * 0.5)
     assert stream.cost == pytest.approx(1000 * 10 / 3600 + 2 / 3600)
     assert decision.reason.startswith("run at 22:00 it saves 1.39 against stream, waiting costs 0.0")
+
+
+def test_a_few_quick_jobs_run_at_once() -> None:
+    """Nobody holds a tenth of a second of work for ten hours to save nothing, even if it is more jobs than slots;
+    a second of it, which a person might wait behind, is held."""
+    quick, longer = (classify(request(), jobs, 100, conditions(0.01, 0.0)) for jobs in (30, 1000))
+    assert (quick.mode, longer.mode) == (Mode.STREAM, Mode.BATCH)
 
 
 def test_total_is_cost_and_delay() -> None:

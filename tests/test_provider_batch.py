@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from hybridq.handlers import answers, openai
 from hybridq.handlers.provider import Limits, lines
@@ -116,7 +117,7 @@ def test_what_is_cancelled_there_keeps_what_is_done(provider: Provider, kind: st
 
     fetched = asyncio.run(main())
     assert provider.batches[0].cancelled is not None
-    assert len(good(fetched)) == 3
+    assert (len(good(fetched)), len(bad(fetched))) == (3, 7)
     assert all(end.gave_back for end in bad(fetched).values())
     assert len(bad(fetched)) == 7
 
@@ -285,8 +286,12 @@ def test_one_line_without_end_fills_no_memory() -> None:
 
 
 def test_a_refused_create_fails_the_jobs_in_the_providers_words(provider: Provider) -> None:
-    """No batches on this server (404): the jobs say so and are not tried for ever."""
-    handler = model(provider, base_url=provider.url + "/nothing")
-    told, _ = fetch(handler)
+    """A file of batches that this account may not have (403): the jobs say so and are not tried for ever."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"message": "not for you"}}, status=403)
+
+    provider.instead["POST", "/v1/files"] = refuse
+    told, _ = fetch(model(provider))
     assert len(bad(told)) == 10
-    assert all(not end.retryable and "404" in end.reason for end in bad(told).values())
+    assert all(not end.retryable and "403: not for you" in end.reason for end in bad(told).values())

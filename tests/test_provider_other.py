@@ -6,16 +6,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import httpx
+import openai
 import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridq.errors import HybridqError
 from hybridq.handlers.completions import Words
+from hybridq.handlers.openai import OpenAI
 from hybridq.handlers.sdk import Said, sentence
 from hybridq.job import Failure, Lane, Output
+from hybridq.llm_config import LlmOptions
 from tests.handling import calls, collect, ends
-from tests.llm import COST, model
+from tests.llm import COST, KINDS, model
 from tests.provider import KEY, Provider
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -258,3 +263,43 @@ def test_no_chunk_breaks_the_reading(chunk: Any) -> None:
         assert isinstance(words.take(chunk), str)
         assert isinstance(words.rest(), str)
     assert isinstance(sentence(chunk), str)
+
+
+MODELS = ("GET", "/v1/models")
+
+
+def check(handler: Any) -> str:
+    """What trying a handler says."""
+
+    async def main() -> str:
+        try:
+            return str(await handler.check())
+        finally:
+            await handler.close()
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_pages_about_models_is_tried_by_a_question(provider: Provider, kind: str, status: int) -> None:
+    """It answers, so it works; one that does not answer either is told with its own reason."""
+    provider.instead[MODELS] = page({"error": {"message": "no such page"}}, status)
+    assert "m answers at http://127.0.0.1" in check(model(provider, kind))
+    assert len(provider.requests) == 1
+    provider.instead["POST", "/v1"] = page({"error": {"message": "no such model"}}, 404)
+    with pytest.raises(HybridqError, match="gpt: 404: no such model"):
+        check(model(provider, kind))
+
+
+def test_a_check_says_where_money_will_not_be_counted(provider: Provider) -> None:
+    """A server of one's own, without prices: said when it is tried; with prices nothing is said."""
+    assert "what it costs is not known: see price_input" in check(model(provider, price_input=None))
+    assert "not known" not in check(model(provider))
+
+
+def test_a_server_that_is_not_there_is_named_with_its_port() -> None:
+    """Of several on one machine the user knows which one."""
+    there = OpenAI(LlmOptions(model="m", base_url="http://127.0.0.1:4999/v1"), KEY)
+    trouble = there.trouble(openai.APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:4999/v1")))
+    assert trouble.reason.startswith("the connection to 127.0.0.1:4999 failed")

@@ -1,15 +1,20 @@
 """Batches of servers that speak with an accent: each answer comes, each is paid once, or it is said why not."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from hybridq.job import Failure, Output
-from tests.handling import ends
-from tests.llm import model, through
+from hybridq.handlers.anthropic import Anthropic
+from hybridq.job import Failure, Lane, Mode, Output
+from hybridq.llm_config import LlmOptions
+from tests.building import asking, command, submit_all
+from tests.handling import calls, ends
+from tests.llm import COST, model, served, through
 from tests.provider import KEY, Provider
 from tests.test_provider_other import Answering, page, said
 
@@ -143,3 +148,61 @@ def test_a_create_that_is_refused_with_status_200_fails_in_its_words(provider: P
     provider.instead["POST", "/v1/batches"] = page({"error": {"message": "batches are off"}})
     found = ends(fetch(model(provider))).values()
     assert [isinstance(end, Failure) and end.reason for end in found] == ["batches are off"] * 3
+
+
+@pytest.mark.parametrize(("kind", "status"), [("openai", 404), ("anthropic", 405), ("anthropic", 501)])
+def test_on_a_server_without_batches_they_go_as_plain_requests(
+    provider: Provider, tmp_path: Path, kind: str, status: int
+) -> None:
+    """A drain of 40 jobs: each is asked once by itself, at the full price, and nothing is left behind."""
+    for path in ("/v1/files", "/v1/batches", "/v1/messages/batches"):
+        provider.instead["POST", path] = page({"detail": "Not Found"}, status)
+    with served(tmp_path, provider, kind) as outlook:
+        submit_all(outlook, asking("gpt", Mode.BATCH), [b'"%d"' % number for number in range(40)])
+        told = command(outlook.store.home, "drain")
+        assert outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state") == [("done", 40)]
+        assert outlook.store.rows("SELECT * FROM detached") == []
+        (cost,) = outlook.store.row("SELECT sum(cost) FROM cohort") or (0.0,)
+    assert cost == pytest.approx(40 * COST)
+    assert len(provider.requests) == 40
+    assert "has no batches" in told.stderr
+
+
+def test_a_cancelled_call_of_a_batch_is_not_asked_any_more(provider: Provider) -> None:
+    """Plain requests, two at once: of fifty the last forty are cancelled while the first ones run."""
+    provider.first = 0.05
+    handler = model(provider, batch_by="calls", instances=2)
+
+    async def main() -> list[Any]:
+        told = []
+        try:
+            async for bunch in handler.run(calls(*map(str, range(50))), Lane.BATCH):
+                if not told:
+                    for job in range(11, 51):
+                        handler.cancel(job)
+                told += bunch
+        finally:
+            await handler.close()
+        return told
+
+    found = ends(asyncio.run(main()))
+    assert sorted(job for job, end in found.items() if isinstance(end, Output)) == list(range(1, 11))
+    assert len(found) == 50
+    assert len(provider.requests) == 10
+
+
+def test_a_failure_in_capitals_is_one(provider: Provider) -> None:
+    """The batch is over although it has no files, and the jobs have the server's reason."""
+    failed = {"status": "FAILED", "errors": {"data": [{"message": "no such model"}]}}
+    provider.script.told = lambda batch: {**without("output_file_id", "error_file_id")(batch), **failed}
+    found = ends(fetch(model(provider)))
+    assert [end.reason for end in found.values() if isinstance(end, Failure)] == ["no such model"] * 3
+
+
+def test_a_message_that_is_an_error_is_no_empty_answer() -> None:
+    """A batch's request that is said to have succeeded, with an error where the message should be."""
+    message = {"type": "error", "error": {"type": "overloaded_error", "message": "too busy"}, "content": []}
+    line = {"custom_id": "k-1-1", "result": {"type": "succeeded", "message": message}}
+    found = Anthropic(LlmOptions(model="m"), KEY).read(json.dumps(line).encode())
+    assert found is not None
+    assert (found.text, found.error, found.passing) == (None, "too busy", True)

@@ -11,9 +11,11 @@ import pytest
 from aiohttp import web
 
 from hybridq.brain.modes import forecasts
+from hybridq.brain.promotion import ENDLESS
 from hybridq.estimate import Model, Observation, learn_many
-from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.job import Audience, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
+from hybridq.queue.detachment import all_away, charge, claims_of, moved_on
 from hybridq.queue.knowledge import remember
 from hybridq.queue.reading import history, result
 from tests.building import asking, command, daemon, submit_all, until
@@ -160,3 +162,106 @@ def test_an_adaptive_job_is_foreseen_by_its_drafts_handler(provider: Provider, t
         assert adaptive.cost == pytest.approx(0.001 + (batched.cost or 0))
         assert batched.cost == pytest.approx(0.05, rel=0.01)
         assert adaptive.finish == batched.finish
+
+
+def test_a_batch_goes_whole_while_somebody_streams(provider: Provider, tmp_path: Path) -> None:
+    """A person's job a moment before: 3,000 jobs are one batch of the provider, as if nobody were there."""
+    with served(tmp_path, provider) as outlook, daemon(outlook):
+        submit_all(outlook, asking("gpt", Mode.STREAM), [b'"now"'])
+        until(lambda: states(outlook) == {"done": 1})
+        batch(outlook, 3000)
+        until(lambda: states(outlook) == {"done": 3001})
+    assert [len(each.requests) for each in provider.batches] == [3000]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_a_job_cost_before_it_was_queued_again_is_booked(
+    provider: Provider, tmp_path: Path, together: bool
+) -> None:
+    """Cancelled, then retried before the first answer comes, under one daemon or between two: both are paid for, so
+    both are booked, and the job keeps its second result."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook:
+        home, numbers = outlook.store.home, batch(outlook, 3)
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+            assert command(home, "cancel", "1").returncode == 0
+            if together:
+                until(lambda: not outlook.store.rows("SELECT 1 FROM stop"))
+                assert command(home, "retry", "1").returncode == 0
+                until(lambda: known(outlook, "batch_1"))
+        if not together:
+            assert command(home, "retry", "1").returncode == 0
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_1"))
+            provider.script.status = "completed"
+            until(lambda: states(outlook) == {"done": 3} and forgotten(outlook))
+        assert provider.charged["0"] == 2
+        assert booked(outlook) == (pytest.approx(4 * COST / 2), pytest.approx(4 * COST / 2))
+        found = result(outlook.store, numbers[0])
+        assert found is not None
+        assert found.value == b'"answer to 0"'
+
+
+def test_a_batch_that_its_provider_never_ends_is_ended(provider: Provider, tmp_path: Path) -> None:
+    """No deadline, and an hour beyond the provider's own limit: its end is asked for there, the half that is done is
+    kept, the rest goes again, and each is paid once."""
+    provider.script.status, provider.script.done = "never", 0.5
+    with served(tmp_path, provider) as outlook:
+        batch(outlook, 10)
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+        with outlook.store.tx() as connection:
+            connection.execute("UPDATE detached SET since = since - ?", (ENDLESS - 3600,))
+        with daemon(outlook):
+            until(lambda: known(outlook, '"finished":5'))
+            assert provider.batches[0].cancelled is None
+        with outlook.store.tx() as connection:
+            connection.execute("UPDATE detached SET since = since - 3600")
+        with daemon(outlook):
+            until(lambda: provider.batches[0].cancelled is not None)
+            provider.script.status = "completed"
+            until(lambda: states(outlook) == {"done": 10} and forgotten(outlook))
+        assert len(provider.batches[1].requests) == 5
+        assert set(provider.charged.values()) == {1}
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_old_batch_that_has_ended_is_fetched(provider: Provider, tmp_path: Path, asked: bool) -> None:
+    """Nobody ran for two days, whether its end was asked for before or not: what was done long ago is read, and not
+    sent again."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook:
+        batch(outlook, 10)
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+        with outlook.store.tx() as connection:
+            connection.execute("UPDATE detached SET since = since - 200000")
+            if asked:
+                connection.execute(
+                    "UPDATE detached SET reference = CAST(json_set(CAST(reference AS TEXT), '$.cancel', 1.0) AS BLOB)"
+                )
+        provider.script.status = "completed"
+        with daemon(outlook):
+            until(lambda: states(outlook) == {"done": 10} and forgotten(outlook))
+        assert len(provider.batches) == 1
+
+
+def test_an_answer_that_is_read_again_is_not_booked_again(provider: Provider, tmp_path: Path) -> None:
+    """A runner died after it had booked one of two cancelled jobs, before the batch was put away; meanwhile both were
+    queued again. The next one books the other, and neither has a result."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook:
+        batch(outlook, 2)
+        with daemon(outlook):
+            until(lambda: known(outlook, "batch_0"))
+        assert command(outlook.store.home, "cancel", "all").returncode == 0
+        (work,) = all_away(outlook.store)
+        claims = claims_of(outlook.store, work, State.CANCELLED)
+        assert charge(outlook.store, work, [(claims[0], 3.0)], 1000.0)[1] == [(1, 3.0)]
+        assert command(outlook.store.home, "retry", "1-2").returncode == 0
+        (work,) = all_away(outlook.store)
+        assert moved_on(outlook.store, work) == claims
+        assert charge(outlook.store, work, [(claim, 3.0) for claim in claims], 1000.0)[1] == [(1, 3.0)]
+        assert booked(outlook) == (6.0, 6.0)
+        assert outlook.store.rows("SELECT * FROM result") == []

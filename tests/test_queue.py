@@ -1,5 +1,6 @@
 """The verbs of the queue one by one: what each changes, what it refuses, and whose result counts."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def test_what_a_dead_writer_left_is_taken_away(store: Store) -> None:
     store.connection.execute("DELETE FROM runner")
     again = accept(store, BACKGROUND, b"x", deciding(Mode.BATCH), now=1.0, key="k")
     assert again.existed == 0
-    assert sweep(store) == 1
+    assert len(list(sweep(store))) == 1
     assert [number for (number,) in store.rows("SELECT id FROM job")] == [again.first]
     assert accept(store, BACKGROUND, b"x", deciding(Mode.BATCH), now=1.0, key="k").first == again.first
 
@@ -132,8 +133,6 @@ def test_jobs_of_a_dead_runner_are_queued_again_and_only_those(store: Store) -> 
     living, dying = Runner(store, "drain"), Runner(store, "drain")
     claim_batch(store, living.id, 1, "h", [1], 2, 5.0)
     claim_batch(store, dying.id, 1, "h", [1], 2, 5.0)
-    import os
-
     os.close(dying._lock)  # what the kernel does when a process dies
     assert rescue(store, 6.0) == 2
     assert [job(store, number).state for number in (1, 2, 3, 4)] == ["running", "running", "queued", "queued"]

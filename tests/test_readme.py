@@ -52,7 +52,7 @@ def test_every_command_has_help() -> None:
         assert COMMANDS[name][1] in helped.stdout
 
 
-def test_the_two_commands_are_what_ci_runs() -> None:
+def test_the_test_command_is_what_ci_runs() -> None:
     """CI runs the README's test command word for word."""
     (command,) = [block.strip() for block in blocks("sh") if "pytest" in block]
     assert command in (ROOT / ".ci" / "run").read_text()

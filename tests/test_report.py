@@ -94,6 +94,13 @@ def test_promises(past: Past) -> None:
     assert found.started == 3 / 4
 
 
+def test_a_promise_is_judged_to_the_second(past: Past) -> None:
+    """What is done in the second that was told is on time: a stream of 5 ms is not late by 20 ms of handing it over."""
+    for ended in (0.03, 0.9, 1.1):
+        past.stream(past.submit(0, mode=Mode.STREAM, promised=(0, 0.005, 0.011))[0], 0.01, ended, ended)
+    assert past.report().promises.covered == 2 / 3
+
+
 def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
     """A submission of which a job went to the other lane is done when that one is; one that failed is not judged."""
     two, failed, waiting = (past.submit(0, jobs, promised=(80, 100, 120)) for jobs in (2, 1, 1))
@@ -170,6 +177,14 @@ def test_rescues(past: Past) -> None:
     assert give_back(past.store, past.runner, START + 7) == 1
     moved = past.report().moved
     assert (moved.rescued, moved.given_back) == (1, 1)
+
+
+def test_rescues_of_many_at_once(past: Past) -> None:
+    """Jobs of one submission that were given back at once are each counted, thousands too."""
+    for number in past.submit(0, 1200, mode=Mode.STREAM):
+        past.claim(number, 1)
+    assert give_back(past.store, past.runner, START + 2) == 1200
+    assert past.report().moved.given_back == 1200
 
 
 def test_drafts_and_finals(past: Past) -> None:

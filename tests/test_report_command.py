@@ -29,13 +29,22 @@ def test_the_document_has_the_same_figures(past: Past) -> None:
     assert found["gathered"]["sooner"] is None
 
 
+def test_it_says_what_the_rules_are(past: Past) -> None:
+    """Below the flushes stands what the rules mean that they were run by, and no other."""
+    past.flush(100, 110, past.submit(10, 4), rule="drain")
+    said = command(past.home, "report").stdout
+    assert "drain: somebody asked\n" in said
+    assert "worth-it" not in said
+
+
 def test_names_from_outside_are_harmless(past: Past) -> None:
-    """What a job's failure says cannot steer the terminal, in tables and in the document."""
+    """What a job's failure says cannot steer the terminal, in tables and in the document; no line ends with spaces."""
     past.flush(10, 20, past.submit(0, 2), errors=["\x1b]52;c;x\x07[red]boom\u202e"])
     for flags in ((), ("--json",)):
         said = command(past.home, "report", *flags)
         assert "boom" in said.stdout
         assert not {"\x1b", "\x07", "\u202e"} & set(said.stdout)
+        assert all(line == line.rstrip() for line in said.stdout.splitlines())
     assert "[red]" in command(past.home, "report").stdout
 
 

@@ -5,18 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from hybridq.brain.conditions import Conditions
 from hybridq.brain.outcome import settle
+from hybridq.brain.plan import plan
 from hybridq.brain.promotion import UNKNOWN_CALL, ending_time, late, stream_time
 from hybridq.brain.remote import MEDIAN, NINETY, WINDOW, Remote
-from hybridq.config import HandlerConfig
+from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig
 from hybridq.estimate import Estimate, Model, Observation, learn_many
-from hybridq.job import Failure, Lane, Mode, State
+from hybridq.job import Audience, Failure, Held, Lane, Mode, Request, State
 from hybridq.llm_config import LlmOptions
 from hybridq.outlook import Outlook
+from hybridq.policy import classify
 from hybridq.queue.claims import Claim
 from hybridq.queue.reading import history, job, result
 from hybridq.submit import submit
+from hybridq.tariff import Tariff
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
 from tests.provider import KEY, Fault, Provider
@@ -221,3 +226,47 @@ def test_only_what_no_further_batch_can_make_is_promoted() -> None:
     assert late(now + 5400, now, remote(), 1.0) == ""
     assert late(float("inf"), now, remote(), 1.0) == ""
     assert late(now + 600, now, remote(), 1.0).startswith("promoted: ")
+
+
+def world(seen: Model = Model(), price: float | None = 1.0) -> Conditions:  # noqa: B008 - it is frozen
+    """A model's world in which little is known but what providers' batches take."""
+    options = LlmOptions(model="m", price_input=price, price_output=price)
+    estimate = Remote(seen, Model(), HandlerConfig(kind="openai"), options)
+    return Conditions(now=0.0, tariff=Tariff(TariffConfig()), policy=PolicyConfig(), estimate=estimate)
+
+
+def test_plain_requests_of_a_batch_run_side_by_side() -> None:
+    """3,200 calls of a second each, 32 at once: a hundred seconds, for whoever asks."""
+    seen = learn_many(Model(), [Observation(size=10.0, busy=1.0)] * 8)
+    options = LlmOptions(model="m", batch_by="calls")
+    estimate = Remote(seen, Model(), HandlerConfig(kind="openai", instances=32), options)
+    assert estimate.total_time(Lane.BATCH, 10.0, 3200) == pytest.approx(100, rel=0.05)
+    assert estimate.total_time(Lane.BATCH, 10.0, 1) == pytest.approx(1, rel=0.05)
+    assert 3200 * (estimate.mean_time(Lane.BATCH, 10.0) or 0) == pytest.approx(100, rel=0.05)
+    assert estimate.total_time(Lane.STREAM, 10.0, 100) == pytest.approx(100, rel=0.05)
+
+
+def test_a_batch_takes_no_longer_for_its_many_jobs() -> None:
+    """Ten thousand jobs that are due in twenty hours: held for others to come, as one job would be; and a class of
+    another size beside them changes nothing."""
+    due = 20 * 3600.0
+    held = [Held(key=key, jobs=5000, size=10.0 * key, deadline=due, since=0.0, delay_cost=1e-9) for key in (1, 2)]
+    many, one = plan(held, world()), plan([replace(held[0], jobs=1)], world())
+    assert many.due == ()
+    assert many.later[0].at == pytest.approx(one.later[0].at)
+    assert many.later[0].at > 10 * 3600
+
+
+@pytest.mark.parametrize("timed", [True, False])
+@pytest.mark.parametrize(("hours", "mode"), [(0.1, Mode.STREAM), (30.0, Mode.BATCH)])
+def test_work_that_a_batch_would_deliver_late_is_streamed_although_little_is_known(
+    hours: float, mode: Mode, timed: bool
+) -> None:
+    """Nobody waits, and no call was ever timed, or none was ever priced; but a provider's batch takes up to an hour.
+    What is not known is said as it is."""
+    seen = learn_many(Model(), [Observation(size=10.0, busy=0.1)] * 8) if timed else Model()
+    request = Request(handler="gpt", audience=Audience.BACKGROUND, signal="cron", deadline=hours * 3600)
+    decision = classify(request, 100, 10.0, world(seen, None if timed else 1.0))
+    assert decision.mode is mode
+    late, unknown = "after its deadline", "what gpt costs is not known" if timed else "nothing is known of gpt yet"
+    assert (late if mode is Mode.STREAM else unknown) in decision.reason

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.user import Queue, ended
+
 GOOD = """\
 [policy]
 hold = "2h"
@@ -38,6 +40,17 @@ def test_handlers_are_listed(tmp_path: Path) -> None:
         ["shell", "shell", "stream,", "batch", "1", "instance", "any", "command"],
         ["echo", "worker", "stream,", "batch", "2", "instances", "cat"],
     ]
+
+
+def test_a_narrow_terminal_breaks_no_word(tmp_path: Path) -> None:
+    """What a check says of a handler goes below its row where the row has no room for it."""
+    queue = Queue(tmp_path, GOOD + '\n[handlers.gone]\ncommand = "no-such-program"\n')
+    with queue.terminal("handlers", "--check") as screen:
+        assert ended(screen) == 78
+        rows = (screen.before or "").splitlines()
+    assert all(len(row) <= 100 for row in rows if not row.startswith("hybridq:"))
+    gone = rows.index(next(row for row in rows if row.startswith("gone ")))
+    assert rows[gone + 1].startswith("    failed: ")
 
 
 def test_handlers_are_tried(tmp_path: Path) -> None:

@@ -123,6 +123,8 @@ BAD = [
     (("echo", "a", "--wait", "--detach"), 64, "--wait and --detach cannot go together"),
     (("echo", "a", "b"), 64, "echo takes one input, not 2"),
     (("ls", "-d"), 64, "hybridq submit --help"),
+    (("ls", "-d"), 64, "put -- before it: hybridq submit -- ls"),
+    (("ls | wc",), 64, "hybridq submit --shell 'ls | wc'"),
     (("ls", "/"), 64, "To run a command, put -- before it: hybridq submit -- ls"),
     (("echo", "a", "--skip-bad"), 64, "--skip-bad goes with"),
     (("echo", "a", "--key", "k" * 501), 64, "a key is text of 1 to 500 characters"),

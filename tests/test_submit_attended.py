@@ -28,9 +28,17 @@ def queue(tmp_path: Path) -> Queue:
 
 
 def test_wait_ends_with_the_jobs_own_code(queue: Queue) -> None:
-    """`--wait` without a daemon runs the job itself, prints nothing of it but why it failed, and ends as it ended."""
+    """`--wait` without a daemon runs the job itself, prints its id and why it failed, and ends as it ended."""
     done = queue.run("submit", "--wait", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
-    assert (done.returncode, done.stdout, done.stderr) == (7, "", "hybridq: job 1 failed: exit code 7\n")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "1\n", "hybridq: job 1 failed: exit code 7\n")
+
+
+def test_wait_on_a_terminal_says_where_the_result_is(queue: Queue) -> None:
+    """Who waits at a terminal is told the job's id at once, and when it is done how to see what came of it."""
+    with queue.terminal("submit", "--wait", "--", "echo", "out") as screen:
+        screen.expect_exact("1\r\n")
+        screen.expect_exact("job 1 is done: hybridq output 1")
+        assert ended(screen) == 0
 
 
 def test_follow_is_the_job(queue: Queue) -> None:

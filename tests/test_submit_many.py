@@ -2,10 +2,12 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.building import night
 from tests.user import ECHO, Queue, count, ended, inputs, until
 
 LINES = [
@@ -124,3 +126,14 @@ def test_an_interrupted_submission_leaves_nothing(queue: Queue, tmp_path: Path) 
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "hybridq: nothing was submitted\n")
     assert count(queue) == 0
+
+
+def test_what_is_held_unknown_says_how_to_have_it_now(tmp_path: Path) -> None:
+    """Of a handler of which nothing is known, a group that is held says on a terminal how to run it at once."""
+    queue = Queue(tmp_path, night(time.time(), 3600) + ECHO)
+    (tmp_path / "lines").write_text("a\nb\n")
+    with queue.daemon():
+        with queue.terminal("submit", "echo", "--lines", str(tmp_path / "lines"), "--group", "g") as screen:
+            screen.expect_exact("to run them now: hybridq drain --group g; next time, --wait says that you wait")
+            assert ended(screen) == 0
+        assert queue.run("drain", "--group", "g", "--quiet").returncode == 0

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from hybridq.job import Decision, Forecast, Lane, State
+from hybridq.job import ENDED, Decision, Forecast, Lane, State
 from hybridq.views.snapshot import Row
 from hybridq.visible import visible
 from hybridq.when import clock, eta, money, span
@@ -82,7 +82,7 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     yield "submitted", Text(_ago(row.submitted, now))
     if row.started is not None:
         yield "started", Text(_ago(row.started, now))
-    elif row.start is not None and row.state not in words.ENDED:
+    elif row.start is not None and row.state not in ENDED:
         yield "starts", Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
     yield from _end(row, now)
     if row.cost is not None:
@@ -98,7 +98,7 @@ def _end(row: Row, now: float) -> Iterator[tuple[str, Text]]:
         yield "ended", Text(_ago(row.finished, now))
         if row.started is not None:
             yield "took", Text(words.took(row, now))
-    elif row.state not in words.ENDED:
+    elif row.state not in ENDED:
         left = "" if row.eta is None else f", {words.until(row.eta, now)}"
         yield "done", Text(f"{words.done_at(row, now)}{left}")
     if row.deadline is not None:

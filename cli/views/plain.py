@@ -5,12 +5,16 @@ like. What comes from jobs cannot break a line.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from hybridq.views.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
 from hybridq.when import clock
 
 from . import words
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 TITLES = ("ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY")
 FIELD = 400  # cells: more than anybody reads; a name of a megabyte stays one line
@@ -22,6 +26,16 @@ def lines(snapshot: Snapshot, now: float) -> Iterator[str]:
     """The titles and each row; what was left out is the caller's to say, elsewhere."""
     for row in (TITLES, *(_fields(row, now) for row in snapshot.rows)):
         yield "\t".join(row)
+
+
+def unpadded(what: "RenderableType", width: int) -> str:
+    """What a terminal of so many cells would show, without colours, and without the spaces at the ends of lines."""
+    from rich.console import Console
+
+    console = Console(width=width, no_color=True, color_system=None)
+    with console.capture() as captured:
+        console.print(what)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _fields(row: Row, now: float) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from hybridq.job import Lane, State
+from hybridq.job import ENDED, Lane, State
 from hybridq.views.snapshot import Head, Row, Snapshot
 from hybridq.visible import visible_line
 
@@ -98,7 +98,7 @@ def _runner(head: Head) -> list[str]:
     parts = [head.daemon or "none: hybridq daemon starts one"]
     if head.runners:
         parts.append(words.runners(head.runners))
-    return [*parts, f"load {head.load:.2f}"]
+    return [*parts, f"load {head.load:.2f} a core"]
 
 
 def _head_line(name: str, pieces: Sequence[str], width: int, style: Style = PLAIN) -> list[Part]:
@@ -153,8 +153,8 @@ def _row(
 def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     """Each column with its cells. Those of steady width are steady, so that nothing shifts as time goes."""
     ids = [Cell(words.short_ids(row), QUIET) for row in rows]
-    whats = [Cell(visible_line(words.what(row), WIDEST), QUIET if row.state in words.ENDED else PLAIN) for row in rows]
-    etas = [Cell(words.short_done_at(row, now), QUIET if row.state in words.ENDED else PLAIN) for row in rows]
+    whats = [Cell(visible_line(words.what(row), WIDEST), QUIET if row.state in ENDED else PLAIN) for row in rows]
+    etas = [Cell(words.short_done_at(row, now), QUIET if row.state in ENDED else PLAIN) for row in rows]
     lefts = [Cell(words.countdown(row, now), QUIET) for row in rows]
     whys = [Cell(visible_line(words.why(row), WIDEST), _why(row)) for row in rows]
     yield _steady("ID", ids, 3)
@@ -182,7 +182,7 @@ def _state(row: Row) -> Cell:
 
 
 def _lane(row: Row) -> Style:
-    if row.state in words.ENDED:
+    if row.state in ENDED:
         return QUIET
     return BRIGHT if row.lane is Lane.STREAM else LOOK["held"][1]
 

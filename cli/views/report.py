@@ -17,6 +17,7 @@ from hybridq.visible import visible_line
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
+from .words import rules
 
 NONE = "-"
 REASON = 300  # cells of a failure's text, at most
@@ -93,7 +94,8 @@ def sections(found: Report) -> Iterator[Section]:
     if found.gathered.jobs or found.gathered.unknown:
         yield _gathered(found.gathered)
     if found.flushes:
-        yield "Flushes", "", ("rule", "flushes", "jobs", "failed", "ran for", "cost"), _flushes(found)
+        columns = "rule", "flushes", "jobs", "failed", "ran for", "cost"
+        yield "Flushes", rules(each.rule for each in found.flushes), columns, _flushes(found)
     yield "Kept", "", ("", "", ""), list(_kept(found))
     if found.causes:
         yield "Failures", "", ("reason", "jobs", "cost"), _failures(found)
@@ -186,8 +188,8 @@ def _kept(found: Report) -> Iterator[Sequence[str]]:
             "rescued",
             count(moved.rescued),
             (
-                f"jobs or more whose runner died ran again; {count(moved.given_back)} were given back by one that"
-                " stopped; what their lost attempts cost is not known"
+                f"jobs were queued again as their runner died, and {count(moved.given_back)} by one that stopped;"
+                " what their lost attempts cost is not known"
             ),
         )
     if found.cut_jobs:
@@ -203,7 +205,8 @@ def _promises(found: Kept) -> Iterator[Sequence[str]]:
         says = "submissions were promised a time; of none all is done yet" if found.made else "no time was promised yet"
         yield "promises", count(found.made), says
         return
-    yield "promises", percent(found.covered), f"of {count(found.ended)} submissions were done by their 90th percentile"
+    by = f"of {count(found.ended)} submissions were done by their 90th percentile, to the second"
+    yield "promises", percent(found.covered), by
     yield "promised time", percent(found.error), "is how far half of them were off at most, of the time they took"
     if found.held:
         yield (

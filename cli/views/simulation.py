@@ -17,6 +17,7 @@ from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
+from .words import rules
 
 NONE = "-"
 WIDE = 125  # cells that the table needs with one line a contender
@@ -83,8 +84,9 @@ def _legend(found: Rehearsal) -> RenderableType:
 
 
 def _ours(verdict: Verdict) -> list[RenderableType]:
-    rules = ", ".join(f"{number} {rule}" for rule, number in verdict.flushes.items()) or "none"
-    return [Text(""), _line("flushes by rule", rules), *_kept(verdict.promises)]
+    flushes = ", ".join(f"{number} {rule}" for rule, number in verdict.flushes.items()) or "none"
+    meant = [_line("rules", rules(verdict.flushes))] if verdict.flushes else []
+    return [Text(""), _line("flushes by rule", flushes), *meant, *_kept(verdict.promises)]
 
 
 def _kept(made: Promises) -> list[RenderableType]:

@@ -6,17 +6,21 @@ Words that hold text from jobs are not yet safe for a terminal unless the functi
 """
 
 import signal
+from collections.abc import Iterable
 from datetime import datetime
 
-from hybridq.job import Decision, Forecast, Lane, State
+from hybridq.job import ENDED, Decision, Forecast, Lane, State
 from hybridq.views.snapshot import Head, Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
 SEPARATOR = " · "
-ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 DAY = 86400.0
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
+RULES = {
+    "plan": "at the cheapest instant", "worth-it": "longer waiting would have cost more than a shared start saves",
+    "deadline": "one was near", "full": "as large as a flush may be", "drain": "somebody asked",
+}  # fmt: skip
 
 
 def ids(row: Row) -> str:
@@ -175,8 +179,14 @@ def planned_flush(head: Head, now: float) -> str:
     """The same without the countdown: it changes only when the plan does."""
     if head.next_flush is None:
         return next_flush(head, now)[0]
-    at = datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
+    due = head.next_flush <= head.now
+    at = "now" if due else datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
     return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
+
+
+def rules(names: Iterable[str]) -> str:
+    """What these rules of flushes mean: `plan: at the cheapest instant; drain: somebody asked`."""
+    return "; ".join(f"{name}: {RULES[name]}" for name in names if name in RULES)
 
 
 def tariff(head: Head, now: float) -> str:

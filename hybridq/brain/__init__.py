@@ -1,1 +1,1 @@
-"""What policy, estimate and tariff compute with: pure functions of plain data and `now`."""
+"""What policy and estimate compute with: pure functions of plain data and `now`."""

@@ -1,12 +1,12 @@
 """The exact plan for known work: which instants to flush at, by dynamic programming over the candidates.
 
-Every lot goes to the last chosen instant that is not after its latest start. That loses nothing where waiting
+Every class goes to the last chosen instant that is not after its latest start. That loses nothing where waiting
 is free or costs alike, since then the chosen instants get cheaper one by one; O(m^2) in the candidates.
 """
 
 from itertools import accumulate
 
-from .lots import Work
+from .work import Work
 
 TIE = 1e-12  # relative; within it two plans cost the same and the later one is chosen
 

@@ -19,10 +19,6 @@ class PriceByTime(Protocol):
         """The price factor at an epoch second."""
         ...
 
-    def name(self, at: float) -> str:
-        """What the price then is called, or ""."""
-        ...
-
     def changes(self, after: float, until: float) -> list[tuple[float, float]]:
         """Each change in `after < instant <= until`: the instant and the factor from then on."""
         ...

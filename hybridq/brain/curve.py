@@ -22,6 +22,7 @@ PAIRS = 16  # jobs of which every two tell a slope; of more, each tells one
 ROOM = math.log(2)  # least that a promise may go beyond what was seen, however odd that was; twice it far away
 FAR = math.log(1.5)  # beyond the 90th percentile, where a job is no longer like the others
 SPREAD = math.log(1.5)  # least distance from the median to the 90th percentile, shared by the first few jobs
+NINETIETH = 1.2816  # the 90th percentile of the standard normal distribution
 
 
 class Line:
@@ -102,7 +103,7 @@ class Curve:
         return sum(weights[:below]) / sum(weights)
 
     def excess(self, x: float, y: float) -> float:
-        """Seconds by which a job goes beyond the usual, if it is far from all but a few; size and time as above."""
+        """Seconds by which a job goes beyond the usual, if it is far from all but a few; both as logarithms."""
         usual, n = self.line.at(x), len(self._residuals)
         far = self._residuals[min(n, math.ceil((n + 1) * 0.9)) - 1] + FAR
         return math.exp(y) - math.exp(usual) if y - usual > far else 0.0
@@ -160,7 +161,7 @@ class Curve:
         room = ROOM * min(2.0, unsure)
         widened = value - middle
         widened += max(-room, min(room, widened * (unsure * beyond - 1)))
-        prior = normal(q) / 1.2816 * SPREAD / n
+        prior = normal(q) / NINETIETH * SPREAD / n
         return middle + (max(widened, prior) if q > 0.5 else min(widened, prior))
 
 

@@ -6,7 +6,7 @@ longer wait cost.
 
 from typing import NamedTuple
 
-from .lots import Work
+from .work import Work
 
 
 class Part(NamedTuple):

@@ -53,7 +53,9 @@ def held_etas(
             queue = _left(queue, taken)
         if last:
             break
-        at = now.now if planned.due else max(now.now, planned.look or now.now)
+        # Not the next look: under a load that is a minute ahead at any time, and what is foreseen would slide with it.
+        then = planned.later[0].at if planned.later else planned.look or now.now
+        at = now.now if planned.due else max(now.now, then)
         now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at))
         planned = plan(queue, now)
     return etas | {h.key: Eta(start=etas[h.key].start if h.key in etas else None) for h in queue}

@@ -9,6 +9,7 @@ import math
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..config import PolicyConfig
 from ..estimate import Estimate
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
 from .conditions import Conditions
@@ -28,10 +29,9 @@ def forecasts(request: Request, jobs: int, size: float, conditions: Conditions) 
     return tuple(both[mode] for mode in Mode if mode in conditions.modes)
 
 
-def delay_cost(request: Request, conditions: Conditions) -> float:
-    """Money that an hour of waiting for this submission costs."""
-    policy = conditions.policy
-    return policy.user_delay_cost if request.audience is Audience.USER else policy.background_delay_cost
+def delay_cost(policy: PolicyConfig, audience: Audience) -> float:
+    """Money that an hour of waiting for one submission costs."""
+    return policy.user_delay_cost if audience is Audience.USER else policy.background_delay_cost
 
 
 class _Run(Struct, frozen=True):
@@ -64,7 +64,7 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
         size=size,
         deadline=deadline,
         since=conditions.now,
-        delay_cost=delay_cost(request, conditions),
+        delay_cost=delay_cost(conditions.policy, request.audience),
         pinned=request.mode is Mode.BATCH,
     )
     planned = plan((*conditions.held, new), conditions)
@@ -129,7 +129,7 @@ def _forecast(
     if first is not None and finish is not None:
         seen = first if run.lane is Lane.BATCH else _begin(conditions.estimate, run, 0.5)
         middle = (seen + finish) / 2 - conditions.now
-        delay = delay_cost(request, conditions) * middle / 3600
+        delay = delay_cost(conditions.policy, request.audience) * middle / 3600
     return Forecast(
         mode=mode,
         cost=cost,

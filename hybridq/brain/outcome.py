@@ -1,6 +1,6 @@
 """What becomes of an attempt: handlers' last words into frozen data, by rules alone.
 
-Rule: pure. `settle` decides, `claims.record` stores; nothing else ends a job.
+Rule: pure. `settle` decides, `claims.record` stores; but for whoever cancels, nothing else ends a job.
 """
 
 from typing import Protocol
@@ -17,9 +17,10 @@ LAST_RETRY = 300.0  # seconds at most, unless the other side asked for more
 class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt's end: the state that the job goes to, and what is kept of it.
 
-    `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds). `cost` is money,
-    `streamed` what the job would have cost streamed at its submission, `first` the epoch second of its
-    first byte. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says
+    `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds), which is `counted` against the
+    retries or not. `cost` is money, `streamed` what the job would have cost streamed at its submission, `busy` the
+    seconds that it kept an instance busy, `first` the epoch second of its first byte, `dropped` bytes of output that
+    were not kept. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says
     why it goes on in the stream lane, where it does.
     """
 
@@ -60,11 +61,6 @@ def retry_delay(tries: int) -> float:
     return float(min(LAST_RETRY, FIRST_RETRY * 2.0**tries))
 
 
-def storable(text: str) -> str:
-    """The text as UTF-8 can hold it: half characters, of names that are no UTF-8, become their escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def settle(
     event: Output | Failure, claim: Attempt, *, retries: int, now: float, cost: float = 0.0, streamed: float = 0.0,
     first: float | None = None, draft: bool = False,
@@ -85,6 +81,11 @@ def settle(
         state=State.QUEUED if again or draft else State.FAILED,
         ready=now + delay if again else 0.0,
         counted=not event.gave_back,
-        error=storable(event.reason), exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
+        error=_storable(event.reason), exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
         busy=event.busy, first=first, draft=draft,
     )  # fmt: skip
+
+
+def _storable(text: str) -> str:
+    """The text as UTF-8 can hold it: half characters, of names that are no UTF-8, become their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,8 +1,8 @@
 """When the gathered jobs of one handler are run: what is due now, what is planned, and why.
 
 Minimises `F x flushes + sum of c p(t) + sum of w (t - arrival)` for what is known, then decides by regret
-what is only a choice, since more jobs may come and share the start. Works on lots (classes that share a
-latest start), so its cost does not grow with the jobs. Everything it knows is in its arguments.
+what is only a choice, since more jobs may come and share the start. Works on classes of jobs, so its
+cost does not grow with the jobs. Everything it knows is in its arguments.
 """
 
 import math
@@ -14,8 +14,8 @@ from ..job import Flush, Held
 from .chain import TIE, Chains
 from .conditions import Conditions
 from .fit import Part, split
-from .lots import Work
 from .reasons import sentence
+from .work import Work
 
 GATHER = 5.0  # seconds that jobs of unknown cost gather before a flush that nothing speaks against
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again

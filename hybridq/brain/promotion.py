@@ -11,6 +11,7 @@ from ..when import clock
 
 UNKNOWN_CALL = 60.0  # seconds that one call is thought to take at worst, until three are known
 ENDING = 60.0  # seconds that a provider may take to end a batch, at most
+ENDLESS = 90000.0  # seconds; an hour beyond the provider's day: what it should have ended itself is ended there
 SHARE = 0.1  # of the time until the deadline; a near one cannot wait as long
 CAUTION = 0.99  # the quantile of one call
 NEXT = 0.9  # the quantile of another batch

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..when import clock, money, span
 from .fit import Part
-from .lots import Work
+from .work import Work
 
 LEAST = 1e-9  # money; less is rounding
 

@@ -26,21 +26,25 @@ class Remote(Estimate):
     def __init__(self, stream: Model, batch: Model, handler: HandlerConfig, options: LlmOptions) -> None:
         super().__init__(stream, batch, handler, 0.0)
         self._options = options
-        self._by_batch = options.batch_by == "batch"
+        self._by_batch = self.at_once = options.batch_by == "batch"
+        self._beside = {Lane.STREAM: 1, Lane.BATCH: max(1, handler.instances)}  # streams have slots instead
 
     def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
         """Seconds: of one call streamed; of the whole batch that a job is in."""
         return self._turnaround(q) if self._away(lane) else super().run_time(lane, size, q)
 
     def total_time(self, lane: Lane, size: float, jobs: int, q: float = 0.5) -> float | None:
-        """Seconds of `jobs` jobs; a batch takes as long as it takes."""
+        """Seconds of `jobs` jobs; a batch takes as long as it takes, its plain requests run side by side."""
         if self._away(lane):
             return self._turnaround(q) if jobs else 0.0
-        return super().total_time(lane, size, jobs, q)
+        return super().total_time(lane, size, math.ceil(jobs / self._beside[lane]), q)
 
     def mean_time(self, lane: Lane, size: float) -> float | None:
-        """The mean seconds of one call, or of a batch."""
-        return self._turnaround(0.5) if self._away(lane) else super().mean_time(lane, size)
+        """The mean seconds of a batch, or by which one more call makes a run longer."""
+        if self._away(lane):
+            return self._turnaround(0.5)
+        one = super().mean_time(lane, size)
+        return None if one is None else one / self._beside[lane]
 
     def chance(self, lane: Lane, size: float, seconds: float) -> float | None:
         """The probability that it takes no longer than so many seconds."""
@@ -74,8 +78,8 @@ class Remote(Estimate):
         return lane is Lane.BATCH and self._by_batch
 
     def _model(self, lane: Lane) -> Model:
-        """The stream lane's jobs alone tell how long a call takes."""
-        return self._models[Lane.STREAM if self._by_batch else lane]
+        """The stream lane's jobs alone tell how long a call takes; of plain requests those of either lane do."""
+        return self._models[Lane.STREAM] if self._by_batch else super()._model(lane)
 
     def _turnaround(self, q: float) -> float:
         middle, spread = self._believed()

@@ -10,8 +10,9 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import cycle
 
 from ..doorbell import VIEWER, Doorbell, ring
 from ..errors import BadData
@@ -88,7 +89,7 @@ class Run:
         """Ask for one document after another, as somebody who reads a while before the next question."""
         outlook = self._stage.connect()
         with outlook.store:
-            for path in _again(spread(self._documents, 97)):
+            for path in cycle(spread(self._documents, 97)):
                 try:
                     self._questions.append(ask(outlook, path, self._clock))
                 except Stopped:
@@ -159,11 +160,6 @@ def spread(things: Sequence[str], number: int) -> list[str]:
 def _known(outlook: Outlook) -> bool:
     """Whether the queue can say by now how long a document takes."""
     return outlook.estimate(HANDLER).run_time(Lane.BATCH, 0.0) is not None
-
-
-def _again(things: Sequence[str]) -> Iterator[str]:
-    while True:
-        yield from things
 
 
 def _input(path: str) -> bytes:

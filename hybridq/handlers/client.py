@@ -5,21 +5,23 @@ wants, and send what it does not know. Nothing that makes or costs something is 
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from types import ModuleType
 from typing import Any
 
 from ..llm_config import LlmOptions
 from ..llm_prices import Tokens
 from .provider import Answer, Trouble, lines
-from .sdk import Said, answered, no_answer, refusal, scrubbed, sentence
+from .sdk import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence
 
 IDLE = 20  # connections kept open: the SDK's pool looks at each of them whenever a request begins or ends
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
 END: dict[str, Any] = {}  # the last event of a stream whose server said that it was complete
 
 
-class Client:
+class Client(ABC):
     """The client of one SDK, which are made alike. `stream` is its class of streams of plain data."""
 
     def __init__(
@@ -38,11 +40,23 @@ class Client:
         self._once = self._client.with_options(max_retries=0)
 
     async def check(self) -> str:
-        """Try the key and the model's name."""
+        """Try the key and the model's name; where a server has no page about its model, by the first word of an
+        answer."""
         began = time.monotonic()
-        found = plain(await self._client.models.retrieve(self._options.model))
+        try:
+            found = plain(await self._client.models.retrieve(self._options.model))
+        except self._sdk.APIStatusError as refused:
+            if not self._options.base_url or refused.status_code not in NO_SUCH:
+                raise
+            found = {}
+            async with aclosing(self.stream("Hello", flex=False)) as pieces:  # type: ignore[type-var]
+                await anext(pieces, None)
         name = found.get("id") or self._options.model
         return f"{name} answers at {self._client.base_url} ({time.monotonic() - began:.2f}s)"
+
+    @abstractmethod
+    def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
+        """The answer's pieces as they come."""
 
     def trouble(self, error: Exception) -> Trouble:
         """What an exception means."""
@@ -52,7 +66,7 @@ class Client:
             told = scrubbed(sentence(error.body) or sentence(error.message), self._key)
             return refusal(error.status_code, told, error.response.headers, f"{error.message} {error.body}")
         if isinstance(error, self._sdk.APIConnectionError):  # a timeout is one, too
-            return no_answer(self._client.base_url.host, error.__cause__ or error, self._key)
+            return no_answer(self._client.base_url.netloc.decode(), error.__cause__ or error, self._key)
         if isinstance(error, self._sdk.APIError):
             told = sentence(error.body) or error.message
         else:

@@ -5,13 +5,13 @@ elsewhere. Nothing of its output is kept but one unfinished line and the last li
 """
 
 import asyncio
-import logging
 import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
 from ..visible import visible
+from .chatter import Chatter
 from .ending import ended
 from .lines import LineReader
 from .process import Child
@@ -33,7 +33,7 @@ class Instance:
         cwd: str | None,
         env: Mapping[str, str],
         line_limit: int,
-        log: logging.Logger,
+        log: Chatter,
     ) -> None:
         self._woken = asyncio.Event()
         self._began = time.monotonic()
@@ -155,7 +155,4 @@ class Instance:
         """Keep and log the last of these lines: a flood costs no more than its end."""
         kept = [visible(line.decode("utf-8", "replace"))[:TAIL_LINE] for line in lines[-TAIL_LINES:]]
         self._tail.extend(kept)
-        if len(lines) > len(kept):
-            self._log.info("%d lines of its log are left out", len(lines) - len(kept))
-        for line in kept:
-            self._log.info("%s", line)
+        self._log.tell(kept, len(lines) - len(kept))

@@ -28,6 +28,7 @@ from .ratelimit import RateLimit
 
 TRIES = 6  # sendings of one request in one attempt
 PATIENCE = 60.0  # seconds; whoever must wait longer than that goes back to the queue
+UNPRICED = "; what it costs is not known: see price_input and price_output"
 NO_KEY = "none"  # what is sent to a server on this machine that wants no key
 
 
@@ -48,6 +49,7 @@ class Llm:
         self._log = logging.getLogger(f"hybridq.provider.{name}")
         self._opening = asyncio.Lock()
         self._asking: dict[int, asyncio.Task[None]] = {}  # calls of a batch that run as plain requests
+        self._ahead: set[int] = set()  # those that are still to be asked
         self._provider: Provider | None = None
 
     def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
@@ -56,7 +58,7 @@ class Llm:
             return self._one(calls[0], flex=False)
         by = self._options.batch_by
         flex = by == "flex" or (by == "batch" and len(calls) <= self._options.flex_up_to)
-        if by == "batch" and not flex:
+        if by == "batch" and not flex and not self._batches.lacking:
             return self._batches.submit(calls)
         return self._all(calls, flex=flex)
 
@@ -66,6 +68,7 @@ class Llm:
 
     def cancel(self, job: int) -> None:
         """End a call of a batch that runs as a plain request. What a provider's batch holds cannot be ended alone."""
+        self._ahead.discard(job)
         if task := self._asking.get(job):
             task.cancel()
 
@@ -73,7 +76,7 @@ class Llm:
         """Try the key and the model; see `Handler.check`."""
         provider = await self._open()
         try:
-            return await provider.check()
+            return await provider.check() + self._money.unknown
         except Exception as error:
             raise HybridqError(f"handlers.{self.name}: {provider.trouble(error).reason}") from None
 
@@ -97,6 +100,7 @@ class Llm:
     async def _all(self, calls: Sequence[Call], *, flex: bool) -> AsyncIterator[Sequence[Event]]:
         """Calls side by side, as many as there are slots."""
         todo, heard = iter(calls), asyncio.Queue[Sequence[Event] | None]()
+        self._ahead.update(call.id for call in calls)
 
         async def ask(call: Call) -> None:
             async with aclosing(self._one(call, flex=flex, live=False)) as events:  # type: ignore[type-var]
@@ -105,6 +109,11 @@ class Llm:
 
         async def work() -> None:
             for call in todo:
+                cancelled = [Failure(call.id, call.attempt, "cancelled", retryable=False)]
+                if call.id not in self._ahead:
+                    heard.put_nowait(cancelled)
+                    continue
+                self._ahead.discard(call.id)
                 self._asking[call.id] = task = asyncio.create_task(ask(call))
                 try:
                     await asyncio.wait({task})
@@ -112,7 +121,7 @@ class Llm:
                     task.cancel()
                     del self._asking[call.id]
                 if task.cancelled():
-                    heard.put_nowait([Failure(call.id, call.attempt, "cancelled", retryable=False)])
+                    heard.put_nowait(cancelled)
                 else:
                     task.result()
             heard.put_nowait(None)
@@ -126,6 +135,7 @@ class Llm:
                 else:
                     yield bunch
         finally:
+            self._ahead.difference_update(call.id for call in calls)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -163,7 +173,7 @@ class Llm:
             return self._money.output(call.id, call.attempt, asking.text, tokens, asking.flex, asking.busy)
         if trouble.slow:
             wait = self._limit.slow(asking.sent, trouble.retry_after)
-            self._log.warning("%s; everything waits %.1f s", trouble.reason, wait)
+            self._log.warning("%s: %s; everything of it waits %.1f s", self.name, trouble.reason, wait)
         if trouble.passing and not asking.text and not last:
             return None
         return Failure(
@@ -220,6 +230,7 @@ class Money:
 
     def __init__(self, chosen: LlmOptions) -> None:
         self._prices = prices(chosen)
+        self.unknown = UNPRICED if self._prices is None else ""
         self._flex, self.batch = chosen.flex_factor, chosen.batch_factor
 
     def output(

@@ -36,6 +36,7 @@ LOOKS = 3  # times that a batch is looked for before it is believed not to be th
 SLOWEST = 24.0  # of `poll`: the longest time between two looks
 FILES = 10  # looks that answers may be missing after the end
 CLEAR = 20.0  # seconds for taking files away; what takes longer is left there
+LACKING = "the server has no batches, so they go as plain requests"
 BLIND = "nobody can say whether its batch was made: the provider lists no batches. See there; then: hybridq retry"
 
 Ending = Callable[..., Output]
@@ -54,6 +55,7 @@ class Batches:
         ending: Ending,
     ) -> None:
         self._options, self._opened, self._limit, self._ending = options, opened, limit, ending
+        self.lacking = False  # the server has turned out to have no batches
         self._read: set[str] = set()  # the keys of batches whose answers were read to the end
         self._log = logging.getLogger(f"hybridq.provider.{name}")
 
@@ -71,9 +73,11 @@ class Batches:
             while todo:
                 key = secrets.token_hex(8)
                 spool = await asyncio.to_thread(written, Path(folder) / key, provider, key, todo)
-                if spool.jobs:
+                if spool.jobs and not self.lacking:
                     async for bunch in self._send(provider, key, spool):
                         yield bunch
+                elif spool.jobs:
+                    yield [unbegun(*each, LACKING) for each in spool.jobs]
                 if spool.large:
                     yield [too_large(call, provider.limits) for call in spool.large]
                 spool.path.unlink()
@@ -136,7 +140,11 @@ class Batches:
             if trouble.slow:
                 self._limit.slow(sent, trouble.retry_after)
             self._log.warning("batch of %d jobs: %s", len(spool.jobs), trouble.reason)
-            if not trouble.unsure:
+            if trouble.unknown and self._options.base_url:
+                self.lacking = True
+                self._log.warning('%s; batch_by = "calls" says so from the start', LACKING)
+                yield [unbegun(*each, LACKING) for each in spool.jobs]
+            elif not trouble.unsure:
                 yield _refused(spool.jobs, trouble)
             return
         reached("created")

@@ -16,6 +16,7 @@ LONGEST_REASON = 2000  # characters
 IN_STREAM = 200  # the status of an answer that broke off with an error while it streamed
 PASSING = frozenset({408, 409, 425, 429})
 FULL = frozenset({429, 503, 529})
+NO_SUCH = frozenset({404, 405, 501})  # the server has nothing of that kind
 NO_MONEY = "insufficient_quota"  # a 429 that no waiting helps
 _PLACE = re.compile(r"requests?[.\[](\d+)")
 _LATER = re.compile(r"rate.?limit|overloaded|timeout|unavailable|server_error|api_error|\b(429|5\d\d)\b", re.IGNORECASE)
@@ -71,15 +72,16 @@ def sentence(error: Any) -> str:
 
 def refusal(status: int, told: str, headers: Mapping[str, str], whole: str = "") -> Trouble:
     """What an answer with this status means, which says `told`; `whole` is all of it."""
-    passing = (status in PASSING or status >= 500 or status == IN_STREAM) and NO_MONEY not in told + whole
+    broken = status >= 500 and status not in NO_SUCH
+    passing = (status in PASSING or broken or status == IN_STREAM) and NO_MONEY not in told + whole
     place = _PLACE.search(told)
     return Trouble(
         reason=f"{status}: {told}",
         passing=passing,
         slow=passing,
         full=passing and status in FULL,
-        unsure=status >= 500 or status == 408,
-        unknown=status in (404, 405),
+        unsure=broken or status == 408,
+        unknown=status in NO_SUCH,
         retry_after=retry_after(headers, datetime.now(UTC)),
         at=int(place[1]) if place else None,
     )

@@ -16,6 +16,7 @@ from ..config import HandlerConfig, RunnerConfig
 from ..errors import BadData, ConfigError, HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Mode
 from ..visible import visible
+from .chatter import Chatter
 from .dialect import Dialect, JsonLines, PlainLines
 from .ending import NOT_FOUND, CannotStart
 from .environment import worker_environment
@@ -49,6 +50,7 @@ class Worker:
         self._config, self._limit = config, runner.output_limit
         self._dialect: Dialect = PlainLines() if config.protocol == "lines" else JsonLines()
         self._log = logging.getLogger(f"hybridq.worker.{name}")
+        self._chatter = Chatter(self._log)
         self._pool = Pool(lambda: self._start(self._argv), size=config.instances, idle=config.idle)
         self._badness = 0
 
@@ -105,11 +107,13 @@ class Worker:
 
     async def tend(self, now: float) -> float | None:
         """End idle workers; see `Handler.tend`."""
+        self._chatter.tell([])
         return self._pool.tend(now)
 
     async def close(self) -> None:
         """End every worker."""
         await self._pool.close()
+        self._chatter.say_left_out()
 
     async def _try(self, argv: Sequence[str], duration: float) -> Instance:
         """A worker with nothing to do, when it ended or after so many seconds."""
@@ -133,7 +137,7 @@ class Worker:
                 cwd=os.path.expanduser(self._config.cwd) or None,
                 env=worker_environment(os.environ, self._config.env),
                 line_limit=self._limit + LINE_SLACK,
-                log=self._log,
+                log=self._chatter,
             )
         except CannotStart as why:
             if why.exit_code == NOT_FOUND and "/" not in argv[0]:
@@ -183,8 +187,7 @@ class Worker:
     def _notice(self, kind: str, line: bytes) -> None:
         """Count a line that is no proper answer and log some of them; lines of the worker's log are logged."""
         if kind == LOG:
-            if self._log.isEnabledFor(logging.INFO):
-                self._log.info("%s", sample(line))
+            self._chatter.tell([sample(line)])
             return
         self.oddities[kind] += 1
         count = self.oddities[kind]

@@ -9,16 +9,18 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from math import inf
 
 from msgspec.structs import replace
 
 from ..brain.outcome import Outcome
-from ..brain.promotion import ending_time, late, stream_time
+from ..brain.promotion import ENDLESS, ending_time, late, stream_time
 from ..errors import HybridqError
 from ..estimate import Observation
-from ..job import Detached, Event, Failure, Lane, Mode, State
+from ..handlers.answers import unbegun
+from ..job import Detached, Event, Lane, Mode, Output, State
 from ..queue import flushes
-from ..queue.detachment import Away, charge, claims_of, forget, keep
+from ..queue.detachment import Away, charge, claims_of, forget, keep, moved_on
 from ..seam import reached
 from ..store import note
 from ..when import money
@@ -28,6 +30,8 @@ from .hearing import Hearing
 log = logging.getLogger("hybridq.away")
 LOOK = 1.0  # seconds between two looks at the deadline
 CONFIRMED = 900.0  # seconds that a provider gets to end a batch and to tell what it charges, while nobody waits
+OURS = {"cancel", "charged"}  # what is kept in a reference that is not the handler's
+LOST = "the batch was not done in time; its end was asked for"
 AGAIN = 60.0  # seconds until the next try when the provider cannot even be asked
 
 
@@ -39,8 +43,10 @@ class AwayRun:
         self.away = away
         self._poked = asyncio.Event()
         self._answered = False
+        self._heard = time.time()  # when the last answers came; before any, when this runner began to ask
         self._hearing = Hearing(engine, away.handler, claims_of(engine.store, away))
         self._hearing.unwanted(claims_of(engine.store, away, State.CANCELLED))
+        self._moved = {claim.id: claim for claim in moved_on(engine.store, away)}
         self._charged: dict[int, list[float]] = {}  # by cohort: what cancelled jobs have cost all the same
         self._cohorts = {c.cohort: engine.settling.cohort(c) for c in self._hearing.left()}
         self._flush = flushes.last_of(engine.store, away.work.ids[0][0]) if away.work.ids else None
@@ -100,23 +106,34 @@ class AwayRun:
                 self._keep(event)
         ends = [event for event in bunch if not isinstance(event, Detached)]
         if ends:
-            self._answered = True
+            self._answered, self._heard = True, time.time()
+            self._pay(ends)
             await self.engine.finish_soon([self._promoted(each) for each in self._hearing.hear(ends)])
             self._charge()
 
+    def _pay(self, ends: Sequence[Event]) -> None:
+        """Note what answers cost for jobs that an earlier runner's user cancelled and queued again."""
+        for event in ends:
+            if not isinstance(event, Output) or not event.cost:
+                continue
+            gone = self._moved.get(event.id)
+            if gone is not None and gone.attempt == event.attempt:
+                self._hearing.paid.append((self._moved.pop(event.id), event.cost))
+
     def _charge(self) -> None:
         """Book what the provider did for jobs that were cancelled meanwhile; a disk that refuses is asked again."""
-        paid, handler = self._hearing.paid, self.away.handler
+        paid = self._hearing.paid
         if not paid:
             return
         with self.engine.pausing():
-            for cohort, cost in charge(self.engine.store, handler, paid, time.time()):
+            self.away, booked = charge(self.engine.store, self.away, paid, time.time())
+            for cohort, cost in booked:
                 self._charged.setdefault(cohort, []).append(cost)
             paid.clear()
 
     def _keep(self, work: Detached) -> None:
-        if "cancel" in self.away.work.reference and "cancel" not in work.reference:
-            work = replace(work, reference={**work.reference, "cancel": self.away.work.reference["cancel"]})
+        ours = {name: self.away.work.reference[name] for name in OURS & self.away.work.reference.keys()}
+        work = replace(work, reference={**work.reference, **ours})
         keep(self.engine.store, self.engine.runner.id, self.away.handler, work, time.time())
         self.away = Away(self.away.id, self.away.handler, self.away.since, work)
 
@@ -134,21 +151,22 @@ class AwayRun:
             return False
         if not self._hearing.left():
             return time.time() >= asked + CONFIRMED
-        return time.time() >= max(asked, self._last_moment()) + self._grace()
+        return time.time() >= max(asked, self._last_moment(), self._heard) + self._grace()
 
     def _last_moment(self) -> float:
-        """When the earliest deadline's work must be taken back, epoch seconds; infinity: never."""
-        due = self._due()
+        """When it must be taken back, epoch seconds: in time to stream what the earliest deadline asks for, and at
+        the latest when the provider itself should long have ended it."""
+        endless = self.away.since + ENDLESS
         if Mode.STREAM not in self.engine.outlook.modes(self.away.handler):
-            return float("inf")
-        return due - self._grace() - self._stream_time()
+            return endless
+        return min(endless, self._due() - self._grace() - self._stream_time())
 
     def _grace(self) -> float:
         return ending_time(self.away.since, self._due())
 
     def _due(self) -> float:
         held = {claim.cohort for claim in self._hearing.left()}
-        return min((of.due for number, of in self._cohorts.items() if number in held), default=float("inf"))
+        return min((of.due for number, of in self._cohorts.items() if number in held), default=inf)
 
     def _stream_time(self) -> float:
         left = self._hearing.left()
@@ -169,10 +187,7 @@ class AwayRun:
     async def _wind_up(self) -> None:
         """Store the rest, learn, and forget it."""
         engine, hearing = self.engine, self._hearing
-        lost = [
-            Failure(c.id, c.attempt, "the batch was not done in time; its end was asked for", gave_back=True)
-            for c in hearing.left()
-        ]
+        lost = [unbegun(c.id, c.attempt, LOST) for c in hearing.left()]
         engine.finish([self._promoted(each) for each in hearing.hear(lost)])
         if hearing.done and "cancel" not in self.away.work.reference:
             took = time.time() - self.away.since

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..brain.outcome import Outcome, settle
+from ..errors import NoSuchJob
 from ..job import Failure, Output
 from ..outlook import Outlook
 from ..queue.claims import Claim
@@ -48,7 +49,10 @@ class Settling:
         factor = self._outlook.tariff.factor(now)
         settled = []
         for event, claim in ended:
-            terms = self._look(claim.cohort)[1]
+            try:
+                terms = self._look(claim.cohort)[1]
+            except NoSuchJob:
+                continue  # cancelled and cleaned away meanwhile: nobody's
             each = terms.per_job + (event.busy + startup) * terms.per_second
             startup = 0.0
             cost, streamed = each * factor, each * terms.factor

@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from ..job import Audience, Lane, Mode
 
+TOLD = 1.0  # seconds: no promise is told more finely, and so none is held to less
+
 
 class Sum(Struct, frozen=True, kw_only=True):
     """All jobs of one handler, audience and lane; `begin` is when the first was submitted (epoch seconds).
@@ -95,6 +97,11 @@ class Promised(Struct, frozen=True, kw_only=True):
     started: float
     finished: float
 
+    @property
+    def late(self) -> bool:
+        """Whether it was done after its 90th percentile, as it was told: to the second."""
+        return self.finish90 is not None and self.finished >= self.finish90 + TOLD
+
 
 class Drafts(Struct, frozen=True, kw_only=True):
     """What adaptive jobs have come to: drafts and finals that are there, and what the drafts cost."""
@@ -106,7 +113,7 @@ class Drafts(Struct, frozen=True, kw_only=True):
 
 
 class Moved(Struct, frozen=True, kw_only=True):
-    """What happened on the way. Of one submission's jobs that were rescued at once, at most 20 are told.
+    """What happened on the way, in jobs: one that was rescued twice counts twice.
 
     `promoted_cost` and `promoted_streamed` are money, of all jobs that were promoted.
     """

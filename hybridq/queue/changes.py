@@ -11,28 +11,33 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..job import State
-from ..store import Move, Store, note, shift
+from ..store import Move, Store, let_others_write, shift
 
 RETRIED = "queued again by retry"  # in the history of a job
-CHUNK = 20_000  # jobs a transaction
+CHUNK = 2_000  # jobs a transaction: writers wait for about 20 ms
+Told = dict[int, tuple[int | None, int]]
+"""cohort -> the row of its story that tells of it, and of how many jobs."""
+_SEEN = "EXISTS (SELECT 1 FROM cohort WHERE cohort.id = job.cohort AND accepted IS NOT NULL)"  # not cleaned meanwhile
 _END = (
     "UPDATE job SET state = 'cancelled', finished = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = ?"
-    " RETURNING cohort, id, attempt, runner"
+    f" AND {_SEEN} RETURNING cohort, id, attempt, runner"
 )
 _AGAIN = (
     "UPDATE job SET state = 'queued', ready = 0, tries = 0 WHERE id IN (SELECT value FROM json_each(?)) AND state = ?"
-    " RETURNING cohort, id"
+    f" AND {_SEEN} RETURNING cohort, id"
 )
 
 
 def cancel(store: Store, jobs: Iterable[int], now: float) -> int:
     """Cancel what of these jobs is queued or running; returns how many. The caller rings the runners."""
-    return sum(_cancel(store, chunk, now) for chunk in _chunks(jobs))
+    told: Told = {}
+    return sum(_cancel(store, chunk, now, told) for chunk in _chunks(jobs))
 
 
 def retry(store: Store, jobs: Iterable[int], now: float) -> int:
     """Queue again what of these jobs failed or was cancelled, with all its retries; returns how many."""
-    return sum(_retry(store, chunk, now) for chunk in _chunks(jobs))
+    told: Told = {}
+    return sum(_retry(store, chunk, now, told) for chunk in _chunks(jobs))
 
 
 def hasten(store: Store, seconds: float, now: float) -> None:
@@ -46,27 +51,32 @@ def hasten(store: Store, seconds: float, now: float) -> None:
         )
 
 
-def _cancel(store: Store, jobs: str, now: float) -> int:
+def _cancel(store: Store, jobs: str, now: float, told: Told) -> int:
     with store.tx() as connection:
         waiting = connection.execute(_END, (now, jobs, State.QUEUED)).fetchall()
         running = connection.execute(_END, (now, jobs, State.RUNNING)).fetchall()
         connection.executemany("INSERT OR REPLACE INTO stop VALUES (?, ?, ?)", [row[1:] for row in running])
         ended = {State.QUEUED: waiting, State.RUNNING: running}
-        return _count(connection, ended, State.CANCELLED, "cancelled", now)
+        return _count(connection, ended, State.CANCELLED, "cancelled", now, told)
 
 
-def _retry(store: Store, jobs: str, now: float) -> int:
+def _retry(store: Store, jobs: str, now: float, told: Told) -> int:
     with store.tx() as connection:
         again = {
             state: connection.execute(_AGAIN, (jobs, state)).fetchall() for state in (State.FAILED, State.CANCELLED)
         }
         ids = [(row[1],) for rows in again.values() for row in rows]
         connection.executemany("DELETE FROM result WHERE id = ?", ids)
-        return _count(connection, again, State.QUEUED, RETRIED, now)
+        return _count(connection, again, State.QUEUED, RETRIED, now, told)
 
 
 def _count(
-    connection: sqlite3.Connection, rows: dict[State, list[tuple[int, ...]]], new: State, what: str, now: float
+    connection: sqlite3.Connection,
+    rows: dict[State, list[tuple[int, ...]]],
+    new: State,
+    what: str,
+    now: float,
+    told: Told,
 ) -> int:
     """Keep the counters true and the story told; returns how many jobs there were."""
     moves: Counter[Move] = Counter()
@@ -74,9 +84,20 @@ def _count(
         for cohort, jobs in Counter(row[0] for row in changed).items():
             where = connection.execute("SELECT handler, lane FROM cohort WHERE id = ?", (cohort,)).fetchone()
             moves[cohort, *where, old, new] = jobs
-            note(connection, cohort, what if jobs == 1 else f"{jobs:,} jobs {what}", now)
+            _tell(connection, cohort, jobs, what, now, told)
     shift(connection, moves, at=now)
     return sum(moves.values())
+
+
+def _tell(connection: sqlite3.Connection, cohort: int, jobs: int, what: str, now: float, told: Told) -> None:
+    """One sentence a cohort, whatever the number of chunks."""
+    row, before = told.get(cohort, (None, 0))
+    text = what if before + jobs == 1 else f"{before + jobs:,} jobs {what}"
+    (row,) = connection.execute(
+        "INSERT OR REPLACE INTO history (id, cohort, at, text) VALUES (?, ?, ?, ?) RETURNING id",
+        (row, cohort, now, text),
+    ).fetchone()
+    told[cohort] = row, before + jobs
 
 
 def _chunks(jobs: Iterable[int]) -> Iterator[str]:
@@ -84,3 +105,4 @@ def _chunks(jobs: Iterable[int]) -> Iterator[str]:
     left = iter(jobs)
     while chunk := list(islice(left, CHUNK)):
         yield json.dumps(chunk)
+        let_others_write()

@@ -40,20 +40,29 @@ _TAKE = (
 )
 
 
+_WAITING = (
+    "lane = 'stream' AND handler = ?1 AND queued > 0 AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
+    # Not those that hold only jobs that wait for their next try: any number of them may come first.
+    " AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4)"
+)
+_FREE = f"SELECT id, due, rank FROM cohort WHERE {_WAITING} AND id NOT IN (SELECT cohort FROM withheld)"
+_HELD = f"SELECT id, due, rank FROM withheld CROSS JOIN cohort ON cohort.id = withheld.cohort WHERE {_WAITING}"
+# Of those that a limit on money holds any number may come first, too. So only some are asked for again: the first
+# ones, whose order holds when the limit is gone, and by chance some others.
+_NEXT = (
+    f"SELECT id FROM (SELECT * FROM ({_FREE} ORDER BY due, rank, id LIMIT ?2)"
+    f" UNION SELECT * FROM ({_HELD} ORDER BY due, rank, id LIMIT 32)"
+    f" UNION SELECT * FROM ({_HELD} ORDER BY random() LIMIT 32)) ORDER BY due, rank, id"
+)
+
+
 def claim_stream(
     store: Store, runner: int, handler: str, limit: int, now: float, *, only: Collection[int] | None = None,
     room: Room | None = None,
 ) -> list[Claim]:  # fmt: skip
     """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
-    waiting = store.rows(
-        "SELECT id FROM cohort WHERE lane = 'stream' AND handler = ?1 AND queued > 0"
-        " AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
-        # Not those that hold only jobs that wait for their next try: any number of them may come first.
-        " AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4)"
-        " ORDER BY due, rank, id LIMIT ?2",
-        # More than the slots: some may have no room.
-        (handler, limit + 64, None if only is None else json.dumps(list(only)), now),
-    )
+    # More than the slots: some may have no room.
+    waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
     if not waiting:
         return []
     return _claim(store, runner, None, handler, Lane.STREAM, [cohort for (cohort,) in waiting], limit, now, room)

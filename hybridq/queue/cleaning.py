@@ -5,37 +5,35 @@ the files before the rows. A process that dies in between leaves that to `sweep`
 the submission: of a group all or nothing.
 """
 
-from collections import Counter
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 import msgspec
 
-from ..job import State
 from ..outputs import remove
 from ..seam import reached
 from ..store import Store
 from .account import Cleaned
-from .reading import Cohort, cohorts, lineage
 from .runner import Runner
 
-CHUNK = 20_000  # jobs a transaction
-TOGETHER = 500  # submissions that become invisible at once
+CHUNK = 1000  # jobs a transaction: writers wait for about 10 ms
+TOGETHER = 500  # submissions that become invisible at once, but for a group that has more
 CLEANED = "cleaned"  # in `meta`: how many jobs were cleaned away; `cleaned_cost`: what they had cost
-ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+_OF_JOBS = (("result", "id"), ("draft", "id"), ("key", "job"), ("job", "id"))  # table, column
+_OF_COHORTS = (("history", "cohort"), ("promise", "cohort"), ("withheld", "cohort"), ("cohort", "id"))
+_AMONG = "id IN (SELECT value FROM json_each(?))"
+_ENDED_SINGLE = "name IS NULL AND queued = 0 AND running = 0 AND finished < ? AND accepted IS NOT NULL"
+_ENDED_GROUP = "groups.queued = 0 AND groups.running = 0 AND groups.finished < ? AND cohort.accepted IS NOT NULL"
 
 
 def foretell(store: Store, before: float, groups: list[str] | None = None) -> Cleaned:
     """What `clean` would take away; nothing is changed."""
-    numbers = _ended(store, before, groups)
-    parts = [numbers[at : at + TOGETHER] for at in range(0, len(numbers), TOGETHER)]
     found = [
-        store.rows(
-            "SELECT total(done + failed + cancelled), total(cost) FROM cohort"
-            " WHERE id IN (SELECT value FROM json_each(?))",
-            (_json(part),),
-        )[0]
-        for part in parts
+        store.rows(f"SELECT total(done + failed + cancelled), total(cost) FROM cohort WHERE {_AMONG}", (_json(part),))
+        for part in _ended(store, before, groups)
     ]
-    return Cleaned(int(sum(jobs for jobs, _ in found)), sum(cost for _, cost in found))
+    return Cleaned(int(sum(jobs for ((jobs, _),) in found)), sum(cost for ((_, cost),) in found))
 
 
 def clean(store: Store, before: float, groups: list[str] | None = None) -> Cleaned:
@@ -43,21 +41,19 @@ def clean(store: Store, before: float, groups: list[str] | None = None) -> Clean
 
     Their inputs, results, output files and keys go with them; ids are never used again.
     """
-    numbers, jobs, cost = _ended(store, before, groups), 0, 0.0
     runner = Runner(store, "clean")
     try:
-        for at in range(0, len(numbers), TOGETHER):
+        jobs, cost = 0, 0.0
+        for part in _ended(store, before, groups):
             with store.tx():
-                going = _still_ended(store, numbers[at : at + TOGETHER])
-                _hide(store, going, runner.id)
-            jobs += sum(sum(of.counts.values()) for of in going)
-            cost += sum(of.cost for of in going)
-            for of in going:
-                _remove(store, of.id)
+                going = _still_ended(store, part, before)
+                hidden = _hide(store, going, runner.id)
+            jobs, cost = jobs + hidden.jobs, cost + hidden.cost
+            take_back(store, going)
+        return Cleaned(jobs, cost)
     finally:
         runner.close(store)
         store.checkpoint()
-    return Cleaned(jobs, cost)
 
 
 def cleaned(store: Store) -> Cleaned:
@@ -66,101 +62,123 @@ def cleaned(store: Store) -> Cleaned:
     return Cleaned(int(found.get(CLEANED, 0)), float(found.get(f"{CLEANED}_cost", 0.0)))
 
 
-def sweep(store: Store) -> int:
+def sweep(store: Store) -> Iterator[None]:
     """Remove what nobody can see and whose writer is gone: submissions that were never accepted, and what was being
-    cleaned away. Returns how many submissions."""
-    abandoned = store.rows("SELECT id FROM cohort WHERE accepted IS NULL AND writer NOT IN (SELECT id FROM runner)")
-    for (number,) in abandoned:
-        _remove(store, number)
-    return len(abandoned)
+    cleaned away. Yields after each chunk, for whoever has others to serve meanwhile."""
+    yield from _removing(store, [number for (number,) in store.rows(
+        "SELECT id FROM cohort WHERE accepted IS NULL AND writer NOT IN (SELECT id FROM runner)")])  # fmt: skip
 
 
-def take_back(store: Store, cohort: int) -> None:
-    """Remove a submission that was not accepted."""
-    _remove(store, cohort)
+def take_back(store: Store, cohorts: Iterable[int]) -> None:
+    """Remove submissions that nobody can see, to the last job."""
+    for _ in _removing(store, cohorts):
+        pass
 
 
-def _ended(store: Store, before: float, groups: list[str] | None) -> list[int]:
-    """The cohorts that may go, the oldest first: single jobs, and groups as a whole."""
+def _ended(store: Store, before: float, groups: list[str] | None) -> Iterator[list[int]]:
+    """The cohorts that may go, some at a time: single jobs, and groups as a whole."""
     names = None if groups is None else _json(groups)
+    rows = store.rows(
+        f"SELECT id, NULL AS name FROM cohort WHERE ?2 IS NULL AND {_ENDED_SINGLE.replace('?', '?1')} UNION ALL"
+        f" SELECT cohort.id, name FROM groups JOIN cohort USING (name) WHERE {_ENDED_GROUP.replace('?', '?1')}"
+        " AND (?2 IS NULL OR name IN (SELECT value FROM json_each(?2))) ORDER BY name, id",
+        (before, names),
+    )
+    part: list[int] = []
+    for _, whole in groupby(rows, key=lambda row: row[1] or row[0]):
+        part += [number for number, _ in whole]
+        if len(part) >= TOGETHER:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _still_ended(store: Store, numbers: list[int], before: float) -> list[int]:
+    """What of these may still go: nothing of it was queued again meanwhile, nothing came to its group."""
+    these = _json(numbers)
     return [number for (number,) in store.rows(
-        "SELECT id FROM cohort WHERE ?2 IS NULL AND name IS NULL AND queued = 0 AND running = 0 AND finished < ?1"
-        " AND accepted IS NOT NULL UNION"
-        " SELECT cohort.id FROM groups JOIN cohort USING (name) WHERE groups.queued = 0 AND groups.running = 0"
-        " AND groups.finished < ?1 AND cohort.accepted IS NOT NULL"
-        " AND (?2 IS NULL OR name IN (SELECT value FROM json_each(?2))) ORDER BY 1", (before, names))]  # fmt: skip
+        f"SELECT id FROM cohort WHERE {_AMONG} AND {_ENDED_SINGLE} UNION ALL"
+        f" SELECT cohort.id FROM groups JOIN cohort USING (name) WHERE {_ENDED_GROUP}"
+        f" AND name IN (SELECT name FROM cohort WHERE {_AMONG})", (these, before, before, these))]  # fmt: skip
 
 
-def _still_ended(store: Store, numbers: list[int]) -> list[Cohort]:
-    """Those of them of which nothing was queued again meanwhile, with those that their jobs were moved from."""
-    found = cohorts(
-        store,
-        "id IN (SELECT value FROM json_each(?)) AND accepted IS NOT NULL AND queued + running = 0 AND (name IS NULL"
-        " OR name IN (SELECT name FROM groups WHERE queued + running = 0))",
-        (_json(numbers),),
-    )
-    going = [of.id for of in found]
-    origins = {origin for number in going for origin in lineage(store, number)}.difference(going)
-    emptied = (
-        "id IN (SELECT value FROM json_each(?)) AND accepted IS NOT NULL AND queued + running + done + failed"
-        " + cancelled = 0 AND NOT EXISTS (SELECT 1 FROM cohort AS part WHERE part.origin = cohort.id"
-        " AND part.id NOT IN (SELECT value FROM json_each(?)))"
-    )
-    return found + cohorts(store, emptied, (_json(sorted(origins)), _json([*going, *sorted(origins)])))
-
-
-def _hide(store: Store, going: list[Cohort], writer: int) -> None:
-    """Nobody sees them from now on; the counters and sums are those of what is left."""
-    connection = store.connection
-    tally: Counter[tuple[str, str, State]] = Counter()
-    for of in going:
-        for state, jobs in of.counts.items():
-            tally[of.handler, of.lane, state] += jobs
+def _hide(store: Store, going: list[int], writer: int) -> Cleaned:
+    """Nobody sees these cohorts from now on; the counters and sums are those of what is left."""
+    connection, numbers = store.connection, _json(going)
+    sums = connection.execute(
+        "SELECT handler, lane, sum(done), sum(failed), sum(cancelled), sum(cost) FROM cohort"
+        f" WHERE {_AMONG} GROUP BY handler, lane",
+        (numbers,),
+    ).fetchall()
     connection.executemany(
-        "UPDATE tally SET jobs = jobs - ? WHERE handler = ? AND lane = ? AND state = ?",
-        [(jobs, *where) for where, jobs in tally.items()],
-    )
-    numbers = _json([of.id for of in going])
-    connection.execute(
-        "UPDATE cohort SET accepted = NULL, writer = ?, done = 0, failed = 0, cancelled = 0"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (writer, numbers),
+        "UPDATE tally SET jobs = jobs - CASE state WHEN 'done' THEN ?3 WHEN 'failed' THEN ?4 WHEN 'cancelled' THEN ?5"
+        " ELSE 0 END WHERE handler = ?1 AND lane = ?2",
+        [row[:5] for row in sums],
     )
     connection.execute(
-        "DELETE FROM groups WHERE name IN (SELECT name FROM cohort WHERE id IN (SELECT value FROM json_each(?)))"
-        " AND NOT EXISTS (SELECT 1 FROM cohort WHERE name = groups.name AND accepted IS NOT NULL)",
+        f"DELETE FROM groups WHERE name IN (SELECT name FROM cohort WHERE name IS NOT NULL AND {_AMONG})",
         (numbers,),
     )
+    connection.execute(
+        f"UPDATE cohort SET accepted = NULL, writer = ?, done = 0, failed = 0, cancelled = 0 WHERE {_AMONG}",
+        (writer, numbers),
+    )
+    hidden = Cleaned(sum(sum(row[2:5]) for row in sums), sum(row[5] for row in sums))
     connection.executemany(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-        [(CLEANED, sum(tally.values())), (f"{CLEANED}_cost", sum(of.cost for of in going))],
+        [(CLEANED, hidden.jobs), (f"{CLEANED}_cost", hidden.cost)],
     )
+    return hidden
 
 
-def _remove(store: Store, cohort: int) -> None:
-    """Remove an invisible cohort and its jobs, a chunk a transaction."""
-    while gone := _some_of(store, cohort):
+def _removing(store: Store, cohorts: Iterable[int]) -> Iterator[None]:
+    """Remove invisible cohorts and their jobs, yielding after each chunk.
+
+    A power cut may bring back what was removed: it is invisible still, and swept.
+    """
+    left, after = deque(cohorts), 0
+    while left:
+        gone, over = _some_of(store, left, after)
         remove(store.home, gone)
         reached("cleaning")
-        numbers = _json(gone)
-        with store.tx() as connection:
-            for table, column in (("result", "id"), ("draft", "id"), ("key", "job"), ("job", "id")):
+        _delete(store, gone, over)
+        for _ in over:
+            left.popleft()
+        after = gone[-1] if len(gone) >= CHUNK else 0
+        yield
+
+
+def _delete(store: Store, jobs: list[int], cohorts: list[int]) -> None:
+    with store.tx(durable=False) as connection:
+        for where, numbers in ((_OF_JOBS, _json(jobs)), (_OF_COHORTS, _json(cohorts))):
+            for table, column in where:
                 connection.execute(
                     f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", (numbers,)
                 )
-    with store.tx() as connection:
-        for table, column in (("history", "cohort"), ("promise", "cohort"), ("withheld", "cohort"), ("cohort", "id")):
-            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (cohort,))
 
 
-def _some_of(store: Store, cohort: int) -> list[int]:
-    """Some jobs of an invisible cohort."""
+def _some_of(store: Store, cohorts: Iterable[int], after: int) -> tuple[list[int], list[int]]:
+    """A chunk of jobs of invisible cohorts, of the first one those `after` an id; and the cohorts that end with it."""
+    jobs: list[int] = []
+    over: list[int] = []
+    for cohort in cohorts:
+        jobs += _jobs_of(store, cohort, after, CHUNK - len(jobs))
+        if len(jobs) >= CHUNK or len(over) >= CHUNK:
+            break
+        over.append(cohort)
+        after = 0
+    return jobs, over
+
+
+def _jobs_of(store: Store, cohort: int, after: int, limit: int) -> list[int]:
     first, last = store.row("SELECT first_id, last_id FROM cohort WHERE id = ?", (cohort,)) or (0, 0)
     # One that was never accepted has no span yet; all of its jobs are in the index of queued ones.
     where, span = ("state = 'queued'", ()) if first is None else ("id BETWEEN ? AND ?", (first, last))
     return [number for (number,) in store.rows(
-        f"SELECT id FROM job WHERE cohort = ? AND {where} LIMIT ?", (cohort, *span, CHUNK))]  # fmt: skip
+        f"SELECT id FROM job WHERE cohort = ? AND {where} AND id > ? ORDER BY id LIMIT ?",
+        (cohort, *span, after, limit))]  # fmt: skip
 
 
-def _json(numbers: list[int] | list[str]) -> str:
-    return msgspec.json.encode(numbers).decode()
+def _json(values: Iterable[int] | Iterable[str]) -> str:
+    return msgspec.json.encode(list(values)).decode()

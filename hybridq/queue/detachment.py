@@ -7,16 +7,18 @@ stay running all the while.
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..job import Detached, State
 from ..seam import reached
 from ..store import Store, spend
 from .claims import Claim
 
+Booked = list[tuple[int, float]]  # (cohort, money)
 CHARGED = "cancelled too late for the provider: it had run, and is charged"
 
 
@@ -91,6 +93,8 @@ def adopt(store: Store, runner: int, handlers: Iterable[str]) -> list[Away]:
             " AND handler IN (SELECT value FROM json_each(?)) RETURNING id, handler, since, reference, jobs",
             (runner, json.dumps(list(handlers))),
         ).fetchall()
+        # Cancelled while nobody looked after it: whoever adopts it asks for that.
+        connection.execute("DELETE FROM stop WHERE runner NOT IN (SELECT id FROM runner)")
         adopted = [_away(row) for row in sorted(rows)]
         for each in adopted:
             connection.executemany(
@@ -102,34 +106,42 @@ def adopt(store: Store, runner: int, handlers: Iterable[str]) -> list[Away]:
 
 def claims_of(store: Store, away: Away, state: State = State.RUNNING) -> list[Claim]:
     """Those of its jobs that still run, or that were cancelled, as claims; their inputs are not fetched again."""
-    return [
-        Claim(job, attempt, tries, cohort, b"")
-        for job, attempt, tries, cohort in store.rows(
-            "SELECT job.id, job.attempt, tries, cohort FROM json_each(?1) AS pair"
-            " JOIN job ON job.id = json_extract(pair.value, '$[0]') AND job.attempt = json_extract(pair.value, '$[1]')"
-            " WHERE job.state = ?2",
-            (json.dumps(away.work.ids), state),
-        )
-    ]
+    return _claims(store, away, "job.attempt = json_extract(pair.value, '$[1]') AND job.state = ?2", state)
 
 
-def charge(store: Store, handler: str, paid: Iterable[tuple[Claim, float]], now: float) -> list[tuple[int, float]]:
-    """Book what cancelled jobs have cost all the same, each once; returns (cohort, money) of those that it booked."""
-    booked = []
+def moved_on(store: Store, away: Away) -> list[Claim]:
+    """Those of its jobs that were queued again meanwhile, as the claims that they were here."""
+    return _claims(store, away, "job.attempt > json_extract(pair.value, '$[1]') OR job.state = ?2", State.QUEUED)
+
+
+def _claims(store: Store, away: Away, which: str, state: State) -> list[Claim]:
+    rows = store.rows(
+        "SELECT job.id, json_extract(pair.value, '$[1]'), tries, cohort FROM json_each(?1) AS pair"
+        f" JOIN job ON job.id = json_extract(pair.value, '$[0]') WHERE {which}",
+        (json.dumps(away.work.ids), state),
+    )
+    return [Claim(job, attempt, tries, cohort, b"") for job, attempt, tries, cohort in rows]
+
+
+def charge(store: Store, away: Away, paid: Sequence[tuple[Claim, float]], now: float) -> tuple[Away, Booked]:
+    """Book what jobs have cost whose answers nobody waits for any more; each once, which the reference keeps."""
+    before = set(away.work.reference.get("charged", ()))
+    fresh = [(claim, cost) for claim, cost in paid if claim.id not in before]
+    charged = sorted(before.union(claim.id for claim, _ in fresh))
+    after = replace(away, work=replace(away.work, reference={**away.work.reference, "charged": charged}))
+    booked = [(claim.cohort, cost) for claim, cost in fresh]
     with store.tx() as connection:
-        for claim, cost in paid:
-            counted = connection.execute(
-                "INSERT OR IGNORE INTO result (id, attempt, cost, streamed, busy, error) VALUES (?, ?, ?, ?, 0, ?)",
-                (claim.id, claim.attempt, cost, cost, CHARGED),
-            ).rowcount
-            if counted:
-                booked.append((claim.cohort, cost))
         connection.executemany(
-            "UPDATE cohort SET cost = cost + ?2, streamed = streamed + ?2 WHERE id = ?1",
-            booked,
+            "INSERT OR IGNORE INTO result (id, attempt, cost, streamed, busy, error)"
+            " SELECT id, attempt, ?3, ?3, 0, ?4 FROM job WHERE id = ?1 AND attempt = ?2 AND state = 'cancelled'",
+            [(claim.id, claim.attempt, cost, CHARGED) for claim, cost in fresh],
         )
-        spend(connection, handler, sum(cost for _, cost in booked), now)
-    return booked
+        connection.executemany("UPDATE cohort SET cost = cost + ?2, streamed = streamed + ?2 WHERE id = ?1", booked)
+        spend(connection, away.handler, sum(cost for _, cost in booked), now)
+        connection.execute(
+            "UPDATE detached SET reference = ? WHERE id = ?", (msgspec.json.encode(after.work.reference), away.id)
+        )
+    return after, booked
 
 
 def held_away(works: Iterable[Away]) -> set[tuple[int, int]]:

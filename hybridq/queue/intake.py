@@ -130,8 +130,7 @@ class Bulk:
         if self._parts:
             from .cleaning import take_back  # needed only where something went wrong
 
-            for part in self._parts.values():
-                take_back(self._store, part.cohort)
+            take_back(self._store, [part.cohort for part in self._parts.values()])
         self._writer.close(self._store)
         self._store.checkpoint()
 
@@ -253,7 +252,8 @@ def _known(store: Store, key: str, digest: bytes, writer: int | None = None) -> 
     Raises BadData when it asked for something else.
     """
     found = store.row(
-        "SELECT key.job, key.digest, cohort.accepted, cohort.writer, cohort.writer IN (SELECT id FROM runner)"
+        "SELECT key.job, key.digest, cohort.accepted, cohort.writer,"
+        " cohort.writer IN (SELECT id FROM runner WHERE kind = 'submit')"
         " FROM key JOIN job ON job.id = key.job JOIN cohort ON cohort.id = job.cohort WHERE key.name = ?",
         (key,),
     )
@@ -261,7 +261,7 @@ def _known(store: Store, key: str, digest: bytes, writer: int | None = None) -> 
         return None
     job, known, accepted, by, writing = found
     if accepted is None and not writing:
-        return None  # its writer died; it was never accepted
+        return None  # its writer died, so that it was never accepted; or it is being cleaned away
     mine = accepted is None and by == writer
     if known != digest and mine:
         raise BadData(f"the key {key!r} is given twice, for different inputs")

@@ -126,7 +126,8 @@ _CUT = (
 )
 # A story that names no job is of the whole cohort. The words are those of `promotion` and `policy`.
 _STORIES = (
-    "SELECT coalesce(sum(text = ?2), 0), coalesce(sum(text = ?3), 0),"
+    "SELECT coalesce(sum(CASE WHEN text LIKE '%' || ?2 THEN max(1, CAST(replace(text, ',', '') AS INTEGER)) END), 0),"
+    " coalesce(sum(CASE WHEN text LIKE '%' || ?3 THEN max(1, CAST(replace(text, ',', '') AS INTEGER)) END), 0),"
     " coalesce(sum(CASE WHEN text LIKE 'promoted%' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0),"
     " coalesce(sum(CASE WHEN text LIKE 'waited %' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0)"
     " FROM history CROSS JOIN cohort ON cohort.id = history.cohort WHERE accepted >= ?1"

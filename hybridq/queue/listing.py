@@ -18,7 +18,6 @@ from .reading import Cohort, cohorts, newest
 SCAN = 2000  # cohorts of one lane and handler that are looked through for rows: a group may have a million
 MANY = 500  # values one statement is given
 TEXT = 400  # bytes of an input that are ever shown in a list
-ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 _OF = "JOIN cohort ON cohort.id = job.cohort"
 _IN_RANGE = "job.id BETWEEN ? AND ? AND accepted IS NOT NULL"
 

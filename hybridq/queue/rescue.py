@@ -9,7 +9,7 @@ from collections import Counter
 from ..job import State
 from ..store import Move, Store, note, shift
 from .detachment import all_away, held_away
-from .runner import Runner, bury, dead
+from .runner import Runner, bury, dead, forget_lock
 
 STOPPED = "the runner stopped before it was done; queued again"
 DIED = "the runner died; queued again at once"
@@ -18,27 +18,35 @@ DIED = "the runner died; queued again at once"
 def give_back(store: Store, runner: int, now: float) -> int:
     """Queue again whatever this runner still holds, uncounted; returns how many. Detached jobs stay running."""
     with store.tx():
-        return _release(store, runner, now, STOPPED)
+        given = _release(store, runner, now, STOPPED)
+    with store.tx():  # apart: whatever may be wrong with the books, the jobs are free
+        _close_books(store, runner, now)
+    return given
 
 
 def rescue(store: Store, now: float) -> int:
     """Queue again what dead runners held, and end the processes that they left; returns how many jobs."""
     rescued = 0
     for runner, mark in dead(store):
+        bury(mark)  # before its row goes: should we die in between, the next one finds it again
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
                 continue  # somebody else was faster
             rescued += _release(store, runner, now, DIED)
-            connection.execute(
-                "UPDATE flush SET ended = ?,"
-                " done = (SELECT count(*) FROM job WHERE job.flush = flush.id AND state = 'done'),"
-                " failed = (SELECT count(*) FROM job WHERE job.flush = flush.id AND state = 'failed')"
-                " WHERE runner = ? AND ended IS NULL",
-                (now, runner),
-            )
-            connection.execute("DELETE FROM stop WHERE runner = ?", (runner,))
-        bury(store, mark)
+            _close_books(store, runner, now)
+        forget_lock(store, mark)
     return rescued
+
+
+def _close_books(store: Store, runner: int, now: float) -> None:
+    """End the flushes that this runner did not, and forget what it was to stop."""
+    store.connection.execute(
+        "UPDATE flush SET ended = ?, (done, failed) ="
+        " (SELECT total(state = 'done'), total(state = 'failed') FROM job WHERE job.flush = flush.id)"
+        " WHERE runner = ? AND ended IS NULL",
+        (now, runner),
+    )
+    store.connection.execute("DELETE FROM stop WHERE runner = ?", (runner,))
 
 
 def _release(store: Store, runner: int, now: float, why: str) -> int:

@@ -27,9 +27,9 @@ class Runner:
         self._daemon = _only_daemon(store.home) if kind == "daemon" else None
         self._daemon_path = store.home.folder / DAEMON_LOCK
         self._lock_path = store.home.runners / f"{uuid.uuid4().hex}.lock"
-        self._lock = open_private(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        with store.tx() as connection:
+        with store.tx() as connection:  # around both, so that a lock without a row is never one in the making
+            self._lock = open_private(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
             self.id = int(
                 connection.execute(
                     "INSERT INTO runner (kind, pid, lock, since) VALUES (?, ?, ?, ?) RETURNING id",
@@ -61,11 +61,10 @@ class Runner:
 
 def dead(store: Store) -> list[tuple[int, str]]:
     """(id, mark) of every runner that has a row and no life. Costs an open and a lock try a runner."""
-    return [
-        (runner, Path(lock).stem)
-        for runner, lock in store.rows("SELECT id, lock FROM runner")
-        if not _held(store.home.runners / lock)
-    ]
+    rows = store.rows("SELECT id, lock FROM runner")
+    free = [(runner, Path(lock).stem) for runner, lock in rows if not _held(store.home.runners / lock)]
+    # Whoever signs off takes its row away before it lets its lock go: it is not dead, and what it left may live.
+    return [each for each in free if store.row("SELECT 1 FROM runner WHERE id = ?", each[:1])]
 
 
 def living(store: Store) -> list[float]:
@@ -82,7 +81,7 @@ def daemon_of(store: Store) -> tuple[int, float] | None:
     return None
 
 
-def bury(store: Store, mark: str) -> None:
+def bury(mark: str) -> None:
     """End what a dead runner left running: every process of ours that carries its mark."""
     import psutil
 
@@ -92,7 +91,24 @@ def bury(store: Store, mark: str) -> None:
                 process.kill()
         except (psutil.Error, OSError):
             continue
+
+
+def forget_lock(store: Store, mark: str) -> None:
+    """Take away the lock file of a runner whose row is gone."""
     (store.home.runners / f"{mark}.lock").unlink(missing_ok=True)
+
+
+def sweep_locks(store: Store) -> None:
+    """Take away the locks of runners that died before their row was there, or after it went."""
+    if _strays(store):
+        with store.tx():
+            for stray in _strays(store):
+                (store.home.runners / stray).unlink(missing_ok=True)
+
+
+def _strays(store: Store) -> set[str]:
+    files = os.listdir(store.home.runners)  # before the rows: a row may come meanwhile, and its lock with it
+    return set(files) - {lock for (lock,) in store.rows("SELECT lock FROM runner")}
 
 
 def _only_daemon(home: Home) -> int:

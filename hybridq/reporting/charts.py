@@ -132,7 +132,7 @@ def promises(ledger: Ledger) -> "Figure":
     for late, name, colour in (
         (False, "by the 90th percentile", COLOURS["batch"]), (True, "later than that", COLOURS["user"]),
     ):  # fmt: skip
-        some = [each for each in drawn if _late(each) is late]
+        some = [each for each in drawn if each.late is late]
         figure.add_trace(
             Scatter(
                 x=[_after(each, each.finish) for each in some], y=[_after(each, each.finished) for each in some],
@@ -170,10 +170,6 @@ def _kept(each: Promised) -> str:
         f"submitted {when}\npromised after {span(each.finish - each.made)}{likely}"
         f"\ndone after {span(each.finished - each.made)}"
     )
-
-
-def _late(each: Promised) -> bool:
-    return each.finish90 is not None and each.finished > each.finish90
 
 
 def _after(each: Promised, at: float) -> float:

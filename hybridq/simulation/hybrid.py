@@ -117,7 +117,7 @@ class Hybrid:
         return Request(handler=self._name, audience=task.audience, deadline=deadline)
 
     def _delay(self, task: Task) -> float:
-        return delay_cost(self._request(task), self._conditions(task.at))
+        return delay_cost(self._policy, task.audience)
 
     def _note(self, task: Task, decision: Decision, now: float) -> None:
         """Remember when background submissions came, and into which lane."""

@@ -10,13 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import UsageError
-from ..job import Decision, Lane, State
+from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
 from ..outputs import SUFFIX, output_path
 from ..queue import listing
 from ..queue.flushes import FlushRun, flush_run, last_of
 from ..queue.knowledge import Promise, first_promise
-from ..queue.listing import ENDED
 from ..queue.reading import Cohort, Job, cohort, history, job, lineage, result
 from ..reading_only import rescue_if_writable
 from ..selection import Ids, Selector

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from ..brain.conditions import Conditions
 from ..brain.forecast import Eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
-from ..job import Held, Lane, State
+from ..job import Held, Lane, Mode, State
 from ..outlook import Outlook
 from ..queue.detachment import elsewhere
 from ..queue.knowledge import intended
-from ..queue.listing import ahead, open_flushes, parts, runners
+from ..queue.listing import ahead, open_flushes, parts, runners, running
 from ..queue.money import withheld
 from ..queue.reading import Cohort, held, tally
 from .withheld import why_withheld
@@ -129,10 +129,13 @@ class Foresight:
         return of.lane is Lane.BATCH and begun and of.handler in self.flushes
 
     def next_flush(self) -> tuple[float | None, str]:
-        """When the next flush of any handler is, and why; None: none is planned."""
+        """When the next flush of any handler is, and why; now, while one has more to take. None: none is planned."""
         found: list[tuple[float, str]] = []
         names = {name for (name, lane, state), _ in self.tally.items() if (lane, state) == (Lane.BATCH, State.QUEUED)}
-        for name in names & self._outlook.config.handlers.keys() if self.served else ():
+        begun = running(self._outlook.store, tuple(Mode), CLASSES)
+        taken = {of.handler for of in begun if of.queued and self.flushing(of)}
+        found += [(self.now, self.flushes[name]) for name in taken]
+        for name in (names - taken) & self._outlook.config.handlers.keys() if self.served else ():
             planned = self._batch(name).planned
             found += [(flush.at, flush.reason) for flush in (*planned.due, *planned.later)]
         return min(found, default=(None, ""))

@@ -8,10 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..errors import NoSuchJob
-from ..job import Lane, Mode, State
+from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, load
 from ..queue import listing, reading
-from ..queue.listing import ENDED
 from ..queue.reading import Cohort
 from ..reading_only import rescue_if_writable
 from ..selection import All, Ids, Selector

@@ -7,10 +7,10 @@ jobs is passed on as it is, and made safe by whoever draws it.
 from collections.abc import Mapping, Sequence
 
 from ..brain.forecast import Eta
-from ..job import Lane, State
+from ..job import ENDED, Lane, State
 from ..outlook import Outlook
 from ..queue import listing
-from ..queue.listing import ENDED, GroupSum, Line
+from ..queue.listing import GroupSum, Line
 from ..queue.reading import Cohort
 from ..when import clock
 from .foresight import Foreseen, Foresight

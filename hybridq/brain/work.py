@@ -1,7 +1,8 @@
 """The held work in numbers: what each class costs, what its waiting costs, and when it must start.
 
-A million jobs come as classes, and classes are gathered into lots that share a latest start: planning takes
-time by the lots, of which there are at most a few hundred. Pure data about one instant.
+A million jobs come as classes, and of many latest starts a few stand for all: planning takes time by the classes,
+and by the square of the instants at which a flush may be planned, of which there are at most a few hundred.
+Pure data about one instant.
 """
 
 import math
@@ -23,7 +24,13 @@ EAGER = 1e-9  # cost of delay a second, per cost, that only breaks ties towards 
 
 
 class Work:
-    """Held classes beside their costs. Lists are parallel to `held`; money at factor 1, times in seconds."""
+    """Held classes beside their costs. Lists are parallel to `held`; money at factor 1, times in seconds.
+
+    `known`: what the jobs cost is known; else each costs 1, and waiting nothing. Of a class, `cost` is the money of its
+    jobs, `seconds` their run time on one instance, `delay` money a second of its waiting, `pull` the same with what
+    breaks ties, `latest` its latest start and `slot` the last of the instants `at`, by number, that is not after it.
+    `price` is the mean factor of the whole work begun at each of `at`.
+    """
 
     def __init__(self, held: Sequence[Held], conditions: Conditions) -> None:
         self.held, self.now = held, conditions.now
@@ -38,9 +45,11 @@ class Work:
         self.slots = max(1, conditions.batch_slots)
         self.startup = conditions.estimate.startup() or 0.0
         mean = cache(lambda size: conditions.estimate.mean_time(Lane.BATCH, size) or 0.0)
-        self.seconds = [h.jobs * mean(size) for h, size in zip(held, sizes, strict=True)]
+        self._at_once = conditions.estimate.at_once
+        self.seconds = [(1 if self._at_once else h.jobs) * mean(size) for h, size in zip(held, sizes, strict=True)]
         self.duration = self.length(range(len(held)))
-        self.latest = _latest(held, self.seconds, conditions, sizes)
+        behind = [0.0] * len(held) if self._at_once else self.seconds
+        self.latest = _latest(held, behind, conditions, sizes)
         self.prices = Prices(conditions, min(h.since for h in held), max(self.latest), load=self.known)
         self.at = self._instants()
         self.price = [self.prices.over(self.begin(at), self.duration) for at in self.at]
@@ -60,7 +69,10 @@ class Work:
 
     def length(self, members: Iterable[int]) -> float:
         """Seconds that one flush of these classes takes."""
-        seconds = sum(self.seconds[i] for i in members)
+        each = [self.seconds[i] for i in members]
+        if self._at_once:
+            return max(each, default=0.0)
+        seconds = sum(each)
         slots = min(self.slots, max(1, sum(h.jobs for h in self.held)))
         return self.startup + seconds / slots if seconds else 0.0
 
