@@ -8,10 +8,10 @@ import os
 from contextlib import suppress
 
 from hybridq.config import Config
-from hybridq.config_read import SHELL, load
 from hybridq.errors import ConfigError
 from hybridq.home import Home
 from hybridq.outlook import Outlook
+from hybridq.settings.read import SHELL, load
 from hybridq.store import Store
 
 from .errors import sentence
@@ -26,7 +26,7 @@ def reach() -> Outlook:
 
 def look() -> Outlook:
     """The queue of this environment, to read it once: on a full disk and without the right to write, too."""
-    from hybridq.reading_only import open_to_read
+    from hybridq.queue.reading_only import open_to_read
 
     home = Home.find(os.environ)
     return Outlook(open_to_read(home), _configuration(home))

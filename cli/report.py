@@ -12,7 +12,7 @@ import typer
 
 from hybridq.errors import UsageError
 from hybridq.queue.ledger import read
-from hybridq.reading_only import rescue_if_writable
+from hybridq.queue.reading_only import rescue_if_writable
 from hybridq.when import parse_since
 
 from .document import print_document

@@ -14,10 +14,10 @@ import msgspec
 import typer
 
 from hybridq.config import Config, HandlerConfig
-from hybridq.config_origin import Setting, origins
-from hybridq.config_read import load
 from hybridq.errors import ConfigError, HybridqError, UsageError
 from hybridq.home import Home
+from hybridq.settings.origin import Setting, origins
+from hybridq.settings.read import load
 from hybridq.visible import visible
 
 from .tell import is_tty

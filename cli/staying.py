@@ -39,7 +39,7 @@ class Stay(Struct, frozen=True):
         """Stay until the end; returns the exit code."""
         with leaving(self._left), contextlib.ExitStack() as open_:
             if self._own:
-                from hybridq.loops.own_run import OwnRun
+                from hybridq.own_run import OwnRun
 
                 open_.enter_context(OwnRun(self.outlook.store.home, self.outlook.config, self.of.id))
             self._tell()

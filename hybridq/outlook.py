@@ -4,8 +4,8 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 """
 
 import os
-from collections.abc import Sequence
 
+from .brain.arrivals import ARRIVALS, coming, joining
 from .brain.conditions import Conditions
 from .config import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
@@ -18,8 +18,6 @@ from .store import Store
 from .tariff import Tariff
 
 CORES = os.cpu_count() or 1
-ARRIVALS = 128  # of the last submissions, by which the next are foreseen
-KNOWN = 3  # of them must have come before what is held, to be enough
 
 
 class Outlook:
@@ -64,7 +62,7 @@ class Outlook:
         handler = self.config.handlers.get(name, HandlerConfig())
         if handler.remote:
             from .brain.remote import Remote
-            from .llm_config import options
+            from .settings.llm import options
 
             return Remote(known[Lane.STREAM], known[Lane.BATCH], handler, options(handler))
         return Estimate(known[Lane.STREAM], known[Lane.BATCH], handler, self.config.policy.machine_cost)
@@ -125,23 +123,6 @@ class Outlook:
             return 0.0
         each = estimate.usual(lane)
         return None if each is None else each * jobs / slots
-
-
-def joining(accepted: Sequence[float], work: Sequence[Held], now: float) -> float:
-    """Submissions a second that come to share a flush, as it was foreseen when the first of `work` was held.
-
-    So it stays while they wait, and what was promised with it; unless too few came before.
-    """
-    first = min((each.since for each in work), default=now)
-    before = [at for at in accepted if at <= first]
-    return coming(before, first) if len(before) >= KNOWN else coming(accepted, now)
-
-
-def coming(accepted: Sequence[float], now: float) -> float:
-    """Submissions a second, by the instants (epoch seconds) of the last ones, in any order."""
-    if len(accepted) < 2:
-        return 0.0
-    return (len(accepted) - 1) / max(1.0, now - min(accepted))
 
 
 def load() -> float:

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from .job import Audience
 from .queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
+from .reporting.figures import LEAST, NEAR, share
 from .reporting.waiting import Gathered, Waited, gathered, waits
-from .simulation.verdict import LEAST, NEAR, share
 
 CAUSES = 10  # reasons of failures that are told one by one
 

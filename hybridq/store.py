@@ -12,7 +12,6 @@ import random
 import select
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -20,8 +19,7 @@ from typing import Any
 
 from . import __version__
 from .home import Home, open_private
-from .job import ENDED, State
-from .refusals import BUSY, told_apart
+from .queue.refusals import BUSY, told_apart
 from .schema import VERSION, migrate, version
 
 EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log
@@ -29,9 +27,6 @@ FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
 ROWS = 50  # that one statement inserts; more gain nothing
 _CHECK_EVERY = 32  # transactions between two looks at the log's size
-
-QUARTER = 900.0  # seconds
-Move = tuple[int, str, str, State | None, State | None]  # cohort, handler, lane, from, to
 
 
 class Store:
@@ -135,31 +130,6 @@ class Store:
                     self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
 
-def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) -> None:
-    """Keep the counters true: so many jobs of a cohort went from one state to another at `at`.
-
-    None as a state means outside the queue (just accepted, or taken away).
-    """
-    tally: Counter[tuple[str, str, str]] = Counter()
-    for (cohort, handler, lane, old, new), jobs in moves.items():
-        changes = [f"{state} = {state} {sign} :n" for state, sign in ((old, "-"), (new, "+")) if state]
-        if new is State.RUNNING:
-            changes.append("started = coalesce(started, :at)")
-        elif new in ENDED:
-            changes.append("finished = max(coalesce(finished, 0), :at)")
-        connection.execute(
-            f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id",
-            {"n": jobs, "id": cohort, "at": at},
-        )
-        for state, sign in ((old, -1), (new, 1)):
-            if state:
-                tally[handler, lane, state] += sign * jobs
-    connection.executemany(
-        "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs",
-        [(*where, jobs) for where, jobs in tally.items() if jobs],
-    )
-
-
 def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows of one width in their order; `into` is the statement up to VALUES.
 
@@ -202,19 +172,6 @@ def probe_disk(store: Store) -> None:
     with store.tx() as connection:
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(65536))")
         connection.execute("DELETE FROM meta WHERE name = 'probe'")
-
-
-def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) -> None:
-    """Keep what a handler has cost, by quarters of an hour: any time zone's day can be summed up of them."""
-    connection.execute(
-        "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
-        (handler, int(at // QUARTER), cost),
-    )
-
-
-def note(connection: sqlite3.Connection, cohort: int, text: str, at: float, job: int | None = None) -> None:
-    """Keep one sentence of a job's or cohort's story, for `explain`."""
-    connection.execute("INSERT INTO history (cohort, job, at, text) VALUES (?, ?, ?, ?)", (cohort, job, at, text))
 
 
 def let_others_write() -> None:

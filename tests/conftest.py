@@ -1,5 +1,6 @@
 """Queues that several test files begin with."""
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from hybridq.queue.changes import cancel
 from hybridq.submit import submit
 from tests.building import asking, queue, run_jobs, submit_all
 from tests.ledgers import Past
+
+# In the background of a shell without job control Control-C is ignored, and so it would be by all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

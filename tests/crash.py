@@ -29,7 +29,7 @@ for line in sys.stdin:
 """
 RUNNER = """
 import os, sys
-from hybridq.config_read import load
+from hybridq.settings.read import load
 from hybridq.daemon import run_daemon
 from hybridq.drain import Limits, run_drain
 from hybridq.home import Home

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from hybridq import reading_only
 from hybridq.errors import TryAgain
 from hybridq.handlers.chatter import LOGGED, Chatter
 from hybridq.home import Home
 from hybridq.job import Audience, Mode, Partial, Request
 from hybridq.outputs import Sink, output_path
-from hybridq.queue import changes, rescue
+from hybridq.queue import changes, reading_only, rescue
 from hybridq.queue import runner as runners
 from hybridq.queue.changes import cancel
 from hybridq.queue.claims import claim_batch, claim_stream

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from hybridq import store as store_module
-from hybridq.config_read import load
 from hybridq.doorbell import RUNNER, Doorbell
 from hybridq.job import Mode, Partial, State
 from hybridq.loops.clock import StepDetector
@@ -22,6 +21,7 @@ from hybridq.outputs import Sink, output_path
 from hybridq.queue.changes import hasten
 from hybridq.queue.claims import claim_stream
 from hybridq.queue.runner import Runner
+from hybridq.settings.read import load
 from hybridq.store import Store, checkpoint_apart, log_size, probe_disk
 from tests.building import until
 from tests.served import Queue

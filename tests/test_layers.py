@@ -8,10 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATA = {"job", "errors", "seam", "when", "visible", "__init__"}
-BRAIN = {"tariff", "estimate", "policy", "llm_config", "llm_prices"}
+BRAIN = {"tariff", "estimate", "policy", "settings.llm"}
 BRAIN |= {f"brain.{path.stem}" for path in (ROOT / "hybridq" / "brain").glob("*.py")}
 BRAIN_MAY = BRAIN | DATA | {"config"}
-MEMORY = {"store", "schema", "refusals", "reading_only"}
+MEMORY = {"store", "schema"}
 MEMORY |= {f"queue.{path.stem}" for path in (ROOT / "hybridq" / "queue").glob("*.py")}
 MEMORY_MAY = MEMORY | BRAIN_MAY | {"__version__", "queue", "home", "outputs", "selection", "doorbell"}
 SQL = re.compile(r"\b(SELECT|INSERT (OR|INTO)|UPDATE|DELETE FROM|WHERE|ORDER BY|IS (NOT )?NULL|PRAGMA|BEGIN)\b")
@@ -100,6 +100,33 @@ def test_hands_know_no_store_and_no_loop(path: Path) -> None:
     own, _ = imports(path, "hybridq")
     known = {name.removeprefix("hybridq.") for name in own}
     assert not {name for name in known if not name.startswith("handlers.")} - DATA - BRAIN - {"config", "handlers"}
+
+
+UPWARDS = {  # what no module of a room imports
+    "loops": {"views", "reporting", "simulation", "demo", "report", "simulate", "drain"},
+    "views": {
+        "handlers",
+        "reporting",
+        "simulation",
+        "demo",
+        "report",
+        "simulate",
+        "daemon",
+        "drain",
+        "stream",
+        "batch",
+    },
+    "reporting": {"loops", "handlers", "views", "simulation", "demo", "daemon", "drain", "stream", "batch"},
+    "simulation": {"loops", "handlers", "views", "demo", "daemon", "drain", "stream", "batch"},
+}
+
+
+@pytest.mark.parametrize("path", [p for p in LIBRARY if name_of(p).split(".")[0] in UPWARDS], ids=name_of)
+def test_no_room_looks_up(path: Path) -> None:
+    """What runs knows nothing of what shows or sums it up; what is shown, reported or simulated runs nothing."""
+    own, _ = imports(path, "hybridq")
+    room = name_of(path).split(".")[0]
+    assert not {name.removeprefix("hybridq.").split(".")[0] for name in own} & UPWARDS[room]
 
 
 @pytest.mark.parametrize("path", FACE, ids=name_of)

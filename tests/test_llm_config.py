@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridq.brain.llm_prices import PER, Prices, Tokens, expected, prices
 from hybridq.config import HandlerConfig
-from hybridq.config_read import load
 from hybridq.errors import BadData, ConfigError
 from hybridq.handlers.prompts import prompt
 from hybridq.handlers.sdk import scrubbed
 from hybridq.home import Home
 from hybridq.job import Call
-from hybridq.llm_config import LlmOptions, loopback, options
-from hybridq.llm_prices import PER, Prices, Tokens, expected, prices
+from hybridq.settings.llm import LlmOptions, loopback, options
+from hybridq.settings.read import load
 
 
 def read(folder: Path, table: str) -> HandlerConfig:

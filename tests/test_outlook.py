@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.arrivals import joining
 from hybridq.estimate import Model, Observation, learn_many
 from hybridq.job import Held, Lane
-from hybridq.outlook import Outlook, joining
+from hybridq.outlook import Outlook
 from hybridq.queue.knowledge import remember
 from hybridq.queue.runner import Runner
 from tests.building import ECHO, asking, command, queue, submit_all

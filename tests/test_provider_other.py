@@ -18,7 +18,7 @@ from hybridq.handlers.completions import Words
 from hybridq.handlers.openai import OpenAI
 from hybridq.handlers.sdk import Said, sentence
 from hybridq.job import Failure, Lane, Output
-from hybridq.llm_config import LlmOptions
+from hybridq.settings.llm import LlmOptions
 from tests.handling import calls, collect, ends
 from tests.llm import COST, KINDS, model
 from tests.provider import KEY, Provider

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hybridq.handlers.anthropic import Anthropic
 from hybridq.job import Failure, Lane, Mode, Output
-from hybridq.llm_config import LlmOptions
+from hybridq.settings.llm import LlmOptions
 from tests.building import asking, command, submit_all
 from tests.handling import calls, ends
 from tests.llm import COST, model, served, through

@@ -9,9 +9,9 @@ import math
 from ..config import HandlerConfig
 from ..estimate import ENOUGH, Estimate, Model, line_price
 from ..job import Lane
-from ..llm_config import LlmOptions
-from ..llm_prices import expected
+from ..settings.llm import LlmOptions
 from .curve import chance, normal
+from .llm_prices import expected
 
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile

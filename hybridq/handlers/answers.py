@@ -6,8 +6,8 @@ never began goes back to the queue, uncounted, but not for ever.
 
 from collections.abc import Callable, Sequence
 
+from ..brain.llm_prices import Tokens
 from ..job import Failure, Output
-from ..llm_prices import Tokens
 from .provider import Answer, Look, parts
 
 GIVE_UP = 8  # attempts that the provider may leave unbegun

@@ -13,8 +13,8 @@ import anthropic
 import msgspec
 from anthropic.types.messages import MessageBatch
 
-from ..llm_config import LlmOptions
-from ..llm_prices import Tokens
+from ..brain.llm_prices import Tokens
+from ..settings.llm import LlmOptions
 from .client import Client, answer, plain
 from .messages import Words
 from .provider import Answer, Found, Limits, Look, parts

@@ -11,8 +11,8 @@ from contextlib import aclosing
 from types import ModuleType
 from typing import Any
 
-from ..llm_config import LlmOptions
-from ..llm_prices import Tokens
+from ..brain.llm_prices import Tokens
+from ..settings.llm import LlmOptions
 from .provider import Answer, Trouble, lines
 from .sdk import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ..llm_prices import Tokens
+from ..brain.llm_prices import Tokens
 from .sdk import Said, is_error, may_pass, sentence
 
 NO_ROOM = "the model used up max_tokens before its first word; allow it more"

@@ -15,11 +15,11 @@ from importlib import import_module
 
 import msgspec
 
+from ..brain.llm_prices import CHARACTERS, Tokens, prices
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Mode, Output, Partial, Started, Usage
-from ..llm_config import BATCH_LINES, KEY_VARIABLES, LlmOptions, loopback, options
-from ..llm_prices import CHARACTERS, Tokens, prices
+from ..settings.llm import BATCH_LINES, KEY_VARIABLES, LlmOptions, loopback, options
 from .ending import timed_out
 from .prompts import prompt
 from .provider import Provider, Trouble

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..llm_prices import Tokens
+from ..brain.llm_prices import Tokens
 from .completions import NO_ROOM, decoded
 from .sdk import Said, is_error, may_pass, sentence
 

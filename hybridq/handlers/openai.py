@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 import openai
 
-from ..llm_config import LlmOptions
-from ..llm_prices import Tokens
+from ..brain.llm_prices import Tokens
+from ..settings.llm import LlmOptions
 from .client import Client, answer, plain
 from .completions import Words, decoded, dicts
 from .provider import Answer, Found, Limits, Look

@@ -19,11 +19,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..brain.llm_prices import Tokens
 from ..errors import BadData, HybridqError
 from ..job import Call, Detached, Event, Failure, Output
-from ..llm_config import LlmOptions
-from ..llm_prices import Tokens
 from ..seam import reached
+from ..settings.llm import LlmOptions
 from .answers import FULL, Reading, final, unbegun
 from .prompts import prompt
 from .provider import Found, Look, Provider, Trouble

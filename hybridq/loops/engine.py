@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from ..brain.outcome import Outcome
 from ..config import Config
-from ..config_read import load
 from ..doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..errors import HybridqError, StorageError, TryAgain
 from ..estimate import Observation, judged, learn_many
@@ -31,6 +30,7 @@ from ..queue.reading import Cohort, waiting
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..seam import reached
+from ..settings.read import load
 from ..store import Store, checkpoint_apart, log_size, probe_disk
 from .budget import Budget
 from .settling import Settling

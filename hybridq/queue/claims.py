@@ -15,7 +15,8 @@ from msgspec import Struct
 from ..brain.outcome import Outcome
 from ..job import Lane, State
 from ..seam import reached
-from ..store import Move, Store, insert, shift, spend
+from ..store import Store, insert
+from .counters import Move, shift, spend
 from .moves import move
 
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job

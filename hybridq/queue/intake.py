@@ -15,7 +15,8 @@ from msgspec import Struct
 from ..errors import BadData, TryAgain
 from ..job import Decision, Lane, Mode, Request, State
 from ..seam import reached
-from ..store import Move, Store, insert, shift
+from ..store import Store, insert
+from .counters import Move, shift
 from .runner import Runner
 
 CHUNK_ROWS = 20_000

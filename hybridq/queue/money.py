@@ -7,7 +7,8 @@ nothing: that is `loops.budget`.
 import msgspec
 from msgspec import Struct
 
-from ..store import QUARTER, Store, note
+from ..store import Store
+from .counters import QUARTER, note
 
 
 class _Asked(Struct):

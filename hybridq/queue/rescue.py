@@ -7,7 +7,8 @@ that a provider runs is never queued again by this: the next runner goes on with
 from collections import Counter
 
 from ..job import State
-from ..store import Move, Store, note, shift
+from ..store import Store
+from .counters import Move, note, shift
 from .detachment import all_away, held_away
 from .runner import Runner, bury, dead, forget_lock
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ..job import Audience, Lane, Mode
 from ..queue.account import Flushed, Ledger, Ran
-from ..simulation.verdict import rank
+from .figures import rank
 
 HOW_GATHERED = (
     "each of these jobs is thought to wait for the next flush of its handler that was really run, until it began;"

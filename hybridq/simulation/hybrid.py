@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
+from ..brain.arrivals import ARRIVALS, coming, joining
 from ..brain.conditions import Conditions
 from ..brain.forecast import held_etas, stream_eta
 from ..brain.modes import delay_cost
@@ -15,7 +16,6 @@ from ..brain.plan import Plan, plan
 from ..config import HandlerConfig
 from ..estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
-from ..outlook import ARRIVALS, coming, joining
 from ..policy import classify, promote
 from ..simulate import World
 from ..tariff import Tariff

@@ -10,9 +10,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from ..config import Config
-from ..config_read import load
 from ..errors import UsageError
 from ..home import Home
+from ..settings.read import load
 from ..when import parse_span
 from .station import Times
 

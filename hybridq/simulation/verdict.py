@@ -14,11 +14,10 @@ from msgspec import Struct
 
 from ..config import PolicyConfig
 from ..job import Audience, Lane
+from ..reporting.figures import LEAST, NEAR, rank, share
 from ..simulate import Outcome
 from .station import Task
 
-NEAR = 60.0  # seconds between the promised and the real start that count as kept
-LEAST = 1.0  # seconds; an error is taken relative to no less
 ALIKE = 48  # jobs that tell how long jobs of their size take
 
 
@@ -136,14 +135,3 @@ def middle(values: Iterable[float]) -> float | None:
     """The median, where there is one."""
     found = list(values)
     return median(found) if found else None
-
-
-def rank(ordered: Sequence[float], q: float) -> float | None:
-    """The smallest value that a share `q` of them does not exceed."""
-    return ordered[max(0, math.ceil(q * len(ordered)) - 1)] if ordered else None
-
-
-def share(kept: Iterable[bool]) -> float | None:
-    """Which part of these is true."""
-    found = list(kept)
-    return sum(found) / len(found) if found else None

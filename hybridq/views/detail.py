@@ -17,7 +17,7 @@ from ..queue import listing
 from ..queue.flushes import FlushRun, flush_run, last_of
 from ..queue.knowledge import Promise, first_promise
 from ..queue.reading import Cohort, Job, cohort, history, job, lineage, result
-from ..reading_only import rescue_if_writable
+from ..queue.reading_only import rescue_if_writable
 from ..selection import Ids, Selector
 from ..store import Store
 from .foresight import Foresight

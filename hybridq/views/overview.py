@@ -12,7 +12,7 @@ from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, load
 from ..queue import listing, reading
 from ..queue.reading import Cohort
-from ..reading_only import rescue_if_writable
+from ..queue.reading_only import rescue_if_writable
 from ..selection import All, Ids, Selector
 from ..when import clock
 from .foresight import Foresight

@@ -9,12 +9,12 @@ import sqlite3
 from contextlib import suppress
 from typing import Any
 
-from .errors import ReadOnly, StorageError, TryAgain
-from .home import Home
-from .queue.rescue import rescue
+from ..errors import ReadOnly, StorageError, TryAgain
+from ..home import Home
+from ..schema import VERSION, version
+from ..store import Store, log_size
 from .refusals import may_write, read_only, told_apart
-from .schema import VERSION, version
-from .store import Store, log_size
+from .rescue import rescue
 
 
 def open_to_read(home: Home) -> Store:

@@ -9,10 +9,10 @@ import signal
 import threading
 from types import TracebackType
 
-from ..config import Config
-from ..daemon import Service
-from ..home import Home
-from .engine import Engine
+from .config import Config
+from .daemon import Service
+from .home import Home
+from .loops.engine import Engine
 
 
 class OwnRun:

@@ -9,7 +9,7 @@ import re
 
 from msgspec import Struct
 
-from .llm_config import LlmOptions
+from ..settings.llm import LlmOptions
 
 LIST_DATE = "2026-11"  # when the list was read; the configuration overrides it
 PER = 1e-6

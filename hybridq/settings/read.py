@@ -15,12 +15,12 @@ import msgspec
 from msgspec import to_builtins
 from msgspec.structs import FieldInfo, fields
 
-from .config import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
-from .config_words import expected, nearest
-from .errors import ConfigError, UsageError
-from .home import Home
-from .job import Mode
-from .when import parse_span
+from ..config import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+from ..errors import ConfigError, UsageError
+from ..home import Home
+from ..job import Mode
+from ..when import parse_span
+from .words import expected, nearest
 
 Change = Callable[[dict[str, Any]], None]
 SECTIONS: dict[str, type[msgspec.Struct]] = {
@@ -58,7 +58,7 @@ def load(home: Home, environ: Mapping[str, str], change: Change | None = None) -
     try:
         config = _config(table, home.config_file.parent)
     except KeyedError as mistake:
-        from .config_origin import place
+        from .origin import place
 
         raise ConfigError(f"{place(home.config_file, text, mistake.key)}: {mistake}") from None
     return _with_environment(config, environ)
@@ -136,7 +136,7 @@ def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
 
 def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:
     """A language model's table: its own keys checked and put into `options`, with the defaults of its kind."""
-    from . import llm_config as llm
+    from . import llm as llm
 
     own, common = [[field.name for field in fields(kind)] for kind in (llm.LlmOptions, HandlerConfig)]
     _known(table, [*own, *(name for name in common if name not in WORKER_ONLY)], key)

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from types import TracebackType
 
-from .errors import CorruptQueue, ReadOnly, StorageError, TryAgain
+from ..errors import CorruptQueue, ReadOnly, StorageError, TryAgain
 
 BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a busy daemon need far less
 _REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)

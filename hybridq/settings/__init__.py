@@ -1,0 +1,1 @@
+"""Reading the configuration: files and the environment into typed values, mistakes named with their place."""
