@@ -12,8 +12,10 @@ from hybridq.job import State
 from hybridq.queue.ends import Awaited, looks
 from hybridq.queue.listing import runners
 from hybridq.queue.reading import Result, result, state_of
+from hybridq.queue.reading import job as job_of
 from hybridq.queue.rescue import rescue
 from hybridq.store import Store
+from hybridq.when import clock
 
 from .printer import Printer
 from .tell import say
@@ -35,9 +37,11 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 _draft(job, draft, bytes(shown), printer)
                 if until_draft:
                     return 0
+            case Turn(State.QUEUED, number) if number:
+                _again(store, job)
             case Turn(State.RUNNING, number):
                 if attempt and number != attempt and not drafted:
-                    say(f"attempt {attempt} of job {job} failed; this is attempt {number}")
+                    say(f"this is attempt {number} of job {job}")
                 attempt = number
                 shown.clear()
             case End(state, found, seen):
@@ -45,6 +49,13 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
             case Turn():
                 pass
     raise AssertionError("a follow ends with the job's end")
+
+
+def _again(store: Store, number: int) -> None:
+    """Say why it is to be tried again, and when, where that is not at once."""
+    now, ready, found = time.time(), job_of(store, number).ready, result(store, number)
+    if found is not None and found.error and ready > now:
+        say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
 
 
 def _draft(job: int, draft: Result, shown: bytes, printer: Printer) -> None:

@@ -137,3 +137,13 @@ def test_detach_only_prints_the_id(queue: Queue) -> None:
         assert ended(screen) == 0
     assert cohort(queue.outlook.store, 1).mode is Mode.STREAM
     assert queue.state(1) is State.QUEUED
+
+
+def test_another_try_is_told(queue: Queue) -> None:
+    """Who follows hears why a job is tried again and when, and which attempt it is that they see then."""
+    done = queue.run("submit", "--follow", "--retries", "1", "--", "sh", "-c", "exit 3")
+    again, attempt = done.stderr.splitlines()[-2:]
+    assert done.returncode == 3
+    assert again.startswith("hybridq: job 1 tries again at ")
+    assert again.endswith(": exit code 3")
+    assert attempt == "hybridq: this is attempt 2 of job 1"

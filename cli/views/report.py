@@ -117,7 +117,8 @@ def percent(part: float | None) -> str:
     """A share, rounded so that 100 % means all of them, and 0 % none."""
     if part is None:
         return NONE
-    return f"{part:.0%}" if part in (0.0, 1.0) or 0.005 <= abs(part) < 0.995 else f"{part:.2%}"
+    near = min(abs(part), abs(abs(part) - 1)) < 0.005
+    return f"{part:.2%}" if near and part not in (0.0, 1.0) else f"{part:.0%}"
 
 
 def _head(found: Report) -> Text:

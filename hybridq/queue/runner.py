@@ -50,7 +50,7 @@ class Runner:
         return None
 
     def close(self, store: Store) -> None:
-        """Sign off. Whatever it still held is for `rescue`, so call this last."""
+        """Sign off. Give back first: what a runner that is gone still held is found by nobody."""
         with store.tx() as connection:
             connection.execute("DELETE FROM runner WHERE id = ?", (self.id,))
         self._lock_path.unlink(missing_ok=True)
