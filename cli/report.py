@@ -41,8 +41,8 @@ def report(
     outlook = look()
     with outlook.store:
         rescue_if_writable(outlook.store, now)
-        ledger = read(outlook.store, begin, now)
-    found = sum_up(ledger, now)
+        ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
+    found = sum_up(ledger, now, unpriced)
     if html is not None:
         from hybridq.reporting.page import render
 

@@ -67,6 +67,11 @@ class Outlook:
             return Remote(known[Lane.STREAM], known[Lane.BATCH], handler, options(handler))
         return Estimate(known[Lane.STREAM], known[Lane.BATCH], handler, self.config.policy.machine_cost)
 
+    def unpriced(self) -> set[str]:
+        """The handlers at a provider whose price nobody knows: what they cost is recorded as 0."""
+        remote = {name for name, handler in self.config.handlers.items() if handler.remote}
+        return {name for name in remote if self.estimate(name).cost(Lane.STREAM, 1.0) is None}
+
     def slots(self, name: str, lane: Lane) -> int:
         """How many jobs of a handler run at once in a lane."""
         handler = self.config.handlers.get(name, HandlerConfig())

@@ -4,7 +4,7 @@ Rule: sums over the plain data of `ledger`, and nothing else: no clock, no store
 money is in the user's own unit, a share is between 0 and 1; None where nothing can be said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from statistics import median
 
 from msgspec import Struct
@@ -82,6 +82,7 @@ class Report(Struct, frozen=True, kw_only=True):
     cut_bytes: int
     not_mine: int  # since the queue was made
     cleaned: Cleaned  # the same; in none of the other figures
+    unpriced: tuple[str, ...]  # handlers whose price nobody knows: what their jobs cost counts as 0
 
     @property
     def nothing(self) -> bool:
@@ -89,8 +90,8 @@ class Report(Struct, frozen=True, kw_only=True):
         return not self.done + self.failed
 
 
-def report(ledger: Ledger, now: float) -> Report:
-    """Sum up."""
+def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report:
+    """Sum up; `unpriced` are the handlers whose price nobody knows."""
     sums = ledger.sums
     causes = ledger.causes[:CAUSES]
     failed = sum(each.failed for each in sums)
@@ -104,6 +105,7 @@ def report(ledger: Ledger, now: float) -> Report:
         moved=ledger.moved, causes=causes, other_causes=failed - sum(each.jobs for each in causes),
         cut_jobs=ledger.cut_jobs, cut_bytes=ledger.cut_bytes, not_mine=ledger.not_mine,
         cleaned=ledger.cleaned,
+        unpriced=tuple(sorted({each.handler for each in sums} & set(unpriced))),
     )  # fmt: skip
 
 

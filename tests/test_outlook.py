@@ -107,3 +107,12 @@ def test_each_handler_remembers_its_load(tmp_path: Path) -> None:
     assert outlook.conditions("echo", time.time()).loaded
     assert not outlook.conditions("shell", time.time()).loaded
     outlook.store.close()
+
+
+def test_a_price_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    """Another server's price is known by the configuration alone; without one it is not taken for nothing."""
+    server = '\n[handlers.{}]\nkind = "openai"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    priced = server.format("priced") + "price_input = 1.0\nprice_output = 2.0\n"
+    outlook = queue(tmp_path, ECHO + server.format("free") + priced)
+    assert outlook.unpriced() == {"free"}
+    outlook.store.close()

@@ -15,7 +15,9 @@ from hybridq.queue.ledger import alike
 from hybridq.queue.moves import move, move_cohort
 from hybridq.queue.reading import job
 from hybridq.queue.rescue import give_back, rescue
+from hybridq.report import report
 from hybridq.reporting.waiting import Waited
+from hybridq_cli.views.report import sections
 from tests.building import environment
 from tests.ledgers import START, Past, asked
 
@@ -260,3 +262,13 @@ def test_of_many_jobs_evenly_spread_ones_are_counted(past: Past, monkeypatch: py
     assert user.p50 is not None
     assert 240 < user.p50 < 360
     assert (found.done, found.total.cost, found.total.streamed) == (640, 610, 640)
+
+
+def test_a_price_that_nobody_knows_is_said(past: Past) -> None:
+    """What nobody knows the price of is named beside the money, if any of its jobs are counted."""
+    past.flush(100, 110, past.submit(10, 4))
+    read = past.ledger(200)
+    assert report(read, START + 200, {"echo", "other"}).unpriced == ("echo",)
+    (says,) = [says for title, says, *_ in sections(report(read, START + 200, {"echo"})) if title == "Money"]
+    assert says.endswith(". What echo costs is not known, and counts as 0")
+    assert "not known" not in next(sections(report(read, START + 200)))[1]

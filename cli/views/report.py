@@ -86,7 +86,10 @@ def sections(found: Report) -> Iterator[Section]:
     """Each section that has something to tell."""
     if found.nothing:
         return
-    yield "Money", PRICES, ("handler", "audience", "jobs", "cost", "streamed", "saved", ""), _money(found)
+    names = ", ".join(visible_line(name, 40) for name in found.unpriced)
+    unknown = f". What {names} costs is not known, and counts as 0"
+    prices = PRICES + (unknown if found.unpriced else "")
+    yield "Money", prices, ("handler", "audience", "jobs", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
     if waits:
         columns = "who waits", "lane", "jobs", "half", "95 %", "99 %"
