@@ -86,7 +86,10 @@ class Doomed:
         """Each job is done and has one result: `answer`, a blank and its input."""
         store = self.outlook.store
         states = dict(store.rows("SELECT state, count(*) FROM job GROUP BY state"))
-        assert states == {"done": self.jobs}, states
+        assert states == {"done": self.jobs}, (
+            states,
+            store.rows("SELECT id, error FROM result WHERE error IS NOT NULL"),
+        )
         results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id")
         wrong = [row for row in results if row[1] != b'"%s ' % answer.encode() + row[0][1:]]
         assert not wrong, wrong[:5]
