@@ -1,6 +1,7 @@
 """The life of a provider's batch, for both kinds: whatever the provider does, each job has its one right end."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -267,6 +268,23 @@ def test_what_is_left_unbegun_again_and_again_fails() -> None:
     last = answers.unbegun(1, answers.GIVE_UP, "expired")
     assert not last.gave_back
     assert not last.retryable
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_dead_runner_never_sent_is_sent_however_often(provider: Provider, kind: str) -> None:
+    """Runners that die before they send anything are no refusal of the provider: the job goes back each time."""
+    attempt = answers.GIVE_UP + 1
+    never = Detached(((1, attempt),), {"key": "k", "at": time.time(), "jobs": 1})
+
+    async def main() -> list[Any]:
+        handler = model(provider, kind)
+        try:
+            return [event async for bunch in handler.resume(never) for event in bunch]
+        finally:
+            await handler.close()
+
+    (end,) = asyncio.run(main())
+    assert (end.id, end.attempt, end.gave_back, end.reason) == (1, attempt, True, "it was never sent")
 
 
 def test_one_line_without_end_fills_no_memory() -> None:

@@ -68,6 +68,11 @@ def unbegun(job: int, attempt: int, why: str, after: float | None = None) -> Fai
     """Back to the queue, uncounted; but not for ever."""
     if attempt >= GIVE_UP:
         return final(job, attempt, f"{why} ({attempt} attempts)")
+    return back(job, attempt, why, after)
+
+
+def back(job: int, attempt: int, why: str, after: float | None = None) -> Failure:
+    """Back to the queue, uncounted, however often."""
     return Failure(job, attempt, why, gave_back=True, retry_after=after)
 
 

@@ -24,7 +24,7 @@ from ..errors import BadData, HybridqError
 from ..job import Call, Detached, Event, Failure, Output
 from ..seam import reached
 from ..settings.llm import LlmOptions
-from .answers import FULL, Reading, final, unbegun
+from .answers import FULL, Reading, back, final, unbegun
 from .prompts import prompt
 from .provider import Found, Look, Provider, Trouble
 from .ratelimit import RateLimit
@@ -56,6 +56,7 @@ class Batches:
     ) -> None:
         self._options, self._opened, self._limit, self._ending = options, opened, limit, ending
         self.lacking = False  # the server has turned out to have no batches
+        self._doubted: set[str] = set()  # the keys of batches that this process tried to make, and does not know
         self._read: set[str] = set()  # the keys of batches whose answers were read to the end
         self._log = logging.getLogger(f"hybridq.provider.{name}")
 
@@ -92,8 +93,12 @@ class Batches:
         if "batch" not in reference:
             found = await self._find(provider, reference)
             if found.batch is None:
-                end = final if found.unsure else unbegun
-                yield [end(*each, BLIND if found.unsure else "it was never sent") for each in work.ids]
+                if found.unsure:
+                    yield [final(*each, BLIND) for each in work.ids]
+                    return
+                # A runner that died before it sent anything is no refusal: however often that was, it is sent again.
+                end = unbegun if reference["key"] in self._doubted else back
+                yield [end(*each, "it was never sent") for each in work.ids]
                 return
             reference["batch"] = found.batch
             yield [Detached(work.ids, dict(reference))]
@@ -146,6 +151,8 @@ class Batches:
                 yield [unbegun(*each, LACKING) for each in spool.jobs]
             elif not trouble.unsure:
                 yield _refused(spool.jobs, trouble)
+            else:
+                self._doubted.add(key)
             return
         reached("created")
         self._limit.well()
