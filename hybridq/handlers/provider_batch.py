@@ -78,7 +78,7 @@ class Batches:
                     async for bunch in self._send(provider, key, spool):
                         yield bunch
                 elif spool.jobs:
-                    yield [unbegun(*each, LACKING) for each in spool.jobs]
+                    yield [back(*each, LACKING) for each in spool.jobs]
                 if spool.large:
                     yield [too_large(call, provider.limits) for call in spool.large]
                 spool.path.unlink()
@@ -148,7 +148,7 @@ class Batches:
             if trouble.unknown and self._options.base_url:
                 self.lacking = True
                 self._log.warning('%s; batch_by = "calls" says so from the start', LACKING)
-                yield [unbegun(*each, LACKING) for each in spool.jobs]
+                yield [back(*each, LACKING) for each in spool.jobs]
             elif not trouble.unsure:
                 yield _refused(spool.jobs, trouble)
             else:
