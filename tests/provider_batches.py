@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 Body = dict[str, Any]
 
@@ -86,8 +86,9 @@ class Batches:
     async def _upload(self, request: web.Request) -> web.Response:
         name = f"file-{self.uploads}"
         self.uploads += 1
-        data = (await request.post())["file"]
-        self.files[name] = data.file.read()  # type: ignore[union-attr]
+        async for part in await request.multipart():
+            if isinstance(part, BodyPartReader) and part.name == "file":
+                self.files[name] = bytes(await part.read())
         return web.json_response({"id": name, "object": "file", "bytes": 1, "created_at": 1, "filename": "b",
                                   "purpose": "batch", "status": "processed"})  # fmt: skip
 

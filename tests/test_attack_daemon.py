@@ -53,6 +53,16 @@ def test_a_configuration_that_broke_leaves_the_daemon_with_what_it_knew(tmp_path
     assert queue.state(lost) is State.QUEUED
 
 
+def test_a_configuration_that_changes_while_the_daemon_starts_is_taken_up(tmp_path: Path) -> None:
+    """What was written after the file was read, and before anybody watched it, counts like any later change."""
+    queue = Queue(tmp_path, "[policy]\n")
+    before = load(queue.home, {})
+    queue.home.config_file.write_text(ECHO)
+    engine = Engine(queue.home, before, "drain")
+    engine.reload()
+    assert "echo" in engine.config.handlers
+
+
 @pytest.mark.parametrize("taken", ["runners/*.lock", "daemon.lock", "queue.db*"])
 def test_a_daemon_without_its_proof_ends_loudly(tmp_path: Path, taken: str) -> None:
     """Without its lock nobody rescues its jobs, without its database it serves nobody: 70, with the reason."""

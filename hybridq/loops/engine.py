@@ -64,7 +64,7 @@ class Engine:
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self._streamed = -POLITE_FOR
         self._live_from = 0.0  # monotonic: before it, streams that end are stored with the next
-        self._stamp = _stamp(home.config_file)
+        self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
         self._retired: list[Handler] = []  # of an earlier configuration: what they run ends, nothing new begins
         self.not_mine = 0  # results of attempts that no longer held their job
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
@@ -226,6 +226,8 @@ class Engine:
         try:
             config = load(self.home, os.environ)
             config = replace(config, handlers=self.config.handlers | config.handlers)
+            if config == self.config:
+                return
             self.outlook.configure(config)
         except (HybridqError, OSError) as error:
             log.error("the changed configuration is not taken up: %s", error)
@@ -272,10 +274,10 @@ class Engine:
         self.store.close()
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> tuple[int, ...] | None:
     """What tells one version of a file from the next; None: there is none."""
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino
+    return found.st_mtime_ns, found.st_size, found.st_ino
