@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
@@ -92,6 +93,16 @@ def test_stream_waits_for_what_is_ahead() -> None:
     assert cold.start == NOON + 30
     assert cold.finish == pytest.approx(NOON + 45, abs=0.01)
     assert warm.finish == pytest.approx(NOON + 40, abs=0.01)
+
+
+def test_a_flush_that_is_due_finds_the_instance_up() -> None:
+    """A warm instance saves the start of a flush at once, not of one tonight, and not where each flush starts anew."""
+    flat = conditions(tariff=Tariff(TariffConfig()), warm=True, joining=0.0)
+    due, anew = (held_etas([held()], replace(flat, fresh=fresh))[1] for fresh in (False, True))
+    tonight, cold = (held_etas([held()], conditions(warm=warm))[1] for warm in (True, False))
+    assert due.start == anew.start == NOON
+    assert anew.finish == pytest.approx((due.finish or 0) + 5, abs=0.01)
+    assert tonight == cold
 
 
 def test_running_job_is_never_promised_for_the_past() -> None:

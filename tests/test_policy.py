@@ -46,11 +46,24 @@ def test_person_streams() -> None:
 def test_next_to_nothing_is_no_saving() -> None:
     """A saving that would be told as 0 is none; what is cheaper and there sooner has no waiting to pay for."""
     flat = {"tariff": Tariff(TariffConfig()), "batch_ahead": 9.0, "warm": True}
-    sooner = classify(person(), 1, 100, conditions(0.0005, 0.01, **flat))
+    sooner = classify(person(), 1, 100, conditions(0.0005, 0.01, fresh=True, **flat))
     assert sooner.reason.startswith("run now it saves 0.0000028 against batch, and comes sooner: a person waits")
     decision = classify(person(), 1, 100, conditions(0.0005, 0.001, **flat))
     assert decision.mode is Mode.STREAM
     assert decision.reason.startswith("batch would save nothing and come later: a person waits")
+
+
+def test_a_batch_at_once_pays_no_start_that_a_warm_instance_saves() -> None:
+    """What is forecast of a batch that begins now has a start, in money and time, only where one will happen."""
+    asked, flat = request(mode=Mode.BATCH), Tariff(TariffConfig())
+    warm, anew = (
+        classify(asked, 1, 100, conditions(600.0, 60.0, tariff=flat, joining=0.0, warm=True, fresh=fresh)).forecast
+        for fresh in (False, True)
+    )
+    assert warm.start == anew.start == NOON
+    assert warm.cost == pytest.approx(600 / 3600)
+    assert anew.cost == pytest.approx(660 / 3600)
+    assert anew.finish == pytest.approx((warm.finish or 0) + 60, abs=0.01)
 
 
 def test_large_background_work_waits_for_the_night() -> None:

@@ -45,3 +45,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     coming: float = 0.0  # background submissions a second that came of late, and may share a flush
     joining: float | None = None  # of those, the ones that were batched, as of the first held; None: nobody knows
     draft: "Conditions | None" = None  # the world of the handler that makes the drafts, where there is one
+
+    def starts(self, at: float) -> bool:
+        """Whether a flush at that instant pays a start: not one that finds an instance up."""
+        return self.fresh or not self.warm or at > self.now + self.batch_ahead

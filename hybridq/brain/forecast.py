@@ -112,7 +112,7 @@ def _flush_etas(taken: list[Held], conditions: Conditions, start: float, start90
     etas, jobs, size = {}, 0, 0.0
     for h in taken:
         jobs, size = jobs + h.jobs, size + h.jobs * h.size
-        etas[h.key] = _eta(Lane.BATCH, jobs, size / jobs, conditions, start, start90, cold=True)
+        etas[h.key] = _eta(Lane.BATCH, jobs, size / jobs, conditions, start, start90, cold=conditions.starts(start))
     return etas
 
 

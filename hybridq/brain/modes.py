@@ -73,15 +73,18 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     ahead = sum(h.jobs for h in conditions.held if h.key in keys and h.deadline <= deadline)
     start = max(flush.at, conditions.now + conditions.batch_ahead)
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
-    fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing)
-    run = _Run(Lane.BATCH, start, True, ahead, max(jobs, sharing), conditions.batch_slots, fixed)
+    cold = conditions.starts(start)
+    fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0
+    run = _Run(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
 def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
     """A batch of these jobs alone that starts as soon as the batches that run are done."""
     start = conditions.now + conditions.batch_ahead
-    run = _Run(Lane.BATCH, start, True, 0, float(jobs), conditions.batch_slots, conditions.estimate.fixed_cost())
+    cold = conditions.starts(start)
+    fixed = conditions.estimate.fixed_cost() if cold else 0.0
+    run = _Run(Lane.BATCH, start, cold, 0, float(jobs), conditions.batch_slots, fixed)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run)
 
 
