@@ -7,9 +7,7 @@ is on standard error. With no daemon running it is said who will run the job, an
 import shlex
 import sys
 import time
-from contextlib import suppress
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -20,11 +18,11 @@ from hybridq.queue.intake import Accepted
 from hybridq.queue.reading import Cohort, cohort, job
 from hybridq.queue.runner import daemon_of
 from hybridq.views.withheld import why_withheld
-from hybridq.visible import visible
 from hybridq.when import clock, count
 
+from .document import print_document
 from .submission import Skipped
-from .tell import is_tty, say
+from .tell import folded, is_tty, put, say
 from .views import words
 
 LONG = 60.0  # seconds for which something is held that a person did not foresee
@@ -58,13 +56,13 @@ def foretold(parts: list[tuple[int, Decision, str]], skipped: Skipped, then: The
     now = time.time()
     if then.json:
         plans = [{"jobs": jobs, "held": held or None, **_decided(decision)} for jobs, decision, held in parts]
-        _print_json({"submitted": False, "parts": plans, "left_out": skipped.count})
+        print_document({"submitted": False, "parts": plans, "left_out": skipped.count}, one_line=True)
     else:
         for jobs, decision, held in parts:
             named = "" if len(parts) == 1 and jobs == 1 else f"{count(jobs)} jobs{words.SEPARATOR}"
-            print(f"{named}{words.promise(decision, now)}")
+            print(folded(f"{named}{words.promise(decision, now)}", sys.stdout))
             if held:
-                print(held)
+                print(folded(held, sys.stdout))
         print("nothing was submitted")
     _tell_skipped(skipped)
     return 0
@@ -75,7 +73,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     _tell_skipped(skipped)
     if accepted is None:
         if then.json:
-            _print_json({"id": None, "last": None, "jobs": 0, "left_out": skipped.count})
+            print_document({"id": None, "last": None, "jobs": 0, "left_out": skipped.count}, one_line=True)
         if skipped.count:
             raise BadData("nothing was submitted: nothing good is left")
         say("nothing new: every job was there already, by its key")
@@ -84,7 +82,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     of = cohort(outlook.store, first.cohort)
     held = "" if first.state in ENDED else why_withheld(outlook, of, time.time())
     if then.json:
-        _print_json(_as_json(accepted, skipped, held))
+        print_document(_as_json(accepted, skipped, held), one_line=True)
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
     if accepted.decision.warning and not (then.json or accepted.existed):
@@ -118,8 +116,7 @@ def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str) -> Non
     if is_tty(sys.stderr):
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
         promise = words.promise(replace(of.decision, warning=""), now)  # that was said already
-        with suppress(OSError):  # a terminal that goes away
-            print(f"{name}{words.SEPARATOR}{promise}", file=sys.stderr, flush=True)
+        put(f"{name}{words.SEPARATOR}{promise}")
     it = "it waits" if accepted.jobs == 1 else "they wait"
     if why := waits(it, of, alone, held):
         say(why)
@@ -175,7 +172,3 @@ def _decided(decision: Decision) -> dict[str, object]:
         "start": forecast.start, "finish": forecast.finish, "finish90": forecast.finish90, "cost": forecast.cost,
         "considered": decision.considered,
     }  # fmt: skip
-
-
-def _print_json(value: object) -> None:
-    print(visible(msgspec.json.encode(value).decode()), flush=True)

@@ -12,7 +12,6 @@ from hybridq.job import State
 from hybridq.queue.ends import Awaited, looks
 from hybridq.queue.listing import runners
 from hybridq.queue.reading import Result, result, state_of
-from hybridq.queue.reading import job as job_of
 from hybridq.queue.rescue import rescue
 from hybridq.store import Store
 from hybridq.when import clock
@@ -32,18 +31,18 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 printer.piece(stream, data)
                 if stream == 1 and len(shown) < COMPARED:
                     shown += data
-            case Turn(State.QUEUED) if not drafted and (draft := result(store, job, draft=True)):
-                drafted = True
+            case Turn(State.QUEUED | State.RUNNING, tried) if not drafted and (draft := result(store, job, draft=True)):
+                drafted, attempt = True, tried
                 _draft(job, draft, bytes(shown), printer)
                 if until_draft:
                     return 0
-            case Turn(State.QUEUED, number) if number:
-                _again(store, job)
-            case Turn(State.RUNNING, number):
-                if attempt and number != attempt and not drafted:
+            case Turn(State.RUNNING, number) if number != attempt:
+                if attempt and not drafted:
                     say(f"this is attempt {number} of job {job}")
                 attempt = number
                 shown.clear()
+            case Turn(_, number, ready) if number:
+                _again(store, job, ready)
             case End(state, found, seen):
                 return _end(job, state, found, seen, printer)
             case Turn():
@@ -51,9 +50,9 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
     raise AssertionError("a follow ends with the job's end")
 
 
-def _again(store: Store, number: int) -> None:
+def _again(store: Store, number: int, ready: float) -> None:
     """Say why it is to be tried again, and when, where that is not at once."""
-    now, ready, found = time.time(), job_of(store, number).ready, result(store, number)
+    now, found = time.time(), result(store, number)
     if found is not None and found.error and ready > now:
         say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
 

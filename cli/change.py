@@ -18,6 +18,7 @@ from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 
 from .reach import reach
+from .tell import is_tty
 
 app = typer.Typer()
 
@@ -35,7 +36,7 @@ def cancel(
     named = _named(selectors)
     with reach().store as store:
         jobs = list(dict.fromkeys(chosen(store, named, (State.QUEUED, State.RUNNING))))
-        if jobs and All() in named and not yes and sys.stdin.isatty():
+        if jobs and All() in named and not yes and is_tty(sys.stdin):
             typer.confirm(f"cancel all that has not ended, {how_many(len(jobs))}?", abort=True, err=True)
         changed = cancel_jobs(store, jobs, time.time())
         wake(store)

@@ -19,6 +19,7 @@ from hybridq.when import parse_span
 
 from .change import how_many
 from .reach import reach
+from .tell import is_tty
 
 MONTH = "30d"
 
@@ -59,7 +60,7 @@ def clean(
         if dry_run:
             print(f"{what} would be cleaned away")
             return
-        if not yes and sys.stdin.isatty():
+        if not yes and is_tty(sys.stdin):
             typer.confirm(f"clean {what} away, with results and output files?", abort=True, err=True)
         gone = clean_away(store, before, names)
         wake(store)

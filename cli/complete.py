@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 LIMIT = 100  # more than anybody reads
+FEW = 10  # ids that are offered before anything of one is typed: a group alone may have a million
 
 
 def ids(prefix: str) -> list[str]:
-    """The latest jobs' ids that begin so."""
+    """The latest jobs' ids that begin so, the newest first."""
     from hybridq.queue.names import recent_ids
 
-    return _from_queue(recent_ids, prefix)
+    return _from_queue(recent_ids, prefix)[: LIMIT if prefix else FEW]
 
 
 def groups(prefix: str) -> list[str]:
@@ -35,7 +36,7 @@ def handlers(prefix: str) -> list[str]:
 
 
 def selectors(prefix: str) -> list[str]:
-    """Whatever selects jobs: ids, groups, `last` and `all`."""
+    """Whatever selects jobs: `last`, `all`, groups, then ids, in the order in which the shells show it."""
     return [*(word for word in ("last", "all") if word.startswith(prefix)), *groups(prefix), *ids(prefix)]
 
 

@@ -76,7 +76,7 @@ def _values(what: Option | Place) -> str:
         "folders": "-a '(__fish_complete_directories)'",
         "words": f"-a '{' '.join(what.words)}'",
     }
-    return fixed.get(what.kind, f"-a '(__hybridq_values {what.kind})'")
+    return fixed.get(what.kind, f"-k -a '(__hybridq_values {what.kind})'")
 
 
 def _quote(text: str) -> str:

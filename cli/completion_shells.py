@@ -24,7 +24,8 @@ _hybridq_values() {
         folders) compopt -o filenames 2>/dev/null; _hybridq_lines < <(compgen -d -- "$word") ;;
         commands) _hybridq_lines < <(compgen -c -- "$word") ;;
         words) _hybridq_lines < <(compgen -W "${*:2}" -- "$word") ;;
-        *) _hybridq_lines < <("${COMP_WORDS[0]/#\~/$HOME}" __complete "$1" "$word" 2>/dev/null) ;;
+        *) compopt -o nosort 2>/dev/null
+            _hybridq_lines < <("${COMP_WORDS[0]/#\~/$HOME}" __complete "$1" "$word" 2>/dev/null) ;;
     esac
 }
 
@@ -72,7 +73,7 @@ _ZSH_VALUES = r"""
 _hybridq_values() {
     local -a found
     found=("${(@f)$($_hybridq_program __complete $1 "$PREFIX" 2>/dev/null)}")
-    compadd -- ${found:#}
+    compadd -V hybridq -- ${found:#}
 }
 """
 

@@ -8,7 +8,6 @@ import sys
 import time
 from typing import Annotated
 
-import msgspec
 import typer
 
 from hybridq.demo.measured import Measured
@@ -18,6 +17,7 @@ from hybridq.doorbell import VIEWER, Doorbell
 from hybridq.views.overview import take
 from hybridq.views.snapshot import Snapshot
 
+from .document import print_document
 from .errors import INTERRUPTED
 from .tell import leaving, say
 
@@ -51,7 +51,7 @@ def demo(
                     _watch(stage, run, plain)
                 measured = run.measured(lambda text: None if json else say(text))
     if json:
-        typer.echo(msgspec.json.encode(measured))
+        print_document(measured, one_line=True)
     else:
         _closing(measured)
 

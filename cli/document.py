@@ -7,15 +7,14 @@ import re
 from typing import Any
 
 import msgspec
-import typer
 
 _ODD = re.compile(r"[^\x20-\x7e]")
 
 
-def print_document(value: Any) -> None:
-    """Print plain data or Structs as JSON, indented by two."""
-    text = msgspec.json.format(msgspec.json.encode(value)).decode()
-    typer.echo("\n".join(_ODD.sub(_escape, line) for line in text.split("\n")))
+def print_document(value: Any, *, one_line: bool = False) -> None:
+    """Print plain data or Structs as JSON, indented by two, or as one line for whoever gathers several of them."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=-1 if one_line else 2).decode()
+    print("\n".join(_ODD.sub(_escape, line) for line in text.split("\n")), flush=True)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -15,7 +15,8 @@ from typing import NoReturn
 import typer
 
 from hybridq import errors
-from hybridq.visible import visible
+
+from .tell import put, say
 
 USAGE, BAD_DATA, NO_SUCH_JOB, ALREADY_RUNNING = 64, 65, 66, 69
 INTERNAL, IO, TRY_AGAIN, NOT_ALLOWED, CONFIG, INTERRUPTED = 70, 74, 75, 77, 78, 130
@@ -74,10 +75,10 @@ def report(problem: BaseException) -> int:
     if os.environ.get("HYBRIDQ_TRACEBACK") == "1":
         import traceback
 
-        _say("".join(traceback.format_exception(problem)).rstrip())
+        put("".join(traceback.format_exception(problem)).rstrip())
     code = exit_code(problem)
     text = sentence(problem)
-    _say(f"hybridq: {text if len(text) <= LONGEST else text[:LONGEST] + '…'}")
+    say(text if len(text) <= LONGEST else text[:LONGEST] + "…")
     if isinstance(problem, OSError):
         _forget_output()  # what the disk refused once it would refuse again when Python exits
     return code
@@ -142,13 +143,8 @@ def _sqlite_code(problem: BaseException) -> int | None:
 def _exit_code(problem: SystemExit) -> int:
     if problem.code is None or isinstance(problem.code, int):
         return problem.code or 0
-    _say(f"hybridq: {problem.code}")
+    say(str(problem.code))
     return INTERNAL
-
-
-def _say(text: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):  # standard error may be closed, full or missing
-        print(visible(text), file=sys.stderr, flush=True)
 
 
 def _forget_output() -> None:

@@ -84,7 +84,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"hybridq {__version__}")
+        print(f"hybridq {__version__}")
         raise typer.Exit
 
 

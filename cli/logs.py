@@ -1,26 +1,71 @@
 """The log of a runner on standard error: one line an event, as text or as JSON.
 
 Rule: whatever a job or a worker put into a message, it stays one line and cannot move a cursor. No
-traceback, unless HYBRIDQ_TRACEBACK=1 asks for one.
+traceback, unless HYBRIDQ_TRACEBACK=1 asks for one. A terminal that is stopped, or a pipe that nobody reads,
+holds up no job: lines are written by a thread of their own, and those that found no room are counted.
 """
 
+import atexit
 import json
 import logging
 import os
-import sys
+import time
+from contextlib import suppress
 from datetime import datetime
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
 
 from hybridq.visible import visible_line
 
 LINE = 4000  # cells of one event: a longer one is cut
+ROOM = 10_000  # events that wait to be written
+LAST = 1.0  # seconds that they may take at the end
 
 
 def to_stderr(*, as_json: bool, warnings_only: bool = False) -> None:
     """Send what hybridq logs to standard error; of others only what is wrong."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Apart(Queue(ROOM))
     handler.setFormatter(JsonLine() if as_json else Line())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("hybridq").setLevel(logging.WARNING if warnings_only else logging.INFO)
+    QueueListener(handler.room, Written()).start()
+    atexit.register(handler.wait)
+
+
+class Apart(QueueHandler):
+    """Hands each line to the thread that writes; `lost` had no room."""
+
+    def __init__(self, room: Queue[logging.LogRecord]) -> None:
+        super().__init__(room)
+        self.room, self.lost = room, 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Never waits."""
+        try:
+            self.room.put_nowait(record)
+        except Full:
+            self.lost += 1
+            return
+        if self.lost:
+            lost, self.lost = self.lost, 0
+            logging.getLogger("hybridq").warning("%d lines of this log are missing: nobody read it in time", lost)
+
+    def wait(self) -> None:
+        """Let what waits be written, if anybody reads it."""
+        until = time.monotonic() + LAST
+        while self.room.unfinished_tasks and time.monotonic() < until:
+            time.sleep(0.001)
+
+
+class Written(logging.Handler):
+    """Writes finished lines: past `sys.stderr`, whose lock would hold up the end of the process."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        data = f"{record.msg}\n".encode(errors="backslashreplace")
+        with suppress(OSError):  # nobody is there any more
+            while data:
+                data = data[os.write(2, data) :]
 
 
 class Line(logging.Formatter):

@@ -153,9 +153,11 @@ def _print_all(
 ) -> int:
     """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
     raises where the only job waits."""
-    missing = failed = 0
+    missing = failed = drafts = 0
     for job in jobs:
         found = result(store, job, draft=draft)
+        if not (draft or stderr) and (first := _instead(store, job, found)) is not None:
+            found, drafts = first, drafts + 1
         empty = True
         for data in _pieces(store, job, found, stderr=stderr):
             put(data)
@@ -170,6 +172,8 @@ def _print_all(
             if len(jobs) == 1:
                 raise why
             missing += 1
+    if drafts:
+        say(_drafts(store, jobs, drafts))
     if len(jobs) == 1:
         state = state_of(store, jobs[0])[0]
         if state is State.CANCELLED:
@@ -179,6 +183,24 @@ def _print_all(
         only = " --state failed" if failed else ""
         say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
     return 0
+
+
+def _instead(store: Store, job: int, found: Result | None) -> Result | None:
+    """An adaptive job's draft, where it has no final."""
+    if found is not None and found.value is not None:
+        return None
+    first = result(store, job, draft=True)
+    return None if first is None or first.value is None else first
+
+
+def _drafts(store: Store, jobs: list[int], drafts: int) -> str:
+    """Which of these were drafts, and what became of the final."""
+    if len(jobs) > 1:
+        return f"{drafts:,} of these are drafts: their final results are not there"
+    final = result(store, jobs[0])
+    if state_of(store, jobs[0])[0] is State.FAILED and final is not None:
+        return f"this is the draft; the final result failed: {final.error}"
+    return "this is the draft; the final result is not there yet"
 
 
 def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> Iterator[bytes]:
@@ -195,7 +217,7 @@ def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> It
 
 def _missing(store: Store, job: int, found: Result | None, *, draft: bool) -> HybridqError | None:
     """Why a job has no output yet, or no draft; None where it ended and put out nothing."""
-    state, _ = state_of(store, job)
+    state = state_of(store, job)[0]
     if draft and found is None:
         return NoSuchJob(f"job {job} has no draft")
     if state in (State.QUEUED, State.RUNNING):

@@ -10,6 +10,8 @@ from typing import IO
 
 from hybridq.visible import visible
 
+from .tell import is_tty
+
 
 class Printer:
     """Standard output and standard error of jobs. `raw`: their bytes as they are, on terminals too."""
@@ -22,7 +24,7 @@ class Printer:
         """Bytes as they came. `stream` is 1 for standard output, 2 for standard error."""
         if stream not in self._to:
             file = sys.stdout if stream == 1 else sys.stderr
-            shown = file.isatty() and not self._raw
+            shown = is_tty(file) and not self._raw
             self._to[stream] = _Visible(file.buffer) if shown else _Plain(file.buffer)
         self._to[stream].write(data)
 

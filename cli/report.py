@@ -6,18 +6,22 @@ Rule: reads and prints; every figure is one that the queue has recorded.
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hybridq.errors import UsageError
+from hybridq.queue.account import Ledger
 from hybridq.queue.ledger import read
 from hybridq.queue.reading_only import rescue_if_writable
 from hybridq.when import parse_since
 
 from .document import print_document
 from .reach import look
-from .tell import columns
+from .tell import columns, is_tty, say
+
+if TYPE_CHECKING:
+    from hybridq.report import Report
 
 app = typer.Typer()
 PIPE = 140  # cells of a line where no terminal says how wide it is
@@ -41,7 +45,8 @@ def report(
     outlook = look()
     with outlook.store:
         rescue_if_writable(outlook.store, now)
-        ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
+        with outlook.store.still():
+            ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
     found = sum_up(ledger, now, unpriced)
     if html is not None:
         from hybridq.reporting.page import render
@@ -53,13 +58,18 @@ def report(
         print_document(found)
         return
     if html is not None:
-        typer.echo(f"the page is there: {html}", err=True)
+        say(f"the page is there: {html}")
+    _print(found, ledger)
+
+
+def _print(found: "Report", ledger: Ledger) -> None:
+    """The tables; on a terminal the curves, too."""
     from .views.report import tables
 
-    if not sys.stdout.isatty():
+    if not is_tty(sys.stdout):
         from .views.plain import unpadded
 
-        typer.echo(unpadded(tables(found), columns(PIPE)))
+        print(unpadded(tables(found), columns(PIPE)))
         return
     from rich.console import Console
 

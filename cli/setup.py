@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -20,10 +20,12 @@ from hybridq.settings.origin import Setting, origins
 from hybridq.settings.read import load
 from hybridq.visible import visible
 
+from .document import print_document
 from .tell import is_tty
 
 app = typer.Typer()
 BELOW = "    "  # before what has no room in its row
+LAST = 16  # cells that the last column has at least, unless it is narrower
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -52,7 +54,7 @@ def handlers(
         import asyncio
 
         listed = asyncio.run(_check_all(listed, config))
-    _print_json(listed) if json else _print_columns([_columns(entry) for entry in listed])
+    print_document(listed) if json else _print_columns([_columns(entry) for entry in listed])
     failed = [entry.name for entry in listed if entry.ok is False]
     if failed:
         raise ConfigError(f"{', '.join(failed)}: cannot run as configured")
@@ -66,15 +68,15 @@ def config(
     """Show the values in force and where each comes from."""
     home = Home.find(os.environ)
     if path:
-        typer.echo(visible(str(home.config_file)))
+        print(visible(str(home.config_file)))
         return
     settings = origins(load(home, os.environ), home, os.environ)
     if json:
         file = str(home.config_file)
-        _print_json({"path": file, "database": str(home.database), "settings": settings})
+        print_document({"path": file, "database": str(home.database), "settings": settings})
         return
     absent = "" if home.config_file.exists() else "  (no such file: all is as by default)"
-    typer.echo(visible(f"{home.config_file}{absent}\n"))
+    print(visible(f"{home.config_file}{absent}\n"))
     _print_columns([(setting.key, setting.source, _value(setting)) for setting in settings])
 
 
@@ -97,12 +99,12 @@ def completions(
 
     if write is not None:
         for written in completion.write(write):
-            typer.echo(visible(str(written)))
+            print(visible(str(written)))
         return
     name = shell or os.path.basename(os.environ.get("SHELL", ""))
     if name not in ("bash", "zsh", "fish"):
         raise UsageError("name a shell: hybridq completions bash, zsh or fish")
-    typer.echo(completion.script(name), nl=False)
+    print(completion.script(name), end="")
 
 
 async def _check_all(listed: list[Listed], config: Config) -> list[Listed]:
@@ -145,21 +147,20 @@ def _value(setting: Setting) -> str:
     return "none" if setting.value is None else msgspec.json.encode(setting.value).decode()
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
-
-
 def _print_columns(rows: list[tuple[str, ...]]) -> None:
     """Print rows with aligned columns, as plain text that other programs can cut.
 
-    On a terminal too narrow for a row, its last cell goes below it.
+    On a terminal that is too narrow the last cells are folded in their column; where that has no room, each is below
+    its row.
     """
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
+    lines = ["".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths, strict=False)) for row in shown]
     room = shutil.get_terminal_size().columns if is_tty(sys.stdout) else sys.maxsize
-    for row in shown:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        if len(line) > room:
-            line = "  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)).rstrip()
-            line += f"\n{textwrap.fill(row[-1], max(20, room), initial_indent=BELOW, subsequent_indent=BELOW)}"
-        typer.echo(line)
+    beside = len(lines[0])
+    below = beside + min(widths[-1], LAST) > room
+    for line, row in zip(lines, shown, strict=True):
+        indent = BELOW if below else " " * beside
+        told = textwrap.fill(row[-1], max(LAST, room), initial_indent=indent, subsequent_indent=indent)
+        head = textwrap.fill(line.rstrip(), room, subsequent_indent=BELOW[2:]) if below else line
+        print(f"{head}\n{told}".rstrip() if below else f"{head}{told[beside:]}".rstrip())

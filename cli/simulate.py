@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from hybridq.config import Config
 from hybridq.errors import UsageError
@@ -16,11 +17,12 @@ from hybridq.home import Home
 from hybridq.simulate import Outcome, World
 from hybridq.simulation.rehearsal import Rehearsal, rehearse, summary
 from hybridq.simulation.station import Times
-from hybridq.simulation.trial import changed, handler_times
+from hybridq.simulation.trial import changed, handler_times, supposed
 from hybridq.simulation.workload import Suppose, Workload, read_trace
 from hybridq.when import parse_span
 
 from .document import print_document
+from .tell import columns, is_tty
 
 app = typer.Typer()
 DAYS = 3.0
@@ -29,7 +31,10 @@ PIPE = 160  # cells of a line where no terminal says how wide it is
 
 @app.command()
 def simulate(
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Simulate this trace.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Simulate this trace.", show_default=False)
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="The same.")] = None,
     history: Annotated[bool, typer.Option("--history", help="Simulate your own jobs, as they came.")] = False,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="Simulate a made-up office; the default.")] = False,
     days: Annotated[float | None, typer.Option(min=0.01, max=400, help="Days of --synthetic; 3 by default.")] = None,
@@ -56,13 +61,14 @@ def simulate(
     A trace is CSV with arrival,input_size,output_size[,audience,deadline,handler,group] or
     TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with timestamp (ms), input_length and output_length.
     """
-    if sum((trace is not None, history, synthetic)) > 1:
-        raise UsageError("choose one of --trace, --history and --synthetic")
+    if sum((file is not None, trace is not None, history, synthetic)) > 1:
+        raise UsageError("choose one of --trace FILE, --history and --synthetic")
     home = Home.find(os.environ)
     config = changed(home, os.environ, set_ or ())
     times = handler_times(handler_time or (), Times())
     suppose = Suppose(people=people, deadlines=tuple(parse_span(text) for text in deadline or ()), seed=seed)
-    world = _own(config, seed) if history else _world(_drawn(trace, days or DAYS, suppose), config, times, seed)
+    drawn = None if history else _drawn(trace or file, days or DAYS, suppose)
+    world = _own(config, seed) if drawn is None else _world(drawn, config, times, seed)
     contenders = list(rehearse(world))
     ours = contenders[0][1]
     found = summary(world, [verdict for verdict, _ in contenders], ours)
@@ -85,6 +91,7 @@ def _drawn(trace: Path | None, days: float, suppose: Suppose) -> Workload:
 def _world(workload: Workload, config: Config, times: Times, seed: int) -> World:
     names = {arrival.handler for arrival in workload.arrivals}
     slots = {name: max(1, config.handlers[name].instances) for name in names if name in config.handlers}
+    workload = replace(workload, notes=(*workload.notes, supposed(times)))
     return World(config=config, times=dict.fromkeys(names, times), workload=workload, seed=seed, slots=slots)
 
 
@@ -99,10 +106,11 @@ def _write_page(path: Path, found: Rehearsal, ours: Outcome) -> None:
 def _print_table(found: Rehearsal) -> None:
     from .views.simulation import table
 
-    if not sys.stdout.isatty():
+    if not is_tty(sys.stdout):
         from .views.plain import unpadded
 
-        typer.echo(unpadded(table(found, PIPE), PIPE))
+        width = columns(PIPE)
+        print(unpadded(table(found, width), width))
         return
     from rich.console import Console
 

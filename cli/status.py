@@ -17,7 +17,7 @@ from hybridq.views.overview import take
 
 from .document import print_document
 from .reach import look, reach, renew
-from .tell import say
+from .tell import is_tty, say
 
 if TYPE_CHECKING:
     from hybridq.views.snapshot import Snapshot
@@ -106,7 +106,7 @@ def explain(selector: One, json: Json = False) -> None:
 def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     """The head and the rows on a terminal; elsewhere the rows alone, a line each, and the rest on standard error."""
     now = snapshot.head.now
-    if sys.stdout.isatty():
+    if is_tty(sys.stdout):
         from rich.console import Console
 
         from .views.queue import QueueView
@@ -118,8 +118,9 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     from .views.plain import lines
 
     for line in lines(snapshot, now):
-        typer.echo(line)
+        print(line)
+    sys.stdout.flush()  # what is said comes after the rows, not between them; nor at all once their reader has gone
     if snapshot.hidden:
         say(f"and {snapshot.hidden:,} more: --all")
     elif not snapshot.rows:
-        say("no such job is there: hybridq status --all" if narrowed else "nothing here yet: hybridq submit -- COMMAND")
+        say("no such job is there: hybridq status --all" if narrowed else "nothing here yet: hybridq submit -- CMD")

@@ -5,6 +5,7 @@ for a daemon or a drain. Leaving (Control-C) never loses the job, and says how t
 """
 
 import contextlib
+import logging
 import shlex
 import sys
 
@@ -41,6 +42,8 @@ class Stay(Struct, frozen=True):
             if self._own:
                 from hybridq.own_run import OwnRun
 
+                if self.follows:  # which tells why a job waits
+                    logging.getLogger("hybridq.provider").setLevel(logging.ERROR)
                 open_.enter_context(OwnRun(self.outlook.store.home, self.outlook.config, self.of.id))
             self._tell()
             return self._until_end()

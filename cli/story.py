@@ -7,18 +7,19 @@ import shlex
 import sys
 from collections.abc import Iterator
 
+from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 from hybridq.job import ENDED, State
 from hybridq.queue.changes import RETRIED
-from hybridq.queue.flushes import FlushRun
+from hybridq.queue.flushes import FlushRecord
 from hybridq.queue.knowledge import Promise
-from hybridq.views.detail import Detail, Explanation, Happened
+from hybridq.views.detail import Detail, Explanation
 from hybridq.views.snapshot import Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
-from .tell import columns
+from .tell import columns, is_tty
 from .views import words
 from .views.job import Fact, explain, show
 from .views.plain import unpadded
@@ -37,9 +38,14 @@ def tell_explanation(found: Explanation, now: float) -> None:
     """Print why a job or group runs as it does."""
     row = found.row
     name = row.group if row.group is not None else f"job {row.id}"
+    if row.group is None and found.together > 1:
+        name += f", as all {count(found.together)} of {found.group}"
     history = [(each.at, each.text) for each in found.history]
     facts = list(_reasons(found, now))
-    _print(explain(visible_line(name, ONE_LINE), found.decision, found.decided, now, history, facts))
+    decision = found.decision
+    if row.state in ENDED:  # it may have come otherwise
+        decision = replace(decision, reason=f"at submission: {decision.reason}")
+    _print(explain(visible_line(name, ONE_LINE), decision, found.decided, now, history, facts))
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:
@@ -53,7 +59,7 @@ def _details(found: Detail, now: float) -> Iterator[Fact]:
     if found.flush is not None:
         yield "flush", _flush(found.flush, now)
     if found.promise is not None:
-        yield "promised", _promised(found.promise, found, found.history, now)
+        yield "promised", _promised(found.promise, found, found, now)
     for path in found.files:
         yield "file", path
     for command in _next(found):
@@ -107,23 +113,28 @@ def _reasons(found: Explanation, now: float) -> Iterator[Fact]:
     row = found.row
     yield "decided", clock(found.decided, now)
     yield "who waits", f"{row.audience.value} ({found.signal})"
+    if found.decision.forecast.assumed:
+        yield "assumed", ", ".join(found.decision.forecast.assumed)
     if found.flush is not None:
         yield "flush", _flush(found.flush, now)
     elif found.planned is not None:
         yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
     if found.promise is not None:
-        yield "promised", _promised(found.promise, row, found.history, now)
+        yield "promised", _promised(found.promise, row, found, now)
+    if row.cost is not None:
+        yield "cost", _cost(row, row.cost, found)
     yield from _others(found.others)
     yield "now", words.standing(row, now)
 
 
-def _flush(flush: FlushRun, now: float) -> str:
+def _flush(flush: FlushRecord, now: float) -> str:
     """When it ran, with how many, and why."""
-    ran = f"{flush.id} at {clock(flush.started, now)}"
+    ran = f"{flush.id} at {clock(flush.started, now)}, price x{flush.factor:g}"
     if flush.ended is None:
         return f"{ran}, running: {flush.reason}"
     jobs = f"{count(flush.done)} done" + (f", {count(flush.failed)} failed" if flush.failed else "")
-    return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}: {flush.reason}"
+    cost = f", cost {money(flush.cost)}" if flush.cost else ""
+    return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}{cost}: {flush.reason}"
 
 
 def _others(others: tuple[int, ...]) -> Iterator[Fact]:
@@ -133,16 +144,27 @@ def _others(others: tuple[int, ...]) -> Iterator[Fact]:
         yield "others", f"{differ}: hybridq explain {others[0]}"
 
 
-def _promised(promise: Promise, row: Row, history: tuple[Happened, ...], now: float) -> str:
-    """The promise, and how it was kept; a retry by hand was not foreseen."""
+def _cost(row: Row, cost: float, found: Explanation) -> str:
+    """What it really cost, beside what was forecast for it; for one of many, its share of that."""
+    forecast = found.decision.forecast.cost
+    if forecast is None or (row.group is not None and row.jobs != found.together):
+        return money(cost)
+    return f"{money(cost)}; forecast {money(forecast * row.jobs / found.together)}"
+
+
+def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: float) -> str:
+    """The promise, and how it was kept; what somebody did by hand was not foreseen."""
     said = f"done {eta(promise.finish, promise.finish90, promise.made)}"
     if promise.finish is None or row.finished is None:
         return said
-    if any(each.text.endswith(RETRIED) for each in history):
+    if any(each.text.endswith(RETRIED) for each in found.history):
         return f"{said}; {RETRIED} since"
+    if cancelled := row.counts.get(State.CANCELLED):
+        return f"{said}; {'' if row.jobs == 1 else f'{count(cancelled)} jobs '}cancelled {clock(row.finished, now)}"
     late = row.finished - promise.finish
     how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
-    return f"{said}; was done {clock(row.finished, now)}, {how}"
+    drained = ": drained" if found.flush is not None and found.flush.rule == "drain" else ""
+    return f"{said}; was done {clock(row.finished, now)}, {how}{drained}"
 
 
 def _next(row: Row) -> Iterator[str]:
@@ -160,7 +182,7 @@ def _next(row: Row) -> Iterator[str]:
 
 def _print(what: RenderableType) -> None:
     """To a terminal as wide as it is; elsewhere as plain lines that no width has cut."""
-    if sys.stdout.isatty():
+    if is_tty(sys.stdout):
         Console().print(what)
         return
     print(unpadded(what, columns(PIPE)))

@@ -16,8 +16,9 @@ from hybridq.config import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
 from hybridq.job import Audience, Decision, Request
 from hybridq.outlook import Outlook
+from hybridq.policy import check_mode
 from hybridq.queue.intake import Accepted
-from hybridq.submit import check_mode, deciding, submit, submit_many
+from hybridq.submit import deciding, submit, submit_many
 from hybridq.views.withheld import would_be_withheld
 
 from . import options as asking
@@ -89,10 +90,10 @@ class Submission:
             total[1] += len(data)
             requests[id(request)] = request
         decide = deciding(self._outlook, self._now)
-        decisions = [(int(n), decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
+        found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
         return [
-            (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, self._now))
-            for n, decision in decisions
+            (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now))
+            for n, size, decision in found
         ]
 
     def _single(self) -> tuple[Request, bytes]:
@@ -126,7 +127,7 @@ class Submission:
         if which not in self._requests:
             options = self._options if line is None else asking.merged(line, self._options)
             request = asking.request(self._source.handler, self._config, options, self._waits, self._now, os.environ)
-            check_mode(self._outlook, request)
+            check_mode(request, self._outlook.modes(request.handler))
             self._requests[which] = request
         return self._requests[which]
 
@@ -153,6 +154,6 @@ def _counted(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 def _who_waits(waits: str, many: bool) -> tuple[Audience, str]:
     return find_audience(
-        explicit=None, environ=os.environ, waits=waits, many=many,
+        environ=os.environ, waits=waits, many=many,
         stdin_tty=is_tty(sys.stdin), output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),
     )  # fmt: skip

@@ -5,6 +5,7 @@ Rule: standard output is never touched here.
 
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,15 +16,21 @@ import typer
 
 from hybridq.visible import visible
 
-from .errors import INTERRUPTED
-
 NARROWEST = 20  # cells
+COMMAND = re.compile(r"(?<=: )hybridq [^;,()]*")  # in a sentence of ours, as in `no job 7: hybridq status`
+UNBROKEN = "\xa0"
 
 
 def say(text: str) -> None:
-    """One line on standard error. Where nobody can read it, because it is full or closed, the command goes on."""
-    with contextlib.suppress(OSError, ValueError):
-        print(visible(f"hybridq: {text}"), file=sys.stderr, flush=True)
+    """One sentence of this program's own on standard error."""
+    put(f"hybridq: {text}")
+
+
+def put(text: str) -> None:
+    """Text on standard error, in one piece. Where nobody can read it, because it is full or closed, all goes on."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"{folded(visible(text), sys.stderr)}\n")
+        sys.stderr.flush()
 
 
 def is_tty(file: Any) -> bool:
@@ -31,11 +38,38 @@ def is_tty(file: Any) -> bool:
     return file is not None and not file.closed and file.isatty()
 
 
+def folded(text: str, file: Any) -> str:
+    """The text with its lines broken between words where that is a terminal too narrow for them.
+
+    A command that somebody may want to copy stays in one line where it has room there.
+    """
+    width = _width(file)
+    lines = text.split("\n")
+    if not width or max(map(len, lines)) <= width:
+        return text
+    import textwrap
+
+    def whole(command: re.Match[str]) -> str:
+        return command[0].replace(" ", UNBROKEN) if len(command[0]) <= width else command[0]
+
+    fold = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(fold.fill(COMMAND.sub(whole, line)) for line in lines).replace(UNBROKEN, " ")
+
+
 def columns(otherwise: int) -> int:
-    """Cells of a line where no terminal says how wide it is: COLUMNS, if that is a width, else this many."""
+    """Cells of a line that goes into a pipe or file: COLUMNS, if that is a width, else at most this many.
+
+    It is fewer where a person sits before a narrower terminal: what goes to `head` is read there.
+    """
     said = os.environ.get("COLUMNS", "")
     wide = int(said) if said.isascii() and said.isdecimal() and len(said) < 6 else 0
-    return wide if wide >= NARROWEST else otherwise
+    return wide if wide >= NARROWEST else min(otherwise, _width(sys.stderr) or otherwise)
+
+
+def _width(file: Any) -> int:
+    """Cells of the terminal that this is; 0: it is none, or does not say how wide it is."""
+    wide = os.get_terminal_size(file.fileno()).columns if is_tty(file) else 0
+    return wide if wide >= NARROWEST else 0
 
 
 @contextlib.contextmanager
@@ -52,6 +86,8 @@ def leaving(sentence: str | Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        from .errors import INTERRUPTED  # which says its sentences by `say`
+
         say(sentence if isinstance(sentence, str) else sentence())
         raise typer.Exit(INTERRUPTED) from None
     finally:

@@ -1,7 +1,8 @@
 """Who waits for a result: a person, or nobody. Found out from how hybridq was called, first signal first.
 
-What was said outright counts most, then what the command does, then where it runs. The signal that
-decided is returned with the answer, because it is part of every reason that hybridq gives.
+What the environment says outright counts most, then what the command does, then where it runs; whoever gives
+`--audience` has nothing to find out. The signal that decided is returned with the answer, because it is part of
+every reason that hybridq gives.
 A person needs a terminal whose foreground this is; so a program that calls hybridq (an agent, a script
 run by a timer) is background until it says otherwise.
 """
@@ -22,7 +23,6 @@ _ANCESTORS = 32  # a chain of parents is shorter; the limit ends a loop in a str
 
 def find_audience(
     *,
-    explicit: Audience | None,
     environ: Mapping[str, str],
     waits: str,
     many: bool,
@@ -36,8 +36,6 @@ def find_audience(
     submission of many jobs. `output_tty`: standard output or error is a terminal. `tty` is the device of the
     controlling terminal. Raises UsageError for a bad HYBRIDQ_AUDIENCE.
     """
-    if explicit is not None:
-        return explicit, "--audience"
     if said := environ.get("HYBRIDQ_AUDIENCE"):
         return _said(said), "HYBRIDQ_AUDIENCE"
     if waits:

@@ -7,6 +7,7 @@ a shared instance serves the stream lane between two chunks.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -14,21 +15,25 @@ from contextlib import aclosing
 from .brain.chunk import ChunkSize
 from .brain.plan import plan
 from .errors import HybridqError, StorageError
-from .job import Failure, Flush, Held, Lane
+from .job import Failure, Flush, Held, Lane, State
 from .loops.away import AwayRun
-from .loops.budget import hold_back
 from .loops.engine import Engine
 from .loops.hearing import Hearing
 from .loops.loop import TICK
 from .queue import flushes
 from .queue.claims import Claim, claim_batch
-from .queue.detachment import Away, adopt
+from .queue.classes import Gathered, gathered, pages
+from .queue.detachment import Away, adopt, claims_of
 from .queue.knowledge import intend
 from .queue.listing import by_number
 from .queue.reading import held
 from .seam import reached
+from .when import count
 
 log = logging.getLogger("hybridq.batch")
+QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
+REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
+LEARN = 1.0  # seconds between two times that a running chunk teaches something
 JUDGED = 32  # cohorts of a flush whose promises are compared with what became of them
 Keep = Callable[[Held], bool]
 
@@ -48,12 +53,20 @@ class BatchLoop:
     def turn(self, now: float) -> float:
         """Look after what runs elsewhere, plan each handler that holds work, and start what is due."""
         for away in adopt(self.engine.store, self.engine.runner.id, self.engine.config.handlers):
-            log.info("a batch of %s goes on: %d jobs", away.handler, len(away.work.ids))
+            cancelled = len(claims_of(self.engine.store, away, State.CANCELLED))
+            told = f", {count(cancelled)} of them cancelled" if cancelled else ""
+            log.info("a batch of %s goes on: %s jobs%s", away.handler, count(len(away.work.ids)), told)
             self._attend(away)
+        pause = TICK
         for name in self.engine.waiting(Lane.BATCH):
-            if name not in self.flushing and time.monotonic() >= self._idle_until.get(name, 0.0):
+            if name in self.flushing:
+                continue
+            idle = self._idle_until.get(name, 0.0) - time.monotonic()
+            if idle <= 0:
                 self._look(name, now)
-        return TICK
+            else:
+                pause = min(pause, idle)
+        return pause
 
     def _attend(self, away: Away) -> None:
         run = AwayRun(self.engine, away)
@@ -69,32 +82,34 @@ class BatchLoop:
         task.add_done_callback(ended)
 
     def _look(self, name: str, now: float) -> None:
-        work = held(self.engine.store, name)
-        if self._drain is not None:
-            work = [each for each in work if self._drain(each)]
-        work = [each for each in work if self._affordable(name, each, now)]
+        began = time.monotonic()
+        found = self._held(name, now)
+        work = self.engine.budget.affordable(found.held, name, now)
         conditions = self.engine.outlook.conditions(name, now, work)
         decided = plan(work, conditions, drain=self._drain is not None)
         if decided.due:
-            self._start(name, decided.due, conditions.tariff.factor(now), now)
+            self._start(name, decided.due, found, conditions.tariff.factor(now), now)
         (self.engine.outlook.loaded.add if decided.loaded else self.engine.outlook.loaded.discard)(name)
         if self._drain is None:
             intend(self.engine.store, name, decided.later, now)
             if decided.look is not None:
                 self.engine.wake_at(name, decided.look)
+        took = time.monotonic() - began
+        if took > QUICK:
+            self._idle_until[name] = time.monotonic() + min(TICK, REST * took)
 
-    def _affordable(self, name: str, held: Held, now: float) -> bool:
-        """Whether any of these may begin by the limits on money; if not, the reason is kept."""
-        limited = self.engine.budget.limits(held.key, name, Lane.BATCH, now)
-        hold_back(self.engine.store, held.key, "" if limited.jobs else limited.reason, now)
-        return limited.jobs > 0
+    def _held(self, name: str, now: float) -> Gathered:
+        """The held work; of a drain what it is to run, cohort by cohort."""
+        if self._drain is None:
+            return gathered(self.engine.store, name, now)
+        return Gathered([each for each in held(self.engine.store, name) if self._drain(each)])
 
-    def _start(self, name: str, due: tuple[Flush, ...], factor: float, now: float) -> None:
+    def _start(self, name: str, due: tuple[Flush, ...], found: Gathered, factor: float, now: float) -> None:
         engine = self.engine
-        keys = list(dict.fromkeys(key for flush in due for key in flush.keys))
+        keys = found.keys(dict.fromkeys(key for flush in due for key in flush.keys))
         jobs = sum(flush.jobs for flush in due)
         number = flushes.open_flush(engine.store, engine.runner.id, name, due[0].rule, due[0].reason, factor, jobs, now)
-        log.info("flush %d: %d jobs of %s: %s", number, jobs, name, due[0].reason)
+        log.info("flush %d: %s jobs of %s: %s", number, count(jobs), name, due[0].reason)
         run = FlushRun(engine, name, number, keys, jobs, self._attend)
         task = self._tasks.create_task(run.run(), name=f"flush {number}")
         self.flushing[name] = task
@@ -114,17 +129,19 @@ class FlushRun:
     def __init__(
         self, engine: Engine, name: str, number: int, keys: list[int], jobs: int, attend: Callable[[Away], None]
     ) -> None:
-        """`attend` hears of what is to be looked after because it runs elsewhere now."""
+        """`keys` are cohorts and classes; `attend` hears of what is to be looked after because it runs elsewhere."""
         self.engine = engine
         self.name = name
         self.number = number
         self.claimed = 0
         self._jobs = jobs
-        self._keys = keys
-        self._promised = tuple(keys[:JUDGED])
+        self._pages = pages(engine.store, keys)
+        self._keys: list[int] = []  # the cohorts to claim from next
+        self._promised = tuple(key for key in keys if key > 0)[:JUDGED]
         self._attend = attend
-        self._done = self._failed = 0
+        self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
+        self._learned = time.monotonic()
 
     async def run(self) -> None:
         """Run until nothing of it is left, or the runner stops."""
@@ -155,15 +172,18 @@ class FlushRun:
         reached("ended")
         ended = (of.late for of in by_number(store, self._promised))  # but for what was cleaned away meanwhile
         self.engine.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
-        log.info("flush %d ended: %d done, %d failed", self.number, self._done, self._failed)
+        ends = (self._done, "done"), (self._failed, "failed"), (self._gone, "handed to the provider")
+        told = ", ".join(f"{count(jobs)} {what}" for jobs, what in ends if jobs)
+        log.info("flush %d ended: %s", self.number, told or "nothing done")
 
     async def _work(self) -> None:
         engine = self.engine
-        while self._keys and not engine.stopping and not engine.paused:
+        while not engine.stopping and not engine.paused:
             if not (claims := await self._claims()):
                 return
             began = time.monotonic()
-            await self._run_chunk(claims)
+            for some in self._apart(claims):
+                await self._run_chunk(some)
             self._chunk.took(time.monotonic() - began, len(claims))
 
     async def _claims(self) -> list[Claim]:
@@ -176,6 +196,8 @@ class FlushRun:
             with engine.pausing():
                 runner, now = engine.runner.id, time.time()
                 wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
+                while len(self._keys) < wanted and (page := next(self._pages, None)):
+                    self._keys += page
                 taken = claim_batch(
                     engine.store, runner, self.number, self.name, self._keys, wanted, now,
                     room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
@@ -186,6 +208,16 @@ class FlushRun:
                 break
         return claims
 
+    def _apart(self, claims: list[Claim]) -> list[list[Claim]]:
+        """What is handed over together. A provider's batch that may have to be ended for a deadline takes nobody with
+        it who has none."""
+        if not self._whole:
+            return [claims]
+        cohorts = by_number(self.engine.store, sorted({claim.cohort for claim in claims}))
+        due = {of.id for of in cohorts if math.isfinite(of.due)}
+        parts = [[c for c in claims if c.cohort in due], [c for c in claims if c.cohort not in due]]
+        return [part for part in parts if part]
+
     async def _run_chunk(self, claims: list[Claim]) -> None:
         engine = self.engine
         chunk = Hearing(engine, self.name, claims)
@@ -194,6 +226,7 @@ class FlushRun:
                 async for bunch in events:
                     for first in range(0, len(bunch), step := engine.step):
                         await engine.finish_soon(chunk.hear(bunch[first : first + step]))
+                        self._learn(chunk)
         except HybridqError as error:
             full = isinstance(error, StorageError)
             away = {job for each in chunk.away.values() for job, _ in each.work.ids}
@@ -205,9 +238,17 @@ class FlushRun:
         finally:
             chunk.close()
         for gone in chunk.gone():
+            self._gone += len(gone.work.ids)
             self._attend(gone)
         self._done += chunk.done
         self._failed += chunk.failed
         self._startup += chunk.startup
         self._cost += chunk.cost
-        engine.learn(self.name, Lane.BATCH, chunk.seen)
+        self._learn(chunk, at_last=True)
+
+    def _learn(self, chunk: Hearing, *, at_last: bool = False) -> None:
+        """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""
+        if at_last or (chunk.seen and time.monotonic() >= self._learned + LEARN):
+            self.engine.learn(self.name, Lane.BATCH, chunk.seen)
+            chunk.seen = []
+            self._learned = time.monotonic()

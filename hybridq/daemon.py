@@ -7,6 +7,7 @@ queued again.
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Collection
@@ -27,6 +28,7 @@ from .stream import StreamLoop
 
 log = logging.getLogger("hybridq")
 SWEEP_PAUSE = 0.01  # seconds between two chunks that are swept away
+INSISTENT = {signal.SIGINT: "a second Control-C", signal.SIGTERM: "a second SIGTERM", signal.SIGHUP: "SIGTERM"}
 AFTER = 0.002  # seconds that the batch loop looks later than the stream loop, so that it is in nobody's way
 
 
@@ -50,6 +52,11 @@ class Service:
         self._with_batch = batch
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
 
     def stop(self, *, insist: bool = True) -> None:
         """Stop gently; a second call that insists stops at once."""
@@ -158,9 +165,17 @@ async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None
 
     engine = Engine(home, config, "daemon")
     service = Service(engine)
-    heed(service, lambda number: log.info("%s: stopping; a second SIGTERM stops at once", number.name))
-    log.info("daemon %d serves %s", engine.runner.id, home.folder)
+    heed(service, lambda number: _heard(service, number))
+    log.info("daemon pid %d serves %s", os.getpid(), home.folder)
     ready()
-    with Clockwork(service):
+    with Clockwork(engine, lambda: service.batch.wake.set()):  # the loop is made by `run`
         await service.run()
     log.info("stopped")
+
+
+def _heard(service: Service, number: signal.Signals) -> None:
+    """Log what this signal does, and what would stop it at once."""
+    if service.stopping:
+        log.info("%s: %s", number.name, "stopping already" if number is signal.SIGHUP else "stopping at once")
+    else:
+        log.info("%s: stopping; %s stops at once", number.name, INSISTENT[number])

@@ -13,8 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, normal, regime
+from .brain.spending import Spending
 from .config import HandlerConfig
 from .job import Lane
+from .when import span
 
 WINDOW = 128  # jobs that the quantiles come from
 STARTS = 24  # starts that the start-up time comes from
@@ -44,6 +46,7 @@ class Paid(Struct, frozen=True):
     cost: float = 0.0
     size2: float = 0.0
     cross: float = 0.0
+    cost2: float = 0.0
 
 
 class Model(Struct, frozen=True):
@@ -112,7 +115,7 @@ class Estimate:
         self._models = {Lane.STREAM: stream or Model(), Lane.BATCH: batch or Model()}
         self._handler = handler or HandlerConfig()
         self._machine = machine_cost / 3600
-        self._curves: dict[Lane, Curve] = {}
+        self._curves: dict[Lane, Curve | None] = {}
         self._starts: list[float] | None = None
 
     def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
@@ -162,12 +165,35 @@ class Estimate:
         """Money of one job at factor 1: learned, else as configured, else its busy time; None: unknown."""
         for which in (lane, _other(lane)):
             paid = self._models[which].paid
-            if paid.n >= ENOUGH - 0.5:  # `n` fades
+            if _priceable(paid):
                 return line_price(paid, size)
         if self._handler.price is not None:
             return self._handler.price
         busy = self.mean_time(lane, size)
         return None if busy is None else busy * self._machine
+
+    @property
+    def by_the_job(self) -> bool:
+        """Whether money is paid by the job, and not for its time."""
+        return self._handler.price is not None or any(_priceable(model.paid) for model in self._models.values())
+
+    def assumed(self, lane: Lane) -> tuple[str, ...]:
+        """What the times and costs of a lane rest on, where it is neither learned nor a price that was set."""
+        expected = self._handler.expected
+        return () if expected is None or self._curve(lane) else (f"{span(expected)} a job",)
+
+    def spending(self, lane: Lane, size: float, factor: float = 1.0) -> Spending | None:
+        """What jobs of this size cost at a price factor, with what is known of their spread; None: unknown."""
+        paid = next((paid for which in (lane, _other(lane)) if _priceable(paid := self._models[which].paid)), None)
+        if paid is not None:
+            return spent(paid, size)
+        if self._handler.price is not None:
+            return Spending(each=self._handler.price * factor)
+        one, curve = self.cost(lane, size), self._curve(lane)
+        if one is None or curve is None:
+            return None if one is None else Spending(each=one * factor, seen=0)
+        spread = curve.moments(size)[1] * math.sqrt(curve.together)
+        return Spending(each=one * factor, spread=one * factor * spread, seen=curve.line.n)
 
     def mean_time(self, lane: Lane, size: float) -> float | None:
         """The mean (not the median) seconds of one job: what sums and prices are made of."""
@@ -175,8 +201,8 @@ class Estimate:
         return self._handler.expected if curve is None else curve.moments(size)[0]
 
     def fixed_cost(self) -> float:
-        """Money of one flush's start: its start-up time at the machine's rate; 0 where none is known."""
-        return (self.startup() or 0.0) * self._machine
+        """Money of one flush's start: its time at the machine's rate; 0 where none is known, or jobs have a price."""
+        return 0.0 if self.by_the_job else (self.startup() or 0.0) * self._machine
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""
@@ -197,9 +223,7 @@ class Estimate:
     def _curve(self, lane: Lane) -> Curve | None:
         if lane not in self._curves:
             sizes, times = _window(self._model(lane))
-            if len(times) < ENOUGH:
-                return None
-            self._curves[lane] = Curve(sizes, times)
+            self._curves[lane] = Curve(sizes, times) if len(times) >= ENOUGH else None
         return self._curves[lane]
 
     def _started(self, lane: Lane) -> list[float]:
@@ -248,7 +272,19 @@ def _priced(p: Paid, o: Observation) -> Paid:
         p.cost * fade + o.cost,
         p.size2 * fade + o.size * o.size,
         p.cross * fade + o.size * o.cost,
+        p.cost2 * fade + o.cost * o.cost,
     )
+
+
+def _priceable(p: Paid) -> bool:
+    """Whether enough prices were seen; `n` fades."""
+    return p.n >= ENOUGH - 0.5
+
+
+def spent(p: Paid, size: float) -> Spending:
+    """What jobs of this size cost by those that were paid."""
+    variance = p.cost2 / p.n - (p.cost / p.n) ** 2
+    return Spending(each=line_price(p, size), spread=math.sqrt(max(0.0, variance)), seen=p.n)
 
 
 def line_price(p: Paid, size: float) -> float:

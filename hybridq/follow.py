@@ -27,10 +27,12 @@ class Piece(Struct, frozen=True):
 
 
 class Turn(Struct, frozen=True):
-    """The job is in another state, or at another attempt: what came before is superseded."""
+    """The job is in another state, or at another attempt: what came before is superseded. Or it waits: it is not
+    tried again before `ready` (epoch seconds)."""
 
     state: State
     attempt: int
+    ready: float
 
 
 class End(Struct, frozen=True):
@@ -46,14 +48,14 @@ def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) 
     with Doorbell(store.home, VIEWER) as bell:
         tails = _Tails(store, job)
         try:
-            seen: tuple[State, int] | None = None
+            seen: tuple[State, int, float] | None = None
             while True:
                 bell.clear()
-                state, attempt = state_of(store, job)
-                if (state, attempt) != seen:
+                now = state, attempt, _ = state_of(store, job)
+                if now != seen:
                     tails.turn(attempt)
-                    yield Turn(state, attempt)
-                    seen = state, attempt
+                    yield Turn(*now)
+                    seen = now
                 yield from tails.more()
                 if state in ENDED:
                     yield End(state, result(store, job), bytes(tails.shown))

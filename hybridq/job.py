@@ -67,11 +67,13 @@ class Forecast(Struct, frozen=True, kw_only=True):
 
     `first` and `finish` (the first and the last result) are epoch seconds (50th percentile), `*90` the 90th; None
     where nothing is known yet. `cost` is money for the whole submission, `delay` what waiting for its middle job
-    costs (half-way from `first` to `finish`; of an adaptive one, for the middle draft), `total` their sum.
+    costs (half-way from `first` to `finish`; of an adaptive one, for the middle draft), `total` their sum. Of `cost`,
+    `starting` is what the start takes. `assumed` names what the figures rest on where no job has told yet.
     """
 
     mode: Mode
     cost: float | None = None
+    starting: float = 0.0
     delay: float | None = None
     total: float | None = None
     start: float | None = None
@@ -80,6 +82,7 @@ class Forecast(Struct, frozen=True, kw_only=True):
     finish: float | None = None
     finish90: float | None = None
     makes_deadline: bool = True
+    assumed: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -107,6 +110,7 @@ class Held(Struct, frozen=True, kw_only=True):
     since: float  # epoch seconds at which they were accepted
     delay_cost: float  # money an hour of waiting costs, for all of `jobs` together
     pinned: bool = False  # the user said --mode batch: waiting was asked for
+    cohorts: int = 1  # how many of them it sums up
 
 
 class Flush(Struct, frozen=True, kw_only=True):
@@ -156,6 +160,15 @@ class Partial(Struct, frozen=True, gc=False):
     stream: int = 1
 
 
+class Waits(Struct, frozen=True, gc=False):
+    """The call is not tried again before `seconds` have passed, for this reason; it goes on by itself then."""
+
+    id: int
+    attempt: int
+    reason: str
+    seconds: float
+
+
 class Output(Struct, frozen=True, gc=False):
     """The call ended well. `value` is JSON bytes, or None where the output is what the partials made.
 
@@ -177,6 +190,7 @@ class Failure(Struct, frozen=True, gc=False):
 
     `retryable`: another try may help (counts against the job's retries).
     `gave_back`: it was not this job's fault and it had not begun; it is queued again and nothing is counted.
+    `unbegun`: given back by a provider that had taken it; that is counted by itself, for it must not go on for ever.
     """
 
     id: int
@@ -186,6 +200,7 @@ class Failure(Struct, frozen=True, gc=False):
     exit_code: int | None = None
     busy: float = 0.0
     gave_back: bool = False
+    unbegun: bool = False
     retry_after: float | None = None  # seconds that the other side asked us to wait
     dropped: int = 0  # bytes of output beyond the limit
     cost: float | None = None  # what was paid all the same, where the handler knows
@@ -201,4 +216,4 @@ class Detached(Struct, frozen=True):
     reference: dict[str, Any]
 
 
-Event = Started | Partial | Output | Failure | Detached
+Event = Started | Partial | Waits | Output | Failure | Detached

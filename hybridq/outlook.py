@@ -11,8 +11,9 @@ from .config import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
 from .estimate import Estimate, Model
 from .job import Held, Lane, Mode, State
+from .queue.classes import gathered
 from .queue.knowledge import last_learned, models
-from .queue.reading import arrivals, held, tally
+from .queue.reading import arrivals, tally
 from .queue.runner import living
 from .store import Store
 from .tariff import Tariff
@@ -83,13 +84,16 @@ class Outlook:
             return self.config.runner.stream_slots or 2 * CORES
         return self.config.runner.batch_slots or CORES
 
-    def conditions(self, name: str, now: float, work: list[Held] | None = None, *, drafts: bool = True) -> Conditions:
+    def conditions(
+        self, name: str, now: float, work: list[Held] | None = None, *, drafts: bool = True, joins: bool = False
+    ) -> Conditions:
         """One handler's world at `now`; `work` is its held work, where the caller has read it already. With `drafts`
-        it has the world of the handler that makes its drafts, too."""
+        it has the world of the handler that makes its drafts, too; with `joins` a background submission comes now,
+        as it will have come for the plan that follows."""
         counts = tally(self.store)
         estimate = self.estimate(name)
         handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS)
-        work = held(self.store, name) if work is None else work
+        work = gathered(self.store, name, now).held if work is None else work
         # A provider has prices of its own; what is paid by the job costs no more for our load.
         tariff = Tariff(TariffConfig()) if handler.remote else self.tariff
         machine = 0.0 if handler.remote or handler.price is not None else load()
@@ -104,7 +108,7 @@ class Outlook:
             batch_ahead=0.0 if handler.remote else self._ahead(
                 estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
             coming=coming([at for at, _ in came], now),
-            joining=joining([at for at, lane in came if lane is Lane.BATCH], work, now),
+            joining=joining([*[now] * joins, *(at for at, lane in came if lane is Lane.BATCH)], work, now),
             draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
         )  # fmt: skip
 

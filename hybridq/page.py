@@ -6,13 +6,19 @@ Rule: nothing is loaded from anywhere, and whatever comes from jobs or files is 
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import UsageError
+from .when import span
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+DRAWN = 2000  # things of one kind that a chart draws at most
+T = TypeVar("T")
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+# Where a logarithmic axis of seconds has its marks.
+MARKS = (0.001, 0.01, 0.1, 1.0, 10.0, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY)
 QUIET, GRID, LABEL = "#667085", "rgba(128, 136, 150, .22)", "#f7f8fa"
 NOTHING = "rgba(0, 0, 0, 0)"  # a chart lets the page shine through, which is light or dark as its reader likes it
 COLOURS = {"stream": "#2a78d6", "batch": "#1baf7a", "user": "#eb6834", "background": "#8a63d2", "tariff": "#98a1b0"}
@@ -82,6 +88,16 @@ def chart(title: str, says: str, figure: "Figure") -> str:
     figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
     return f"<h2>{escape(title)}</h2>{text(says)}{drawn}"
+
+
+def seconds(title: str) -> dict[str, object]:
+    """A logarithmic axis of seconds whose marks people can read."""
+    return {"type": "log", "title": title, "tickvals": MARKS, "ticktext": [span(mark) for mark in MARKS]}
+
+
+def spread(items: Sequence[T]) -> Sequence[T]:
+    """Of many things evenly spread ones, as many as a chart draws."""
+    return items[:: max(1, -(-len(items) // DRAWN))]
 
 
 def hover(value: str) -> str:

@@ -6,9 +6,11 @@ nothing known the audience decides. Pure: no clock, no I/O, no chance.
 """
 
 import math
+from collections.abc import Collection
 
 from .brain.conditions import Conditions as Conditions
 from .brain.modes import batch_now, forecasts, stream
+from .brain.prices import Prices
 from .errors import UsageError
 from .job import Audience, Decision, Forecast, Mode, Request
 from .when import clock, money, span
@@ -25,9 +27,7 @@ def classify(request: Request, jobs: int, size: float, conditions: Conditions) -
 
     Raises UsageError for a mode that the handler does not offer.
     """
-    if request.mode is not None and request.mode not in conditions.modes:
-        offered = ", ".join(sorted(conditions.modes))
-        raise UsageError(f"{request.handler} does not offer mode {request.mode}; it offers {offered}")
+    check_mode(request, conditions.modes)
     considered = forecasts(request, jobs, size, conditions)
     if request.mode is not None:
         chosen, reason = request.mode, f"mode {request.mode} was asked for"
@@ -40,6 +40,14 @@ def classify(request: Request, jobs: int, size: float, conditions: Conditions) -
     forecast = next(f for f in considered if f.mode is chosen)
     warning = _warning(request, forecast, conditions.now)
     return Decision(mode=chosen, reason=reason, considered=considered, warning=warning)
+
+
+def check_mode(request: Request, offered: Collection[Mode]) -> None:
+    """Raise UsageError for a mode that is not among those offered."""
+    if request.mode is not None and request.mode not in offered:
+        modes = ", ".join(sorted(offered))
+        hint = " (name one with `draft`)" if request.mode is Mode.ADAPTIVE else ""
+        raise UsageError(f"{request.handler} cannot run in mode {request.mode}{hint}; it offers: {modes}")
 
 
 def reclassify(
@@ -88,9 +96,19 @@ def _unknown(request: Request, considered: tuple[Forecast, ...], conditions: Con
             return Mode.STREAM, f"batched it would be done at {done}, after its deadline {due}; {_who(request)}"
     prefer = Mode.STREAM if request.audience is Audience.USER else Mode.BATCH
     mode = prefer if prefer in conditions.modes else next(m for m in Mode if m in conditions.modes)
-    timed = all(f.delay is not None for f in considered)
-    what = f"what {request.handler} costs is not known" if timed else f"nothing is known of {request.handler} yet"
-    return mode, f"{what}, and {_who(request)}"
+    return mode, f"{_lacking(request.handler, considered)}, and {_who(request)}"
+
+
+def _lacking(handler: str, considered: tuple[Forecast, ...]) -> str:
+    """What keeps the modes from being compared. A price is named first: it may never be learned."""
+    untimed = [f.mode for f in considered if f.finish is None]
+    unpriced = all(f.cost is None for f in considered)
+    if unpriced and len(untimed) == len(considered):
+        return f"nothing is known of {handler} yet"
+    if unpriced:
+        return f"what {handler} costs is not known"
+    how = f" in mode {untimed[0]}" if 0 < len(untimed) < len(considered) else ""
+    return f"how long {handler} takes{how} is not known"
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
@@ -146,10 +164,19 @@ def _reason(
         return f"{other.mode} would save nothing and come later: {who}"
     if less > 0:
         waiting = "and comes sooner" if wait < 0 else f"waiting costs {money(wait)}"
-        return f"run {when} it saves {money(less)} against {other.mode}, {waiting}: {who}"
+        return f"{_loaded(best, conditions)}run {when} it saves {money(less)} against {other.mode}, {waiting}: {who}"
     if less < 0:
         return f"{other.mode} would save {money(-less)}, but its waiting costs {money(-wait)}: {who}"
     return f"{other.mode} would save nothing and come later: {who}"
+
+
+def _loaded(best: Forecast, conditions: Conditions) -> str:
+    """That the load alone makes the present dearer than when this would run, where it does."""
+    now, start = conditions.now, best.start or conditions.now
+    surcharge = Prices(conditions, now, start).surcharge
+    if surcharge <= 1 or start <= now or conditions.tariff.factor(start) < conditions.tariff.factor(now):
+        return ""
+    return f"the load makes now {surcharge:.2f} times as dear: "
 
 
 def _who(request: Request) -> str:
@@ -158,9 +185,11 @@ def _who(request: Request) -> str:
 
 
 def _warning(request: Request, forecast: Forecast, now: float) -> str:
-    if not forecast.makes_deadline and forecast.finish90 is not None:
-        late = clock(forecast.finish90, now)
-        return f"the deadline {clock(request.deadline or now, now)} will probably be missed: done by {late}"
+    if request.deadline is not None and forecast.finish90 is not None and forecast.finish90 > request.deadline:
+        due, done = clock(request.deadline, now), clock(forecast.finish90, now)
+        if forecast.makes_deadline:  # by its draft
+            return f"the draft makes the deadline {due}, but the final will probably be late: done by {done}"
+        return f"the deadline {due} will probably be missed: done by {done}"
     if request.max_cost is not None and forecast.cost is not None and forecast.cost > request.max_cost:
         return f"costs about {money(forecast.cost)}, more than the limit of {money(request.max_cost)}"
     return ""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from .job import Audience
 from .queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
-from .reporting.figures import LEAST, NEAR, share
+from .reporting.figures import NEAR, off, share
 from .reporting.waiting import Gathered, Waited, gathered, waits
 
 CAUSES = 10  # reasons of failures that are told one by one
@@ -40,7 +40,8 @@ class Deadlines(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """How good the promises made at submission were, for the submissions of which all is done.
+    """How good the promises made at submission were, for the submissions of which all is done and nobody drained
+    any before its time.
 
     `covered`: the share done by the promised 90th percentile, to the second. `error`: the median distance between
     the promised and the real finish, relative to the real time to it. `held`: submissions that were told to start
@@ -111,7 +112,7 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report
 
 def kept(made: int, promised: Sequence[Promised]) -> Kept:
     """How good these promises were, of `made`."""
-    errors = [abs(p.finished - p.finish) / max(LEAST, p.finished - p.made) for p in promised]
+    errors = [off(p.finish - p.made, p.finished - p.made) for p in promised]
     held = [(p.started, p.start) for p in promised if p.start is not None and p.start - p.made > NEAR]
     return Kept(
         made=made, ended=len(promised),

@@ -67,6 +67,7 @@ def _first(db: "Database") -> None:
     _cohorts(db)
     _jobs(db)
     _sums(db)
+    _classes(db)
     _outcomes(db)
     _knowledge(db)
 
@@ -99,8 +100,10 @@ def _cohorts(db: "Database") -> None:
             cancelled INTEGER NOT NULL DEFAULT 0,
             started REAL, finished REAL,    -- of the first start and the last end
             cost REAL NOT NULL DEFAULT 0,
-            streamed REAL NOT NULL DEFAULT 0) -- what the same jobs would have cost streamed at submission""",
+            streamed REAL NOT NULL DEFAULT 0, -- what the same jobs would have cost streamed at submission
+            class INTEGER)              -- the one it was last counted in; NULL: none""",
         "CREATE INDEX cohort_queued ON cohort (lane, handler, due, rank, id) WHERE queued > 0",
+        "CREATE INDEX cohort_class ON cohort (class, due, rank, id) WHERE lane = 'batch' AND queued > 0",
         "CREATE INDEX cohort_running ON cohort (id) WHERE running > 0",
         # What ended last, of any mode and end: 10 us among a million, where a scan takes seconds.
         """CREATE INDEX cohort_ended ON cohort (mode, failed, cancelled, finished)
@@ -123,6 +126,7 @@ def _jobs(db: "Database") -> None:
             state TEXT NOT NULL DEFAULT 'queued',
             attempt INTEGER NOT NULL DEFAULT 0,
             tries INTEGER NOT NULL DEFAULT 0,   -- failures that counted against the retries
+            unbegun INTEGER NOT NULL DEFAULT 0, -- times that a provider took it and never began it
             ready REAL NOT NULL DEFAULT 0,      -- not to be claimed before
             runner INTEGER, flush INTEGER,
             started REAL, finished REAL,
@@ -174,6 +178,55 @@ def _sums(db: "Database") -> None:
                     last_id = max(last_id, excluded.last_id), accepted = min(accepted, excluded.accepted),
                     started = coalesce(min(started, excluded.started), started, excluded.started),
                     finished = coalesce(max(finished, excluded.finished), finished, excluded.finished), {added};
+        END""",
+    ):
+        db.conn.execute(statement)
+
+
+# What makes held cohorts alike: due within a small part of the time that they have, come within the same quarter of a
+# day (without a deadline: of an hour), about as large, about as dear to wait for, and asked for or not. The grid is
+# fixed, so that a class stays one.
+_KIND = f"""printf('%d %d %d %.0e %d',
+    CASE WHEN new.due - new.accepted < 3600 THEN new.due / 60 WHEN new.due - new.accepted < 21600 THEN new.due / 300
+        WHEN new.due - new.accepted < 86400 THEN new.due / 900 ELSE new.due / 3600 END,
+    new.accepted / CASE WHEN new.due < 9e999 THEN 21600 ELSE 900 END,
+    {" + ".join(f"(new.size > {4**step} * new.jobs)" for step in range(3, 11))}, new.delay_cost, new.pinned)"""
+
+
+def _classes(db: "Database") -> None:
+    """Sums over held cohorts that a plan may treat alike: a hundred thousand are planned as a few hundred classes.
+
+    What has a limit on money of its own is in no class.
+    """
+    size = "{0}.size / max({0}.jobs, 1) * {0}.queued".format
+    for statement in (
+        """CREATE TABLE class (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, kind TEXT NOT NULL,
+            came REAL NOT NULL,                 -- when its first cohort was accepted
+            pinned INTEGER NOT NULL,
+            cohorts INTEGER NOT NULL DEFAULT 0, jobs INTEGER NOT NULL DEFAULT 0, size REAL NOT NULL DEFAULT 0,
+            since REAL NOT NULL DEFAULT 0,      -- seconds from `came` until each of its jobs was accepted, summed
+            delay_cost REAL NOT NULL DEFAULT 0, -- money an hour, for all its jobs
+            UNIQUE (handler, kind))""",
+        f"""CREATE TRIGGER class_joined AFTER UPDATE OF queued ON cohort
+            WHEN old.queued = 0 AND new.queued > 0 AND new.lane = 'batch'
+            AND json_extract(CAST(new.request AS TEXT), '$.max_cost') IS NULL BEGIN
+            INSERT INTO class (handler, kind, came, pinned) VALUES (new.handler, {_KIND}, new.accepted, new.pinned)
+                ON CONFLICT DO NOTHING;
+            UPDATE cohort SET class = (SELECT id FROM class WHERE handler = new.handler AND kind = {_KIND})
+                WHERE id = new.id;
+            UPDATE class SET cohorts = cohorts + 1, jobs = jobs + new.queued, size = size + {size("new")},
+                since = since + (new.accepted - came) * new.queued,
+                delay_cost = delay_cost + new.delay_cost * new.queued
+                WHERE id = (SELECT class FROM cohort WHERE id = new.id);
+        END""",
+        f"""CREATE TRIGGER class_changed AFTER UPDATE OF queued, size, jobs ON cohort
+            WHEN old.queued > 0 AND old.lane = 'batch' AND old.class IS NOT NULL BEGIN
+            UPDATE class SET cohorts = cohorts - (new.queued = 0), jobs = jobs + new.queued - old.queued,
+                size = size + {size("new")} - {size("old")},
+                since = since + (new.accepted - came) * (new.queued - old.queued),
+                delay_cost = delay_cost + new.delay_cost * (new.queued - old.queued) WHERE id = old.class;
+            DELETE FROM class WHERE id = old.class AND cohorts = 0;
         END""",
     ):
         db.conn.execute(statement)

@@ -15,7 +15,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from .config import Config, HandlerConfig
-from .job import Audience
+from .job import Audience, Lane
 from .simulation.station import Flushed, Spell, Station, Task, Times
 from .simulation.workload import Arrival, Workload
 from .tariff import Tariff
@@ -74,7 +74,7 @@ class _Run:
     def __init__(self, world: World, make: Make) -> None:
         self.world = world
         begin = world.workload.arrivals[0].at
-        self._charge = charge(world.config, begin, world.workload.arrivals[-1].at + AFTER)
+        factor = factors(world.config, begin, world.workload.arrivals[-1].at + AFTER)
         self._tasks = tasks(world)
         self._stations: dict[str, Station] = {}
         self._contenders: dict[str, Contender] = {}
@@ -85,7 +85,11 @@ class _Run:
             handler = world.config.handlers.get(name, HandlerConfig())
             times = world.times[name]
             slots = world.slots.get(name, busiest)
-            station = Station(slots, times.start, handler.idle, world.config.runner.stream_target, self._charge)
+            # A provider has prices of its own at all hours; time that is not paid for costs nothing.
+            price = constant if handler.remote else factor
+            by_time = handler.price is None and not handler.remote
+            rate = world.config.policy.machine_cost / 3600 if by_time else 0.0
+            station = Station(slots, times.start, handler.idle, world.config.runner.stream_target, rate, price)
             self._stations[name] = station
             self._contenders[name] = make(name, station, world)
 
@@ -146,6 +150,7 @@ def tasks(world: World) -> list[Task]:
     found, sizes = [], Counter((a.handler, a.group) for a in world.workload.arrivals if a.group)
     for number, arrival in enumerate(world.workload.arrivals):
         times, stray = world.times[arrival.handler], chance.gauss(0.0, 1.0)
+        price = world.config.handlers.get(arrival.handler, HandlerConfig()).price
         lead = times.job + times.input * arrival.size
         plain = lead + times.output * arrival.output
         factor = math.exp(times.spread * stray)
@@ -157,17 +162,23 @@ def tasks(world: World) -> list[Task]:
                 due=math.inf if arrival.deadline is None else arrival.deadline,
                 group=arrival.group, part=1 / sizes.get((arrival.handler, arrival.group), 1),
                 luck=chance.random(), handler=arrival.handler,
+                paid=arrival.paid if arrival.paid or price is None else dict.fromkeys(Lane, price),
             )
         )  # fmt: skip
     return found
 
 
-def charge(config: Config, begin: float, end: float) -> Callable[[float], float]:
-    """What a busy second costs at an instant between `begin` and `end`."""
-    tariff, rate = Tariff(config.tariff), config.policy.machine_cost / 3600
+def factors(config: Config, begin: float, end: float) -> Callable[[float], float]:
+    """The price factor at an instant between `begin` and `end`."""
+    tariff = Tariff(config.tariff)
     steps = [(begin, tariff.factor(begin)), *tariff.changes(begin, end)]
-    at, factors = [at for at, _ in steps], [factor * rate for _, factor in steps]
-    return lambda now: factors[max(0, bisect_right(at, now) - 1)]
+    at, found = [at for at, _ in steps], [factor for _, factor in steps]
+    return lambda now: found[max(0, bisect_right(at, now) - 1)]
+
+
+def constant(_: float) -> float:
+    """The factor where there is no tariff."""
+    return 1.0
 
 
 def _busiest(world: World, work: Sequence[Task]) -> dict[str, int]:

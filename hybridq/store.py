@@ -2,11 +2,13 @@
 
 Rule: whatever is written goes through `Store.tx`, which begins IMMEDIATE and commits durably
 (WAL, synchronous=FULL) but for claims, so that what was acknowledged survives a power cut. Reads are short and hold
-no transaction open. The verbs stand beside it: `intake`, `claims`, `changes`, `reading`, `knowledge`.
+no transaction open, but for a view's, which belong together. The verbs stand beside it: `intake`, `claims`,
+`changes`, `reading`, `knowledge`.
 """
 
 import contextlib
 import fcntl
+import math
 import os
 import random
 import select
@@ -22,7 +24,8 @@ from .home import Home, open_private
 from .queue.refusals import BUSY, told_apart
 from .schema import VERSION, migrate, version
 
-EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log
+EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log, to empty it
+RESTARTING = 0.005  # ... to have it written over
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
 ROWS = 50  # that one statement inserts; more gain nothing
@@ -36,6 +39,7 @@ class Store:
         self.home = home
         self._checkpoints = checkpoints
         self.connection = connection
+        connection.execute("PRAGMA busy_timeout = 0")  # it is ours to wait: see `_patiently`
         self._file = home.database  # made once: every statement names it when something goes wrong
         self._written = 0
 
@@ -87,7 +91,7 @@ class Store:
             if not durable:
                 connection.execute("PRAGMA synchronous = NORMAL")
             try:
-                _begin(connection)
+                _patiently(connection, "BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -101,10 +105,23 @@ class Store:
         if self._checkpoints and self._written % _CHECK_EVERY == 0:
             self.checkpoint(WAL_LIMIT)
 
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Whatever others write meanwhile, what is read within shows the queue at one instant. Nothing is written."""
+        if self.connection.in_transaction:
+            yield
+            return
+        with told_apart(self._file):
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("ROLLBACK")
+
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """Read all rows of one statement at once, so that no read transaction stays open."""
         with told_apart(self._file):
-            return self.connection.execute(sql, parameters).fetchall()
+            return _patiently(self.connection, sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Any = ()) -> tuple[Any, ...] | None:
         """The first row of one statement, or None."""
@@ -118,8 +135,8 @@ class Store:
     def checkpoint(self, above: int = 0, mode: str = "PASSIVE") -> None:
         """Copy the log back into the database once it holds more than `above` bytes.
 
-        PASSIVE goes on beside whoever writes, so that beside a busy writer the log never ends; TRUNCATE keeps
-        writers off, and empties it.
+        PASSIVE goes on beside whoever writes, so that beside a busy writer the log never ends; RESTART keeps
+        writers off, and they begin it anew; TRUNCATE empties it, too.
 
         One process at a time, by a lock: SQLite before 3.51.3 can lose pages when two connections
         checkpoint at once, so no connection of ours does it by itself.
@@ -147,24 +164,31 @@ def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[An
         )
 
 
+def log_file(home: Home) -> Path:
+    """The log that SQLite writes ahead, where there is one."""
+    return home.database.with_name(home.database.name + "-wal")
+
+
 def log_size(home: Home) -> int:
-    """Bytes of the log that SQLite writes ahead; 0: there is none."""
+    """Bytes of the log; 0: there is none."""
     try:
-        return home.database.with_name(home.database.name + "-wal").stat().st_size
+        return log_file(home).stat().st_size
     except FileNotFoundError:
         return 0
 
 
 def checkpoint_apart(home: Home) -> None:
-    """Copy the log back and empty it, with a connection of its own, for a thread of its own.
+    """Copy the log back, with a connection of its own, for a thread of its own.
 
-    What the disk refuses now stays in the log, where it is as safe, until the next time.
+    It is written over then, which takes a disk two thirds of the time that a file takes to grow; what is too long is
+    emptied. What the disk refuses now stays in the log, where it is as safe, until the next time.
     """
     with contextlib.suppress(sqlite3.OperationalError), Store(home, _connect(home.database)) as store:
         store.checkpoint()
         # What was written meanwhile is little. A reader in the midst of it is not waited for any longer than this.
-        store.connection.execute(f"PRAGMA busy_timeout = {EMPTYING * 1000:.0f}")
-        store.checkpoint(WAL_LIMIT, "TRUNCATE")
+        mode, patience = ("TRUNCATE", EMPTYING) if log_size(home) > WAL_LIMIT else ("RESTART", RESTARTING)
+        store.connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        store.checkpoint(mode=mode)
 
 
 def probe_disk(store: Store) -> None:
@@ -179,26 +203,22 @@ def let_others_write() -> None:
     select.select([], [], [], 1.5 * LAST_WAIT)
 
 
-def _begin(connection: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE, for BUSY seconds at most.
+def _patiently(connection: sqlite3.Connection, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+    """Execute what may find the queue locked, again and again for BUSY seconds at most.
 
     SQLite's own waits grow to 100 ms: beside a busy writer, whose pauses are a few ms long, a person's
     submit waited for half a second. Short waits of uneven length find the next pause.
     """
-    deadline, wait = time.monotonic() + BUSY, FIRST_WAIT
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            select.select([], [], [], wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-            wait = min(LAST_WAIT, wait * 1.5)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY * 1000:.0f}")
+    deadline, wait = math.inf, FIRST_WAIT
+    while True:
+        try:
+            return connection.execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        deadline = min(deadline, time.monotonic() + BUSY)
+        select.select([], [], [], wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        wait = min(LAST_WAIT, wait * 1.5)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from .doorbell import VIEWER, ring
 from .errors import HybridqError, NoSuchJob
 from .estimate import Observation
-from .job import Failure, Lane, Mode, Output, Partial, Started
+from .job import Failure, Lane, Mode, Output, Partial, Started, Waits
 from .loops.budget import hold_back
 from .loops.engine import Engine
 from .loops.loop import AGAIN, TICK
@@ -109,6 +109,8 @@ class _Attempt:
             case Partial():
                 self._first = self._first or time.time()
                 self.sink.write(event)
+            case Waits():
+                self.engine.postpone(event)
             case Output() | Failure():
                 self._end(self.sink.counted(event))
 

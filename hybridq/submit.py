@@ -3,6 +3,7 @@
 Rule: the decision is the policy's; what is kept is what was decided with. Nothing is submitted by `decide`.
 """
 
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,6 @@ from msgspec.structs import replace
 
 from .brain.modes import delay_cost
 from .doorbell import RUNNER, VIEWER, ring
-from .errors import UsageError
 from .home import Home
 from .job import Audience, Decision, Mode, Request
 from .outlook import Outlook
@@ -20,13 +20,26 @@ from .queue.intake import Accepted, Bulk, Decide, Refused, accept
 from .queue.runner import daemon_of
 from .store import Store
 
+GROWTH = 1.25  # how far a submission of many parts may have grown until those alike are decided anew
+ALIKE = 0.1  # as logarithms: by how much the sizes and the times to the deadlines of parts that are alike differ
+
 
 def deciding(outlook: Outlook, now: float) -> Decide:
-    """The decision for a submission at `now`. It raises UsageError for a mode that the handler does not offer."""
+    """The decision for each part of a submission at `now`. It raises UsageError for a mode that the handler does not
+    offer."""
+    held: dict[tuple[object, ...], tuple[int, Decision]] = {}  # by kind: how many parts there were, what was decided
+    parts = 0
 
     def decide(request: Request, jobs: int, size: float) -> tuple[Decision, float]:
-        check_mode(outlook, request)
-        decision = classify(request, jobs, size, outlook.conditions(request.handler, now))
+        nonlocal parts
+        parts += 1
+        kind = _kind(request, jobs, size, now)
+        before, decision = held.get(kind, (0, None))
+        if decision is None or parts > GROWTH * before or not _serves(decision, request):
+            joins = request.audience is Audience.BACKGROUND
+            decision = classify(request, jobs, size, outlook.conditions(request.handler, now, joins=joins))
+            if decision.mode is Mode.BATCH:
+                held[kind] = parts, decision
         if jobs == 1 and decision.mode is not Mode.STREAM and _nobody_else(outlook, request):
             reason = f"no daemon runs that would flush it, and a person waits ({request.signal})"
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
@@ -35,13 +48,17 @@ def deciding(outlook: Outlook, now: float) -> Decide:
     return decide
 
 
-def check_mode(outlook: Outlook, request: Request) -> None:
-    """Raise UsageError for a mode that the handler does not offer."""
-    offered = outlook.modes(request.handler)
-    if request.mode is not None and request.mode not in offered:
-        modes = ", ".join(sorted(offered))
-        hint = " (name one with `draft`)" if request.mode is Mode.ADAPTIVE else ""
-        raise UsageError(f"{request.handler} cannot run in mode {request.mode}{hint}; it offers: {modes}")
+def _kind(request: Request, jobs: int, size: float, now: float) -> tuple[object, ...]:
+    """What parts of one submission have in common that may be held for the same reason."""
+    left = -1 if request.deadline is None else round(math.log(max(1.0, request.deadline - now)) / ALIKE)
+    asked = (request.handler, request.audience, request.signal, request.mode, request.max_cost)
+    return *asked, jobs, round(math.log1p(size) / ALIKE), left
+
+
+def _serves(decision: Decision, request: Request) -> bool:
+    """Whether what was decided for a part like this one makes this one's deadline, too, in every mode."""
+    due = math.inf if request.deadline is None else request.deadline
+    return not decision.warning and all(f.makes_deadline and (f.finish90 or 0.0) <= due for f in decision.considered)
 
 
 def _nobody_else(outlook: Outlook, request: Request) -> bool:

@@ -39,7 +39,7 @@ class Tariff:
 
     def factor(self, at: float) -> float:
         """The price factor at an epoch second."""
-        return self._piece(at).factor
+        return self._week[0][0].factor if self._flat else self._piece(at).factor
 
     def name(self, at: float) -> str:
         """The name of the window that holds at an epoch second, or ""."""

@@ -45,11 +45,6 @@ def visible_line(text: str, width: int) -> str:
     return _cut(_LINE.sub(_escape, head), max(width, 0))
 
 
-def visible_bytes(data: bytes) -> str:
-    """The bytes as UTF-8 text made visible; each byte that is no UTF-8 is shown as `\\xff`."""
-    return visible(data.decode("utf-8", "backslashreplace"))
-
-
 def _escape(found: re.Match[str]) -> str:
     run = found[0]
     # A carriage return is harmless just before a line feed that stays, and there alone.

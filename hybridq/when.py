@@ -109,7 +109,8 @@ def span(seconds: float) -> str:
 def eta(p50: float | None, p90: float | None, now: float) -> str:
     """When something will be done: `22:14 ±6m`, the 50th to the 90th percentile; `unknown`, not a guess.
 
-    An instant that has passed is shown as `now`'s own: an ETA never lies in the past.
+    An instant that has passed is shown as `now`'s own: an ETA never lies in the past. A spread of minutes has no
+    seconds: it is an estimate, and every view is short of room.
     """
     if p50 is None or not math.isfinite(p50):
         return "unknown"
@@ -117,7 +118,7 @@ def eta(p50: float | None, p90: float | None, now: float) -> str:
     spread = p90 - likely if p90 is not None else 0.0
     if not math.isfinite(spread) or spread < 0.5:
         return clock(likely, now)
-    return f"{clock(likely, now)} ±{span(round(spread))}"
+    return f"{clock(likely, now)} ±{span(60 * round(spread / 60) if spread >= 60 else round(spread))}"
 
 
 def money(x: float) -> str:

@@ -178,6 +178,11 @@ class Provider(Batches):
         })  # fmt: skip
 
 
+async def missing(_: web.Request) -> web.StreamResponse:
+    """A path that the server does not have (see `instead`)."""
+    return web.json_response({"error": {"message": "not found"}}, status=404)
+
+
 def _event(body: Body) -> bytes:
     whole = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", **body}
     return f"data: {json.dumps(whole)}\n\n".encode()

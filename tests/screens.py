@@ -79,12 +79,10 @@ def put(folder: Path, snapshot: Snapshot) -> None:
     fresh.rename(folder / "snapshot")
 
 
-def start(
-    folder: Path, *how: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE, **environ: str
-) -> Process:
+def start(folder: Path, *, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE, **environ: str) -> Process:
     """The view without a controlling terminal."""
     return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(folder), *how],
+        [sys.executable, str(PROGRAM), str(folder)],
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,

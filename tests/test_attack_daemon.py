@@ -1,5 +1,6 @@
 """A daemon whose surroundings are changed under it: its files, its configuration, its disk, the clock, the lock."""
 
+import asyncio
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import pytest
 from hybridq import store as store_module
 from hybridq.doorbell import RUNNER, Doorbell
 from hybridq.job import Mode, Partial, State
+from hybridq.loops import engine as engine_module
 from hybridq.loops.clock import StepDetector
 from hybridq.loops.engine import Engine
 from hybridq.outputs import Sink, output_path
@@ -183,6 +185,26 @@ def test_a_log_that_cannot_be_copied_back_stays(tmp_path: Path) -> None:
     checkpoint_apart(queue.home)
     assert log_size(queue.home) == 0
     assert queue.state(number) is State.QUEUED
+
+
+def test_a_log_to_which_nothing_is_added_is_copied_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is: an idle daemon does not open the queue again and again for it."""
+    queue = Queue(tmp_path, ECHO)
+    engine = Engine(queue.home, load(queue.home, {}), "drain")
+    copied: list[Path] = []
+    monkeypatch.setattr(engine_module, "checkpoint_apart", lambda home: copied.append(home.folder))
+
+    async def tended() -> None:
+        await engine.tend()
+        await asyncio.sleep(0)  # what it began is with a thread now, which `run` waits for
+
+    queue.call("echo", b'"' + b"x" * 2_000_000 + b'"', mode=Mode.BATCH)
+    for _ in range(2):
+        asyncio.run(tended())
+    assert len(copied) == 1
+    queue.call("echo", b'"y"', mode=Mode.BATCH)
+    asyncio.run(tended())
+    assert len(copied) == 2
 
 
 def test_the_log_of_a_busy_queue_is_emptied(tmp_path: Path) -> None:

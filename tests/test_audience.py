@@ -17,7 +17,7 @@ PROBE = """
 import json, os, sys
 from hybridq.audience import find_audience
 output = sys.stdout.isatty() or sys.stderr.isatty()
-found = find_audience(explicit=None, environ=os.environ, waits="", many=False,
+found = find_audience(environ=os.environ, waits="", many=False,
                       stdin_tty=sys.stdin.isatty(), output_tty=output)
 print("FOUND", json.dumps(found), flush=True)
 """
@@ -53,7 +53,6 @@ def in_terminal(environ: dict[str, str], script: str) -> tuple[str, str]:
 def asked(**changes: object) -> tuple[Audience, str]:
     """What is found with these signals alone."""
     given: dict[str, object] = {
-        "explicit": None,
         "environ": {},
         "waits": "",
         "many": False,
@@ -64,16 +63,10 @@ def asked(**changes: object) -> tuple[Audience, str]:
 
 
 def test_what_is_said_counts_first() -> None:
-    """`--audience` counts more than its variable, that more than `--wait`, that more than many jobs."""
-    all_at_once = {
-        "explicit": Audience.BACKGROUND,
-        "environ": {"HYBRIDQ_AUDIENCE": "user", "CI": "1"},
-        "waits": "--follow",
-        "many": True,
-    }
-    assert asked(**all_at_once) == (Audience.BACKGROUND, "--audience")
-    assert asked(**{**all_at_once, "explicit": None}) == (Audience.USER, "HYBRIDQ_AUDIENCE")
-    silent = {**all_at_once, "explicit": None, "environ": {"HYBRIDQ_AUDIENCE": ""}}
+    """The variable counts more than `--wait`, that more than many jobs."""
+    all_at_once = {"environ": {"HYBRIDQ_AUDIENCE": "background", "CI": "1"}, "waits": "--follow", "many": True}
+    assert asked(**all_at_once) == (Audience.BACKGROUND, "HYBRIDQ_AUDIENCE")
+    silent = {**all_at_once, "environ": {"HYBRIDQ_AUDIENCE": ""}}
     assert asked(**silent) == (Audience.USER, "--follow")
     assert asked(**{**silent, "waits": ""}) == (Audience.BACKGROUND, "many jobs in one submission")
 

@@ -1,5 +1,7 @@
 """Limits on money: what would exceed one is held with that reason, and goes on when there is room."""
 
+import math
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridq.brain.spending import UNLIMITED, Spending
 from hybridq.job import Lane, Mode
-from hybridq.loops.budget import UNLIMITED, Budget, hold_back, room
+from hybridq.loops.budget import Budget, Kind, hold_back, room
 from hybridq.outlook import Outlook
 from hybridq.queue.money import spent_since, withheld
 from hybridq.queue.reading import history
@@ -36,8 +39,8 @@ money = st.floats(0, 1000)
 def test_what_may_begin_keeps_the_limit_and_one_more_would_not(
     limit: float, spent: float, running: int, each: float
 ) -> None:
-    """So many jobs fit beside what is spent and runs; one more would exceed the limit."""
-    jobs = room("it", limit, spent, running, each).jobs
+    """So many jobs of a fixed price fit beside what is spent and runs; one more would exceed the limit."""
+    jobs = room("it", limit, spent, Kind(Spending(each=each), running)).jobs
     committed = spent + running * each
     if jobs:
         assert committed + jobs * each <= limit * (1 + 1e-6) + 1e-9
@@ -46,10 +49,87 @@ def test_what_may_begin_keeps_the_limit_and_one_more_would_not(
 
 def test_unknown_costs_are_found_out_one_at_a_time() -> None:
     """Of jobs that nobody knows the price of one may run, while anything is left; free ones always may."""
-    assert room("it", 1.0, 0.0, 0, None).jobs == 1
-    assert room("it", 1.0, 0.0, 1, None).jobs == 0
-    assert room("it", 1.0, 1.0, 0, None).jobs == 0
-    assert room("it", 1.0, 0.5, 3, 0.0).jobs == UNLIMITED
+    assert room("it", 1.0, 0.0, Kind(None, 0)).jobs == 1
+    assert room("it", 1.0, 0.0, Kind(None, 1)).jobs == 0
+    assert room("it", 1.0, 1.0, Kind(None, 0)).jobs == 0
+    assert room("it", 1.0, 0.5, Kind(Spending(each=0.0), 3)).jobs == UNLIMITED
+
+
+def test_a_guess_goes_in_small_steps() -> None:
+    """Of jobs whose cost is a guess as many begin as would fit at ten times that, or at the most that they can cost;
+    and one alone wherever the guess fits."""
+    guess = Spending(each=0.01, seen=0)
+    assert guess.within(1.0, 0) == 10
+    assert guess.within(1.0, 10) == 0
+    assert guess.within(0.05, 0) == 1
+    assert guess.within(0.009, 0) == 0
+    assert Spending(each=0.01, seen=0, most=0.02).within(1.0, 0) == 50
+
+
+@given(st.integers(3, 200), st.integers(1, 400), st.integers(0, 1 << 16))
+def test_jobs_of_any_spread_keep_within_what_is_reserved(seen: int, limit: int, seed: int) -> None:
+    """By the costs of a few jobs that differ a hundredfold, as many as fit cost hardly more than the limit; and most
+    of a large one is used."""
+    chance = random.Random(seed)
+    paid = [math.exp(chance.uniform(math.log(0.1), math.log(10.0))) for _ in range(seen)]
+    mean = sum(paid) / seen
+    spread = math.sqrt(sum((cost - mean) ** 2 for cost in paid) / seen)
+    spending = Spending(each=mean, spread=spread, seen=seen)
+    jobs = spending.within(limit, 0)
+    assert jobs <= 1 or spending.of(jobs) <= limit * (1 + 1e-6) < spending.of(jobs + 1) * (1 + 2e-6)
+    assert spending.of(jobs) >= jobs * mean
+    assert spending.within(limit, jobs + 1) == 0
+
+
+def test_answers_of_many_lengths_keep_a_daily_budget(provider: Provider, tmp_path: Path) -> None:
+    """Calls whose inputs and answers differ widely, of which nothing was known, stay within the budget but for one
+    call's surprise, and use it."""
+    budget, chance = 300 * COST, random.Random(1)
+    dearest = (200 * 1.0 + 80 * 10) * 1e-6
+
+    def answer(text: str) -> str:
+        provider.tokens = (len(text), 0, chance.choice((1, 5, 20, 80)))
+        return "yes"
+
+    provider.answer = answer
+    more = f'batch_by = "calls"\ninstances = 4\nmax_tokens = 100\ndaily_budget = {budget}'
+    with served(tmp_path, provider, more=more) as outlook, daemon(outlook):
+
+        def spent() -> float:
+            return spent_since(outlook.store, "gpt", time.time() - 3600)
+
+        texts = [f'"{"x" * chance.randrange(1, 200)}"'.encode() for _ in range(1500)]
+        submit_all(outlook, asking("gpt", Mode.BATCH), texts)
+        until(lambda: spent() >= 0.9 * budget and withheld(outlook.store) and not counts(outlook).get("running"), 60)
+        assert spent() <= budget + dearest
+
+
+def test_what_can_never_fit_says_what_helps_and_else_when_there_is_room(provider: Provider, tmp_path: Path) -> None:
+    """A job that costs more than the whole day's budget is told to raise it; any other, when it is renewed."""
+    with served(tmp_path, provider, more=f"max_tokens = 20\ndaily_budget = {COST / 10}") as outlook:
+        limited = Budget(outlook).of_handler("gpt", Lane.STREAM, time.time())
+        assert limited.jobs == 0
+        assert "more than the whole daily budget of gpt" in limited.reason
+        assert limited.reason.endswith(": raise daily_budget in config.toml")
+    (tmp_path / "b").mkdir()
+    with served(tmp_path / "b", provider, more=f"max_tokens = 20\ndaily_budget = {COST * 1.5}") as outlook:
+        with daemon(outlook):
+            submit_all(outlook, asking("gpt", Mode.STREAM), [b'"a"', b'"b"'])
+            until(lambda: withheld(outlook.store))
+        (reason,) = withheld(outlook.store).values()
+        assert "; it is renewed " in reason
+        assert reason.endswith(" 00:00")
+
+
+def test_a_draft_of_another_handler_is_not_held_for_its_final(provider: Provider, tmp_path: Path) -> None:
+    """The final costs more than its handler's budget; the draft costs nothing, and streams."""
+    more = f'max_tokens = 20\ndaily_budget = {COST / 10}\ndraft = "small"\n[handlers.small]\ncommand = ["cat"]\n'
+    with served(tmp_path, provider, more=more + 'protocol = "lines"\nprice = 0.0') as outlook, daemon(outlook):
+        submit_all(outlook, asking("gpt", Mode.ADAPTIVE), [b'"a"'])
+        until(lambda: outlook.store.rows("SELECT 1 FROM draft"))
+        until(lambda: withheld(outlook.store))
+        assert counts(outlook) == {"queued": 1}
+    assert not provider.requests
 
 
 @pytest.mark.parametrize("mode", [Mode.STREAM, Mode.BATCH])
@@ -67,7 +147,7 @@ def test_a_cost_limit_holds_the_rest_of_a_group(provider: Provider, tmp_path: Pa
         ((cohort, reason),) = withheld(outlook.store).items()
         assert reason.startswith("held: the cost limit is ")
         assert reason in [text for _, text in history(outlook.store, cohort)]
-        assert reason[:30] in command(outlook.store.home, "explain", "5").stdout.replace("\n", " ")
+        assert reason[:30] in command(outlook.store.home, "explain", "14").stdout.replace("\n", " ")
         assert counts(outlook) == {"done": 8, "queued": 6}
 
 

@@ -1,5 +1,6 @@
 """`cancel` and `retry`: what they change, how they say it, and when they refuse."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,16 @@ def test_retry_failed_leaves_the_cancelled(queue: Queue) -> None:
     assert queue.run("retry", "--failed").stdout == "1 job queued again\n"
     assert queue.run("retry", "--failed").returncode == 66
     assert states(queue, 2) == [State.QUEUED, State.CANCELLED]
+
+
+@pytest.mark.parametrize("words", [("cancel", "7"), ("wait", "3-5"), ("status", "7"), ("show", "7"), ("status", "g")])
+def test_what_is_not_there_is_said_with_what_to_type(queue: Queue, words: tuple[str, ...]) -> None:
+    """Whichever command names a job or group that is not there, it says so, and which command shows what is."""
+    done = queue.run(*words)
+    assert done.returncode == 66
+    assert re.fullmatch(
+        r"hybridq: there is no (job|group) \S+\. Look at what there is: hybridq status --all\n", done.stderr
+    )
 
 
 @pytest.mark.parametrize("words", [(), ("nosuch",), ("7",), ("3-",)], ids=str)

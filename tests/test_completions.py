@@ -8,38 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.home import Home
-from hybridq.job import Audience, Decision, Mode, Request
-from hybridq.queue.intake import accept
-from hybridq.store import Store
 from hybridq_cli import complete, completion
 from hybridq_cli.completion_shells import SCRIPTS
+from tests.completing import KEPT, filled, program
 from tests.user import Queue
 
-KEPT = Path(__file__).parents[1] / "completions"
 HOSTILE = "$(touch pwned); `x` 'y'"
 
 
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three jobs, two groups and two handlers."""
-    folder = tmp_path_factory.mktemp("home")
-    folder.chmod(0o700)
-    (folder / "config.toml").write_text("[handlers.digest]\ncommand = 'cat'\n")
-    with Store.open(Home.find({"HYBRIDQ_HOME": str(folder)})) as store:
-        for group in ("nightly", HOSTILE, None):
-            request = Request(handler="digest", audience=Audience.USER, group=group)
-            accept(store, request, b"x", lambda *_: (Decision(mode=Mode.BATCH, reason="x"), 0.0), now=1.0)
-    return folder
+    return filled(tmp_path_factory.mktemp("home"), HOSTILE)
 
 
 def bash_completes(folder: Path, *words: str) -> list[str]:
     """What bash offers for the last of these words, each without its quoting."""
-    program = folder / "hybridq"
-    if not program.exists():
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from hybridq_cli.main import run; run()" "$@"\n')
-        program.chmod(0o755)
-    line = " ".join(shlex.quote(word) for word in (str(program), *words))
+    line = " ".join(shlex.quote(word) for word in (str(program(folder / "hybridq")), *words))
     script = f"COMP_WORDS=({line}); COMP_CWORD={len(words)}; _hybridq; printf '%s\\n' \"${{COMPREPLY[@]}}\""
     done = subprocess.run(
         ["/bin/bash", "--norc", "-c", f"source {shlex.quote(str(KEPT / 'hybridq'))}; {script}"],
@@ -110,8 +95,18 @@ def test_every_kind_is_answered(queue: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert complete.groups("n") == ["nightly"]
     assert complete.handlers("s") == ["shell"]
     assert complete.selectors("la") == ["last"]
+    assert complete.selectors("") == ["last", "all", *complete.groups(""), "3", "2", "1"]
     kinds = {thing.kind for command in completion.commands() for thing in (*command.options, *command.places)}
     assert kinds <= {*complete.KINDS, "", "nothing", "files", "folders", "words"}
+
+
+def test_a_large_group_does_not_fill_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a group of fifty its name is offered, and a few ids; all ids that begin as typed."""
+    user = Queue(tmp_path, "[handlers.digest]\ncommand = 'cat'\n")
+    user.run("submit", "digest", "--lines", "-", "--group", "many", input="x\n" * 50)
+    monkeypatch.setenv("HYBRIDQ_HOME", str(user.folder))
+    assert complete.selectors("") == ["last", "all", "many", *map(str, range(50, 40, -1))]
+    assert len(complete.selectors("4")) == 11
 
 
 @pytest.mark.parametrize("args", [["ids", ""], ["groups", "x"], ["nonsense", ""], [], ["handlers", "\x1b"]])
@@ -133,6 +128,6 @@ def test_without_a_name_the_shell_is_the_users(tmp_path: Path) -> None:
     """`hybridq completions` is for the shell in $SHELL; for one that it does not know it says which there are."""
     user = Queue(tmp_path)
     mine, other = (user.run("completions", env={"SHELL": shell}) for shell in ("/usr/bin/fish", "/bin/tcsh"))
-    assert mine.stdout == (Path(__file__).parents[1] / "completions" / "hybridq.fish").read_text()
+    assert mine.stdout == (KEPT / "hybridq.fish").read_text()
     assert other.returncode == 64
     assert "bash, zsh or fish" in other.stderr

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,8 @@ import pexpect
 import pyte
 import pytest
 
-from hybridq.home import Home
-from hybridq.job import Audience, Decision, Mode, Request
-from hybridq.queue.intake import accept
-from hybridq.store import Store
+from tests.completing import KEPT, filled, program
 
-KEPT = Path(__file__).parents[1] / "completions"
 HOSTILE = "my group; $(touch pwned)"
 SETUP = {
     "bash": f"PS1='READY> '\nsource {KEPT}/hybridq\n",
@@ -46,8 +41,6 @@ TYPED = [
     ("hybridq completions fi", "hybridq completions fish"),
     ("hybridq wait my", r"hybridq wait my\ group\;\ \$\(touch\ pwned\)"),
 ]
-
-
 # Where what is there must not be offered: these stay as they are.
 KEPT_AS_TYPED = [
     "hybridq submit docu",
@@ -60,23 +53,12 @@ KEPT_AS_TYPED = [
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with two groups and a job 1001, that is also a folder with a file, a folder and two programs."""
-    folder = tmp_path_factory.mktemp("home")
-    folder.chmod(0o700)
-    (folder / "config.toml").write_text("[handlers.digest]\ncommand = 'cat'\n")
-    with Store.open(Home.find({"HYBRIDQ_HOME": str(folder)})) as store:
-        for group in ("nightly", HOSTILE, None):
-            if group is None:
-                with store.tx() as connection:
-                    connection.execute("UPDATE sqlite_sequence SET seq = 1000 WHERE name = 'job'")
-            request = Request(handler="digest", audience=Audience.USER, group=group)
-            accept(store, request, b"x", lambda *_: (Decision(mode=Mode.BATCH, reason="x"), 0.0), now=1.0)
+    folder = filled(tmp_path_factory.mktemp("home"), HOSTILE, last=1001)
     (folder / "document.txt").write_text("")
     (folder / "DIR").mkdir()
     (folder / "bin").mkdir()
     for name in ("hybridq", "document-viewer"):
-        program = folder / "bin" / name
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from hybridq_cli.main import run; run()" "$@"\n')
-        program.chmod(0o755)
+        program(folder / "bin" / name)
     return folder
 
 
@@ -104,6 +86,19 @@ class Terminal:
         deadline = time.monotonic() + 30
         while f"READY> {text}".rstrip() not in (shown := [row.rstrip() for row in self._screen.display]):
             assert time.monotonic() < deadline, f"there is no {text!r} in\n" + "\n".join(filter(None, shown))
+            with contextlib.suppress(pexpect.TIMEOUT):
+                self._stream.feed(self._child.read_nonblocking(65536, 0.1))
+
+    def places(self, *words: str) -> list[tuple[int, int]]:
+        """(column, row) of each of these words, once all are on the screen."""
+        deadline = time.monotonic() + 30
+        while True:
+            rows = self._screen.display
+            found = [next(((row.find(word), y) for y, row in enumerate(rows) if word in row), None) for word in words]
+            places = [place for place in found if place is not None]
+            if len(places) == len(words):
+                return places
+            assert time.monotonic() < deadline, "\n".join(filter(str.strip, rows))
             with contextlib.suppress(pexpect.TIMEOUT):
                 self._stream.feed(self._child.read_nonblocking(65536, 0.1))
 
@@ -149,3 +144,10 @@ def test_tab_completes_nothing_else(terminal: Terminal, queue: Path) -> None:
         terminal.line(f"{typed}!")
         terminal.clear()
     assert not (queue / "pwned").exists()
+
+
+def test_tab_lists_groups_before_ids(terminal: Terminal) -> None:
+    """Where anything that selects jobs may stand, shells list the names first, column by column, then the ids."""
+    terminal.type("hybridq wait \t\t")
+    name, number = terminal.places("nightly", "1001")
+    assert name < number

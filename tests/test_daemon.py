@@ -44,17 +44,20 @@ def test_stopping_lets_work_end_and_leaves_nothing_running(tmp_path: Path) -> No
     assert queue.store.rows("SELECT * FROM runner") == []
 
 
-def test_a_second_signal_stops_at_once_and_gives_back(tmp_path: Path) -> None:
-    """Twice SIGTERM: a long job is ended and queued again, whatever time it would have had to end by itself."""
+@pytest.mark.parametrize(("number", "again"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "Control-C")])
+def test_a_second_signal_stops_at_once_and_gives_back(tmp_path: Path, number: signal.Signals, again: str) -> None:
+    """Twice the same: a long job is ended and queued again, whatever time it would have had; the log foretells it."""
     queue = Queue(tmp_path, '[runner]\nstop_grace = "10m"\n')
     with queue.daemon() as daemon:
-        number = queue.submit("sleep", "600")
-        until(lambda: queue.state(number) is State.RUNNING)
-        daemon.send_signal(signal.SIGTERM)
-        until(lambda: "stopping" in queue.log())
-        daemon.send_signal(signal.SIGTERM)
+        job = queue.submit("sleep", "600")
+        until(lambda: queue.state(job) is State.RUNNING)
+        assert f"daemon pid {daemon.pid} serves {tmp_path}" in queue.log()
+        daemon.send_signal(number)
+        until(lambda: f"{number.name}: stopping; a second {again} stops at once" in queue.log())
+        daemon.send_signal(number)
         assert daemon.wait(20) == 0
-    assert queue.state(number) is State.QUEUED
+    assert queue.state(job) is State.QUEUED
+    assert f"{number.name}: stopping at once" in queue.log()
     assert "given back" in queue.log()
 
 

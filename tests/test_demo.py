@@ -37,7 +37,7 @@ class Seen:
     """One run of the demonstration, and what was in its queue before it went."""
 
     def __init__(self) -> None:
-        self.documents = demo.spread(demo.library(), JOBS)
+        self.documents = demo.evenly(demo.library(), JOBS)
         self.began = time.time()
         with Stage(DAEMON, dear=DEAR) as stage:
             self.stage = stage
@@ -79,7 +79,7 @@ def test_every_document_is_digested(seen: Seen) -> None:
     one = next(value for value in values if value["summary"])
     assert one["summary"] == list(digest.summary(digest.prose(str(LIBRARY / one["path"]))))
     assert [each.state for each in seen.measured.questions] == [State.DONE] * len(seen.asked)
-    assert all(found is not None and found.busy > 0 for found in seen.asked.values())
+    assert all(found is not None and found.cost > 0 for found in seen.asked.values())
 
 
 def test_the_batch_waits_for_the_price_and_people_do_not(seen: Seen) -> None:
@@ -125,6 +125,13 @@ def test_the_report_fits(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None
     assert [line for line in lines if line != line.rstrip()] == []
     for figure in (f"{JOBS} documents", "streamed", "held until it began", "a process each", "kept:", "hybridq submit"):
         assert [line for line in lines if figure in line], figure
+
+
+@pytest.mark.parametrize("width", [40, 60, 70, 71])
+def test_the_report_fits_a_narrow_terminal(seen: Seen, width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """No line is wider than the terminal, from 40 columns on: it would be cut in the middle of a word."""
+    view.show(seen.measured, Console(width=width))
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= width
 
 
 def test_a_promise_that_was_broken_is_told(seen: Seen) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.plan import plan
 from hybridq.job import Flush, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.flushes import open_flush
 from hybridq.queue.knowledge import intend
+from hybridq.queue.reading import cohort, job
 from hybridq.queue.runner import Runner
 from hybridq.submit import submit
 from hybridq.views.foresight import NOBODY
@@ -94,3 +96,13 @@ def test_queued_stream_jobs_come_one_after_another(outlook: Outlook) -> None:
     assert etas == sorted(etas, key=lambda eta: eta or 0.0)
     assert (etas[-1] or 0.0) - (etas[0] or 0.0) == pytest.approx(4 * 0.02, rel=0.2)
     assert alone == pytest.approx(etas[2], abs=0.5)
+
+
+def test_a_submission_is_told_the_plan_that_it_makes(tmp_path: Path) -> None:
+    """The second to come is itself one more that comes: what is decided for it is what is then planned."""
+    outlook = queue(tmp_path, '[handlers.gpt]\nkind = "openai"\nmodel = "gpt-5-mini"\n')
+    first, second = (submit(outlook, asking("gpt"), b'"x"') for _ in range(2))
+    now = cohort(outlook.store, job(outlook.store, second.first).cohort).accepted
+    planned = plan(outlook.conditions("gpt", now).held, outlook.conditions("gpt", now))
+    assert first.decision.forecast.note.startswith("run now")
+    assert second.decision.forecast.start == pytest.approx(planned.later[0].at, abs=0.1)

@@ -11,7 +11,8 @@ from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
 from hybridq.brain.plan import plan
 from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate, Model, Observation, learn_many
-from hybridq.job import Held, Lane
+from hybridq.job import Audience, Held, Lane, Mode, Request
+from hybridq.policy import classify
 from hybridq.tariff import Tariff
 
 NOON = 1_795_867_200.0  # 12:00 UTC
@@ -140,3 +141,16 @@ def test_nothing_is_due_later_than_promised() -> None:
         for key, at in started.items():
             late = at - (promised[key].start or 0)
             assert late <= 60, (late, promised[key])
+
+
+def test_a_spread_is_that_of_the_run_and_the_same_for_all_who_ask() -> None:
+    """However late promises turned out, our own plan for the start has none; submit and status say the same."""
+    late = replace(learn_many(Model(), [Observation(size=100, busy=n) for n in (1.0, 2.0) * 8]), wide=1.0)
+    told = conditions(estimate=Estimate(late, late, HandlerConfig()))
+    request = Request(handler="digest", audience=Audience.BACKGROUND, mode=Mode.BATCH)
+    forecast = classify(request, 500, 100.0, told).forecast
+    eta = held_etas([held(pinned=True)], told)[1]
+    assert (forecast.start, forecast.finish) == (eta.start, eta.finish)
+    assert forecast.finish90 == pytest.approx(eta.finish90)
+    whole = told.estimate.total_time(Lane.BATCH, 100, 500, 0.9) or 0.0
+    assert (eta.finish90 or 0) - (eta.start or 0) == pytest.approx(math.e * whole)

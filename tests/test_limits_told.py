@@ -26,9 +26,10 @@ def test_submit_and_a_dry_run_name_the_limit(queue: Queue) -> None:
     dry_json = json.loads(queue.run("submit", "echo", "x", "--dry-run", "--json").stdout)
     done = queue.run("submit", "echo", "x")
     as_json = json.loads(queue.run("submit", "echo", "x", "--json").stdout)
-    assert SAYS in dry.stdout.splitlines()
+    assert SAYS in dry.stdout
     assert done.stderr.startswith(f"hybridq: {SAYS}")
-    assert dry_json["parts"][0]["held"] == as_json["held"] == SAYS
+    assert dry_json["parts"][0]["held"] == as_json["held"]
+    assert as_json["held"].startswith(f"{SAYS}; it is renewed ")
 
 
 @pytest.mark.parametrize("served", [True, False], ids=["daemon", "alone"])
@@ -45,6 +46,16 @@ def test_staying_and_looking_name_the_limit(queue: Queue, served: bool) -> None:
         assert SAYS in " ".join(queue.run(*words).stdout.split()), words  # however wide the lines are
     for words in (["wait", "last", "--timeout", "0"], ["wait", "g", "--timeout", "0"]):
         assert queue.run(*words).stderr.startswith(f"hybridq: {'' if 'g' in words else 'job 4: '}{SAYS}"), words
+
+
+def test_no_flush_is_promised_for_what_a_limit_holds(queue: Queue) -> None:
+    """The head of `status` plans nothing that the budget does not let begin."""
+    queue.run("submit", "echo", "--lines", "-", "--group", "g", "--mode", "batch", input="a\nb\n")
+    with queue.daemon():
+        until(lambda: SAYS in queue.run("status", "g").stdout)
+        head = json.loads(queue.run("status", "--json").stdout)["head"]
+    assert head["held"] == 2
+    assert head["next_flush"] is None
 
 
 def test_a_limit_that_was_raised_is_no_longer_told(queue: Queue) -> None:

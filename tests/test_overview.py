@@ -86,14 +86,14 @@ def test_a_group_that_is_named_shows_its_failures(outlook: Outlook) -> None:
 
 
 def test_a_group_of_two_modes_is_mixed(outlook: Outlook) -> None:
-    """A group says that its jobs run in several modes; one that ended with some cancelled is done."""
+    """A group says that its jobs run in several modes; one that ended with some cancelled is no done one."""
     for mode in (Mode.BATCH, Mode.STREAM):
         submit_all(outlook, asking(mode=mode, group="g"), [b'"x"'] * 2)
     submit_all(outlook, asking(group="one"), [b'"x"'] * 2)
     assert {row.group: row.mixed for row in look(outlook).rows} == {"g": True, "one": False}
     run_jobs(outlook, 4)
     cancel(outlook.store, [3, 4], time.time())
-    assert look(outlook, "g").rows[0].state is State.DONE
+    assert look(outlook, "g").rows[0].state is State.CANCELLED
 
 
 def test_a_submit_that_runs_its_own_jobs_is_a_runner(outlook: Outlook) -> None:

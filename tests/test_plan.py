@@ -273,3 +273,21 @@ def test_dearer_price_decides_a_choice() -> None:
         look = planned.look
         planned = plan(work, conditions(tariff=rising, estimate=Ideal(0.4), now=look))
     assert look < NOON + 460
+
+
+def test_a_class_of_many_submissions_is_planned_as_these() -> None:
+    """Twenty submissions told as one class wait as long for company as if each were told by itself."""
+    each = [held(key, jobs=1, delay_cost=0.001, pinned=True) for key in range(20)]
+    whole = held(1, jobs=20, delay_cost=0.02, pinned=True, cohorts=20)
+    flat = conditions(tariff=FLAT, estimate=Ideal(0.05), joining=1 / 600)
+    assert only(plan([whole], flat)).at == pytest.approx(only(plan(each, flat)).at)
+
+
+def test_of_very_many_starts_the_first_at_each_price_is_exact() -> None:
+    """Hundreds of latest starts under falling prices: each flush is at the first latest start of its price."""
+    falling = Steps(((0.0, 1.0), (NOON + 4 * HOUR, 0.8), (NOON + 8 * HOUR, 0.6), (NOON + 12 * HOUR, 0.4)))
+    source = random.Random(5)
+    work = [held(k, deadline=NOON + source.uniform(1, 20) * HOUR) for k in range(500)]
+    planned = plan(work, conditions(tariff=falling))
+    firsts = [min(h.deadline for h in work if h.deadline >= NOON + after * HOUR) for after in (0, 4, 8, 12)]
+    assert [f.at for f in (*planned.due, *planned.later)] == firsts

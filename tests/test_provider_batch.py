@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from hybridq.handlers import answers, openai
+from hybridq.handlers import openai
 from hybridq.handlers.provider import Limits, lines
 from hybridq.job import Detached, Failure, Lane, Output
 from tests.handling import calls, ends
@@ -98,7 +98,7 @@ def test_an_expired_batch_keeps_what_is_done(provider: Provider, kind: str) -> N
     assert len(good(fetched)) == 4
     assert good(fetched).items() <= RIGHT.items()
     assert len(bad(fetched)) == 6
-    assert all(end.gave_back for end in bad(fetched).values())
+    assert all(end.gave_back and end.unbegun for end in bad(fetched).values())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -120,7 +120,6 @@ def test_what_is_cancelled_there_keeps_what_is_done(provider: Provider, kind: st
     assert provider.batches[0].cancelled is not None
     assert (len(good(fetched)), len(bad(fetched))) == (3, 7)
     assert all(end.gave_back for end in bad(fetched).values())
-    assert len(bad(fetched)) == 7
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,7 +152,7 @@ def test_bodies_in_strings_and_missing_counts_are_read(provider: Provider, odd: 
 
 
 def test_a_batch_that_fails_validation_names_its_lines(provider: Provider) -> None:
-    """The named line's job fails for good; the others were never begun and go again."""
+    """The named line's job fails for good; the others were never begun and go again, however often that happens."""
     provider.script.status = "failed"
     provider.script.errors = [{"code": "invalid", "message": "no such field", "line": 2}]
     told, fetched = fetch(model(provider))
@@ -162,7 +161,7 @@ def test_a_batch_that_fails_validation_names_its_lines(provider: Provider) -> No
     assert len(found) == 10
     assert not found[wrong].gave_back
     assert found[wrong].reason == "no such field"
-    assert all(end.gave_back for number, end in found.items() if number != wrong)
+    assert all(end.gave_back and not end.unbegun for number, end in found.items() if number != wrong)
 
 
 @pytest.mark.parametrize(("code", "again"), [("token_limit_exceeded", True), ("model_not_found", False)])
@@ -263,17 +262,10 @@ def test_a_batch_that_the_provider_forgot_ends(provider: Provider) -> None:
     assert all(end.retryable and "no longer knows" in end.reason for end in bad(fetched).values())
 
 
-def test_what_is_left_unbegun_again_and_again_fails() -> None:
-    """A provider that never begins a job does not keep it for ever."""
-    last = answers.unbegun(1, answers.GIVE_UP, "expired")
-    assert not last.gave_back
-    assert not last.retryable
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_dead_runner_never_sent_is_sent_however_often(provider: Provider, kind: str) -> None:
     """Runners that die before they send anything are no refusal of the provider: the job goes back each time."""
-    attempt = answers.GIVE_UP + 1
+    attempt = 100
     never = Detached(((1, attempt),), {"key": "k", "at": time.time(), "jobs": 1})
 
     async def main() -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from hybridq.brain.remote import MEDIAN
 from hybridq.handlers.anthropic import Anthropic
 from hybridq.job import Failure, Lane, Mode, Output
 from hybridq.settings.llm import LlmOptions
@@ -154,7 +155,8 @@ def test_a_create_that_is_refused_with_status_200_fails_in_its_words(provider: P
 def test_on_a_server_without_batches_they_go_as_plain_requests(
     provider: Provider, tmp_path: Path, kind: str, status: int
 ) -> None:
-    """A drain of 40 jobs: each is asked once by itself, at the full price, and nothing is left behind."""
+    """A drain of 40 jobs: each is asked once by itself, at the full price, and nothing is left behind. From then on
+    what is foreseen of a batch is that of plain requests."""
     for path in ("/v1/files", "/v1/batches", "/v1/messages/batches"):
         provider.instead["POST", path] = page({"detail": "Not Found"}, status)
     with served(tmp_path, provider, kind) as outlook:
@@ -163,6 +165,9 @@ def test_on_a_server_without_batches_they_go_as_plain_requests(
         assert outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state") == [("done", 40)]
         assert outlook.store.rows("SELECT * FROM detached") == []
         (cost,) = outlook.store.row("SELECT sum(cost) FROM cohort") or (0.0,)
+        known = outlook.estimate("gpt")
+        assert (known.total_time(Lane.BATCH, 3.0, 40, 0.9) or MEDIAN) < MEDIAN
+        assert known.cost(Lane.BATCH, 3.0) == pytest.approx(COST)
     assert cost == pytest.approx(40 * COST)
     assert len(provider.requests) == 40
     assert "has no batches" in told.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.errors import BadData, TryAgain
+from hybridq.errors import BadData, NoSuchJob, TryAgain
 from hybridq.home import Home
 from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.queue.changes import cancel
@@ -72,6 +72,8 @@ def test_a_large_submission_is_seen_whole_or_not_at_all(store: Store) -> None:
         assert held(store, "h") == []
         assert cohorts(store, "accepted IS NOT NULL") == []
         assert list(chosen(store, [parse_selector("all")])) == []
+        with pytest.raises(NoSuchJob):
+            list(chosen(store, [parse_selector("1-50")]))
         bulk.accept(deciding(Mode.BATCH), now=1.0)
         assert sum(each.jobs for each in held(store, "h")) == 50
     assert len(list(chosen(store, [parse_selector("all")]))) == 50

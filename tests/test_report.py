@@ -11,6 +11,7 @@ from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.policy import promote, reclassify
 from hybridq.queue import ledger
 from hybridq.queue.account import Cause
+from hybridq.queue.changes import cancel
 from hybridq.queue.ledger import alike
 from hybridq.queue.moves import move, move_cohort
 from hybridq.queue.reading import job
@@ -35,6 +36,15 @@ def test_money_by_handler_and_audience(past: Past) -> None:
         USER: ("echo", 2, 2, 0, 0),
         BACKGROUND: ("echo", 4, 1, 3, 0.75),
     }
+
+
+def test_money_is_of_what_was_done(past: Past) -> None:
+    """What was cancelled is not among the jobs that the money was for."""
+    one, *others = past.submit(0, 3)
+    past.flush(10, 20, [one])
+    cancel(past.store, others, START + 30)
+    (rows,) = [rows for title, _, _, rows in sections(past.report()) if title == "Money"]
+    assert [row[2] for row in rows] == ["1"]
 
 
 def test_waits_are_the_named_percentiles(past: Past) -> None:
@@ -94,6 +104,14 @@ def test_promises(past: Past) -> None:
     assert found.covered == 3 / 4
     assert found.error == pytest.approx((10 / 110 + 10 / 90) / 2)
     assert found.started == 3 / 4
+
+
+def test_what_was_drained_before_its_time_broke_no_promise(past: Past) -> None:
+    """A drain before the planned start is left out; one after it, as from cron, is judged."""
+    for start in (10, 85):
+        past.flush(start, start + 20, past.submit(0, promised=(80, 100, 120)), rule="drain")
+    found = past.report().promises
+    assert (found.made, found.ended, found.started) == (2, 1, 1.0)
 
 
 def test_a_promise_is_judged_to_the_second(past: Past) -> None:

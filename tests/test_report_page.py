@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from hybridq.job import Audience, Mode
-from hybridq.page import page
-from hybridq.reporting import charts as report_charts
+from hybridq.page import page, spread
 from hybridq.reporting.page import render
 from tests.building import command
 from tests.ledgers import Past
@@ -156,9 +155,9 @@ def test_it_is_readable_in_light_and_dark(opened: Opened, past: Past, browser: s
 
 def test_of_many_flushes_some_are_drawn_and_the_page_says_so(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chart that leaves something out says how much it draws of how many, and draws no more."""
-    monkeypatch.setattr(report_charts, "DRAWN", 4)
+    monkeypatch.setattr("hybridq.page.DRAWN", 4)
     ledger = past.ledger()
-    drawn = report_charts.spread(ledger.promised)
+    drawn = spread(ledger.promised)
     assert 2 <= len(drawn) <= 4 < len(ledger.promised) == 11
     html = render(past.report(), ledger, past.outlook.tariff, "", (), ())
     assert f"{len(drawn)} of 11 promises are drawn, spread evenly." in html

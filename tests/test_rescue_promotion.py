@@ -63,6 +63,25 @@ def test_what_a_batch_would_deliver_late_is_streamed(
         assert outlook.store.rows("SELECT * FROM detached") == []
 
 
+def test_a_batch_that_is_ended_for_a_deadline_takes_nobody_else_with_it(provider: Provider, tmp_path: Path) -> None:
+    """One flush with and without a deadline makes two batches: the one is ended in time, the other goes on there."""
+    provider.script.status, provider.script.done = "never", 0.0
+    with served(tmp_path, provider, more='expected = "0.2s"') as outlook:
+        with_deadline = asking("gpt", Mode.BATCH, deadline=time.time() + 6)
+        hurried = submit_all(outlook, with_deadline, [b'"a"', b'"b"'])
+        submit_all(outlook, asking("gpt", Mode.BATCH), [b'"c"', b'"d"', b'"e"'])
+        with daemon(outlook):
+            until(lambda: all(job(outlook.store, number).state is State.DONE for number in hurried))
+            assert outlook.store.rows("SELECT count(*) FROM flush") == [(1,)]
+            ended, other = provider.batches
+            assert (len(ended.requests), ended.cancelled is None) == (2, False)
+            assert (len(other.requests), other.cancelled is None) == (3, True)
+            provider.script.status, provider.script.done = "completed", 1.0
+            until(lambda: states(outlook) == {"done": 5})
+        assert len(provider.batches) == 2
+        assert set(provider.charged.values()) == {1}
+
+
 def story(outlook: Outlook, number: int) -> list[tuple[float, str]]:
     return history(outlook.store, job(outlook.store, number).cohort, number)
 
@@ -268,5 +287,6 @@ def test_work_that_a_batch_would_deliver_late_is_streamed_although_little_is_kno
     request = Request(handler="gpt", audience=Audience.BACKGROUND, signal="cron", deadline=hours * 3600)
     decision = classify(request, 100, 10.0, world(seen, None if timed else 1.0))
     assert decision.mode is mode
-    late, unknown = "after its deadline", "what gpt costs is not known" if timed else "nothing is known of gpt yet"
+    lacking = "what gpt costs" if timed else "how long gpt takes in mode stream"
+    late, unknown = "after its deadline", f"{lacking} is not known"
     assert (late if mode is Mode.STREAM else unknown) in decision.reason

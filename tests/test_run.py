@@ -1,15 +1,19 @@
 """`daemon` and `drain` as commands: what they say, to whom, and how they end."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from queue import Queue as Room
 
 import pytest
 
 from hybridq.job import State
+from hybridq_cli.logs import Apart, Line
 from tests.user import HYBRIDQ, Queue, ended, until
 
 
@@ -120,6 +124,45 @@ def test_json_logs(queue: Queue) -> None:
     events = [json.loads(line) for line in [first, *log.splitlines()]]
     assert events[0]["message"].startswith("daemon ")
     assert all({"at", "level", "logger", "message"} == set(event) for event in events)
+
+
+def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:
+    """With standard error stopped, jobs run and the daemon ends; what is read again later has its log."""
+    queue = Queue(tmp_path)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, b"x" * 4096):
+            pass
+    os.set_blocking(writing, True)
+    command = [*HYBRIDQ, "daemon"]
+    with subprocess.Popen(command, env=queue.environment, stdin=subprocess.DEVNULL, stderr=writing) as daemon:
+        os.close(writing)
+        done = queue.run("submit", "--wait", "--", "true")
+        with os.fdopen(reading, "rb") as log:
+            heard = iter(lambda: log.readline().strip(b"x"), b"")
+            assert b"daemon" in next(heard)
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(30) == 0
+            assert b"stopped" in b"".join(heard)
+    assert done.returncode == 0
+
+
+def test_lines_that_the_log_had_no_room_for_are_counted() -> None:
+    """Of what nobody read in time, how much it was is said as soon as there is room."""
+    log, kept = logging.getLogger("hybridq"), Apart(Room(2))
+    kept.setFormatter(Line())
+    log.addHandler(kept)
+    try:
+        for number in range(5):
+            log.warning("line %d", number)
+        kept.room.get_nowait(), kept.room.get_nowait()
+        log.warning("line 5")
+    finally:
+        log.removeHandler(kept)
+    assert [kept.room.get_nowait().msg.split(" ", 3)[3] for _ in range(2)] == [
+        "line 5", "3 lines of this log are missing: nobody read it in time",
+    ]  # fmt: skip
 
 
 def test_a_log_line_cannot_move_a_cursor(tmp_path: Path) -> None:

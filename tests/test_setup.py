@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.user import Queue, ended
 
@@ -42,15 +45,17 @@ def test_handlers_are_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_a_narrow_terminal_breaks_no_word(tmp_path: Path) -> None:
-    """What a check says of a handler goes below its row where the row has no room for it."""
+@pytest.mark.parametrize("width", [40, 80, 100, 130])
+def test_a_narrow_terminal_breaks_no_word(tmp_path: Path, width: int) -> None:
+    """What a check says of a handler is in the last column of all, or below all rows where that has no room."""
     queue = Queue(tmp_path, GOOD + '\n[handlers.gone]\ncommand = "no-such-program"\n')
-    with queue.terminal("handlers", "--check") as screen:
+    with queue.terminal("handlers", "--check", width=width) as screen:
         assert ended(screen) == 78
         rows = (screen.before or "").splitlines()
-    assert all(len(row) <= 100 for row in rows if not row.startswith("hybridq:"))
-    gone = rows.index(next(row for row in rows if row.startswith("gone ")))
-    assert rows[gone + 1].startswith("    failed: ")
+    assert max(map(len, rows)) <= width
+    places = {found.start() for row in rows if (found := re.search(r"(ok|failed): ", row))}
+    assert len(places) == 1
+    assert places == {4} or width >= 80
 
 
 def test_handlers_are_tried(tmp_path: Path) -> None:
@@ -84,6 +89,16 @@ def test_config_shows_values_and_sources(tmp_path: Path) -> None:
     found = json.loads(hybridq(tmp_path, "config", "--json").stdout)
     assert [setting["key"] for setting in found["settings"]] == [row[0] for row in rows]
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+
+
+def test_what_a_configuration_says_steers_no_terminal(tmp_path: Path) -> None:
+    """Control and bidi characters of a window's name are escapes, in the table and in the document."""
+    name, window = "\x9b31m\u202ex", 'start = "01:00"\nend = "02:00"\nfactor = 0.5\n'
+    (tmp_path / "config.toml").write_text(f'[[tariff.window]]\nname = "{name}"\n{window}')
+    table, document = hybridq(tmp_path, "config").stdout, hybridq(tmp_path, "config", "--json").stdout
+    assert not {"\x9b", "\u202e"} & {*table, *document}
+    (windows,) = [found["value"] for found in json.loads(document)["settings"] if found["key"] == "tariff.window"]
+    assert windows[0]["name"] == name
 
 
 def test_config_without_a_file_says_so(tmp_path: Path) -> None:

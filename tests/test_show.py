@@ -9,10 +9,17 @@ from pathlib import Path
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
 from hybridq.submit import submit
+from hybridq.when import money
 from tests.building import (
+    ECHO,
     asking,
+    command,
     daemon,
     document,
+    look,
+    night,
+    queue,
+    run_jobs,
     submit_all,
     typed,
     until,
@@ -87,3 +94,40 @@ def test_explain_tells_every_later_change(every_state: Outlook) -> None:
     typed(every_state, "cancel", "4")
     texts = [each["text"] for each in document(every_state, "explain", "4")["history"]]
     assert texts == ["queued again by retry", "cancelled"]
+
+
+def test_what_was_drained_is_told_as_it_went(tmp_path: Path) -> None:
+    """Beside what was forecast: that a drain ran it, at which price, what it cost; in lists the same reason."""
+    outlook = queue(tmp_path, ECHO + night(time.time(), 7200))
+    submit_all(outlook, asking(mode=None, group="g"), [b'"x"'] * 500)
+    assert command(outlook.store.home, "drain", "--quiet").returncode == 0
+    told = " ".join(typed(outlook, "explain", "g").split())
+    assert re.search(r"flush 1 at [\d:]+, price x1, 500 done in .*: run now: a drain was asked for", told)
+    assert "at submission: run at" in told
+    assert "sooner: drained" in told
+    assert re.search(r"cost [\d.]+; forecast [\d.]+", told)
+    assert look(outlook).rows[0].why == "a drain was asked for"
+    one = " ".join(typed(outlook, "explain", "8").split())
+    assert one.startswith("job 8, as all 500 of g batch")
+    costs = document(outlook, "explain", "8")
+    share = costs["decision"]["considered"][1]["cost"] / 500
+    assert f"forecast {money(share)}" in one
+
+
+def test_what_happens_to_its_neighbours_is_not_told_of_a_job_that_ended(every_state: Outlook) -> None:
+    """A job that is done was in no dead runner's hands; its group's story tells of all."""
+    at, note = time.time() + 1, "100 jobs: the runner died; queued again at once"
+    every_state.store.connection.execute("INSERT INTO history (cohort, at, text) VALUES (1, ?, ?)", (at, note))
+    for name, told in (("g", True), ("6", True), ("1", False)):
+        assert (note in typed(every_state, "explain", name)) is told
+
+
+def test_what_was_cancelled_was_not_done(outlook: Outlook) -> None:
+    """No promise is said to be kept by a cancel, and nothing of it counts as done."""
+    submit_all(outlook, asking(group="g"), [b'"x"'] * 4)
+    run_jobs(outlook, 1)
+    typed(outlook, "cancel", "g")
+    told = typed(outlook, "explain", "g")
+    assert "3 jobs cancelled" in told
+    assert "was done" not in told
+    assert "cancelled\t25%" in typed(outlook, "status")

@@ -15,14 +15,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from hybridq.config import Config, PolicyConfig, TariffConfig, Window
+from hybridq.config import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.errors import ConfigError, UsageError
 from hybridq.home import Home
 from hybridq.job import Audience, Lane
 from hybridq.simulate import World, run
+from hybridq.simulation import page, past
 from hybridq.simulation.baselines import BASELINES, Hourly, Nightly, Stream
 from hybridq.simulation.hybrid import Hybrid
-from hybridq.simulation.rehearsal import rehearse
+from hybridq.simulation.rehearsal import rehearse, summary
 from hybridq.simulation.station import Flushed, Station, Task, Times
 from hybridq.simulation.synthetic import synthetic
 from hybridq.simulation.trial import changed, handler_times
@@ -61,7 +62,7 @@ def task(number: int, *, busy: float = 1.0, due: float = math.inf) -> Task:
 
 
 def station(slots: int) -> Station:
-    return Station(slots, start=20.0, idle=300.0, target=0.5, charge=lambda at: 1.0)
+    return Station(slots, start=20.0, idle=300.0, target=0.5, rate=1.0, factor=lambda at: 1.0)
 
 
 def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
@@ -143,6 +144,18 @@ def test_prices_are_those_of_the_time_at_which_a_job_runs() -> None:
     assert dear.cost == pytest.approx(2 * cheap.cost)
 
 
+def test_what_is_paid_by_the_job_costs_that() -> None:
+    """A handler's price counts, and not its time, at the price of then; a provider's is the same at all hours."""
+    pair = [Arrival(at=MONDAY + hour * 3600, size=1000, audience=Audience.USER) for hour in (5, 7)]
+    own = HandlerConfig(price=0.5)
+    for handler, costs in ((own, [0.5, 1.0]), (replace(own, kind="openai"), [0.5, 0.5])):
+        config = Config(tariff=DOUBLE, handlers={TRACE: handler})
+        assert [task.cost for task in run(world(pair, config=config), Stream).tasks] == costs
+    config = Config(handlers={TRACE: own})
+    held = run(world(steady(300, 10.0), config=config), Hybrid).tasks
+    assert {task.cost for task in held} == {0.5}
+
+
 def test_hybridq_costs_less_than_streaming_and_people_wait_no_longer() -> None:
     """On a day of an office: background work for under half of the money, and the person's median within a tenth."""
     place = world([*steady(3000, 10.0), *people(600, 50.0)])
@@ -183,7 +196,7 @@ def test_promises_hold_on_other_workloads(make: Callable[[random.Random], Iterat
     made = judge("", "", run(World(config=Config(), times={TRACE: Times()}, workload=work, seed=1), Hybrid), POLICY)
     assert made.promises.covered is not None
     assert 0.87 <= made.promises.covered <= 0.93
-    assert (made.promises.late or 0.0) <= 0.1
+    assert (made.promises.late or 0.0) <= 0.12
     assert (made.promises.best or 0.0) < (made.promises.error or 0.0)
     assert made.promises.past == 0
 
@@ -257,6 +270,31 @@ def test_the_command_explains_every_column_and_writes_a_page_of_its_own(tmp_path
     assert html.count("Plotly.newPlot(") >= 4
 
 
+def test_a_trace_is_named_as_people_guess(tmp_path: Path) -> None:
+    """`simulate FILE` is `simulate --trace FILE`, and says whose times and prices it took; both at once are refused."""
+    path = tmp_path / "t.csv"
+    path.write_text("arrival,input_size,output_size\n0,10,10\n9,100,200\n")
+    plain, named = simulate(tmp_path, str(path)), simulate(tmp_path, "--trace", str(path))
+    assert plain.returncode == 0, plain.stderr
+    assert plain.stdout == named.stdout
+    for part in ("run times are supposed", "20 s a start", "policy.machine_cost, 1.00 an hour", "no tariff.window"):
+        assert part in plain.stdout
+    assert simulate(tmp_path, str(path), "--synthetic").returncode == 64
+
+
+def test_no_two_names_of_a_chart_share_a_place() -> None:
+    """Contenders of one cost are lines of their own, the cheapest first, and prices are marked at what they are."""
+    place = world(steady(60, 600), config=Config(tariff=DOUBLE))
+    contenders = list(rehearse(place))
+    found = summary(place, [verdict for verdict, _ in contenders], contenders[0][1])
+    trade, timeline = page._trade(found), page._timeline(found, contenders[0][1])
+    lines = trade.layout.yaxis.categoryarray
+    assert len(set(lines)) == len(found.verdicts)
+    costs = {verdict.name: verdict.cost for verdict in found.verdicts}
+    assert [costs[line.split(",")[0]] for line in lines] == sorted(costs.values())
+    assert timeline.layout.yaxis2.tickvals == (0, 1.0, 2.0)
+
+
 def test_the_command_prints_one_json_document_the_same_each_time(tmp_path: Path) -> None:
     """`--json` is figures alone, and the same command gives the same bytes."""
     one, two = (simulate(tmp_path, "--days", "0.3", "--seed", "4", "--json") for _ in range(2))
@@ -285,7 +323,9 @@ def test_history_is_what_really_ran(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     done = simulate(tmp_path, "--history", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["jobs"] == 3
+    found = json.loads(done.stdout)
+    assert found["jobs"] == 3
+    assert found["notes"][0] == past.TIMES
 
 
 def test_a_workload_of_many_jobs_of_one_submission_is_one_thing_that_waits() -> None:

@@ -34,7 +34,7 @@ UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u206
 
 def test_an_empty_queue_says_how_to_begin(outlook: Outlook) -> None:
     """Nothing there: the first command to type, beside the table that is none."""
-    assert typed(outlook, "status", hint="hybridq: nothing here yet: hybridq submit -- COMMAND\n").count("\n") == 1
+    assert typed(outlook, "status", hint="hybridq: nothing here yet: hybridq submit -- CMD\n").count("\n") == 1
 
 
 def test_no_arguments_at_all_are_status(every_state: Outlook) -> None:

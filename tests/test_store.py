@@ -12,7 +12,7 @@ import pytest
 from hybridq import schema
 from hybridq.errors import CorruptQueue, NotAllowed, SchemaError, StorageError
 from hybridq.home import Home
-from hybridq.store import Store
+from hybridq.store import Store, checkpoint_apart, log_size
 
 
 @pytest.fixture
@@ -144,3 +144,32 @@ def test_the_log_does_not_grow_for_ever(home: Home) -> None:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('last', 1)")
         assert reader.row("SELECT value FROM meta WHERE name = 'last'") == (1,)
         assert Path(f"{home.database}-wal").stat().st_size < 30_000_000
+
+
+def test_the_log_is_written_over_whoever_is_busy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody reads and writes while the log is copied back: who writes next begins it anew all the same, in the
+    file as it is, for a file that grows is slow to write."""
+    copy = Store.checkpoint
+
+    def write(number: int) -> None:
+        with store.tx() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('x', ?)", (number,))
+
+    def copy_beside_others(self: Store, above: int = 0, mode: str = "PASSIVE") -> None:
+        copy(self, above, mode)
+        if mode == "PASSIVE":
+            reader.connection.execute("BEGIN")
+            reader.rows("SELECT * FROM meta")
+            write(1)
+            reader.connection.execute("COMMIT")
+
+    monkeypatch.setattr(Store, "checkpoint", copy_beside_others)
+    with Store.open(home, checkpoints=False) as store, Store.open(home, checkpoints=False) as reader:
+        write(0)
+        checkpoint_apart(home)
+        log = Path(f"{home.database}-wal")
+        size, begun = log_size(home), log.read_bytes()[12:16]  # SQLite counts there how often it began the log
+        write(2)
+        assert log.read_bytes()[12:16] != begun
+        assert log_size(home) == size > 0
+        assert reader.row("SELECT value FROM meta WHERE name = 'x'") == (2,)

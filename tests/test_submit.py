@@ -103,6 +103,14 @@ def test_json_tells_all(queue: Queue) -> None:
     assert "--audience" in told["reason"]
 
 
+def test_who_waits_may_be_said_for_one_submission(queue: Queue) -> None:
+    """`--audience` counts more than HYBRIDQ_AUDIENCE, which counts where nothing is said."""
+    for said, mode, signal in (((), "batch", "HYBRIDQ_AUDIENCE"), (("--audience", "user"), "stream", "--audience")):
+        done = queue.run("submit", "--json", *said, "echo", "a", env={"HYBRIDQ_AUDIENCE": "background"})
+        told = json.loads(done.stdout)
+        assert (told["mode"], f"({signal})" in told["reason"]) == (mode, True)
+
+
 BAD = [
     (("nosuch", "a"), 64, "there is no handler 'nosuch'"),
     (("echo",), 64, "there is no input for echo: give a text"),

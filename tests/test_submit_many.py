@@ -1,5 +1,6 @@
 """`submit` of many jobs at once: files, lines, JSON Lines; all of them or none, unless told to skip."""
 
+import json
 import os
 import signal
 import time
@@ -42,6 +43,20 @@ def test_each_line_is_a_job(queue: Queue, tmp_path: Path) -> None:
     (tmp_path / "lines").write_bytes('one\r\n\n"three"\nföur'.encode())
     assert queue.run("submit", "echo", "--lines", str(tmp_path / "lines"), "--group", "four").stdout == "four\n"
     assert inputs(queue) == ["one", "", '"three"', "föur"]
+
+
+def test_lines_that_are_alike_share_a_decision_that_makes_each_deadline(tmp_path: Path) -> None:
+    """Of many lines, each with its own deadline, few are planned; what is held is held for its own deadline."""
+    known = 'expected = "20ms"\nfixed = "1s"\n'
+    queue = Queue(tmp_path, ECHO + known + night(time.time(), 7200.0))
+    spans = [3600 + 86 * n for n in range(500)]
+    (tmp_path / "jobs").write_text("\n".join(f'{{"input": 1, "deadline": "{span}s"}}' for span in spans))
+    assert queue.run("submit", "echo", "--jsonl", str(tmp_path / "jobs")).returncode == 0
+    found = queue.rows("SELECT decision, due FROM cohort WHERE lane = 'batch'")
+    assert len(found) > 400
+    assert len({decision for decision, _ in found}) < 250
+    for text, due in found:
+        assert all(each["finish90"] <= due for each in json.loads(text)["considered"])
 
 
 def test_json_lines_bring_their_own_options(queue: Queue, tmp_path: Path) -> None:

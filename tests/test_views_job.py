@@ -46,7 +46,7 @@ def test_explain_compares_the_modes() -> None:
 def test_explain_is_readable_in_forty_columns() -> None:
     """Where the columns would break within words, the modes stand one below another with their names beside them."""
     considered = (
-        Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70),
+        Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70, note="now"),
         Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False),
     )
     text = shown(job.explain("7", Decision(mode=Mode.STREAM, reason="so", considered=considered), NOW, NOW), width=40)
@@ -55,6 +55,7 @@ def test_explain_is_readable_in_forty_columns() -> None:
         "» stream",
         "waiting costs  0.50",
         "first result   after 48s ±22s",
+        "why            now",
         "but            misses the deadline",
     ):
         assert line in lines
@@ -87,3 +88,13 @@ def test_a_group_that_ended_says_how_its_parts_ended() -> None:
     assert words.why(group(1, "g", {State.QUEUED: 5, State.CANCELLED: 2}, State.QUEUED)) == "2 cancelled"
     assert words.why(group(1, "g", {State.DONE: 5}, State.DONE)) == ""
     assert words.standing(ended, NOW).startswith("mixed · done")
+
+
+def test_a_promise_says_what_it_rests_on() -> None:
+    """The part of the cost that is the start, unless that is next to nothing, and what was assumed; unknown is said."""
+    told = Forecast(
+        mode=Mode.STREAM, cost=0.0016, starting=0.0006, finish=NOW + 2, assumed=("2ms a job", "list prices")
+    )
+    sentence = words.expected(told, NOW)
+    assert sentence.endswith("in 2s · costs 0.0016, 0.0006 of it a start · assumes 2ms a job, list prices")
+    assert words.expected(Forecast(mode=Mode.STREAM, cost=1.0, starting=0.01), NOW) == "done: unknown · costs 1.00"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from hybridq.visible import visible, visible_bytes, visible_line
+from hybridq.visible import visible, visible_line
 
 HOSTILE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 ANY_TEXT = st.text(st.characters(min_codepoint=0, max_codepoint=sys.maxunicode), max_size=50)
@@ -55,17 +55,6 @@ def test_any_text_becomes_harmless(text: str) -> None:
     shown.encode()
     assert is_harmless(shown.replace("\r\n", "\n"))
     assert visible(shown) == shown
-
-
-@given(st.binary(max_size=50))
-def test_any_bytes_become_harmless(data: bytes) -> None:
-    """Bytes are shown too, valid UTF-8 or not."""
-    assert is_harmless(visible_bytes(data).replace("\r\n", "\n"))
-
-
-def test_bytes_that_are_no_text_are_shown_one_by_one() -> None:
-    """A byte that is no UTF-8 is shown by its number, its neighbours stay."""
-    assert visible_bytes(b"caf\xc3\xa9 \xff\xfe ok") == "café \\xff\\xfe ok"
 
 
 @given(ANY_TEXT, st.integers(0, 30))

@@ -195,6 +195,7 @@ def test_eta_is_honest() -> None:
     """An ETA shows its spread, is never in the past, and is unknown rather than guessed."""
     with local_zone("UTC"):
         assert eta(3600, 3960, 0) == "01:00 ±6m"
+        assert eta(100, 201, 0) == "00:01:40 ±2m"
         assert eta(7200, None, 0) == "02:00"
         assert eta(7200, 7200.2, 0) == "02:00"
         assert eta(50, 80, 100) == "00:01:40"

@@ -42,7 +42,7 @@ class Queue:
         self.folder = folder / "home"
         self.folder.mkdir(mode=0o700)
         (self.folder / "config.toml").write_text(config)
-        foreign = ("HYBRIDQ_", "COV_", "PYTEST", "CI")
+        foreign = ("HYBRIDQ_", "COV_", "PYTEST", "CI", "COLUMNS")  # the last is a test runner's own width
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environment["HYBRIDQ_HOME"] = str(self.folder)
 
@@ -91,11 +91,11 @@ class Queue:
             yield process
 
     @contextmanager
-    def terminal(self, *args: str, **options: Any) -> "Iterator[pexpect.spawn[str]]":
-        """One command line on a terminal of 100 columns; ended at the end."""
+    def terminal(self, *args: str, width: int = 100, **options: Any) -> "Iterator[pexpect.spawn[str]]":
+        """One command line on a terminal of so many columns; ended at the end."""
         child = pexpect.spawn(
             HYBRIDQ[0], [*HYBRIDQ[1:], *args], env={**self.environment, "TERM": "xterm-256color"}, encoding="utf-8",
-            timeout=30, dimensions=(30, 100), **options,
+            timeout=30, dimensions=(30, width), **options,
         )  # fmt: skip
         try:
             yield child

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import msgspec
+import pytest
+
 from hybridq.brain.outcome import Outcome, settle
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.queue.claims import Claim
@@ -60,3 +63,20 @@ def check_counters(store: Store) -> None:
         )
         == []
     )
+    check_classes(store)
+
+
+def check_classes(store: Store) -> None:
+    """Each held cohort without a limit on money of its own is counted in one class, whose sums are those of its own."""
+    counted = store.rows(
+        "SELECT class, handler, pinned, count(*), sum(queued), sum(size / jobs * queued), sum(accepted * queued),"
+        " sum(delay_cost * queued) FROM cohort WHERE lane = 'batch' AND queued > 0 AND class IS NOT NULL"
+        " GROUP BY class, handler, pinned ORDER BY class"
+    )
+    kept = store.rows(
+        "SELECT id, handler, pinned, cohorts, jobs, size, came * jobs + since, delay_cost FROM class ORDER BY id"
+    )
+    assert [row[:5] for row in kept] == [row[:5] for row in counted]
+    assert [row[5:] for row in kept] == [pytest.approx(row[5:]) for row in counted]
+    single = store.rows("SELECT request FROM cohort WHERE lane = 'batch' AND queued > 0 AND class IS NULL")
+    assert all(msgspec.json.decode(request, type=Request).max_cost is not None for (request,) in single)

@@ -1,11 +1,10 @@
-"""A live view in a process of its own: `watched.py FOLDER`, or the same printed once: `watched.py FOLDER once`.
+"""A live view in a process of its own: `watched.py FOLDER`.
 
 The snapshot is FOLDER/snapshot, the bell a real one.
 With `broken` as its content the reading fails, as a damaged queue would.
 """
 
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -29,9 +28,6 @@ def main(folder: Path) -> int:
         left = len(read.rows) - rows
         return msgspec.structs.replace(read, rows=read.rows[:rows], hidden=read.hidden + max(0, left))
 
-    if "once" in sys.argv:
-        live.once(take(1000), time.time())
-        return 0
     live.STALE = 3600.0  # so that nothing but the bell brings news
     with Doorbell(home, VIEWER) as bell:
         return live.watch(take, bell)

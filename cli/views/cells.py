@@ -62,27 +62,26 @@ def bar(done: int, jobs: int, style: Style) -> Cell:
     return Cell("", PLAIN, ((full, style), (rest, QUIET), (figure, PLAIN)))
 
 
-def layout(
-    columns: Sequence[Column], order: Sequence[str], growth: Sequence[tuple[str, int]], width: int
-) -> dict[str, int]:
-    """The width of each column that is shown: as many of `order` as there is room for; the first always is.
+def layout(columns: Sequence[Column], steps: Sequence[tuple[str, int]], width: int) -> dict[str, int]:
+    """The width of each column that is shown. The first step's always is.
 
-    What is left over goes to the columns as `growth` says, step by step, each up to that width.
+    A step (title, cells) brings a column in, or lets it grow up to so many cells, as far as there is room. Once a
+    column has no room no other comes in, and what is left goes to those that are there.
     """
     known = {column.title: column for column in columns}
     widths: dict[str, int] = {}
-    left = width
-    for title in order:
-        needed = known[title].least + (GAP if widths else 0)
-        if widths and needed > left:
-            break
-        widths[title] = known[title].least
-        left -= needed
-    for title, most in growth:
-        if title in widths:
-            grown = max(0, min(left, min(most, known[title].most) - widths[title]))
-            widths[title] += grown
-            left -= grown
+    left, closed = width, False
+    for title, most in steps:
+        if title not in widths:
+            needed = known[title].least + (GAP if widths else 0)
+            closed |= bool(widths) and needed > left
+            if closed:
+                continue
+            widths[title] = known[title].least
+            left -= needed
+        grown = max(0, min(left, min(most, known[title].most) - widths[title]))
+        widths[title] += grown
+        left -= grown
     return widths
 
 

@@ -75,7 +75,8 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     if row.group is not None:
         yield "jobs", Text(words.SEPARATOR.join(words.tally(row.counts, _held(row))))
     if words.why(row):
-        name = "at submission" if row.state is State.DONE and words.why(row) == row.why else "why"  # it was a forecast
+        forecast = row.state is State.DONE and row.lane is Lane.STREAM and words.why(row) == row.why
+        name = "at submission" if forecast else "why"
         yield name, _text(words.why(row), ALARM if words.late(row) else PLAIN)
     yield "handler", _text(row.handler)
     yield "for", Text(row.audience.value)
@@ -116,8 +117,7 @@ class _Comparison:
 
     def __init__(self, decision: Decision, decided: float) -> None:
         self._modes = [
-            (forecast.mode is decision.mode, _compared(forecast, forecast.mode is decision.mode, decided))
-            for forecast in decision.considered
+            (forecast, _compared(forecast, forecast.mode is decision.mode, decided)) for forecast in decision.considered
         ]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -125,18 +125,19 @@ class _Comparison:
         if options.max_width >= NARROW:
             yield self._table()
             return
-        for chosen, (mark, mode, *figures, note) in self._modes:
-            yield Text.assemble(mark, " " if chosen else "", mode, style=STRONG if chosen else PLAIN)
+        for forecast, (mark, mode, *figures, note) in self._modes:
+            yield Text.assemble(mark, " " if mark else "", mode, style=STRONG if mark else PLAIN)
             named = zip((title.lower() for title in TITLES[2:-1]), figures, strict=True)
-            yield _grid([*named, *([("but", note)] if note else [])], above=0)
+            reason = "why" if forecast.makes_deadline else "but"
+            yield _grid([*named, *([(reason, note)] if note else [])], above=0)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_edge=False)
         for title in TITLES:
             right = title in ("COST", "WAITING COSTS", "TOTAL")
             table.add_column(title, justify="right" if right else "left", overflow="fold")
-        for chosen, cells in self._modes:
-            table.add_row(*cells, style=STRONG if chosen else None)
+        for _, cells in self._modes:
+            table.add_row(*cells, style=STRONG if cells[0] else None)
         return table
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from hybridq.views.snapshot import Snapshot
 
-from .plain import Said, changes, lines
+from .plain import Said, changes
 from .queue import QueueView, room
 from .terminal import Bell, Ears, Terminal, full_screen, keys_of, let_go, typing
 
@@ -35,7 +35,7 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
     """
     console = console or Terminal()
     output = console.file.fileno()
-    drawn = _draws(console)
+    drawn = console.is_terminal and not console.is_dumb_terminal
     with Ears(bell, output, keys_of(console)) as ears:
         try:
             if drawn:
@@ -47,24 +47,6 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
                 raise
             let_go(output)
         return ears.code or 0
-
-
-def once(snapshot: Snapshot, now: float, console: Console | None = None) -> None:
-    """Print the queue and end: the view on a terminal, aligned lines for a pipe or a dumb terminal."""
-    console = console or Terminal()
-    try:
-        if _draws(console):
-            console.print(QueueView(snapshot, now))
-            return
-        for text in lines(snapshot, now):
-            console.file.write(f"{text}\n")
-        console.file.flush()
-    except BrokenPipeError:
-        let_go(console.file.fileno())
-
-
-def _draws(console: Console) -> bool:
-    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _draw(take: Take, bell: Bell, console: Console, ears: Ears) -> None:

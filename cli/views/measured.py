@@ -1,6 +1,7 @@
 """What a demonstration came to, as aligned text with the way that each figure was counted.
 
-Rule: figures are shown as they are, good or bad. It fits 80 columns, and is the same text in a pipe.
+Rule: figures are shown as they are, good or bad. It fits 80 columns, below 71 with each name above its figures, and
+down to 40; it is the same text in a pipe.
 """
 
 import textwrap
@@ -35,14 +36,14 @@ def show(measured: Measured, console: Console) -> None:
 
 
 def _lines(measured: Measured, width: int) -> Iterator[Line]:
-    yield _first(measured), PLAIN
-    yield from _waited(measured)
+    yield from _wrapped(_first(measured), width, "", PLAIN)
+    yield from _waited(measured, width)
     yield from _wrapped(
         "From asking to the first byte that a follower of the answer saw; held: the same questions, had they waited"
         " for this batch to end, or, of those asked before it began, to begin.",
         width,
     )
-    yield from _costs(measured)
+    yield from _costs(measured, width)
     yield from _wrapped(
         f"Batch: its time from start to end, times its {_workers(measured)}, by its documents. A process each: from"
         " start to end, one after another, after the batch; documents of all sizes. Money: that time at the machine's"
@@ -56,7 +57,12 @@ def _lines(measured: Measured, width: int) -> Iterator[Line]:
     yield "\nPromise", STRONG
     yield from _wrapped(_promise(measured), width, "", PLAIN)
     yield "\nNext", STRONG
-    yield from ((f"{command:<28}{what}", PLAIN) for command, what in _NEXT)
+    for command, what in _NEXT:
+        if len(beside := f"{command:<{_FIGURES[0]}}{what}") <= width:
+            yield beside, PLAIN
+        else:
+            yield command, PLAIN
+            yield from _wrapped(what, width, style=PLAIN)
 
 
 def _first(measured: Measured) -> str:
@@ -66,32 +72,35 @@ def _first(measured: Measured) -> str:
     return f"{count(measured.documents)} documents in one batch{failed}, {questions} questions meanwhile, in {lasted}"
 
 
-def _waited(measured: Measured) -> Iterator[Line]:
+def _waited(measured: Measured, width: int) -> Iterator[Line]:
     def row(name: str, waits: Waits) -> str:
-        return _row(name, span(waits.p50), span(waits.worst), count(waits.questions))
+        return _row(width, name, span(waits.p50), span(waits.worst), count(waits.questions))
 
-    yield _row("\nFirst byte for the person", "median", "worst", "questions"), STRONG
+    yield _row(width, "\nFirst byte for the person", "median", "worst", "questions"), STRONG
     yield row("streamed, as it was", measured.streamed), PLAIN
     yield row("held until the batch ended", measured.gathered), PLAIN
     if measured.gathered_best is not None:
         yield row("held until it began", measured.gathered_best), PLAIN
 
 
-def _costs(measured: Measured) -> Iterator[Line]:
+def _costs(measured: Measured, width: int) -> Iterator[Line]:
     def row(name: str, cost: Cost) -> str:
-        return _row(f"{name}, at x{cost.factor:g}", span(cost.seconds), money(1000 * cost.money), count(cost.documents))
+        figures = span(cost.seconds), money(1000 * cost.money), count(cost.documents)
+        return _row(width, f"{name}, at x{cost.factor:g}", *figures)
 
     batch, alone = measured.batch, measured.alone
-    yield _row("\nCost", "time each", "money for 1,000", "documents"), STRONG
+    yield _row(width, "\nCost", "time each", "money for 1,000", "documents"), STRONG
     yield row("in the batch", batch), PLAIN
     yield row("a process each", alone), PLAIN
     less = _less(batch.seconds, alone.seconds), _less(batch.money, alone.money)
-    yield _row("the batch is cheaper by", *less), PLAIN
+    yield _row(width, "the batch is cheaper by", *less), PLAIN
 
 
-def _row(name: str, *figures: str) -> str:
-    start = name.ljust(_FIGURES[0] + name.count("\n"))
-    return start + "".join(figure.rjust(width) for figure, width in zip(figures, _FIGURES[1:], strict=False))
+def _row(width: int, name: str, *figures: str) -> str:
+    """A name and its figures; below it where they have no room beside it."""
+    beside = width >= sum(_FIGURES)
+    shown = "".join(f"{figure:>{most - (not beside)}}" for figure, most in zip(figures, _FIGURES[1:], strict=False))
+    return name.ljust(_FIGURES[0] + name.count("\n")) + shown if beside else f"{name}\n{shown}"
 
 
 def _wrapped(text: str, width: int, start: str = "  ", style: Style = QUIET) -> Iterator[Line]:

@@ -27,7 +27,7 @@ TICKS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 
 def plots(ledger: Ledger, width: int) -> RenderableType:
     """Money over time, and how many waited how long."""
     try:
-        import plotext  # type: ignore[import-untyped]
+        import plotext  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
         return Text(MISSING, style="dim")
     beside = width >= NARROW

@@ -17,11 +17,15 @@ from hybridq.visible import visible_line
 
 from . import words
 from .cells import GAP, PLAIN, QUIET, STRONG, Cell, Column, Part, bar, column_mark, doubtful, erase, fit, layout, line
+from .plain import TITLES
 
-COLUMNS = ("ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY")
-PRIORITY = ("ID", "STATE", "WHAT", "ETA", "WHY", "PROGRESS", "IN", "MODE")
 WIDEST = 200  # cells of any column; also bounds the work that a name of a megabyte makes
-GROWTH = (("WHAT", 18), ("WHY", 36), ("WHAT", 32), ("WHY", WIDEST), ("WHAT", 60))
+# What comes first as the terminal widens. What a job is and when it is done fit in 40 cells, its sign before them
+# tells the state; 80 show how far it is, and of the reason what is left.
+STEPS = (
+    ("ID", WIDEST), ("WHAT", 8), ("ETA", WIDEST), ("WHAT", 14), ("PROGRESS", WIDEST), ("IN", WIDEST), ("WHY", 24),
+    ("STATE", WIDEST), ("MODE", WIDEST), ("WHAT", 18), ("WHY", 36), ("WHAT", 32), ("WHY", WIDEST), ("WHAT", 60),
+)  # fmt: skip
 LABEL = 9  # cells of a head line's name
 MARGIN = 1
 SEPARATOR = tuple((char, QUIET if char.strip() else PLAIN) for char in words.SEPARATOR)
@@ -80,7 +84,7 @@ def footer(hidden: int, snapshot: Snapshot) -> Part:
     if hidden:
         return f" and {hidden:,} more: --all", QUIET
     if not snapshot.rows:
-        return " nothing here yet: hybridq submit -- COMMAND", QUIET
+        return " nothing here yet: hybridq submit -- CMD", QUIET
     return "", PLAIN
 
 
@@ -122,8 +126,8 @@ def table(rows: Sequence[Row], now: float, options: ConsoleOptions) -> Iterator[
         return
     looks = [LOOK[words.state(row)] for row in rows]
     columns = {column.title: column for column in _columns(rows, now)}
-    widths = layout(list(columns.values()), PRIORITY, GROWTH, options.max_width - MARGIN - 2)
-    shown = [columns[title] for title in COLUMNS if title in widths]
+    widths = layout(list(columns.values()), STEPS, options.max_width - MARGIN - 2)
+    shown = [columns[title] for title in TITLES if title in widths]
     titles = [Cell(column.title, QUIET) for column in shown]
     yield from _row(titles, shown, widths, (" ", PLAIN), options)
     for number, look in enumerate(looks):
@@ -158,13 +162,13 @@ def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     lefts = [Cell(words.countdown(row, now), QUIET) for row in rows]
     whys = [Cell(visible_line(words.why(row), WIDEST), _why(row)) for row in rows]
     yield _steady("ID", ids, 3)
-    yield Column("WHAT", whats, 14, _widest(whats))
+    yield Column("WHAT", whats, 8, _widest(whats))
     yield Column("MODE", [Cell(words.mode(row), _lane(row)) for row in rows], 8, 8)
     yield Column("STATE", [_state(row) for row in rows], 9, 9)
     yield Column("PROGRESS", [_progress(row, now) for row in rows], 13, 13)
     yield _steady("ETA", etas, 9)
     yield _steady("IN", lefts, 6)
-    yield Column("WHY", whys, 20, _widest(whys))
+    yield Column("WHY", whys, 12, _widest(whys))
 
 
 def _steady(title: str, cells: Sequence[Cell], floor: int) -> Column:

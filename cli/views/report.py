@@ -17,9 +17,8 @@ from hybridq.visible import visible_line
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
-from .words import rules
+from .words import NONE, rules, share
 
-NONE = "-"
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
 PRICES = "streamed: what the same jobs would have cost, had each run at once"
@@ -39,10 +38,14 @@ def tables(found: Report) -> RenderableType:
 
 def _nothing(found: Report) -> str:
     if found.open:
-        return f"nothing has finished yet; {count(found.open)} jobs are on their way: hybridq status"
+        return f"nothing has finished yet; {_on_their_way(found.open)}: hybridq status"
     if found.since:
         return f"nothing was submitted since {clock(found.since, found.now)}: leave --since out to see all there is"
     return "nothing has run here yet: hybridq submit -- COMMAND"
+
+
+def _on_their_way(jobs: int) -> str:
+    return "1 job is on its way" if jobs == 1 else f"{count(jobs)} jobs are on their way"
 
 
 def headline(found: Report) -> str:
@@ -52,7 +55,7 @@ def headline(found: Report) -> str:
     total, gathered = found.total, found.gathered
     saved = f"It cost {money(total.cost)}; streamed at submission it would have cost {money(total.streamed)}"
     if total.share is not None:
-        saved += f": {money(total.saved)} ({percent(total.share)}) saved"
+        saved += f": {money(total.saved)} ({share(total.share)}) saved"
     if gathered.sooner is None:
         return f"{saved}."
     held, was = gathered.held.p50, gathered.was.p50
@@ -71,13 +74,13 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
         return
     yield count(found.done), "jobs done"
     if found.total.share is not None:
-        yield percent(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
+        yield share(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
     if found.gathered.sooner is not None:
-        yield percent(found.gathered.sooner), "sooner did people see something than gathered"
+        yield share(found.gathered.sooner), "sooner did people see something than gathered"
     for each in found.deadlines:
-        yield percent(each.share), f"of the {each.audience.value} deadlines kept"
+        yield share(each.share), f"of the {each.audience.value} deadlines kept"
     if found.promises.covered is not None:
-        yield percent(found.promises.covered), "of the promises kept, by their 90th percentile"
+        yield share(found.promises.covered), "of the promises kept, by their 90th percentile"
     if found.failed:
         yield count(found.failed), "jobs failed"
 
@@ -89,7 +92,7 @@ def sections(found: Report) -> Iterator[Section]:
     names = ", ".join(visible_line(name, 40) for name in found.unpriced)
     unknown = f". What {names} costs is not known, and counts as 0"
     prices = PRICES + (unknown if found.unpriced else "")
-    yield "Money", prices, ("handler", "audience", "jobs", "cost", "streamed", "saved", ""), _money(found)
+    yield "Money", prices, ("handler", "audience", "done", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
     if waits:
         columns = "who waits", "lane", "jobs", "half", "95 %", "99 %"
@@ -116,14 +119,6 @@ def _failures(found: Report) -> Rows:
     return [*causes, ("for other reasons", count(found.other_causes), NONE)] if found.other_causes else causes
 
 
-def percent(part: float | None) -> str:
-    """A share, rounded so that 100 % means all of them, and 0 % none."""
-    if part is None:
-        return NONE
-    near = min(abs(part), abs(abs(part) - 1)) < 0.005
-    return f"{part:.2%}" if near and part not in (0.0, 1.0) else f"{part:.0%}"
-
-
 def _head(found: Report) -> Text:
     begin = clock(found.since or found.begin or found.now, found.now)
     parts = [f"{count(found.done)} done"]
@@ -136,8 +131,8 @@ def _money(found: Report) -> Rows:
     def row(each: Saved) -> Sequence[str]:
         handler = NONE if each.handler is None else visible_line(each.handler, 40)
         audience = NONE if each.audience is None else each.audience.value
-        figures = money(each.cost), money(each.streamed), money(each.saved), percent(each.share)
-        return handler, audience, count(each.jobs), *figures
+        figures = money(each.cost), money(each.streamed), money(each.saved), share(each.share)
+        return handler, audience, count(each.done), *figures
 
     rows = [row(each) for each in found.saved]
     return rows if len(rows) == 1 else [*rows, ("all", "", *row(found.total)[2:])]
@@ -162,14 +157,14 @@ def _gathered(found: Gathered) -> Section:
     if found.unknown:
         says += f" Of {count(found.unknown)} more it is unknown: no flush of their handler followed."
     rows = [("streamed, as it was", *_wait(("", ""), found.was)[2:]), ("gathered", *_wait(("", ""), found.held)[2:])]
-    rows.append(("sooner by", "", percent(found.sooner), "", ""))
+    rows.append(("sooner by", "", share(found.sooner), "", ""))
     return "Had the same been gathered", says, ("people's jobs", "jobs", "half", "95 %", "99 %"), rows
 
 
 def _kept(found: Report) -> Iterator[Sequence[str]]:
     for each in found.deadlines:
         jobs = f"{count(each.kept)} of {count(each.jobs)}"
-        yield f"deadlines, {each.audience.value}", percent(each.share), f"{jobs} jobs were done by theirs"
+        yield f"deadlines, {each.audience.value}", share(each.share), f"{jobs} jobs were done by theirs"
     yield from _promises(found.promises)
     moved, drafts = found.moved, found.drafts
     if drafts.drafts + drafts.failed:
@@ -206,16 +201,20 @@ def _kept(found: Report) -> Iterator[Sequence[str]]:
 
 def _promises(found: Kept) -> Iterator[Sequence[str]]:
     if not found.ended:
-        says = "submissions were promised a time; of none all is done yet" if found.made else "no time was promised yet"
+        says = (
+            "submissions were promised a time; of none is all done, undrained"
+            if found.made
+            else "no time was promised yet"
+        )
         yield "promises", count(found.made), says
         return
-    by = f"of {count(found.ended)} submissions were done by their 90th percentile, to the second"
-    yield "promises", percent(found.covered), by
-    yield "promised time", percent(found.error), "is how far half of them were off at most, of the time they took"
+    by = f"of {count(found.ended)} submissions that nobody drained were done by their 90th percentile, to the second"
+    yield "promises", share(found.covered), by
+    yield "promised time", share(found.error), "is how far half of them were off at most, of the time promised or taken"
     if found.held:
         yield (
             "promised start",
-            percent(found.started),
+            share(found.started),
             (f"of {count(found.held)} that were held for over a minute started within a minute of it"),
         )
 

@@ -17,9 +17,8 @@ from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
-from .words import rules
+from .words import NONE, rules, share
 
-NONE = "-"
 WIDE = 125  # cells that the table needs with one line a contender
 COLUMNS = (
     ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
@@ -59,7 +58,7 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
         verdict.name,
         f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited),
         *(_waits(verdict.waits[audience]) for audience in Audience),
-        _percent(verdict.kept), _percent(verdict.streamed / (verdict.streamed + verdict.batched)),
+        share(verdict.kept), share(verdict.streamed / (verdict.streamed + verdict.batched)),
         count(sum(verdict.flushes.values())),
     )  # fmt: skip
 
@@ -94,16 +93,16 @@ def _kept(made: Promises) -> list[RenderableType]:
     if made.error is None:
         return [_line("promises", "none were made: a handler is not known before some of its jobs are done")]
     kept = (
-        f"{count(made.made)} were made; {_percent(made.covered)} were done by the promised 90th percentile; half were"
-        f" off by no more than {_percent(made.error)} of the time to the end ({_percent(made.best)} is the best"
+        f"{count(made.made)} were made; {share(made.covered)} were done by the promised 90th percentile; half were"
+        f" off by no more than {share(made.error)} of the time to the end ({share(made.best)} is the best"
         " possible: every start known in advance, run times known but for chance)"
     )
     if made.started is None or made.late is None:
         return [_line("promises", kept)]
     starts = (
-        f"of held jobs {_percent(made.started)} began within a minute of what was said,"
-        f" {_percent(1 - made.started - made.late)} sooner, as more came or something more urgent, and"
-        f" {_percent(made.late)} later"
+        f"of held jobs {share(made.started)} began within a minute of what was said,"
+        f" {share(1 - made.started - made.late)} sooner, as more came or something more urgent, and"
+        f" {share(made.late)} later"
     )
     return [_line("promises", kept), _line("starts", starts)]
 
@@ -117,10 +116,3 @@ def _waits(waits: Waits) -> str:
         return NONE
     known = [NONE if seconds is None else span(seconds) for seconds in (waits.p50, waits.p95, waits.p99)]
     return " / ".join(known)
-
-
-def _percent(part: float | None) -> str:
-    """A share, rounded so that 100 % means all of them."""
-    if part is None:
-        return NONE
-    return f"{part:.0%}" if part in (0.0, 1.0) or 0.005 <= part < 0.995 else f"{part:.2%}"

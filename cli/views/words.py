@@ -15,7 +15,9 @@ from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
 SEPARATOR = " · "
+NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
+NOTABLE = 0.05  # of a cost; what is less of it is not told apart
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
 RULES = {
     "plan": "at the cheapest instant", "worth-it": "longer waiting would have cost more than a shared start saves",
@@ -55,8 +57,9 @@ def ended(row: Row) -> int:
 
 
 def reached(row: Row) -> int:
-    """How many have ended, here or at a provider; all of them only when all are here."""
-    return min(ended(row) + (row.away or 0), max(ended(row), row.jobs - 1))
+    """How many have run, here or at a provider, and not been cancelled; all of them only when all are here."""
+    ran = ended(row) - row.counts.get(State.CANCELLED, 0)
+    return min(ran + (row.away or 0), max(ran, row.jobs - 1))
 
 
 def untold(row: Row) -> bool:
@@ -65,8 +68,16 @@ def untold(row: Row) -> bool:
 
 
 def percent(row: Row) -> int:
-    """How much of the row has ended, rounded down: 100 means all."""
+    """How much of the row has run, rounded down: 100 means all, and none of it cancelled."""
     return 100 * reached(row) // max(1, row.jobs)
+
+
+def share(part: float | None) -> str:
+    """A part of a whole in percent, rounded so that 100 % means all of it, and 0 % none; a dash where it is unknown."""
+    if part is None:
+        return NONE
+    rounded = f"{part:.0%}"
+    return f"{part:.2%}" if rounded.strip("-%") in ("0", "100") and part not in (0.0, 1.0) else rounded
 
 
 def mode(row: Row) -> str:
@@ -211,15 +222,25 @@ def spent(head: Head) -> str:
 
 
 def expected(forecast: Forecast, now: float) -> str:
-    """`done 22:14 ±6m, in 41m · costs 0.02`: a promise as `submit` and `--dry-run` make it."""
-    parts = [f"done {eta(forecast.finish, forecast.finish90, now)}"]
-    if forecast.finish is not None:
-        parts[0] += f", {until(forecast.finish, now)}"
+    """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it."""
+    parts = [done_by(forecast.finish, forecast.finish90, now)]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"starts {clock(forecast.start, now)}")
     if forecast.cost is not None:
-        parts.append(f"costs {money(forecast.cost)}")
+        parts.append(f"costs {money(forecast.cost)}{_starting(forecast, forecast.cost)}")
+    if forecast.assumed:
+        parts.append(f"assumes {', '.join(forecast.assumed)}")
     return SEPARATOR.join(parts)
+
+
+def done_by(p50: float | None, p90: float | None, now: float) -> str:
+    """`done 22:14 ±6m, in 41m`, or `done: unknown`."""
+    return "done: unknown" if p50 is None else f"done {eta(p50, p90, now)}, {until(p50, now)}"
+
+
+def _starting(forecast: Forecast, cost: float) -> str:
+    """What of the cost is the start, where that is a good part of it."""
+    return f", {money(forecast.starting)} of it a start" if forecast.starting >= NOTABLE * cost > 0 else ""
 
 
 def promise(decision: Decision, now: float) -> str:
@@ -236,5 +257,5 @@ def standing(row: Row, now: float) -> str:
         parts[1] += f" at {when}" if when else ""
     else:
         parts += [f"{percent(row)}%"] if row.group is not None and not untold(row) else []
-        parts.append(f"done {when}" + (f", {until(row.eta, now)}" if row.eta is not None else ""))
+        parts.append(done_by(row.eta, row.eta90, now))
     return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row)])]), LINE)

@@ -165,6 +165,7 @@ class Curve:
         return middle + (max(widened, prior) if q > 0.5 else min(widened, prior))
 
 
+@cache
 def normal(q: float) -> float:
     """The standard normal distribution's quantile."""
     from statistics import NormalDist  # its import costs 3 ms, which `submit` need not pay for an unknown handler

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..estimate import Estimate
 from ..job import Flush, Held, Lane
 from .conditions import Conditions
 from .plan import Plan, plan
 
 WORK = 4000  # classes that are planned at most, over all steps of one forward run
+STEP = 0.2  # share of the work away that may still be out when another finish is told
 LONGEST = 1 - 1e-9  # share of past jobs that took no longer, beyond which nothing is known of this one
 
 
@@ -69,8 +71,20 @@ def stream_eta(jobs: int, size: float, conditions: Conditions) -> Eta:
     eta = _eta(Lane.STREAM, jobs, size, conditions, start, start, cold=not conditions.warm)
     if eta.finish is None or eta.finish90 is None:
         return eta
-    promised = conditions.now + conditions.estimate.widened(Lane.STREAM, eta.finish90 - conditions.now)
-    return replace(eta, finish90=max(eta.finish, promised))
+    return replace(eta, finish90=promised(Lane.STREAM, conditions.now, eta.finish, eta.finish90, conditions.estimate))
+
+
+def promised(
+    lane: Lane, since: float, finish: float, finish90: float, estimate: Estimate, deadline: float | None = None
+) -> float:
+    """The 90th percentile as promises have turned out; a batch that is planned for a deadline keeps to it.
+
+    What is uncertain begins at `since`: streamed it is all from now on, of a batch not our own plan for its start.
+    """
+    wider = since + estimate.widened(lane, finish90 - since)
+    if lane is Lane.BATCH and deadline is not None:
+        wider = min(wider, max(finish90, deadline))
+    return max(finish, wider)
 
 
 def running_eta(lane: Lane, size: float, started: float, conditions: Conditions) -> Eta:
@@ -84,6 +98,27 @@ def running_eta(lane: Lane, size: float, started: float, conditions: Conditions)
     if half is None or most is None:
         return Eta(start=started)
     return _ahead(conditions.now, started, started + half, started + most)
+
+
+def away_eta(size: float, since: float, conditions: Conditions) -> Eta:
+    """For a batch that a provider has had since then. Longer than all that was seen: unknown.
+
+    The longer it is away, the longer it will be; a finish told afresh at each look would flee. So the finish is the
+    90th percentile, told anew only when four fifths of what was still out then would be back: more than half of the
+    batches that are out at any time are back by it.
+    """
+    estimate = conditions.estimate
+    passed = estimate.chance(Lane.BATCH, size, max(0.0, conditions.now - since))
+    if passed is None or passed > LONGEST:
+        return Eta(start=since)
+    out = 1.0
+    while 1 - passed <= out * STEP:
+        out *= STEP
+    finish = estimate.run_time(Lane.BATCH, size, 1 - 0.1 * out)
+    most = estimate.run_time(Lane.BATCH, size, passed + (1 - passed) * 0.9)
+    if finish is None or most is None or since + finish <= conditions.now:
+        return Eta(start=since)
+    return _ahead(conditions.now, since, since + finish, since + most)
 
 
 def _taken(flush: Flush, queue: list[Held]) -> list[Held]:
@@ -112,7 +147,11 @@ def _flush_etas(taken: list[Held], conditions: Conditions, start: float, start90
     etas, jobs, size = {}, 0, 0.0
     for h in taken:
         jobs, size = jobs + h.jobs, size + h.jobs * h.size
-        etas[h.key] = _eta(Lane.BATCH, jobs, size / jobs, conditions, start, start90, cold=conditions.starts(start))
+        eta = _eta(Lane.BATCH, jobs, size / jobs, conditions, start, start90, cold=conditions.starts(start))
+        if eta.finish is not None and eta.finish90 is not None:
+            wider = promised(Lane.BATCH, start90, eta.finish, eta.finish90, conditions.estimate, h.deadline)
+            eta = replace(eta, finish90=wider)
+        etas[h.key] = eta
     return etas
 
 

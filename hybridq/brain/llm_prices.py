@@ -1,4 +1,4 @@
-"""What tokens cost: list prices with their date, and the money that a call's tokens make of them.
+"""What tokens cost: list prices, and the money that a call's tokens make of them.
 
 Rule: the configuration wins over the list; a model that neither knows has no price, and nothing is guessed.
 Prices are money (US dollars in the list) for a million tokens.
@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from ..settings.llm import LlmOptions
 
-LIST_DATE = "2026-11"  # when the list was read; the configuration overrides it
 PER = 1e-6
 CHARACTERS = 4.0  # bytes of text that make a token, roughly
 EXPECTED_OUTPUT = 400  # tokens of an answer, until answers are known
@@ -52,7 +51,7 @@ class Prices(Struct, frozen=True):
         return PER * (self.dearer if tokens > self.usual else 1.0)
 
 
-LIST = {
+LIST = {  # as read in November 2026
     "claude-fable-5-1": Prices(10.0, 0.25, 50.0),
     "claude-fable-5": Prices(10.0, 1.0, 50.0),
     "claude-opus-5-5": Prices(4.0, 0.2, 20.0),
@@ -104,9 +103,36 @@ def prices(options: LlmOptions) -> Prices | None:
 
 def expected(options: LlmOptions, size: float) -> float | None:
     """Money at list price of one call with `size` bytes of input, before any is known; None: no price."""
+    return _listed(options, size / CHARACTERS, _answer(options))
+
+
+def dearest(options: LlmOptions, size: float) -> float | None:
+    """Money at list price that no call with `size` bytes of input exceeds: a token a byte, and the longest answer.
+
+    None: no price, no `max_tokens` that bounds it, or an input that only names the file with the text.
+    """
+    if options.max_tokens is None or "{file}" in options.prompt:
+        return None
+    return _listed(options, size, options.max_tokens)
+
+
+def _listed(options: LlmOptions, given: float, answered: int) -> float | None:
+    """Money at list price of a call with so many tokens of its own input, and of its answer."""
     found = prices(options)
     if found is None:
         return None
-    text = (size + len(options.system.encode()) + len(options.prompt.encode())) / CHARACTERS
-    output = min(options.max_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)
-    return found.per(text) * (found.input * text + found.output * output)
+    text = given + (len(options.system.encode()) + len(options.prompt.encode())) / CHARACTERS
+    return found.per(text) * (found.input * text + found.output * answered)
+
+
+def guessed(options: LlmOptions) -> tuple[str, ...]:
+    """What `expected` takes for granted, in words."""
+    if prices(options) is None:
+        return ()
+    listed = () if options.price_input is not None and options.price_output is not None else ("list prices",)
+    return (*listed, f"{_answer(options)}-token answers")
+
+
+def _answer(options: LlmOptions) -> int:
+    """Tokens of an answer, before any is known."""
+    return min(options.max_tokens or EXPECTED_OUTPUT, EXPECTED_OUTPUT)

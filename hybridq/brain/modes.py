@@ -13,6 +13,7 @@ from ..config import PolicyConfig
 from ..estimate import Estimate
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
 from .conditions import Conditions
+from .forecast import promised
 from .plan import plan
 from .prices import Prices
 
@@ -21,12 +22,14 @@ NEW = -1  # the key of the submission that is being decided; no cohort has it
 
 def forecasts(request: Request, jobs: int, size: float, conditions: Conditions) -> tuple[Forecast, ...]:
     """One forecast for each mode that the handler offers."""
-    streamed = stream(request, jobs, size, conditions)
-    batched = _batch(request, jobs, size, conditions)
-    draft = _draft(request, jobs, size, conditions)
-    adaptive = _adaptive(draft, batched)
-    both = {Mode.STREAM: streamed, Mode.BATCH: batched, Mode.ADAPTIVE: adaptive}
-    return tuple(both[mode] for mode in Mode if mode in conditions.modes)
+    found, offered = {}, conditions.modes
+    if Mode.STREAM in offered:
+        found[Mode.STREAM] = stream(request, jobs, size, conditions)
+    if offered & {Mode.BATCH, Mode.ADAPTIVE}:
+        found[Mode.BATCH] = _batch(request, jobs, size, conditions)
+    if Mode.ADAPTIVE in offered:
+        found[Mode.ADAPTIVE] = _adaptive(_draft(request, jobs, size, conditions), found[Mode.BATCH])
+    return tuple(found[mode] for mode in Mode if mode in offered)
 
 
 def delay_cost(policy: PolicyConfig, audience: Audience) -> float:
@@ -98,9 +101,11 @@ def _draft(request: Request, jobs: int, size: float, conditions: Conditions) -> 
 def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
     """The draft's time to something useful, by the figures of the handler that makes it; both costs."""
     cost = None if draft.cost is None or final.cost is None else draft.cost + final.cost
+    late = ["the final misses the deadline"] if draft.makes_deadline and not final.makes_deadline else []
     return Forecast(
         mode=Mode.ADAPTIVE,
         cost=cost,
+        starting=draft.starting + final.starting,
         delay=draft.delay,
         total=None if cost is None or draft.delay is None else cost + draft.delay,
         start=draft.start,
@@ -109,7 +114,8 @@ def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
         finish=final.finish,
         finish90=final.finish90,
         makes_deadline=draft.makes_deadline,
-        note=final.note,
+        assumed=tuple(dict.fromkeys((*draft.assumed, *final.assumed))),
+        note="; ".join(filter(None, [final.note, *late])),
     )
 
 
@@ -122,13 +128,16 @@ def _forecast(
     """
     first, finish = _times(jobs, size, conditions, run, 0.5)
     first90, finish90 = _times(jobs, size, conditions, run, 0.9)
-    finish90 = _promised(finish, finish90, request.deadline, conditions, run.lane)
+    if finish is not None and finish90 is not None and run.start is not None:
+        since, deadline = conditions.now if run.lane is Lane.STREAM else run.start, request.deadline
+        finish90 = promised(run.lane, since, finish, finish90, conditions.estimate, deadline)
     one = conditions.estimate.cost(run.lane, size)
     cost = delay = None
+    starting = 0.0
     if one is not None and run.start is not None:
         busy = (finish - run.start) if finish is not None else 0.0
-        prices = Prices(conditions, conditions.now, run.start + busy)
-        cost = (jobs * one + run.fixed) * prices.over(run.start, busy)
+        factor = Prices(conditions, conditions.now, run.start + busy).over(run.start, busy)
+        cost, starting = (jobs * one + run.fixed) * factor, run.fixed * factor if conditions.estimate.startup() else 0.0
     if first is not None and finish is not None:
         seen = first if run.lane is Lane.BATCH else _begin(conditions.estimate, run, 0.5)
         middle = (seen + finish) / 2 - conditions.now
@@ -136,6 +145,7 @@ def _forecast(
     return Forecast(
         mode=mode,
         cost=cost,
+        starting=starting,
         delay=delay,
         total=None if cost is None or delay is None else cost + delay,
         start=run.start,
@@ -144,28 +154,18 @@ def _forecast(
         finish=finish,
         finish90=finish90,
         makes_deadline=request.deadline is None or finish90 is None or finish90 <= request.deadline,
+        assumed=conditions.estimate.assumed(run.lane),
         note=note,
     )
-
-
-def _promised(
-    finish: float | None, finish90: float | None, deadline: float | None, conditions: Conditions, lane: Lane
-) -> float | None:
-    """The 90th percentile as promises have turned out; a batch that is planned for a deadline keeps to it."""
-    if finish is None or finish90 is None:
-        return None
-    wider = conditions.now + conditions.estimate.widened(lane, finish90 - conditions.now)
-    if lane is Lane.BATCH and deadline is not None:
-        wider = min(wider, max(finish90, deadline))
-    return max(finish, wider)
 
 
 def _times(jobs: int, size: float, conditions: Conditions, run: _Run, q: float) -> tuple[float | None, float | None]:
     """The epoch seconds of the first and the last result."""
     estimate, slots = conditions.estimate, max(1, run.slots)
+    ahead = 0 if run.lane is Lane.BATCH and estimate.at_once else run.ahead
     one = _one(size, estimate, run, q)
-    before = estimate.total_time(run.lane, size, run.ahead // slots, q)
-    whole = estimate.total_time(run.lane, size, math.ceil((run.ahead + jobs) / slots), q)
+    before = estimate.total_time(run.lane, size, ahead // slots, q)
+    whole = estimate.total_time(run.lane, size, math.ceil((ahead + jobs) / slots), q)
     if run.start is None or one is None or before is None or whole is None:
         return None, None
     start = _begin(estimate, run, q)

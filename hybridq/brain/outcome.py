@@ -7,10 +7,12 @@ from typing import Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..job import Failure, Output, State
 
 FIRST_RETRY = 1.0  # seconds until the second try; doubled with each further one
+GIVE_UP = 8  # times that a provider may take a job and leave it unbegun
 LAST_RETRY = 300.0  # seconds at most, unless the other side asked for more
 
 
@@ -18,10 +20,10 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt's end: the state that the job goes to, and what is kept of it.
 
     `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds), which is `counted` against the
-    retries or not. `cost` is money, `streamed` what the job would have cost streamed at its submission, `busy` the
-    seconds that it kept an instance busy, `first` the epoch second of its first byte, `dropped` bytes of output that
-    were not kept. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says
-    why it goes on in the stream lane, where it does.
+    retries or not; `unbegun`: against what a provider may leave unbegun. `cost` is money, `streamed` what the job
+    would have cost streamed at its submission, `busy` the seconds that it kept an instance busy, `first` the epoch
+    second of its first byte, `dropped` bytes of output that were not kept. `draft` keeps it as an adaptive job's
+    draft: the job goes on in the batch lane. `promoted` says why it goes on in the stream lane, where it does.
     """
 
     id: int
@@ -31,6 +33,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     at: float
     ready: float = 0.0
     counted: bool = False
+    unbegun: bool = False
     value: bytes | None = None
     error: str | None = None
     exit_code: int | None = None
@@ -55,6 +58,10 @@ class Attempt(Protocol):
     def tries(self) -> int:
         """Failures that counted so far."""
 
+    @property
+    def unbegun(self) -> int:
+        """Times that a provider took it and never began it."""
+
 
 def retry_delay(tries: int) -> float:
     """Seconds to wait before the next try, after `tries` counted failures: 1, 2, 4, ... up to 300."""
@@ -73,6 +80,8 @@ def settle(
             value=event.value, dropped=event.dropped, cost=cost, streamed=streamed, busy=event.busy, first=first,
             usage=None if event.usage is None else msgspec.json.encode(event.usage), draft=draft,
         )  # fmt: skip
+    if event.unbegun and claim.unbegun + 1 >= GIVE_UP:
+        event = replace(event, gave_back=False, reason=f"{event.reason} ({GIVE_UP} times)")
     again = event.gave_back or (event.retryable and claim.tries < retries)
     delay = max(0.0 if event.gave_back else retry_delay(claim.tries), event.retry_after or 0.0)
     return Outcome(
@@ -80,7 +89,7 @@ def settle(
         # A draft that fails leaves the final: the job goes on in the batch lane as if it had been there.
         state=State.QUEUED if again or draft else State.FAILED,
         ready=now + delay if again else 0.0,
-        counted=not event.gave_back,
+        counted=not event.gave_back, unbegun=event.unbegun,
         error=_storable(event.reason), exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
         busy=event.busy, first=first, draft=draft,
     )  # fmt: skip

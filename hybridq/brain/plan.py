@@ -153,7 +153,7 @@ class _Planner:
         if growth <= 0:
             return work.now + _until(self._start(rate) - spent, rate, 0.0)
         first = min(members, key=lambda i: work.held[i].since)
-        alone, since = work.delay[first], work.held[first].since
+        alone, since = work.delay[first] / work.held[first].cohorts, work.held[first].since
         timer = since + _until(self._start(alone) - passed, alone, growth)
         seen = (SURE * each + rate - alone) / (SURE * each / growth + work.now - since)
         return min(timer, work.now + _until(self._start(rate) / conditions.policy.theta - spent, rate, seen))

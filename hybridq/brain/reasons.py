@@ -9,6 +9,7 @@ from ..when import clock, money, span
 from .fit import Part
 from .work import Work
 
+AT_ONCE = "run now: "
 LEAST = 1e-9  # money; less is rounding
 
 
@@ -27,8 +28,8 @@ def waiting(work: Work, part: Part) -> float:
 
 def sentence(work: Work, part: Part) -> str:
     """Why this part is flushed then: one sentence, as a user reads it."""
-    until = "run now" if part.at <= work.now else f"held until {clock(part.at, work.now)}"
-    return f"{until}: {_because(work, part)}"
+    until = AT_ONCE if part.at <= work.now else f"held until {clock(part.at, work.now)}: "
+    return until + _because(work, part)
 
 
 def _because(work: Work, part: Part) -> str:
@@ -64,7 +65,7 @@ def _deadline(work: Work, members: Sequence[int]) -> str:
     held = work.held[first]
     if held.deadline == float("inf"):
         return f"no job is held longer than {span(work.latest[first] - held.since)}"
-    return f"takes about {span(work.duration)} and must be done by {clock(held.deadline, work.now)}"
+    return f"takes about {span(work.length(members))} and must be done by {clock(held.deadline, work.now)}"
 
 
 def _unknown(work: Work, at: float) -> str:

@@ -7,11 +7,12 @@ batches say more, public reports do: median 7 minutes, 90 % within the hour, a t
 import math
 
 from ..config import HandlerConfig
-from ..estimate import ENOUGH, Estimate, Model, line_price
+from ..estimate import ENOUGH, Estimate, Model, line_price, spent
 from ..job import Lane
 from ..settings.llm import LlmOptions
-from .curve import chance, normal
-from .llm_prices import expected
+from .curve import TINY, chance, normal
+from .llm_prices import dearest, expected, guessed
+from .spending import Spending
 
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile
@@ -26,7 +27,10 @@ class Remote(Estimate):
     def __init__(self, stream: Model, batch: Model, handler: HandlerConfig, options: LlmOptions) -> None:
         super().__init__(stream, batch, handler, 0.0)
         self._options = options
-        self._by_batch = self.at_once = options.batch_by == "batch"
+        asked = [seconds for seconds in batch.times if seconds > math.log(TINY) + 1]  # of a batch's no call is timed
+        lacking = bool(asked) and not batch.starts and not options.flex_up_to  # the server has no batches
+        self._by_calls = options.batch_by == "calls" or lacking
+        self._by_batch = self.at_once = options.batch_by == "batch" and not lacking
         self._beside = {Lane.STREAM: 1, Lane.BATCH: max(1, handler.instances)}  # streams have slots instead
 
     def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
@@ -64,15 +68,45 @@ class Remote(Estimate):
     def cost(self, lane: Lane, size: float) -> float | None:
         """Money of one job: learned in this lane, else from the other by what a batch costs of it, else by the
         list; None where there is no price."""
-        factor = self._options.flex_factor if self._options.batch_by == "flex" else self._options.batch_factor
-        factors = {Lane.STREAM: 1.0, Lane.BATCH: 1.0 if self._options.batch_by == "calls" else factor}
-        other = Lane.BATCH if lane is Lane.STREAM else Lane.STREAM
-        for known in (lane, other):
-            if self._models[known].paid.n >= ENOUGH - 0.5 and factors[known] > 0:
-                return line_price(self._models[known].paid, size) * factors[lane] / factors[known]
+        factors = self._factors()
+        if (known := self._paid(lane)) is not None:
+            return line_price(self._models[known].paid, size) * factors[lane] / factors[known]
         if (listed := expected(self._options, size)) is not None:
             return listed * factors[lane]
         return self._handler.price
+
+    def spending(self, lane: Lane, size: float, factor: float = 1.0) -> Spending | None:
+        """What jobs cost, by those that were paid; before any was, by the list and at most with all of `max_tokens`.
+
+        The tariff's `factor` is not a provider's.
+        """
+        factors = self._factors()
+        if (known := self._paid(lane)) is not None:
+            ratio, seen = factors[lane] / factors[known], spent(self._models[known].paid, size)
+            return Spending(each=seen.each * ratio, spread=seen.spread * ratio, seen=seen.seen)
+        if (listed := self.cost(lane, size)) is None:
+            return None
+        most = dearest(self._options, size)
+        return Spending(each=listed, seen=0, most=math.inf if most is None else most * factors[lane])
+
+    def _factors(self) -> dict[Lane, float]:
+        """What a call costs in each lane, of the list price."""
+        factor = self._options.flex_factor if self._options.batch_by == "flex" else self._options.batch_factor
+        return {Lane.STREAM: 1.0, Lane.BATCH: 1.0 if self._by_calls else factor}
+
+    def _paid(self, lane: Lane) -> Lane | None:
+        """The lane whose jobs tell what one costs: its own before the other."""
+        both = (lane, Lane.BATCH if lane is Lane.STREAM else Lane.STREAM)
+        factors = self._factors()
+        known = (each for each in both if self._models[each].paid.n >= ENOUGH - 0.5 and factors[each] > 0)
+        return next(known, None)
+
+    def assumed(self, lane: Lane) -> tuple[str, ...]:
+        """What is not learned: the turnaround of others' batches, or what a call takes; prices, and tokens."""
+        others = ("others' turnaround",) if not self._models[Lane.BATCH].starts else ()
+        time = others if self._away(lane) else super().assumed(lane)
+        learned = any(model.paid.n >= ENOUGH - 0.5 for model in self._models.values())
+        return time if learned else (*time, *guessed(self._options))
 
     def _away(self, lane: Lane) -> bool:
         return lane is Lane.BATCH and self._by_batch

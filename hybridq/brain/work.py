@@ -15,8 +15,8 @@ from ..job import Held, Lane
 from .conditions import Conditions
 from .prices import Prices
 
-STARTS = 64  # latest starts that are planned one by one; more are rounded down by at most a twelfth
-ROUNDING = 1.0 / 12
+STARTS = 64  # latest starts that are planned one by one; of more, those stand for others that are at most
+ROUNDING = 1.0 / 12  # of the time left later
 SIZES = 256  # classes whose sizes are estimated one by one; more are rounded to a tenth of a logarithm
 LATEST = 0.95  # quantile of the run time that a latest start leaves room for
 UNKNOWN_ROOM = 0.5  # share of the time to a deadline that is kept for work of which nothing is known
@@ -81,13 +81,13 @@ class Work:
         if not self.known:
             return 0.0
         calm = self._conditions.policy.background_delay_cost
-        return (min(held.delay_cost, calm) if held.pinned else held.delay_cost) / 3600
+        return (min(held.delay_cost, calm * held.cohorts) if held.pinned else held.delay_cost) / 3600
 
     def _instants(self) -> list[float]:
         """Where a flush may be planned: now, the turns of the price, and the latest starts."""
         last = max(self.latest)
-        turns = (at for at in self.prices.turns(self.duration) if at <= last)
-        return sorted({self.now, *turns, *_rounded(self.latest, self.now)})
+        turns = sorted(at for at in self.prices.turns(self.duration) if at <= last)
+        return sorted({self.now, *turns, *_firsts(self.latest, self.now, turns)})
 
 
 def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions, sizes: Sequence[float]) -> list[float]:
@@ -131,11 +131,16 @@ def _sizes(held: Sequence[Held]) -> list[float]:
     return [middle[step] for step in steps]
 
 
-def _rounded(latest: Sequence[float], now: float) -> set[float]:
-    """The latest starts, or where they are many, earlier instants that stand for several of them."""
+def _firsts(latest: Sequence[float], now: float, turns: Sequence[float]) -> set[float]:
+    """The latest starts, or where they are many, the first of those that are near each other.
+
+    Between two turns of the price the first is the one that counts, so it is told exactly.
+    """
     exact = set(latest)
     if len(exact) <= STARTS:
         return exact
-    grid = 1 + ROUNDING
-    steps = {math.floor(math.log(max(1.0, at - now), grid)) for at in exact}
-    return {min(exact)} | {now + grid**step for step in steps}  # the first exactly: nothing may come after it
+    firsts: dict[tuple[int, int], float] = {}
+    for at in sorted(exact):
+        step = math.floor(math.log(max(1.0, at - now), 1 + ROUNDING))
+        firsts.setdefault((bisect_right(turns, at), step), at)
+    return set(firsts.values())

@@ -78,7 +78,7 @@ class Run:
         accepted = self._group.result()
         self._stop.set()
         self._person.result()
-        sample = spread(sorted(self._documents, key=lambda path: os.path.getsize(LIBRARY / path)), SAMPLE)
+        sample = evenly(sorted(self._documents, key=lambda path: os.path.getsize(LIBRARY / path)), SAMPLE)
         told(f"the batch is done; {len(sample)} of its documents again, by a process each")
         alone = [self._alone(path) for path in sample]
         outlook = self._stage.connect()
@@ -89,7 +89,7 @@ class Run:
         """Ask for one document after another, as somebody who reads a while before the next question."""
         outlook = self._stage.connect()
         with outlook.store:
-            for path in cycle(spread(self._documents, 97)):
+            for path in cycle(evenly(self._documents, 97)):
                 try:
                     self._questions.append(ask(outlook, path, self._clock))
                 except Stopped:
@@ -151,8 +151,8 @@ def ask(outlook: Outlook, path: str, clock: Callable[[], float]) -> Question:
     raise AssertionError("a follow ends with the job's end")
 
 
-def spread(things: Sequence[str], number: int) -> list[str]:
-    """So many of them, evenly."""
+def evenly(things: Sequence[str], number: int) -> list[str]:
+    """So many of them, evenly spread."""
     step = max(1.0, len(things) / number)
     return [things[int(place * step)] for place in range(min(number, len(things)))]
 

@@ -1,7 +1,7 @@
 """What the answers of a provider's batch mean for its jobs, in whatever order, twice, late or never they come.
 
 Rule: an answer is worth more than an error, whichever comes first; each job gets one end. What the provider
-never began goes back to the queue, uncounted, but not for ever.
+never began goes back to the queue; that is no failure of its own, but how often is counted.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,6 @@ from ..brain.llm_prices import Tokens
 from ..job import Failure, Output
 from .provider import Answer, Look, parts
 
-GIVE_UP = 8  # attempts that the provider may leave unbegun
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
 
 
@@ -46,9 +45,12 @@ class Reading:
 
     def rest(self, look: Look | None) -> list[Failure]:
         """How the jobs without an answer end."""
-        return [self._end(place, *where, look) for place, where in enumerate(self._order) if where in self._left]
+        # Each that is refused for good is one less: the others may go again as often as that takes.
+        fewer = look is not None and any(place in look.refused for place in range(len(self._order)))
+        again = back if fewer else unbegun
+        return [self._end(place, *where, look, again) for place, where in enumerate(self._order) if where in self._left]
 
-    def _end(self, place: int, job: int, attempt: int, look: Look | None) -> Failure:
+    def _end(self, place: int, job: int, attempt: int, look: Look | None, again: Callable[..., Failure]) -> Failure:
         answer = self._failed.get((job, attempt))
         if answer is not None and not answer.unbegun:
             paid = self._paid.get((job, attempt))
@@ -56,19 +58,17 @@ class Reading:
         if look is None:
             return Failure(job, attempt, "the provider no longer knows the batch that it was in")
         if look.problem and not look.refused:
-            return unbegun(job, attempt, look.problem, FULL) if look.busy else final(job, attempt, look.problem)
+            return back(job, attempt, look.problem, FULL) if look.busy else final(job, attempt, look.problem)
         if look.problem and place in look.refused:
             return final(job, attempt, look.refused[place])
         if answer is None and look.whole:
             return Failure(job, attempt, "the provider's answers have none for it")
-        return unbegun(job, attempt, answer.error if answer else "the batch ended before it was begun")
+        return again(job, attempt, answer.error if answer else "the batch ended before it was begun")
 
 
 def unbegun(job: int, attempt: int, why: str, after: float | None = None) -> Failure:
-    """Back to the queue, uncounted; but not for ever."""
-    if attempt >= GIVE_UP:
-        return final(job, attempt, f"{why} ({attempt} attempts)")
-    return back(job, attempt, why, after)
+    """Back to the queue; how often is counted."""
+    return Failure(job, attempt, why, retryable=False, gave_back=True, unbegun=True, retry_after=after)
 
 
 def back(job: int, attempt: int, why: str, after: float | None = None) -> Failure:

@@ -5,7 +5,6 @@ elsewhere. Nothing of its output is kept but one unfinished line and the last li
 """
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from ..visible import visible
 from .chatter import Chatter
 from .ending import ended
 from .lines import LineReader
-from .process import Child
+from .process import Child, woken
 
 TAIL_LINES = 20  # of the log, for the reason of a failure
 TAIL_LINE = 500  # characters of each
@@ -123,13 +122,7 @@ class Instance:
         now = time.monotonic()
         if self.startup is None:
             until = min(until, now + min(max(FIRST_LOOK, (now - self._began) / 20), LAST_LOOK))
-        loop = asyncio.get_running_loop()
-        timer = None if until == math.inf else loop.call_at(until, self._woken.set)
-        try:
-            await self._woken.wait()
-        finally:
-            if timer:
-                timer.cancel()
+        await woken(self._woken, until)
 
     def _wake(self) -> None:
         if data := self._child.err.take():

@@ -18,8 +18,8 @@ import msgspec
 from ..brain.llm_prices import CHARACTERS, Tokens, prices
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
-from ..job import Call, Detached, Event, Failure, Lane, Mode, Output, Partial, Started, Usage
-from ..settings.llm import BATCH_LINES, KEY_VARIABLES, LlmOptions, loopback, options
+from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Usage, Waits
+from ..settings.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
 from .ending import timed_out
 from .prompts import prompt
 from .provider import Provider, Trouble
@@ -27,6 +27,7 @@ from .provider_batch import Batches
 from .ratelimit import RateLimit
 
 TRIES = 6  # sendings of one request in one attempt
+TOLD = 1.5  # seconds; whoever must wait longer than that is told why
 PATIENCE = 60.0  # seconds; whoever must wait longer than that goes back to the queue
 UNPRICED = "; what it costs is not known: see price_input and price_output"
 NO_KEY = "none"  # what is sent to a server on this machine that wants no key
@@ -39,11 +40,11 @@ class Llm:
 
     def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
         self.name = name
-        self.modes: frozenset[Mode] = frozenset(config.modes)
         self.chunk_limit = config.chunk or BATCH_LINES[config.kind]
         self._kind, self._timeout, self._width = config.kind, config.timeout, config.instances
         self._options = options(config)
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
+        self._why = ""  # the last request was not answered for this reason
         self._money = Money(self._options)
         self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
         self._log = logging.getLogger(f"hybridq.provider.{name}")
@@ -155,6 +156,8 @@ class Llm:
                 why = f"the provider asked for a pause of {wait:.0f} s"
                 yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
                 return
+            if wait > TOLD and self._why:
+                yield [Waits(call.id, call.attempt, self._why, wait)]
             asking = _Asking(call, self._timeout, flex, await self._limit.admit(guess))
             async with aclosing(asking.events(provider, text, live)) as events:  # type: ignore[type-var]
                 async for bunch in events:
@@ -168,11 +171,12 @@ class Llm:
         trouble, tokens, wait = asking.trouble, asking.tokens, 0.0
         if trouble is None:
             self._limit.well()
+            self._why = ""
             if tokens is not None:
                 self._limit.correct(tokens.input + tokens.output - guess)
             return self._money.output(call.id, call.attempt, asking.text, tokens, asking.flex, asking.busy)
         if trouble.slow:
-            wait = self._limit.slow(asking.sent, trouble.retry_after)
+            self._why, wait = trouble.reason, self._limit.slow(asking.sent, trouble.retry_after)
             self._log.warning("%s: %s; everything of it waits %.1f s", self.name, trouble.reason, wait)
         if trouble.passing and not asking.text and not last:
             return None
@@ -250,12 +254,9 @@ class Money:
 
 
 def _make(name: str, kind: str, chosen: LlmOptions) -> Provider:
-    variable = chosen.api_key_env or KEY_VARIABLES[kind]
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        if chosen.api_key_env or not loopback(chosen.base_url):
-            raise HybridqError(f"handlers.{name}: {variable} is not set; export it where hybridq runs")
-        key = NO_KEY
+    if variable := missing_key(kind, chosen, os.environ):
+        raise HybridqError(f"handlers.{name}: {variable} is not set; export it where hybridq runs")
+    key = os.environ.get(key_variable(kind, chosen), "").strip() or NO_KEY
     try:
         module = import_module(f".{kind}", __package__)
     except ImportError as missing:

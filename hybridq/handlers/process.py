@@ -7,6 +7,7 @@ it starts half as many processes a second and its reading is unbounded.
 """
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -22,6 +23,17 @@ from .pipes import PipeReader, PipeWriter
 
 DRAIN = 0.2  # seconds after the exit in which others that hold the pipes may still be heard
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+
+
+async def woken(event: asyncio.Event, until: float) -> None:
+    """Until somebody sets the event, or it is set at `until` by the event loop's clock; infinity: by others alone."""
+    loop = asyncio.get_running_loop()
+    timer = None if until == math.inf else loop.call_at(until, event.set)
+    try:
+        await event.wait()
+    finally:
+        if timer:
+            timer.cancel()
 
 
 def _start(argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, fed: bool) -> subprocess.Popen[bytes]:

@@ -7,14 +7,12 @@ decides when or in which order anything runs, and never prints.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from ..job import Call, Detached, Event, Lane, Mode
+from ..job import Call, Detached, Event, Lane
 
 
 class Handler(Protocol):
     """One configured handler, alive inside one runner."""
 
-    name: str
-    modes: frozenset[Mode]
     chunk_limit: int  # how many calls of a batch one `run` may get
     shared: bool  # both lanes use the same instances: batches come in small chunks, streams go between
 

@@ -12,6 +12,7 @@ all that it gave is stored, and what it left there is taken away.
 import asyncio
 import logging
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -56,6 +57,7 @@ class Batches:
     ) -> None:
         self._options, self._opened, self._limit, self._ending = options, opened, limit, ending
         self.lacking = False  # the server has turned out to have no batches
+        self._most = sys.maxsize  # requests in one batch: fewer after the provider had no room for so many
         self._doubted: set[str] = set()  # the keys of batches that this process tried to make, and does not know
         self._read: set[str] = set()  # the keys of batches whose answers were read to the end
         self._log = logging.getLogger(f"hybridq.provider.{name}")
@@ -73,7 +75,7 @@ class Batches:
         with tempfile.TemporaryDirectory(prefix="hybridq-") as folder:
             while todo:
                 key = secrets.token_hex(8)
-                spool = await asyncio.to_thread(written, Path(folder) / key, provider, key, todo)
+                spool = await asyncio.to_thread(written, Path(folder) / key, provider, key, todo, self._most)
                 if spool.jobs and not self.lacking:
                     async for bunch in self._send(provider, key, spool):
                         yield bunch
@@ -109,12 +111,18 @@ class Batches:
                 reference["finished"] = look.finished
                 yield [Detached(work.ids, dict(reference))]
         if look is not None:
+            if look.busy or not look.problem:
+                self._fits(len(work.ids), well=not look.busy)
             async for bunch in self._fetch(provider, reference, look, reading):
                 yield bunch
         if rest := reading.rest(look):
             yield rest
         if reading.odd:
             self._log.warning("batch %s: %d lines were no answers of ours", reference["batch"], reading.odd)
+
+    def _fits(self, jobs: int, *, well: bool) -> None:
+        """The provider had room for a batch of so many, or not: later ones are twice as large, or half."""
+        self._most = max(self._most, 2 * jobs) if well else max(1, min(self._most, jobs) // 2)
 
     def _texts(self, calls: Sequence[Call]) -> tuple[list[tuple[str, Call]], list[Failure]]:
         """The calls with their prompts, those that share a beginning together, so that prompt caching bites; and
@@ -150,6 +158,8 @@ class Batches:
                 self._log.warning('%s; batch_by = "calls" says so from the start', LACKING)
                 yield [back(*each, LACKING) for each in spool.jobs]
             elif not trouble.unsure:
+                if trouble.full:
+                    self._fits(len(spool.jobs), well=False)
                 yield _refused(spool.jobs, trouble)
             else:
                 self._doubted.add(key)
@@ -280,10 +290,11 @@ class Batches:
 def _refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
     """A batch that was refused as a whole. Where one request was at fault, the others are sent again."""
     if trouble.passing:
-        return [unbegun(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
+        end = back if trouble.full else unbegun
+        return [end(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
     if trouble.at is None:
         return [final(*each, trouble.reason) for each in jobs]
     return [
-        final(*each, trouble.reason) if place == trouble.at else unbegun(*each, "sent again without a refused one")
+        final(*each, trouble.reason) if place == trouble.at else back(*each, "sent again without a refused one")
         for place, each in enumerate(jobs)
     ]

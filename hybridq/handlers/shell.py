@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
-from ..job import Call, Detached, Event, Failure, Lane, Mode, Output, Partial, Started
+from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
 from .ending import CannotStart, ended, stopping, timed_out
 from .environment import mark
-from .process import Child
+from .process import Child, woken
 
 CHUNK_LIMIT = 64  # jobs that one run of the batch lane may hold
 SHELL = "/bin/sh"
@@ -31,7 +31,6 @@ class Shell:
 
     def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
         self.name = name
-        self.modes: frozenset[Mode] = frozenset(config.modes)
         self._timeout = config.timeout
         self._limit = runner.output_limit
         self._places = _Places(runner.batch_slots or os.cpu_count() or 1)
@@ -54,7 +53,7 @@ class Shell:
 
     def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
         """Commands are never detached. Raises ValueError."""
-        raise ValueError("the handler shell never detaches")
+        raise ValueError(f"the handler {self.name} never detaches")
 
     def cancel(self, job: int) -> None:
         """End the job's command, or never start it."""
@@ -95,8 +94,8 @@ class _Places:
     def give(self, places: int = 1) -> None:
         """Give places back and let the others know."""
         self._free += places
-        for woken in self.woken:
-            woken.set()
+        for run in self.woken:
+            run.set()
 
 
 class _Run:
@@ -137,13 +136,7 @@ class _Run:
     async def wait(self) -> None:
         """Until something happened, or the first time limit is reached."""
         until = min((job.until for job in self._alive), default=math.inf)
-        loop = asyncio.get_running_loop()
-        timer = None if until == math.inf else loop.call_at(until, self._woken.set)
-        try:
-            await self._woken.wait()
-        finally:
-            if timer:
-                timer.cancel()
+        await woken(self._woken, until)
 
     def end(self) -> None:
         """End what runs and give back what waits."""
@@ -208,7 +201,7 @@ class _Job:
         env = {**call.env, "HYBRIDQ_JOB_ID": str(call.id), "HYBRIDQ_ATTEMPT": str(call.attempt), **mark()}
         self.child = Child(command(call.input), wake, cwd=call.cwd, env=env, limit=limit)
         self.until = math.inf if timeout is None else time.monotonic() + timeout
-        self.over = False
+        self.over = self._late = False
 
     def report(self, events: list[Event]) -> None:
         """Append what happened since the last report; end the command when its time is up."""
@@ -232,8 +225,6 @@ class _Job:
             return Output(call.id, call.attempt, busy=busy, dropped=self.child.dropped)
         reason = timed_out(self._timeout or 0) if self._late else ended(code)
         return Failure(call.id, call.attempt, reason, exit_code=code, busy=busy, dropped=self.child.dropped)
-
-    _late = False
 
 
 def command(data: bytes) -> list[str]:

@@ -17,13 +17,13 @@ class Spool(Struct):
     large: list[Call]
 
 
-def written(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]]) -> Spool:
-    """Write as many of these calls as one batch takes, from the end of the list."""
+def written(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]], most: int) -> Spool:
+    """Write as many of these calls as one batch takes, from the end of the list; `most`: no more than so many."""
     size = 0
     jobs: list[tuple[int, int]] = []
     large: list[Call] = []
     with path.open("wb") as file:
-        while todo and len(jobs) < provider.limits.lines:
+        while todo and len(jobs) < min(most, provider.limits.lines):
             text, call = todo[-1]
             line = provider.line(custom_id(key, call.id, call.attempt), text)
             if len(line) > provider.limits.size:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import BadData, ConfigError, HybridqError
-from ..job import Call, Detached, Event, Failure, Lane, Mode
+from ..job import Call, Detached, Event, Failure, Lane
 from ..visible import visible
 from .chatter import Chatter
 from .dialect import Dialect, JsonLines, PlainLines
@@ -43,7 +43,6 @@ class Worker:
 
     def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
         self.name = name
-        self.modes: frozenset[Mode] = frozenset(config.modes)
         self.chunk_limit = config.chunk or CHUNK_LIMIT
         self.oddities: dict[str, int] = Counter()
         self._argv = command(name, config)

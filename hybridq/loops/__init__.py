@@ -1,1 +1,1 @@
-"""What the stream loop, the batch scheduler and their runners are made of."""
+"""What the stream loop, the batch loop and their runners are made of."""

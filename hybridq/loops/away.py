@@ -216,8 +216,8 @@ class AwayRun:
                 for cohort, costs in self._charged.items():
                     note(connection, cohort, charged(len(costs), sum(costs)), time.time())
                 if self._flush is not None:
-                    now = time.time()
-                    flushes.add_to_flush(engine.store, self._flush, hearing.done, hearing.failed, hearing.cost, now)
+                    came = flushes.came_of(connection, self._flush, self.away.work.ids)
+                    flushes.add_to_flush(connection, self._flush, came, time.time())
                 reached("ended")
                 forget(engine.store, self.away.id)
             engine.learn(self.away.handler, Lane.BATCH, hearing.seen)

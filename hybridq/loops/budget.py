@@ -1,23 +1,36 @@
 """Limits on money: what would exceed one is held, with that reason, until there is room or the limit is raised.
 
 Two limits: `--max-cost` for all jobs of one submission, and a handler's `daily_budget` for all that ends on one
-day of the tariff's zone. Jobs that run count with what they will probably cost. Nothing is ever dropped.
+day of the tariff's zone. Jobs that run count with what they may cost (see `brain.spending`), so that a limit is
+exceeded by one job's surprise at most. Nothing is ever dropped.
 """
 
-import math
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from ..job import Lane, State
+from ..brain.spending import UNLIMITED, Spending, mean_size
+from ..job import Held, Lane, State
 from ..outlook import Outlook
-from ..queue.money import cost_limit, kept_reason, let_go, of_submission, spent_since, withhold
+from ..queue.classes import counted_in
+from ..queue.money import (
+    cost_limit,
+    drafts_running,
+    kind_of,
+    let_go,
+    of_submission,
+    spent_since,
+    withheld,
+    withhold,
+    withhold_classes,
+)
 from ..queue.reading import tally
 from ..store import Store
-from ..when import money
+from ..when import clock, money
 
-UNLIMITED = 1 << 60  # jobs
+RAISE = ": raise daily_budget in config.toml"
 
 
 class Limited(Struct, frozen=True):
@@ -26,21 +39,39 @@ class Limited(Struct, frozen=True):
     jobs: int
     reason: str = ""
 
+    @property
+    def why(self) -> str:
+        """Why none may; "": some may."""
+        return "" if self.jobs else self.reason
 
-def room(what: str, limit: float, spent: float, running: int, each: float | None) -> Limited:
-    """How many jobs of `each` money may begin beside `running` others, so that `limit` is kept.
 
-    Of unknown money (None) one at a time may, while anything is left.
+class Kind(Struct, frozen=True):
+    """Jobs of a handler that cost alike: in one lane, or drafts. `running` of them run; None: nobody knows what they
+    cost."""
+
+    spending: Spending | None
+    running: int
+
+    @property
+    def reserved(self) -> float:
+        """Money for those that run."""
+        return 0.0 if self.spending is None else self.spending.of(self.running)
+
+
+def room(what: str, limit: float, spent: float, mine: Kind, others: float = 0.0, then: str = "") -> Limited:
+    """How many jobs more of a kind may begin, so that `limit` is kept beside the money that is `spent` and that is
+    reserved for `others`. Of unknown money one at a time may, while anything is left.
+
+    `then` says what helps: of a job that is dearer than the whole limit, and else.
     """
-    committed = spent + running * (each or 0.0)
-    if each is None:
-        jobs = 0 if running or committed >= limit else 1
-    elif each <= 0.0:
-        jobs = UNLIMITED if committed <= limit else 0
+    committed = spent + others + mine.reserved
+    if mine.spending is None:
+        jobs, costs = (0 if mine.running or committed >= limit else 1), "of unknown cost"
     else:
-        jobs = max(0, min(UNLIMITED, math.floor((limit - committed) / each * (1 + 1e-9))))
-    costs = "of unknown cost" if each is None else f"at about {money(each)}"
-    return Limited(jobs, f"held: {what} is {money(limit)}, {money(committed)} is spent or running, the next {costs}")
+        jobs = mine.spending.within(limit - spent - others, mine.running)
+        costs = f"at about {money(mine.spending.each)}"
+    told = f"{what} is {money(limit)}, {money(committed)} is spent or running, the next {costs}"
+    return Limited(jobs, f"held: {told}{then}")
 
 
 class Budget:
@@ -50,31 +81,94 @@ class Budget:
         self._outlook = outlook
         self._zone = ZoneInfo(outlook.config.tariff.zone)
         self._limits: dict[int, float | None] = {}
+        self._told: dict[str, tuple[str, int]] = {}  # by handler: why classes are held, and how many cohorts these are
 
     def limits(self, cohort: int, handler: str, lane: Lane, now: float) -> Limited:
         """How many jobs of a cohort may begin now in a lane, by all limits."""
+        size, draft = kind_of(self._outlook.store, cohort)
+        draft = draft and lane is Lane.STREAM
+        whole = self.of_handler(handler, lane, now, size=size, draft=draft)
+        return self._narrower(cohort, handler, lane, whole, now, draft)
+
+    def affordable(self, work: Sequence[Held], handler: str, now: float) -> list[Held]:
+        """What of held work may begin by the limits on money; of the rest the reason is kept."""
+        store, whole = self._outlook.store, self.of_handler(handler, Lane.BATCH, now, size=mean_size(work))
+        self._know(each.key for each in work if each.key > 0)
+        single = {each.key: self._narrower(each.key, handler, Lane.BATCH, whole, now) for each in work if each.key > 0}
+        kept = withheld(store, single)
+        changed = {key: reason for key, of in single.items() if (reason := of.why) != kept.get(key, "")}
+        if changed:
+            with store.tx():  # one commit for all
+                for key, reason in changed.items():
+                    hold_back(store, key, reason, now)
+        if len(single) < len(work):
+            self._classes(handler, whole.why, sum(each.cohorts for each in work), now)
+        else:
+            self._told.pop(handler, None)
+        return [each for each in work if single.get(each.key, whole).jobs]
+
+    def _classes(self, handler: str, reason: str, cohorts: int, now: float) -> None:
+        """Keep why all that is counted in classes is held; "": it no longer is."""
+        if self._told.get(handler) == (reason, cohorts if reason else 0):
+            return
+        withhold_classes(self._outlook.store, handler, reason, now)
+        self._told[handler] = reason, cohorts if reason else 0
+
+    def _narrower(
+        self, cohort: int, handler: str, lane: Lane, whole: Limited, now: float, draft: bool = False
+    ) -> Limited:  # fmt: skip
+        """What the limit of a cohort's own submission leaves of what its handler may."""
         limit = self._limit(cohort)
         if limit is None:
-            return self.of_handler(handler, lane, now)
-        found = (self._of_submission(cohort, handler, lane, limit), self.of_handler(handler, lane, now))
-        return min(found, key=lambda limited: limited.jobs)
+            return whole
+        own = self._of_submission(cohort, handler, lane, limit, now, draft)
+        return min(own, whole, key=lambda limited: limited.jobs)
 
-    def of_handler(self, handler: str, lane: Lane, now: float) -> Limited:
-        """How many jobs of a handler may begin now by its daily budget."""
+    def of_handler(
+        self, handler: str, lane: Lane, now: float, *, size: float = 0.0, draft: bool = False
+    ) -> Limited:  # fmt: skip
+        """How many jobs of a handler with inputs of mean `size` (bytes) may begin now by its daily budget; of an
+        adaptive one its `draft`."""
         config = self._outlook.config.handlers.get(handler)
         if config is None or config.daily_budget is None:
             return Limited(UNLIMITED)
-        midnight = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        spent = spent_since(self._outlook.store, handler, midnight.timestamp())
-        counts = tally(self._outlook.store)
-        running = sum(counts.get((handler, lane, State.RUNNING), 0) for lane in Lane)
-        each = self._outlook.estimate(handler).cost(lane, 0.0)
-        return room(f"the daily budget of {handler}", config.daily_budget, spent, running, each)
+        today = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        spent, limit = spent_since(self._outlook.store, handler, today.timestamp()), config.daily_budget
+        kinds = self._kinds(handler, now, size)
+        mine = kinds.pop("draft" if draft and config.draft else lane)
+        if mine.spending is not None and mine.spending.each > limit:
+            return Limited(0, _never(f"the whole daily budget of {handler}", limit, mine.spending, RAISE))
+        renewed = f"; it is renewed {clock((today + timedelta(days=1)).timestamp(), now)}"
+        others = sum(kind.reserved for kind in kinds.values())
+        return room(f"the daily budget of {handler}", limit, spent, mine, others, renewed)
 
-    def _of_submission(self, cohort: int, handler: str, lane: Lane, limit: float) -> Limited:
+    def _kinds(self, handler: str, now: float, size: float) -> dict[str, Kind]:
+        """What of a handler runs now and what such jobs cost: by lane, and its drafts."""
+        counts, drafted = tally(self._outlook.store), self._outlook.config.handlers[handler].draft
+        running = {lane: counts.get((handler, lane, State.RUNNING), 0) for lane in Lane}
+        drafts = drafts_running(self._outlook.store, handler) if drafted and running[Lane.STREAM] else 0
+        running[Lane.STREAM] -= drafts
+        kinds = {str(lane): Kind(self._spending(handler, lane, size, now), running[lane]) for lane in Lane}
+        if drafted:
+            kinds["draft"] = Kind(self._spending(drafted, Lane.STREAM, size, now), drafts)
+        return kinds
+
+    def _of_submission(self, cohort: int, handler: str, lane: Lane, limit: float, now: float, draft: bool) -> Limited:
         spent, running, size = of_submission(self._outlook.store, cohort)
-        each = self._outlook.estimate(handler).cost(lane, size)
-        return room("the cost limit", limit, spent, running, each)
+        drafted = self._outlook.config.handlers[handler].draft if draft else ""
+        spending = self._spending(drafted or handler, lane, size, now)
+        if spending is not None and spending.each > limit:
+            return Limited(0, _never("the cost limit", limit, spending, ""))
+        return room("the cost limit", limit, spent, Kind(spending, running))
+
+    def _spending(self, handler: str, lane: Lane, size: float, now: float) -> Spending | None:
+        return self._outlook.estimate(handler).spending(lane, size, self._outlook.tariff.factor(now))
+
+    def _know(self, cohorts: Iterable[int]) -> None:
+        """Look up many limits at once: what is counted in a class has none."""
+        unknown = [cohort for cohort in cohorts if cohort not in self._limits]
+        if unknown:
+            self._limits |= dict.fromkeys(counted_in(self._outlook.store, unknown))
 
     def _limit(self, cohort: int) -> float | None:
         if cohort not in self._limits:
@@ -82,9 +176,13 @@ class Budget:
         return self._limits[cohort]
 
 
+def _never(limit_is: str, limit: float, spending: Spending, help_: str) -> str:
+    return f"held: one job costs about {money(spending.each)}, more than {limit_is}, {money(limit)}{help_}"
+
+
 def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:
     """Keep why a cohort is held, for views and `explain`; "": it no longer is."""
-    if reason == kept_reason(store, cohort):
+    if reason == withheld(store, (cohort,)).get(cohort, ""):
         return
     if reason:
         withhold(store, cohort, reason, now)

@@ -22,17 +22,19 @@ from ..estimate import Observation, judged, learn_many
 from ..handlers import make_handler
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
-from ..job import Call, Lane
+from ..job import Call, Lane, Waits
 from ..outlook import Outlook
-from ..queue.claims import Claim, record
+from ..queue.claims import Claim, postpone, record
 from ..queue.knowledge import models, remember
 from ..queue.reading import Cohort, waiting
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..seam import reached
 from ..settings.read import load
-from ..store import Store, checkpoint_apart, log_size, probe_disk
+from ..store import Store, checkpoint_apart, log_file, log_size, probe_disk
 from .budget import Budget
+from .cancelled import charge_cancelled
+from .keys import Keys
 from .settling import Settling
 
 log = logging.getLogger("hybridq")
@@ -56,6 +58,7 @@ class Engine:
         os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
+        self.keys = Keys(self.outlook, self.runner)
         self.settling = Settling(self.outlook)
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
@@ -72,6 +75,7 @@ class Engine:
         self._missed: set[str] = set()
         self._unsaved: list[Outcome] = []
         self._checkpoint: asyncio.Task[None] | None = None
+        self._copied: tuple[int, ...] | None = None  # the log as it was when it was copied back
         self._saving: asyncio.TimerHandle | None = None
         self._learned: set[tuple[str, Lane]] = set()  # what is not written down yet
 
@@ -90,11 +94,12 @@ class Engine:
             await asyncio.sleep(PAUSE)
 
     def waiting(self, lane: Lane) -> list[str]:
-        """The handlers that have queued jobs in this lane and are configured; of others the log tells once."""
+        """The handlers that have queued jobs in this lane and are configured, with their keys; of others the log tells
+        once."""
         names = waiting(self.store, lane)
         if not self.config.handlers.keys() >= set(names):
             self._look_for(names)
-        return [name for name in names if name in self.config.handlers]
+        return [name for name in names if name in self.config.handlers and self.keys.there(name, time.time())]
 
     def _look_for(self, names: list[str]) -> None:
         self.reload()
@@ -115,6 +120,7 @@ class Engine:
             task = self.streaming.get((job, attempt))
             if task is not None:
                 task.cancel()
+                charge_cancelled(self.store, self.settling, job, attempt)
             for handler in self._handlers.values():
                 handler.cancel(job)
             for hear in self.cancel_heard:
@@ -149,6 +155,11 @@ class Engine:
             cwd=asked.cwd,
             env=asked.env,
         )
+
+    def postpone(self, event: Waits) -> None:
+        """Let followers and views know that a call waits."""
+        with self.pausing():
+            postpone(self.store, event.id, event.attempt, event.reason, time.time() + event.seconds)
 
     def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Store these at once."""
@@ -251,7 +262,13 @@ class Engine:
             log.info("the queue can be written again")
             self.save()
         self._write_down()
-        if log_size(self.home) > LOG_SIZE and (self._checkpoint is None or self._checkpoint.done()):
+        self._copy_log_back()
+
+    def _copy_log_back(self) -> None:
+        written = _stamp(log_file(self.home))
+        idle = self._checkpoint is None or self._checkpoint.done()
+        if idle and written != self._copied and log_size(self.home) > LOG_SIZE:
+            self._copied = written
             # Beside the event loop: copying the log back waits for the disk, a person must not.
             self._checkpoint = asyncio.create_task(asyncio.to_thread(checkpoint_apart, self.home))
 

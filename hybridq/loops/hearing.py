@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from ..brain.curve import mean
 from ..brain.outcome import Outcome
 from ..estimate import SAMPLE, Observation
-from ..job import Call, Detached, Event, Failure, Output, Partial, Started
+from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Waits
 from ..outputs import Sink
 from ..queue.claims import Claim
-from ..queue.detachment import Away, forget, keep
+from ..queue.detachment import Away, forget, keep, sent_back
 from ..seam import reached
 from .engine import Engine
 
@@ -58,6 +58,7 @@ class Hearing:
     def hear(self, events: Sequence[Event]) -> list[Outcome]:
         """The outcomes among these events."""
         ended: list[tuple[Output | Failure, Claim]] = []
+        back: dict[str, set[int]] = {}  # what a provider did not take: why, and whose
         for event in events:
             if isinstance(event, (Output, Failure)):
                 held = self._claims.get(event.id)
@@ -68,6 +69,8 @@ class Hearing:
                     self.paid.append((gone, event.cost))
             elif isinstance(event, Partial):
                 self._sink(event.id, event.attempt).write(event)
+            elif isinstance(event, Waits):
+                self._engine.postpone(event)
             elif isinstance(event, Started):
                 reached("started")
                 self.startup += event.startup
@@ -80,13 +83,16 @@ class Hearing:
         outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
+        self.failed += sum([outcome.state is State.FAILED for outcome in outcomes])
         for event, claim in ended:
             if type(event) is Output:
                 self.done += 1
                 if self._started is None and self.done % self._every == 0:
                     self._learn(event, claim)
-            elif not event.gave_back:  # type: ignore[union-attr]  # mypy does not narrow by `type(…) is`
-                self.failed += 1
+            elif self.away and event.gave_back and event.retry_after is None:  # type: ignore[union-attr]
+                back.setdefault(event.reason, set()).add(claim.cohort)  # type: ignore[union-attr]
+        for why, cohorts in back.items():
+            sent_back(self._engine.store, cohorts, why, time.time())
         if self._started is not None:
             self._learn_start(ended)
         if self._sinks:

@@ -31,8 +31,8 @@ async def run(loop: Turning) -> None:
         pause = TICK
         if not loop.engine.paused:
             with loop.engine.pausing():
-                loop.engine.end_cancelled()
                 pause = loop.turn(time.time())
+                loop.engine.end_cancelled()  # after it: this lies on nobody's way
         # Not `wait_for`, which makes a task of every wait: this lies on a person's way.
         tick = asyncio.get_running_loop().call_later(min(max(pause, 0.001), TICK), loop.wake.set)
         await loop.wake.wait()

@@ -76,7 +76,8 @@ class Flushed(Struct, frozen=True, kw_only=True):
 
 
 class RuleSum(Struct, frozen=True, kw_only=True):
-    """All flushes of one rule. `seconds` is how long they ran, together."""
+    """All flushes of one rule. `jobs` came to their end in one, or are to in one that runs; `seconds` is how long they
+    ran, together."""
 
     rule: str
     flushes: int

@@ -24,8 +24,8 @@ _END = (
     f" AND {_SEEN} RETURNING cohort, id, attempt, runner"
 )
 _AGAIN = (
-    "UPDATE job SET state = 'queued', ready = 0, tries = 0 WHERE id IN (SELECT value FROM json_each(?)) AND state = ?"
-    f" AND {_SEEN} RETURNING cohort, id"
+    "UPDATE job SET state = 'queued', ready = 0, tries = 0, unbegun = 0"
+    f" WHERE id IN (SELECT value FROM json_each(?)) AND state = ? AND {_SEEN} RETURNING cohort, id"
 )
 
 
@@ -83,8 +83,7 @@ def _count(
     moves: Counter[Move] = Counter()
     for old, changed in rows.items():
         for cohort, jobs in Counter(row[0] for row in changed).items():
-            where = connection.execute("SELECT handler, lane FROM cohort WHERE id = ?", (cohort,)).fetchone()
-            moves[cohort, *where, old, new] = jobs
+            moves[cohort, old, new] = jobs
             _tell(connection, cohort, jobs, what, now, told)
     shift(connection, moves, at=now)
     return sum(moves.values())

@@ -6,7 +6,6 @@ Rule: a claim is atomic, and a result counts only from the attempt that holds th
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 
@@ -16,7 +15,8 @@ from ..brain.outcome import Outcome
 from ..job import Lane, State
 from ..seam import reached
 from ..store import Store, insert
-from .counters import Move, shift, spend
+from .counters import shift
+from .money import charge_cancelled
 from .moves import move
 
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
@@ -32,12 +32,13 @@ class Claim(Struct, frozen=True, gc=False):
     tries: int
     cohort: int
     input: bytes
+    unbegun: int = 0
 
 
 _TAKE = (
     "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
     " WHERE id IN (SELECT id FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?)"
-    " RETURNING id, attempt, tries, cohort, input"
+    " RETURNING id, attempt, tries, cohort, input, unbegun"
 )
 
 
@@ -66,7 +67,7 @@ def claim_stream(
     waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
     if not waiting:
         return []
-    return _claim(store, runner, None, handler, Lane.STREAM, [cohort for (cohort,) in waiting], limit, now, room)
+    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room)
 
 
 def claim_batch(
@@ -75,15 +76,13 @@ def claim_batch(
 ) -> list[Claim]:  # fmt: skip
     """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left, or no more `room`, are
     dropped from the list."""
-    return _claim(store, runner, flush, handler, Lane.BATCH, cohorts, limit, now, room)
+    return _claim(store, runner, flush, cohorts, limit, now, room)
 
 
 def _claim(
     store: Store,
     runner: int,
     flush: int | None,
-    handler: str,
-    lane: Lane,
     cohorts: list[int],
     limit: int,
     now: float,
@@ -102,8 +101,8 @@ def _claim(
             taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, most)).fetchall() if most else []
             if taken:
                 taken.sort()  # by id: RETURNING promises no order
-                taking: Move = (cohort, handler, lane, State.QUEUED, State.RUNNING)
-                shift(connection, Counter({taking: len(taken)}), at=now)  # at once, so that `room` sees it
+                # At once, so that `room` sees it.
+                shift(connection, {(cohort, State.QUEUED, State.RUNNING): len(taken)}, at=now)
                 claims.extend(Claim(*row) for row in taken)
             if len(taken) < wanted:
                 emptied += 1
@@ -111,6 +110,19 @@ def _claim(
     if claims:
         reached("claimed")
     return claims
+
+
+def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> None:
+    """A job that is held here is not tried again before `until`: for whoever looks at it, as if it were queued."""
+    with store.tx(durable=False) as connection:
+        held = connection.execute(
+            "UPDATE job SET ready = ? WHERE id = ? AND attempt = ? AND state = 'running'", (until, job, attempt)
+        )
+        if held.rowcount:
+            connection.execute(
+                "INSERT OR REPLACE INTO result (id, attempt, error, cost, streamed, busy) VALUES (?, ?, ?, 0, 0, 0)",
+                (job, attempt, why),
+            )
 
 
 def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -129,6 +141,8 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
         for why in {each.promoted for each in mine if each.promoted}:
             move(store, [each.id for each in mine if each.promoted == why], Lane.STREAM, why, mine[0].at)
         if len(mine) < len(outcomes):
+            held = {each.id for each in mine}
+            charge_cancelled(connection, [each for each in outcomes if each.id not in held])
             connection.execute(
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (NOT_MINE, len(outcomes) - len(mine)),
@@ -145,18 +159,13 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         total[1] += each.cost
         # What failed saved nothing and lost nothing against streaming; a draft is the price of its final.
         total[2] += each.streamed if each.state is State.DONE else 0.0 if each.draft else each.cost
-    moves: Counter[Move] = Counter()
-    at = max((each.at for each in outcomes), default=0.0)
-    for (cohort, state), (jobs, cost, streamed) in sums.items():
-        handler, lane = connection.execute("SELECT handler, lane FROM cohort WHERE id = ?", (cohort,)).fetchone()
-        moves[cohort, handler, lane, State.RUNNING, state] = int(jobs)
-        connection.execute(
-            "UPDATE cohort SET cost = cost + ?, streamed = streamed + ? WHERE id = ?",
-            (cost, streamed, cohort),
-        )
-        if cost:
-            spend(connection, handler, cost, at)
-    shift(connection, moves, at=at)
+    ends = {(cohort, State.RUNNING, state): total for (cohort, state), total in sums.items()}
+    shift(
+        connection,
+        {move: int(jobs) for move, (jobs, _, _) in ends.items()},
+        at=max((each.at for each in outcomes), default=0.0),
+        money={move: (cost, streamed) for move, (_, cost, streamed) in ends.items()},
+    )
 
 
 def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -168,9 +177,9 @@ def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Ou
     for run in _runs(outcomes):
         one = run[0]
         ended = connection.execute(
-            "UPDATE job NOT INDEXED SET state = ?, finished = ?, ready = ?, tries = tries + ?"
+            "UPDATE job NOT INDEXED SET state = ?, finished = ?, ready = ?, tries = tries + ?, unbegun = unbegun + ?"
             " WHERE id BETWEEN ? AND ? AND attempt = ? AND state = 'running' RETURNING id",
-            (one.state, one.at, one.ready, one.counted, one.id, run[-1].id, one.attempt),
+            (one.state, one.at, one.ready, one.counted, one.unbegun, one.id, run[-1].id, one.attempt),
         ).fetchall()
         held = {number for (number,) in ended}
         mine += run if len(held) == len(run) else [each for each in run if each.id in held]
@@ -182,7 +191,7 @@ def _runs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     runs: list[list[Outcome]] = []
     expected = None
     for each in outcomes:
-        alike = (each.id, each.attempt, each.state, each.at, each.ready, each.counted)
+        alike = (each.id, each.attempt, each.state, each.at, each.ready, each.counted, each.unbegun)
         if alike == expected:
             runs[-1].append(each)
         else:

@@ -5,32 +5,44 @@ Rule: whoever changes a job's state says so here, within its own `tx`; nobody co
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 
 from ..job import ENDED, State
 
 QUARTER = 900.0  # seconds
-Move = tuple[int, str, str, State | None, State | None]  # cohort, handler, lane, from, to
+Move = tuple[int, State | None, State | None]  # cohort, from, to; None: outside the queue
+Money = tuple[float, float]  # what jobs cost, and what they would have cost streamed at their submission
 
 
-def shift(connection: sqlite3.Connection, moves: "Counter[Move]", *, at: float) -> None:
-    """Keep the counters true: so many jobs of a cohort went from one state to another at `at`.
-
-    None as a state means outside the queue (just accepted, or taken away).
-    """
+def shift(
+    connection: sqlite3.Connection, moves: Mapping[Move, int], *, at: float, money: Mapping[Move, Money] | None = None
+) -> None:
+    """Keep the counters true: so many jobs of a cohort went from one state to another at `at`, for this `money`."""
     tally: Counter[tuple[str, str, str]] = Counter()
-    for (cohort, handler, lane, old, new), jobs in moves.items():
+    for move, jobs in moves.items():
+        cohort, old, new = move
         changes = [f"{state} = {state} {sign} :n" for state, sign in ((old, "-"), (new, "+")) if state]
         if new is State.RUNNING:
             changes.append("started = coalesce(started, :at)")
         elif new in ENDED:
             changes.append("finished = max(coalesce(finished, 0), :at)")
-        connection.execute(
-            f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id",
-            {"n": jobs, "id": cohort, "at": at},
-        )
+        cost, streamed = money[move] if money else (0.0, 0.0)
+        if money:
+            changes.append("cost = cost + :cost, streamed = streamed + :streamed")
+        ((handler, lane),) = connection.execute(
+            f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id RETURNING handler, lane",
+            {"n": jobs, "id": cohort, "at": at, "cost": cost, "streamed": streamed},
+        ).fetchall()
+        if cost:
+            spend(connection, handler, cost, at)
         for state, sign in ((old, -1), (new, 1)):
             if state:
                 tally[handler, lane, state] += sign * jobs
+    count(connection, tally)
+
+
+def count(connection: sqlite3.Connection, tally: Mapping[tuple[str, str, str], int]) -> None:
+    """So many more jobs of a handler are in a lane in a state."""
     connection.executemany(
         "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs",
         [(*where, jobs) for where, jobs in tally.items() if jobs],

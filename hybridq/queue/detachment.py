@@ -17,7 +17,7 @@ from ..job import Detached, State
 from ..seam import reached
 from ..store import Store
 from .claims import Claim
-from .counters import spend
+from .counters import note, spend
 
 Booked = list[tuple[int, float]]  # (cohort, money)
 CHARGED = "cancelled too late for the provider: it had run, and is charged"
@@ -117,11 +117,11 @@ def moved_on(store: Store, away: Away) -> list[Claim]:
 
 def _claims(store: Store, away: Away, which: str, state: State) -> list[Claim]:
     rows = store.rows(
-        "SELECT job.id, json_extract(pair.value, '$[1]'), tries, cohort FROM json_each(?1) AS pair"
+        "SELECT job.id, json_extract(pair.value, '$[1]'), tries, cohort, unbegun FROM json_each(?1) AS pair"
         f" JOIN job ON job.id = json_extract(pair.value, '$[0]') WHERE {which}",
         (json.dumps(away.work.ids), state),
     )
-    return [Claim(job, attempt, tries, cohort, b"") for job, attempt, tries, cohort in rows]
+    return [Claim(job, attempt, tries, cohort, b"", unbegun) for job, attempt, tries, cohort, unbegun in rows]
 
 
 def charge(store: Store, away: Away, paid: Sequence[tuple[Claim, float]], now: float) -> tuple[Away, Booked]:
@@ -143,6 +143,15 @@ def charge(store: Store, away: Away, paid: Sequence[tuple[Claim, float]], now: f
             "UPDATE detached SET reference = ? WHERE id = ?", (msgspec.json.encode(after.work.reference), away.id)
         )
     return after, booked
+
+
+def sent_back(store: Store, cohorts: Iterable[int], why: str, now: float) -> None:
+    """The story of these tells, once, why a provider did not take their jobs."""
+    with store.tx() as connection:
+        for cohort in cohorts:
+            known = "SELECT 1 FROM history WHERE cohort = ? AND text = ?"
+            if not connection.execute(known, (cohort, why)).fetchone():
+                note(connection, cohort, why, now)
 
 
 def held_away(works: Iterable[Away]) -> set[tuple[int, int]]:

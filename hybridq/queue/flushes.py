@@ -1,17 +1,27 @@
-"""The record of every flush: when, by which rule, why, with what end."""
+"""The record of every flush: when, by which rule, why, with what end.
 
+Rule: a job counts for the flush in which it came to its end. Who sees a flush to its end knows its figures; where
+nobody did, they are counted from the jobs.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
 from msgspec import Struct
 
 from ..store import Store
 from .reading import named
 
 
-class FlushRun(Struct, frozen=True, kw_only=True):
-    """A flush that ran, or runs: times are epoch seconds, `startup` seconds, `cost` money."""
+class FlushRecord(Struct, frozen=True, kw_only=True):
+    """A flush that ran, or runs: times are epoch seconds, `startup` seconds, `cost` money, `factor` the price's."""
 
     id: int
     rule: str
     reason: str
+    factor: float
     started: float
     ended: float | None
     jobs: int
@@ -19,6 +29,18 @@ class FlushRun(Struct, frozen=True, kw_only=True):
     failed: int
     startup: float
     cost: float
+
+
+class Came(NamedTuple):
+    """What jobs have come to: how many are done and failed, and the money that all of them cost."""
+
+    done: float
+    failed: float
+    cost: float
+
+
+_CAME = "SELECT total(job.state = 'done'), total(job.state = 'failed'), total(result.cost) FROM"
+_PAID = "LEFT JOIN result ON result.id = job.id AND result.attempt = job.attempt"
 
 
 def open_flush(
@@ -57,18 +79,41 @@ def last_of(store: Store, *jobs: int) -> int | None:
     return found[0] if found else None
 
 
-def flush_run(store: Store, number: int | None) -> FlushRun | None:
+def flush_record(store: Store, number: int | None) -> FlushRecord | None:
     """What became of a flush, of which None has nothing to tell."""
     row = store.row(
-        "SELECT id, rule, reason, started, ended, jobs, done, failed, startup, cost FROM flush WHERE id = ?", (number,)
+        "SELECT id, rule, reason, factor, started, ended, jobs, done, failed, startup, cost FROM flush WHERE id = ?",
+        (number,),
     )
-    return named(FlushRun, row) if row else None
+    return named(FlushRecord, row) if row else None
 
 
-def add_to_flush(store: Store, flush: int, done: int, failed: int, cost: float, now: float) -> None:
+def came_of(connection: sqlite3.Connection, flush: int, attempts: Iterable[tuple[int, int]]) -> Came:
+    """What these (job, attempt) of a flush have come to, as far as they have ended."""
+    found = connection.execute(
+        f"{_CAME} json_each(?) AS pair CROSS JOIN job ON job.id = json_extract(pair.value, '$[0]')"
+        f" AND job.attempt = json_extract(pair.value, '$[1]') {_PAID} WHERE job.flush = ?",
+        (msgspec.json.encode(list(attempts)).decode(), flush),
+    ).fetchone()
+    return Came(*found)
+
+
+def add_to_flush(connection: sqlite3.Connection, flush: int, came: Came, now: float) -> None:
     """Note what came of a flush's jobs that ran elsewhere after it had ended here."""
-    with store.tx() as connection:
+    connection.execute(
+        "UPDATE flush SET ended = ?, done = done + ?, failed = failed + ?, cost = cost + ? WHERE id = ?",
+        (now, *came, flush),
+    )
+
+
+def end_flushes(connection: sqlite3.Connection, runner: int, away: set[tuple[int, int]], now: float) -> None:
+    """End the flushes that this runner did not, with what their jobs came to. What runs elsewhere, (job, attempt), is
+    added when that ends."""
+    left = connection.execute("SELECT id FROM flush WHERE runner = ? AND ended IS NULL", (runner,)).fetchall()
+    for (flush,) in left:
+        done, failed, cost = connection.execute(f"{_CAME} job {_PAID} WHERE job.flush = ?", (flush,)).fetchone()
+        later = came_of(connection, flush, away)
         connection.execute(
-            "UPDATE flush SET ended = ?, done = done + ?, failed = failed + ?, cost = cost + ? WHERE id = ?",
-            (now, done, failed, cost, flush),
+            "UPDATE flush SET ended = ?, done = ?, failed = ?, cost = ? WHERE id = ?",
+            (now, done - later.done, failed - later.failed, cost - later.cost, flush),
         )

@@ -6,7 +6,6 @@ submission whose writer died before that leaves nothing behind (`sweep`).
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -16,7 +15,7 @@ from ..errors import BadData, TryAgain
 from ..job import Decision, Lane, Mode, Request, State
 from ..seam import reached
 from ..store import Store, insert
-from .counters import Move, shift
+from .counters import count
 from .runner import Runner
 
 CHUNK_ROWS = 20_000
@@ -225,14 +224,13 @@ def _accept_cohort(
     lane = Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM
     connection.execute(
         "UPDATE cohort SET name = ?, lane = ?, mode = ?, delay_cost = ?, decision = ?, writer = NULL, accepted = ?,"
-        " first_id = ?, last_id = ?, size = ?, jobs = ? WHERE id = ?",
+        " first_id = ?, last_id = ?, size = ?, jobs = ?, queued = ? WHERE id = ?",
         (
             name, lane, decision.mode, delay_cost, msgspec.json.encode(decision), now,
-            part.first, part.last, part.size, part.jobs, part.cohort,
+            part.first, part.last, part.size, part.jobs, part.jobs, part.cohort,
         ),
     )  # fmt: skip
-    moves: Counter[Move] = Counter({(part.cohort, part.request.handler, lane, None, State.QUEUED): part.jobs})
-    shift(connection, moves, at=now)
+    count(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
     promised = decision.forecast
     if promised.finish is not None:
         connection.execute(

@@ -95,7 +95,9 @@ _CAME = (
     " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?"
 )
 _RULES = (
-    "SELECT rule, count(*), sum(jobs), sum(done), sum(failed), sum(coalesce(ended, ?1) - started), sum(cost)"
+    # A job may be in several flushes until it comes to its end in one: it counts there.
+    "SELECT rule, count(*), sum(CASE WHEN ended IS NULL THEN jobs ELSE done + failed END), sum(done), sum(failed),"
+    " sum(coalesce(ended, ?1) - started), sum(cost)"
     " FROM flush WHERE started >= ?2 GROUP BY rule ORDER BY count(*) DESC"
 )
 _PROMISED = (
@@ -107,6 +109,9 @@ _PROMISED = (
     " coalesce(moved.started, cohort.started)), max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))"
     " FROM promise CROSS JOIN cohort ON cohort.id = promise.cohort LEFT JOIN moved ON moved.root = cohort.id"
     " WHERE made >= ?1 AND finish IS NOT NULL AND queued + running + failed + cancelled + coalesce(others, 0) = 0"
+    # What somebody drained before its planned start was not the tool's to keep.
+    " AND NOT EXISTS (SELECT 1 FROM job CROSS JOIN flush ON flush.id = job.flush WHERE job.id IN (first_id, last_id)"
+    " AND rule = 'drain' AND flush.started < promise.start)"
     " AND (promise.id * 2654435761 & 4294967295) < ?2 ORDER BY made"
 )
 _DRAFTS = (

@@ -9,11 +9,11 @@ from contextlib import closing
 
 from msgspec import Struct
 
-from ..errors import NoSuchJob, UsageError
+from ..errors import UsageError
 from ..job import Lane, Mode, State
 from ..selection import Group, Ids, Last, Selector
 from ..store import Store
-from .reading import Cohort, cohorts, newest
+from .reading import Cohort, cohorts, newest, no_such
 
 SCAN = 2000  # cohorts of one lane and handler that are looked through for rows: a group may have a million
 MANY = 500  # values one statement is given
@@ -22,7 +22,7 @@ _OF = "JOIN cohort ON cohort.id = job.cohort"
 _IN_RANGE = "job.id BETWEEN ? AND ? AND accepted IS NOT NULL"
 
 
-class Sum(Struct, frozen=True, kw_only=True):
+class ModeSum(Struct, frozen=True, kw_only=True):
     """What all jobs of one mode come to."""
 
     counts: dict[State, int]
@@ -59,10 +59,10 @@ class Line(Struct, frozen=True, kw_only=True):
     cost: float | None
 
 
-def totals(store: Store, modes: Sequence[Mode]) -> list[Sum]:
+def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
     """The sums of these modes."""
     return [
-        Sum(counts=_counts(counts), cost=cost, streamed=streamed)
+        ModeSum(counts=_counts(counts), cost=cost, streamed=streamed)
         for *counts, cost, streamed in store.rows(
             "SELECT queued, running, done, failed, cancelled, cost, streamed FROM total"
             f" WHERE mode IN ({_marks(modes)})",
@@ -152,7 +152,7 @@ def standing_for(store: Store, selector: Selector) -> Cohort:
     """The cohort that stands for a group or for what came last. Raises NoSuchJob, UsageError for other selectors."""
     if isinstance(selector, Group):
         if not group_sums(store, [selector.name]):
-            raise NoSuchJob(f"there is no group '{selector.name}'. Look at what there is: hybridq status --all")
+            raise no_such(f"group '{selector.name}'")
         return representative(store, selector.name)
     if not isinstance(selector, Last):
         raise UsageError("name one job or group; hybridq status shows several")
@@ -219,11 +219,6 @@ def lines(store: Store, numbers: Sequence[int]) -> dict[int, Line]:
                 text=text, error=error, exit_code=code, cost=cost,
             )  # fmt: skip
     return found
-
-
-def any_job(store: Store, first: int, last: int) -> bool:
-    """Whether there is a job with an id from `first` to `last`."""
-    return store.row(f"SELECT 1 FROM job {_OF} WHERE {_IN_RANGE} LIMIT 1", (first, last)) is not None
 
 
 def job_ids(

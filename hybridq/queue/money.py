@@ -1,14 +1,18 @@
-"""Money in the queue: what jobs have cost so far, and which cohorts a limit on money holds.
+"""Money in the queue: what jobs have cost so far, and which cohorts are held, most often by a limit on money.
 
 Rule: sums are read from kept counters, whatever the number of jobs. Knows no limit in force and decides
 nothing: that is `loops.budget`.
 """
 
+import sqlite3
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import Struct
 
+from ..brain.outcome import Outcome
 from ..store import Store
-from .counters import QUARTER, note
+from .counters import QUARTER, note, spend
 
 
 class _Asked(Struct):
@@ -34,21 +38,61 @@ def of_submission(store: Store, cohort: int) -> tuple[float, int, float]:
     return spent, int(running), size
 
 
+def kind_of(store: Store, cohort: int) -> tuple[float, bool]:
+    """Of a cohort's jobs: (mean bytes of input, whether they are adaptive)."""
+    row = store.row("SELECT size / max(1, jobs), mode = 'adaptive' FROM cohort WHERE id = ?", (cohort,))
+    return (0.0, False) if row is None else (float(row[0]), bool(row[1]))
+
+
+def drafts_running(store: Store, handler: str) -> int:
+    """How many drafts of a handler's adaptive jobs are being made."""
+    row = store.row(
+        "SELECT total(running) FROM cohort INDEXED BY cohort_running"
+        " WHERE running > 0 AND handler = ? AND lane = 'stream' AND mode = 'adaptive'",
+        (handler,),
+    )
+    return int(row[0]) if row else 0
+
+
 def cost_limit(store: Store, cohort: int) -> float | None:
     """The most money that a cohort's submission may cost; None: as much as it takes."""
     row = store.row("SELECT request FROM cohort WHERE id = ?", (cohort,))
     return None if row is None else msgspec.json.decode(row[0], type=_Asked).max_cost
 
 
-def withheld(store: Store) -> dict[int, str]:
-    """Why cohorts are held by a limit on money."""
-    return {int(cohort): str(reason) for cohort, reason in store.rows("SELECT cohort, reason FROM withheld")}
+def withheld(store: Store, cohorts: Iterable[int] | None = None) -> dict[int, str]:
+    """Why a limit on money holds cohorts, of these (None: of all) that one does hold."""
+    kept = "SELECT cohort, reason FROM withheld"
+    if cohorts is None:
+        return dict(store.rows(kept))
+    these = msgspec.json.encode(list(cohorts)).decode()
+    return dict(store.rows(f"{kept} WHERE cohort IN (SELECT value FROM json_each(?))", (these,)))
 
 
-def kept_reason(store: Store, cohort: int) -> str:
-    """Why a limit on money holds a cohort; "": none does."""
-    row = store.row("SELECT reason FROM withheld WHERE cohort = ?", (cohort,))
-    return str(row[0]) if row else ""
+def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float] | None:
+    """The cohort of a job that was cancelled in this attempt, and when that had begun; None: it was not."""
+    where = "id = ? AND attempt = ? AND state = 'cancelled'"
+    return store.row(f"SELECT cohort, started FROM job WHERE {where}", (job, attempt))
+
+
+def charge_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) -> None:
+    """Book what these attempts cost, of jobs that were cancelled while they ran; each once."""
+    for each in attempts:
+        found = connection.execute(
+            "SELECT handler FROM job JOIN cohort ON cohort.id = cohort WHERE job.id = ?1 AND attempt = ?2"
+            " AND state = 'cancelled' AND ?2 NOT IN (SELECT attempt FROM result WHERE id = ?1 AND cost > 0)",
+            (each.id, each.attempt),
+        ).fetchone()
+        if found is None or not each.cost:
+            continue
+        connection.execute(
+            "INSERT OR REPLACE INTO result (id, attempt, cost, streamed, busy) VALUES (?, ?, ?, ?, ?)",
+            (each.id, each.attempt, each.cost, each.cost, each.busy),
+        )
+        connection.execute(
+            "UPDATE cohort SET cost = cost + ?2, streamed = streamed + ?2 WHERE id = ?1", (each.cohort, each.cost)
+        )
+        spend(connection, found[0], each.cost, each.at)
 
 
 def withhold(store: Store, cohort: int, reason: str, now: float) -> None:
@@ -58,6 +102,37 @@ def withhold(store: Store, cohort: int, reason: str, now: float) -> None:
             note(connection, cohort, reason, now)
         else:
             connection.execute("UPDATE withheld SET reason = ? WHERE cohort = ?", (reason, cohort))
+
+
+def withhold_classes(store: Store, handler: str, reason: str, now: float) -> None:
+    """Keep why all cohorts of a handler that are counted in classes are held; "": no limit holds them any longer."""
+    these = "handler = ? AND lane = 'batch' AND queued > 0 AND class IS NOT NULL"
+    with store.tx() as connection:
+        if not reason:
+            connection.execute(
+                "DELETE FROM withheld WHERE cohort IN (SELECT cohort FROM withheld"
+                f" CROSS JOIN cohort ON cohort.id = withheld.cohort WHERE {these})",
+                (handler,),
+            )
+            return
+        connection.execute(
+            f"INSERT INTO history (cohort, at, text) SELECT id, ?, ? FROM cohort WHERE {these}"
+            " AND id NOT IN (SELECT cohort FROM withheld)",
+            (now, reason, handler),
+        )
+        connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
+
+
+def withhold_all(store: Store, handler: str, reason: str, now: float) -> None:
+    """Keep why all that is queued for a handler is held."""
+    these = "handler = ? AND lane IN ('stream', 'batch') AND queued > 0"
+    with store.tx() as connection:
+        connection.execute(
+            f"INSERT INTO history (cohort, at, text) SELECT id, ?, ? FROM cohort WHERE {these}"
+            " AND id NOT IN (SELECT cohort FROM withheld)",
+            (now, reason, handler),
+        )
+        connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
 
 
 def let_go(store: Store, cohort: int) -> None:

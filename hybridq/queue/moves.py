@@ -3,7 +3,6 @@
 Rule: only queued jobs move, each with its reason, and the counters of both cohorts stay true.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,48 +25,48 @@ def move_cohort(store: Store, cohort: int, lane: Lane, why: str, now: float) -> 
     """Put all that is queued of a cohort into the other lane, with the reason; returns how many moved."""
     with store.tx() as connection:
         row = connection.execute(
-            "SELECT handler, lane, jobs, queued, first_id, last_id FROM cohort WHERE id = ? AND lane <> ?",
+            "SELECT jobs, queued, first_id, last_id FROM cohort WHERE id = ? AND lane <> ?",
             (cohort, lane),
         ).fetchone()
         if row is None:
             return 0
-        handler, here, jobs, queued, first, last = row
+        jobs, queued, first, last = row
         if queued < jobs:
             found = connection.execute(
                 "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'queued'", (first, last, cohort)
             ).fetchall()
             return move(store, [number for (number,) in found], lane, why, now)
-        _turn(connection, cohort, handler, here, lane, queued, now)
+        _turn(connection, cohort, lane, queued, now)
         note(connection, cohort, why, now)
         return int(queued)
 
 
 def _move(connection: Any, job: int, lane: Lane, why: str, now: float) -> int:
     row = connection.execute(
-        "SELECT cohort.id, handler, lane, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
+        "SELECT cohort.id, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
         " WHERE job.id = ? AND state = 'queued' AND lane <> ?",
         (job, lane),
     ).fetchone()
     if row is None:
         return 0
-    cohort, handler, here, jobs = row
+    cohort, jobs = row
     there = cohort if jobs == 1 else _sibling(connection, cohort, lane)
     if there == cohort:
-        _turn(connection, cohort, handler, here, lane, 1, now)
+        _turn(connection, cohort, lane, 1, now)
     else:
-        shift(connection, Counter({(cohort, handler, here, State.QUEUED, None): 1}), at=now)
+        shift(connection, {(cohort, State.QUEUED, None): 1}, at=now)
         connection.execute("UPDATE job SET cohort = ? WHERE id = ?", (there, job))
         _resize(connection, cohort, there, job)
-        shift(connection, Counter({(there, handler, lane, None, State.QUEUED): 1}), at=now)
+        shift(connection, {(there, None, State.QUEUED): 1}, at=now)
     note(connection, there, why, now, job)
     return 1
 
 
-def _turn(connection: Any, cohort: int, handler: str, here: str, lane: Lane, jobs: int, now: float) -> None:
+def _turn(connection: Any, cohort: int, lane: Lane, jobs: int, now: float) -> None:
     """Turn a whole cohort, all of it queued, to the other lane."""
-    shift(connection, Counter({(cohort, handler, here, State.QUEUED, None): jobs}), at=now)
+    shift(connection, {(cohort, State.QUEUED, None): jobs}, at=now)
     connection.execute(f"UPDATE cohort SET lane = ?, mode = {_MODE} WHERE id = ?", (lane, lane, _MODES[lane], cohort))
-    shift(connection, Counter({(cohort, handler, lane, None, State.QUEUED): jobs}), at=now)
+    shift(connection, {(cohort, None, State.QUEUED): jobs}, at=now)
 
 
 def _sibling(connection: Any, cohort: int, lane: Lane) -> int:

@@ -5,11 +5,10 @@ Rule: short statements, no transaction left open; what names nothing is said to,
 
 from collections.abc import Iterator
 
-from ..errors import NoSuchJob
 from ..job import State
 from ..selection import All, Group, Ids, Last, Selector
 from ..store import Store
-from .reading import newest
+from .reading import newest, no_such
 
 
 def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = tuple(State)) -> Iterator[int]:
@@ -32,11 +31,11 @@ def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = 
 def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]]:
     """(first id, last id, cohort) that together hold what a selector names. Raises NoSuchJob."""
     match selector:
-        case Ids(ranges=ranges):
-            for first, last in ranges:
-                if not store.row("SELECT 1 FROM job WHERE id BETWEEN ? AND ? LIMIT 1", (first, last)):
-                    raise NoSuchJob(f"there is no job {first if first == last else f'{first}-{last}'}")
-            return [(first, last, None) for first, last in ranges]
+        case Ids(ranges=spans):
+            for first, last in spans:
+                if not _any_job(store, first, last):
+                    raise no_such(f"job {first if first == last else f'{first}-{last}'}")
+            return [(first, last, None) for first, last in spans]
         case Last():
             found = newest(store)
             return [(found.first, found.last, found.id)]
@@ -45,11 +44,20 @@ def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]
                 "SELECT first_id, last_id, id FROM cohort WHERE name = ? AND accepted IS NOT NULL", (name,)
             )
             if not parts:
-                raise NoSuchJob(f"there is no group {name!r}. Look at what there is: hybridq status --all")
+                raise no_such(f"group '{name}'")
             return parts
         case All():
             return [(1, 2**62, None)]
     raise AssertionError(selector)
+
+
+def _any_job(store: Store, first: int, last: int) -> bool:
+    found = store.row(
+        "SELECT 1 FROM job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE job.id BETWEEN ? AND ? AND accepted IS NOT NULL LIMIT 1",
+        (first, last),
+    )
+    return found is not None
 
 
 def recent_ids(store: Store, prefix: str, limit: int) -> list[str]:

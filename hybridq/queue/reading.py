@@ -4,7 +4,7 @@ Rule: nothing here grows with the number of jobs unless it returns them.
 """
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -120,7 +120,7 @@ def next_of(store: Store, lane: Lane, handler: str, limit: int) -> list[Cohort]:
     )
 
 
-def _cohort(row: tuple) -> Cohort:  # type: ignore[type-arg]
+def _cohort(row: tuple[Any, ...]) -> Cohort:
     (number, name, handler, lane, mode, audience, pinned, due, delay_cost, request, decision, accepted, first,
      last, size, jobs, started, finished, cost, streamed, *counts) = row  # fmt: skip
     return Cohort(
@@ -132,6 +132,11 @@ def _cohort(row: tuple) -> Cohort:  # type: ignore[type-arg]
     )  # fmt: skip
 
 
+def no_such(what: str) -> NoSuchJob:
+    """The error for a job or group that is not there: `job 7`, `group 'nightly'`."""
+    return NoSuchJob(f"there is no {what}. Look at what there is: hybridq status --all")
+
+
 def job(store: Store, number: int) -> Job:
     """One job. Raises NoSuchJob."""
     row = store.row(
@@ -140,7 +145,7 @@ def job(store: Store, number: int) -> Job:
         (number,),
     )
     if row is None:
-        raise NoSuchJob(f"there is no job {number}. Look at what there is: hybridq status --all")
+        raise no_such(f"job {number}")
     number, cohort_id, state, attempt, tries, ready, flush, started, finished, data = row
     return Job(
         id=number, cohort=cohort_id, state=State(state), attempt=attempt, tries=tries, ready=ready, flush=flush,
@@ -148,12 +153,12 @@ def job(store: Store, number: int) -> Job:
     )  # fmt: skip
 
 
-def state_of(store: Store, number: int) -> tuple[State, int]:
-    """(state, attempt) of a job: what a follower asks again and again. Raises NoSuchJob."""
-    row = store.row("SELECT state, attempt FROM job WHERE id = ?", (number,))
+def state_of(store: Store, number: int) -> tuple[State, int, float]:
+    """(state, attempt, not tried again before) of a job: what a follower asks again and again. Raises NoSuchJob."""
+    row = store.row("SELECT state, attempt, ready FROM job WHERE id = ?", (number,))
     if row is None:
-        raise NoSuchJob(f"there is no job {number}. Look at what there is: hybridq status --all")
-    return State(row[0]), int(row[1])
+        raise no_such(f"job {number}")
+    return State(row[0]), int(row[1]), float(row[2])
 
 
 def result(store: Store, number: int, *, draft: bool = False) -> Result | None:

@@ -10,6 +10,7 @@ from ..job import State
 from ..store import Store
 from .counters import Move, note, shift
 from .detachment import all_away, held_away
+from .flushes import end_flushes
 from .runner import Runner, bury, dead, forget_lock
 
 STOPPED = "the runner stopped before it was done; queued again"
@@ -41,12 +42,7 @@ def rescue(store: Store, now: float) -> int:
 
 def _close_books(store: Store, runner: int, now: float) -> None:
     """End the flushes that this runner did not, and forget what it was to stop."""
-    store.connection.execute(
-        "UPDATE flush SET ended = ?, (done, failed) ="
-        " (SELECT total(state = 'done'), total(state = 'failed') FROM job WHERE job.flush = flush.id)"
-        " WHERE runner = ? AND ended IS NULL",
-        (now, runner),
-    )
+    end_flushes(store.connection, runner, held_away(all_away(store)), now)
     store.connection.execute("DELETE FROM stop WHERE runner = ?", (runner,))
 
 
@@ -54,8 +50,8 @@ def _release(store: Store, runner: int, now: float, why: str) -> int:
     connection = store.connection
     away = held_away(all_away(store))
     moves: Counter[Move] = Counter()
-    for cohort, handler, lane, first, last in connection.execute(
-        "SELECT id, handler, lane, first_id, last_id FROM cohort WHERE running > 0"
+    for cohort, first, last in connection.execute(
+        "SELECT id, first_id, last_id FROM cohort WHERE running > 0"
     ).fetchall():
         held = connection.execute(
             "SELECT id, attempt FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'running' AND runner = ?",
@@ -64,7 +60,7 @@ def _release(store: Store, runner: int, now: float, why: str) -> int:
         jobs = [(job,) for job, attempt in held if (job, attempt) not in away]
         connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
         if jobs:
-            moves[cohort, handler, lane, State.RUNNING, State.QUEUED] = len(jobs)
+            moves[cohort, State.RUNNING, State.QUEUED] = len(jobs)
             note(connection, cohort, why if len(jobs) == 1 else f"{len(jobs):,} jobs: {why}", now)
     shift(connection, moves, at=now)
     return sum(moves.values())

@@ -18,7 +18,7 @@ DAEMON_LOCK = "daemon.lock"
 
 
 class Runner:
-    """This process as a runner: `daemon`, `drain` or `submit`."""
+    """This process as a runner: `daemon`, `drain`, `submit` or `clean`."""
 
     def __init__(self, store: Store, kind: str) -> None:
         """Register; raises AlreadyRunning for a second daemon."""

@@ -6,10 +6,10 @@ Needs the extra `hybridq[report]`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ..job import Audience, Lane
-from ..page import COLOURS, QUIET, hover
+from ..page import COLOURS, QUIET, hover, seconds, spread
 from ..queue.account import Flushed, Ledger, Promised
 from ..tariff import Tariff
 from ..when import count, span
@@ -19,18 +19,14 @@ from .series import waits as wait_curve
 from .waiting import held_waits
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from plotly.graph_objects import Figure, Scatter
 
 WHOLE = 4  # jobs; up to these an axis would show halves of them
-DRAWN = 2000  # flushes or promises that a chart draws at most
 LEAST_SECONDS = 0.01  # what is promised or done sooner is drawn here
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-# Where a logarithmic axis of seconds has its marks.
-MARKS = (0.001, 0.01, 0.1, 1.0, 10.0, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY)
-T = TypeVar("T")
 
 
 def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
+    """Jobs done over time, a row a lane, above the price factor with the flushes in it."""
     from plotly.graph_objects import Bar, Scatter
     from plotly.subplots import make_subplots
 
@@ -57,25 +53,29 @@ def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
         ),
         row=3, col=1,
     )  # fmt: skip
-    drawn = spread(ledger.flushes)
-    most = max((flush.jobs for flush in drawn), default=1)
-    figure.add_trace(
-        Scatter(
-            x=[_when(flush.started) for flush in drawn], y=[flush.factor for flush in drawn], mode="markers",
-            name="flush", hoverinfo="text", hovertext=[_told(flush) for flush in drawn],
-            marker={
-                "symbol": "diamond", "color": COLOURS["user"], "opacity": 0.7, "line": {"width": 1, "color": QUIET},
-                "size": [6 + 10 * (flush.jobs / most) ** 0.5 for flush in drawn],
-            },
-        ),
-        row=3, col=1,
-    )  # fmt: skip
+    figure.add_trace(_flushes(spread(ledger.flushes)), row=3, col=1)
     figure.update_yaxes(title="price<br>factor", rangemode="tozero", row=3, col=1)
     figure.update_layout(height=560, bargap=0, hovermode="closest")
     return figure
 
 
+def _flushes(drawn: Sequence[Flushed]) -> "Scatter":
+    """A diamond for each, at the price that it met; the larger, the more jobs it had."""
+    from plotly.graph_objects import Scatter
+
+    most = max((flush.jobs for flush in drawn), default=1)
+    return Scatter(
+        x=[_when(flush.started) for flush in drawn], y=[flush.factor for flush in drawn], mode="markers",
+        name="flush", hoverinfo="text", hovertext=[_told(flush) for flush in drawn],
+        marker={
+            "symbol": "diamond", "color": COLOURS["user"], "opacity": 0.7, "line": {"width": 1, "color": QUIET},
+            "size": [6 + 10 * (flush.jobs / most) ** 0.5 for flush in drawn],
+        },
+    )  # fmt: skip
+
+
 def saved(ledger: Ledger) -> "Figure":
+    """What the jobs done so far have cost, and would have cost streamed."""
     from plotly.graph_objects import Figure, Scatter
 
     found, figure = money(ledger), Figure()
@@ -97,6 +97,7 @@ def saved(ledger: Ledger) -> "Figure":
 
 
 def waits(ledger: Ledger) -> "Figure":
+    """Which share of the jobs had their first byte after how many seconds, by who waits and by lane."""
     from plotly.graph_objects import Figure
 
     figure = Figure()
@@ -105,7 +106,7 @@ def waits(ledger: Ledger) -> "Figure":
             ran = [each for each in ledger.ran if (each.audience, each.lane) == (audience, lane)]
             _curve(figure, wait_curve(ran), f"{audience.value}, {lane.value} lane", COLOURS[audience.value], dash)
     _curve(figure, curve(held_waits(ledger)), "user, had it been gathered", COLOURS["tariff"], "dot")
-    figure.update_xaxes(_seconds("from submission to the first byte of a result"))
+    figure.update_xaxes(seconds("from submission to the first byte of a result"))
     figure.update_yaxes(title="share of the jobs", tickformat=".0%", range=[0, 1.03])
     return figure
 
@@ -126,6 +127,7 @@ def _curve(figure: "Figure", found: Curve, name: str, colour: str, dash: str) ->
 
 
 def promises(ledger: Ledger) -> "Figure":
+    """Each promise beside what came of it, in seconds after the submission."""
     from plotly.graph_objects import Figure, Scatter
 
     figure, drawn = Figure(), spread(ledger.promised)
@@ -147,14 +149,9 @@ def promises(ledger: Ledger) -> "Figure":
             line={"dash": "dot", "color": COLOURS["tariff"]},
         )
     )  # fmt: skip
-    figure.update_xaxes(_seconds("promised, after submission"))
-    figure.update_yaxes(_seconds("done, after submission"))
+    figure.update_xaxes(seconds("promised, after submission"))
+    figure.update_yaxes(seconds("done, after submission"))
     return figure
-
-
-def _seconds(title: str) -> dict[str, object]:
-    """A logarithmic axis of seconds whose marks people can read."""
-    return {"type": "log", "title": title, "tickvals": MARKS, "ticktext": [span(mark) for mark in MARKS]}
 
 
 def _told(flush: Flushed) -> str:
@@ -179,11 +176,6 @@ def _after(each: Promised, at: float) -> float:
 def _difference(cost: float, streamed: float) -> str:
     part = f" ({1 - cost / streamed:.0%})" if streamed > 0 else ""
     return f"saved {amount(streamed - cost)}{part}"
-
-
-def spread(items: Sequence[T]) -> Sequence[T]:
-    """Of many, evenly spread ones."""
-    return items[:: max(1, -(-len(items) // DRAWN))]
 
 
 def _when(at: float) -> datetime:

@@ -12,6 +12,11 @@ def rank(ordered: Sequence[float], q: float) -> float | None:
     return ordered[max(0, math.ceil(q * len(ordered)) - 1)] if ordered else None
 
 
+def off(promised: float, real: float) -> float:
+    """By how much a time was promised wrong (both in seconds), as a part of the real one."""
+    return abs(promised - real) / max(LEAST, real)
+
+
 def share(kept: Iterable[bool]) -> float | None:
     """Which part of these is true."""
     found = list(kept)

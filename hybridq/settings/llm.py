@@ -5,6 +5,7 @@ or to this very machine, nowhere else. Imports no SDK.
 """
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -50,6 +51,18 @@ class LlmOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def options(config: HandlerConfig) -> LlmOptions:
     """The options of a handler that was read before. Raises msgspec.ValidationError for what no file could say."""
     return msgspec.convert(config.options, LlmOptions)
+
+
+def key_variable(kind: str, chosen: LlmOptions) -> str:
+    """The variable that holds a handler's key."""
+    return chosen.api_key_env or KEY_VARIABLES[kind]
+
+
+def missing_key(kind: str, chosen: LlmOptions, environ: Mapping[str, str]) -> str:
+    """The variable that should hold a handler's key and is not set; "": nothing is missing."""
+    variable = key_variable(kind, chosen)
+    wanted = bool(chosen.api_key_env) or not loopback(chosen.base_url)
+    return variable if wanted and not environ.get(variable, "").strip() else ""
 
 
 def mistake(found: LlmOptions) -> tuple[str, str] | None:

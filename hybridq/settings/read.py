@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import to_builtins
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, fields, replace
 
 from ..config import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 from ..errors import ConfigError, UsageError
@@ -136,7 +136,7 @@ def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
 
 def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:
     """A language model's table: its own keys checked and put into `options`, with the defaults of its kind."""
-    from . import llm as llm
+    from . import llm
 
     own, common = [[field.name for field in fields(kind)] for kind in (llm.LlmOptions, HandlerConfig)]
     _known(table, [*own, *(name for name in common if name not in WORKER_ONLY)], key)
@@ -167,7 +167,7 @@ def _with_paths(handler: HandlerConfig, folder: Path) -> HandlerConfig:
     A worker without `cwd` runs in that folder too, so that it does not matter where a runner was started.
     """
     cwd = handler.cwd or ("" if handler.kind == "shell" else ".")
-    return msgspec.structs.replace(
+    return replace(
         handler,
         cwd=_path(cwd, folder) if cwd else "",
         python=_program(handler.python, folder),
@@ -254,10 +254,8 @@ def _with_environment(config: Config, environ: Mapping[str, str]) -> Config:
             changes.setdefault(section, {})[name] = _field(info, environ[variable], variable, strict=False)
         except KeyedError as mistake:
             raise ConfigError(str(mistake)) from None
-    replaced = {
-        section: msgspec.structs.replace(getattr(config, section), **values) for section, values in changes.items()
-    }
-    return msgspec.structs.replace(config, **replaced) if replaced else config
+    replaced = {section: replace(getattr(config, section), **values) for section, values in changes.items()}
+    return replace(config, **replaced) if replaced else config
 
 
 def _duration(text: str, key: str) -> float:

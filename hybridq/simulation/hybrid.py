@@ -13,7 +13,7 @@ from ..brain.conditions import Conditions
 from ..brain.forecast import held_etas, stream_eta
 from ..brain.modes import delay_cost
 from ..brain.plan import Plan, plan
-from ..config import HandlerConfig
+from ..config import HandlerConfig, TariffConfig
 from ..estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
 from ..policy import classify, promote
@@ -35,9 +35,9 @@ class Hybrid:
         self._name, self._station = name, station
         self._policy = world.config.policy
         self._handler = world.config.handlers.get(name, HandlerConfig())
-        self._tariff = Tariff(world.config.tariff)
+        self._tariff = Tariff(TariffConfig() if self._handler.remote else world.config.tariff)
         self._held = Pending(self._policy.hold)
-        self._memory = _Memory(self._handler, self._policy.machine_cost)
+        self._memory = _Memory(self._handler, 0.0 if self._handler.remote else self._policy.machine_cost)
         self._came = deque[tuple[float, Lane]](maxlen=ARRIVALS)  # background submissions
         self._group = ""  # of the last submission
         self._loaded = False
@@ -107,7 +107,9 @@ class Hybrid:
         )  # fmt: skip
         until, decision = self._decisions.get(kind, (-math.inf, None))
         if decision is None or now > until:
-            decision = classify(self._request(task), round(1 / task.part), task.size, self._conditions(now))
+            decision = classify(
+                self._request(task), round(1 / task.part), task.size, self._conditions(now, self._joins(task))
+            )
             start = decision.forecast.start if decision.mode is Mode.BATCH else None
             self._decisions[kind] = min(now + REUSE, start or math.inf), decision
         return decision
@@ -119,15 +121,19 @@ class Hybrid:
     def _delay(self, task: Task) -> float:
         return delay_cost(self._policy, task.audience)
 
+    def _joins(self, task: Task) -> bool:
+        """Whether this is another background submission, and not more of the last one."""
+        return task.audience is Audience.BACKGROUND and (not task.group or task.group != self._group)
+
     def _note(self, task: Task, decision: Decision, now: float) -> None:
         """Remember when background submissions came, and into which lane."""
-        if task.audience is Audience.BACKGROUND and (not task.group or task.group != self._group):
+        if self._joins(task):
             self._group = task.group
             self._came.append((now, Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM))
 
-    def _conditions(self, now: float) -> Conditions:
+    def _conditions(self, now: float, joins: bool = False) -> Conditions:
         station, held = self._station, self._held.told()
-        batched = [at for at, lane in self._came if lane is Lane.BATCH]
+        batched = [*[now] * joins, *(at for at, lane in self._came if lane is Lane.BATCH)]
         return Conditions(
             now=now, tariff=self._tariff, policy=self._policy, estimate=self._memory.estimate,
             modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE}, loaded=self._loaded,
@@ -163,7 +169,8 @@ class _Memory:
         self._startup = None if spell.tasks else startup
         step = 1 + len(spell.tasks) // SAMPLE
         for task in spell.tasks[step - 1 :: step]:
-            self._unheard[spell.lane].append(Observation(size=task.size, busy=task.took, startup=startup))
+            cost = None if task.paid is None else task.paid[spell.lane]
+            self._unheard[spell.lane].append(Observation(size=task.size, busy=task.took, startup=startup, cost=cost))
             startup = None
         promised = ((task, task.promise.finish90) for task in spell.tasks if task.promise and not task.group)
         self._late[spell.lane] += [task.finish > by for task, by in promised if by is not None]

@@ -6,10 +6,10 @@ Rule: shows the figures of `rehearsal`; of very many jobs it draws evenly spread
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ..job import Audience, Lane
-from ..page import COLOURS, chart, hover, page, table, text
+from ..page import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
 from ..simulate import Outcome
 from ..when import count, money, span
 from .rehearsal import Rehearsal
@@ -18,9 +18,8 @@ from .station import Task
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-DRAWN = 2000  # points that a chart draws at most
 BARS = 120  # of the time line
-T = TypeVar("T")
+LEAST = 0.01  # seconds; what is sooner is drawn here, on a logarithmic scale
 
 
 def render(found: Rehearsal, ours: Outcome, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> str:
@@ -29,9 +28,9 @@ def render(found: Rehearsal, ours: Outcome, titles: Sequence[tuple[str, str]], r
     return page(
         f"Simulated: {found.what}",
         (
-            text(many, *(f"{note}." for note in found.notes)),
+            text(many, *(f"{note[0].upper()}{note[1:]}." for note in found.notes)),
             table(titles, rows),
-            chart("Cost and waiting", "Down is cheaper, left is sooner; both scales are logarithmic.", _trade(found)),
+            chart("Cost and waiting", "The cheapest at the bottom, each with its cost; left is sooner.", _trade(found)),
             chart("What hybridq did when", "Jobs that began, by lane, over the price factor; hover over a flush"
                   " (a diamond) for its reason.", _timeline(found, ours)),
             chart("How long until the first result", "Half of the jobs, 95 % and 99 %, by who waits.", _waits(found)),
@@ -42,23 +41,25 @@ def render(found: Rehearsal, ours: Outcome, titles: Sequence[tuple[str, str]], r
 
 
 def _trade(found: Rehearsal) -> "Figure":
+    """A line for each contender, so that no name is printed over another, however near their costs are."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure()
+    cheapest = sorted(found.verdicts, key=lambda v: v.cost)
+    names = {v.name: f"{v.name}, {money(v.cost)}" for v in cheapest}
     for audience in Audience:
-        known = [(v, v.waits[audience]) for v in found.verdicts if v.waits[audience].p50 is not None]
+        known = [(v, v.waits[audience]) for v in cheapest if v.waits[audience].p50 is not None]
         figure.add_trace(
             Scatter(
-                x=[waits.p50 for _, waits in known], y=[v.cost for v, _ in known], name=audience.value,
-                mode="markers+text", text=[v.name for v, _ in known], textposition="top center",
-                marker={"size": 12, "color": COLOURS[audience.value]},
+                x=[max(LEAST, w.p50 or 0.0) for _, w in known], y=[names[v.name] for v, _ in known],
+                name=audience.value, mode="markers", marker={"size": 12, "color": COLOURS[audience.value]},
                 hovertext=[hover(f"{v.name}: {v.says}\ncost {money(v.cost)}, half wait {span(w.p50 or 0)}, 99 %"
                                  f" {span(w.p99 or 0)}") for v, w in known],
                 hoverinfo="text",
             )
         )  # fmt: skip
-    figure.update_xaxes(type="log", title="seconds until the first result (median)")
-    figure.update_yaxes(type="log", title="cost")
+    figure.update_xaxes(seconds("until the first result, half of the jobs"))
+    figure.update_yaxes(categoryorder="array", categoryarray=list(names.values()), automargin=True)
     return figure
 
 
@@ -76,13 +77,14 @@ def _timeline(found: Rehearsal, ours: Outcome) -> "Figure":
             )
         )  # fmt: skip
     edges = (*found.prices, (found.end, found.prices[-1][1]))
+    factors = {factor for _, factor in found.prices}
     figure.add_trace(
         Scatter(
             x=[_when(at) for at, _ in edges], y=[factor for _, factor in edges], yaxis="y2", name="price factor",
             line={"shape": "hv", "color": COLOURS["tariff"], "width": 3}, hovertemplate="price factor %{y}<br>%{x}",
         )
     )  # fmt: skip
-    flushes = _spread(ours.flushes)
+    flushes = spread(ours.flushes)
     figure.add_trace(
         Scatter(
             x=[_when(f.at) for f in flushes], y=[f.jobs for f in flushes], mode="markers", name="flush",
@@ -91,8 +93,11 @@ def _timeline(found: Rehearsal, ours: Outcome) -> "Figure":
         )
     )  # fmt: skip
     figure.update_layout(
-        barmode="stack", yaxis={"title": "jobs"}, xaxis={"title": "UTC"},
-        yaxis2={"title": "price factor", "overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False},
+        barmode="stack", yaxis={"title": "jobs", "rangemode": "tozero"}, xaxis={"title": "UTC"},
+        yaxis2={
+            "title": "price factor", "overlaying": "y", "side": "right", "showgrid": False,
+            "range": [0, 1.05 * max(factors)], "tickvals": [0, *sorted(factors)],
+        },
     )  # fmt: skip
     return figure
 
@@ -103,15 +108,15 @@ def _waits(found: Rehearsal) -> "Figure":
     figure = Figure()
     for audience in Audience:
         for name, shade in (("p50", 1.0), ("p95", 0.65), ("p99", 0.35)):
-            seconds = [getattr(v.waits[audience], name) for v in found.verdicts]
+            waits = [getattr(v.waits[audience], name) for v in found.verdicts]
             figure.add_trace(
                 Bar(
-                    x=[v.name for v in found.verdicts], y=seconds, name=f"{audience.value} {name}",
+                    x=[v.name for v in found.verdicts], y=waits, name=f"{audience.value} {name}",
                     marker={"color": COLOURS[audience.value], "opacity": shade},
-                    hovertext=[hover(f"{audience.value} {name}: {span(s or 0.0)}") for s in seconds], hoverinfo="text",
+                    hovertext=[hover(f"{audience.value} {name}: {span(s or 0.0)}") for s in waits], hoverinfo="text",
                 )
             )  # fmt: skip
-    figure.update_layout(barmode="group", yaxis={"type": "log", "title": "seconds"})
+    figure.update_layout(barmode="group", yaxis=seconds("until the first result"))
     return figure
 
 
@@ -120,19 +125,19 @@ def _promises(ours: Outcome) -> "Figure":
 
     figure, known = Figure(), _promised(ours)
     for lane in Lane:
-        drawn = _spread([(t, finish) for t, finish in known if t.lane is lane])
+        drawn = spread([(t, finish) for t, finish in known if t.lane is lane])
         figure.add_trace(
             Scatter(
-                x=[max(0.01, finish - t.at) for t, finish in drawn], y=[max(0.01, t.finish - t.at) for t, _ in drawn],
+                x=[max(LEAST, finish - t.at) for t, finish in drawn], y=[max(LEAST, t.finish - t.at) for t, _ in drawn],
                 mode="markers", name=lane.value, marker={"size": 5, "opacity": 0.6, "color": COLOURS[lane.value]},
                 hovertemplate="promised after %{x:.1f} s, done after %{y:.1f} s",
             )
         )  # fmt: skip
     most = max((t.finish - t.at for t, _ in known), default=1.0)
     line = {"dash": "dot", "color": COLOURS["tariff"]}
-    figure.add_trace(Scatter(x=[0.01, most], y=[0.01, most], mode="lines", line=line, name="exact"))
-    figure.update_xaxes(type="log", title="seconds that were promised")
-    figure.update_yaxes(type="log", title="seconds that it took")
+    figure.add_trace(Scatter(x=[LEAST, most], y=[LEAST, most], mode="lines", line=line, name="exact"))
+    figure.update_xaxes(seconds("promised, after it came"))
+    figure.update_yaxes(seconds("done, after it came"))
     return figure
 
 
@@ -142,11 +147,6 @@ def _promised(ours: Outcome) -> list[tuple[Task, float]]:
 
 def _sampled(many: int, says: str) -> str:
     return says if many <= DRAWN else f"{says} {count(DRAWN)} of {count(many)} in each lane are drawn at most."
-
-
-def _spread(items: Sequence[T]) -> Sequence[T]:
-    """Of many, evenly spread ones."""
-    return items[:: max(1, -(-len(items) // DRAWN))]
 
 
 def _when(at: float) -> datetime:

@@ -6,7 +6,7 @@ has learned of both lanes, and where one lane is unknown nothing is supposed to 
 
 import math
 
-from ..estimate import ENOUGH, Model
+from ..estimate import ENOUGH, Estimate, Model
 from ..job import Lane
 from ..outlook import Outlook
 from ..queue.knowledge import models
@@ -15,6 +15,7 @@ from .station import Times
 from .workload import Arrival, Workload
 
 NEWEST = 200_000  # jobs that are simulated at most
+TIMES = "run times, starts and prices by the job are those that your own jobs had; a provider's batch is not waited for"
 
 
 def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Times], dict[str, int]]:
@@ -24,16 +25,22 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
     """
     jobs = came(outlook.store, since, NEWEST)
     times = {name: _times(outlook, name) for name in {job.handler for job in jobs}}
+    estimates = {name: outlook.estimate(name) for name in times}
     found = [
         Arrival(
             at=job.accepted, size=float(job.size), audience=job.audience, handler=job.handler, group=job.group,
             deadline=None if job.due == math.inf else job.due,
             busy=job.busy / (times[job.handler].batch if job.lane is Lane.BATCH else 1.0),
+            paid=_paid(estimates[job.handler], float(job.size)),
         )
         for job in jobs
     ]  # fmt: skip
     slots = {name: outlook.slots(name, Lane.BATCH) for name in times if name in outlook.config.handlers}
-    return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs"), times, slots
+    return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs", (TIMES,)), times, slots
+
+
+def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
+    return {lane: estimate.cost(lane, size) or 0.0 for lane in Lane} if estimate.by_the_job else None
 
 
 def _times(outlook: Outlook, name: str) -> Times:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ..simulate import Outcome, World, run
 from ..tariff import Tariff
+from ..when import money
 from .baselines import BASELINES
 from .hybrid import Hybrid
 from .verdict import Verdict, judge
@@ -44,7 +45,17 @@ def summary(world: World, verdicts: list[Verdict], ours: Outcome) -> Rehearsal:
     arrivals, tariff = world.workload.arrivals, Tariff(world.config.tariff)
     begin, end = arrivals[0].at, max(task.finish for task in ours.tasks)
     return Rehearsal(
-        what=world.workload.what, notes=world.workload.notes, seed=world.seed, begin=begin, end=end,
+        what=world.workload.what, notes=(*world.workload.notes, _prices(world)), seed=world.seed, begin=begin, end=end,
         jobs=len(arrivals), prices=((begin, tariff.factor(begin)), *tariff.changes(begin, end)),
         verdicts=tuple(verdicts),
     )  # fmt: skip
+
+
+def _prices(world: World) -> str:
+    """The sentence that says what money is here."""
+    config = world.config
+    tariff = "the configured tariff" if config.tariff.window else "1 at all hours, as no tariff.window is configured"
+    return (
+        f"money is what a handler charges by the job, else busy time at policy.machine_cost,"
+        f" {money(config.policy.machine_cost)} an hour, times {tariff}"
+    )

@@ -30,7 +30,8 @@ class Times(Struct, frozen=True, kw_only=True):
 
 
 class Task(Struct, kw_only=True):
-    """One job on its way. `busy` is what it takes alone; `share` is what it takes of that in a large batch."""
+    """One job on its way. `busy` is what it takes alone; `share` is what it takes of that in a large batch; `paid` is
+    its money at factor 1 by lane, where that is not its time's."""
 
     number: int
     at: float
@@ -44,6 +45,7 @@ class Task(Struct, kw_only=True):
     part: float  # which part of its submission it is: 1 / jobs
     luck: float  # between 0 and 1, drawn once
     handler: str = ""
+    paid: dict[Lane, float] | None = None
     lane: Lane = Lane.STREAM
     promise: Forecast | None = None
     asks: float = math.inf  # an instant at which somebody looks when it will start
@@ -75,15 +77,16 @@ class Spell(Struct, frozen=True):
     startup: float  # seconds; 0: the instance was warm
 
 
-Charge = Callable[[float], float]
-"""An instant -> money that a busy second costs then."""
+Factor = Callable[[float], float]
+"""An instant -> the price factor then."""
 
 
 class Station:
     """One handler: `slots` instances shared by both lanes."""
 
-    def __init__(self, slots: int, start: float, idle: float, target: float, charge: Charge) -> None:
-        """`start` and `idle` in seconds; `target`: seconds that a stream job may wait for a chunk."""
+    def __init__(self, slots: int, start: float, idle: float, target: float, rate: float, factor: Factor) -> None:
+        """`start` and `idle` in seconds; `target`: seconds that a stream job may wait for a chunk; `rate`: money that a
+        busy second costs at factor 1."""
         self.slots = slots
         self.flush: Flushed | None = None  # the one that runs
         self.flushes: list[Flushed] = []
@@ -91,7 +94,8 @@ class Station:
         self.starts = 0.0  # money that starts have cost
         self.work = dict.fromkeys(Lane, 0.0)  # seconds of jobs queued or running, by lane
         self.jobs = dict.fromkeys(Lane, 0)  # how many those are
-        self._start, self._idle, self._target, self._charge = start, idle, target, charge
+        self._start, self._idle, self._target = start, idle, target
+        self._rate, self._factor = rate, factor
         self._streaming: list[tuple[float, float, int, Task]] = []
         self._flushing: deque[Task] = deque()
         self._chunk = ChunkSize(target, LARGEST_CHUNK)
@@ -125,7 +129,7 @@ class Station:
         while self._streaming and self._busy < self.slots:
             found.append(self._run([heapq.heappop(self._streaming)[3]], now, Lane.STREAM))
         if self._flushing and not self._ready and not self._chunks:
-            self.starts += self._start * self._charge(now)
+            self.starts += self._start * self._rate * self._factor(now)
             self._chunks = 1
             return [*found, Spell(now + self._start, Lane.BATCH, (), self._start)]
         while self._ready and self._flushing and self._busy < self.slots:
@@ -163,12 +167,13 @@ class Station:
     def _run(self, tasks: list[Task], now: float, lane: Lane) -> Spell:
         """Run these one after another on a free instance."""
         startup = self._instance(now, lane)
-        at, rate = now + startup, self._charge(now)
+        at, factor = now + startup, self._factor(now)
         for task in tasks:
             task.begun = now if lane is Lane.STREAM else task.begun
             task.start, task.first = at, at + task.took * (task.lead if lane is Lane.STREAM else 1.0)
             at += task.took
-            task.finish, task.cost = at, task.took * rate
+            task.finish = at
+            task.cost = factor * (task.took * self._rate if task.paid is None else task.paid[lane])
         self._busy += 1
         return Spell(at, lane, tuple(tasks), startup)
 
@@ -180,5 +185,5 @@ class Station:
         self._resting.clear()  # the latest has gone, so they all have
         if lane is Lane.BATCH:
             return 0.0
-        self.starts += self._start * self._charge(now)
+        self.starts += self._start * self._rate * self._factor(now)
         return self._start

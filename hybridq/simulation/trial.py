@@ -40,6 +40,15 @@ def handler_times(changes: Sequence[str], times: Times) -> Times:
     return times
 
 
+def supposed(times: Times) -> str:
+    """The sentence that says which times no history told."""
+    return (
+        f"run times are supposed, of every handler alike: {times.start:g} s a start, {times.job:g} s a job,"
+        f" {times.input:g} s a unit of input and {times.output:g} s one of output; {times.batch:.0%} of that in a large"
+        " batch (--handler-time changes them)"
+    )
+
+
 def _number(text: str, value: str) -> float:
     try:
         number = float(value)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ..config import PolicyConfig
 from ..job import Audience, Lane
-from ..reporting.figures import LEAST, NEAR, rank, share
+from ..reporting.figures import NEAR, off, rank, share
 from ..simulate import Outcome
 from .station import Task
 
@@ -128,7 +128,7 @@ def hindsight(tasks: Sequence[Task]) -> dict[int, float]:
 
 
 def _error(task: Task, promised: float) -> float:
-    return abs(task.finish - promised) / max(LEAST, task.finish - task.at)
+    return off(promised - task.at, task.finish - task.at)
 
 
 def middle(values: Iterable[float]) -> float | None:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import BadData, UsageError
-from ..job import Audience
+from ..job import Audience, Lane
 from ..when import parse_deadline, span
 
 TRACE = "trace"  # the handler of jobs whose trace names none
@@ -27,7 +27,8 @@ A_DATE = 1e8  # seconds; an arrival beyond is an instant since 1970, one before 
 class Arrival(Struct, frozen=True, kw_only=True):
     """One job: when it comes (epoch seconds), its sizes in the trace's own unit, who waits, and by when.
 
-    `busy` is what it keeps an instance busy when it runs alone (seconds), where that is known.
+    `busy` is what it keeps an instance busy when it runs alone (seconds), where that is known; `paid` the money
+    at factor 1 that it costs in each lane, where it is paid by the job.
     """
 
     at: float
@@ -38,6 +39,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     handler: str = TRACE
     group: str = ""  # jobs of one name were handed in together: they are one thing that somebody waits for
     busy: float | None = None
+    paid: dict[Lane, float] | None = None
 
 
 class Workload(Struct, frozen=True):

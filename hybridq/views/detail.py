@@ -14,7 +14,7 @@ from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
 from ..outputs import SUFFIX, output_path
 from ..queue import listing
-from ..queue.flushes import FlushRun, flush_run, last_of
+from ..queue.flushes import FlushRecord, flush_record, last_of
 from ..queue.knowledge import Promise, first_promise
 from ..queue.reading import Cohort, Job, cohort, history, job, lineage, result
 from ..queue.reading_only import rescue_if_writable
@@ -26,6 +26,7 @@ from .snapshot import Row
 from .subject import subject
 
 TEXT_LIMIT = 2000  # characters of an input or a result that are shown
+BY_ITSELF = (State.DONE, State.FAILED)
 FILES_OF = 5  # last attempts whose files are named
 
 
@@ -58,7 +59,7 @@ class Detail(Row, frozen=True, kw_only=True):
     streamed: float | None = None  # money that it would have cost streamed
     usage: dict[str, Any] | None = None
     files: tuple[str, ...] = ()
-    flush: FlushRun | None = None
+    flush: FlushRecord | None = None
     others: tuple[int, ...] = ()  # of a group: the first job of each part that was asked for or decided otherwise
     promise: Promise | None = None
     history: tuple[Happened, ...] = ()
@@ -71,8 +72,10 @@ class Explanation(Struct, frozen=True, kw_only=True):
     signal: str  # what named the audience
     decided: float  # epoch seconds
     decision: Decision
-    flush: FlushRun | None
+    flush: FlushRecord | None
     others: tuple[int, ...]  # as in Detail
+    group: str | None  # that of the jobs which were decided together
+    together: int  # how many these are
     planned: float | None  # when its flush is planned; None: it has run, or nothing is planned
     promise: Promise | None
     history: tuple[Happened, ...]
@@ -80,7 +83,19 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 def detail(outlook: Outlook, selector: Selector, *, now: float) -> Detail:
     """All that is known of the one job or group that is named. Raises NoSuchJob, and UsageError for several."""
-    row, of = _one(outlook, selector, now)
+    rescue_if_writable(outlook.store, now)
+    with outlook.store.still():
+        return _detail(outlook, *_one(outlook, selector, now), now)
+
+
+def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanation:
+    """The story of one decision. Raises as `detail` does."""
+    rescue_if_writable(outlook.store, now)
+    with outlook.store.still():
+        return _explanation(outlook, *_one(outlook, selector, now))
+
+
+def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
     asked = of.request
     shared = {
         **msgspec.structs.asdict(row), "cwd": asked.cwd, "env": tuple(sorted(asked.env)), "priority": asked.priority,
@@ -94,24 +109,21 @@ def detail(outlook: Outlook, selector: Selector, *, now: float) -> Detail:
     return Detail(**shared, **_job_facts(outlook.store, job(outlook.store, row.id), now))
 
 
-def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanation:
-    """The story of one decision. Raises as `detail` does."""
-    row, of = _one(outlook, selector, now)
+def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
     one = None if row.group is not None else row.id
     ran = (of.first, of.last) if one is None else (one,)
     waits = of.lane is Lane.BATCH and row.state is State.QUEUED
     return Explanation(
         row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision,
-        flush=flush_run(outlook.store, last_of(outlook.store, *ran)),
-        others=() if one is not None else tuple(listing.others(outlook.store, of)),
+        flush=flush_record(outlook.store, last_of(outlook.store, *ran)),
+        others=() if one is not None else tuple(listing.others(outlook.store, of)), group=of.name, together=of.jobs,
         planned=row.start if waits else None, promise=first_promise(outlook.store, of.id),
-        history=_history(outlook.store, of.id, one),
+        history=_history(outlook.store, of.id, one, row.finished if row.state in BY_ITSELF else None),
     )  # fmt: skip
 
 
 def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]:
     """The row that a selector names, and its cohort; of a group the one with the most jobs speaks for it."""
-    rescue_if_writable(outlook.store, now)
     rows = Rows(outlook, Foresight(outlook, now))
     if isinstance(selector, Ids):
         number = _only(selector)
@@ -121,7 +133,7 @@ def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]
     row = rows.of([of])[0]
     if of.name is not None:
         of = listing.largest(outlook.store, of.name)
-        why = of.decision.reason if row.state in ENDED else row.why
+        why = rows.past(of, row.id, row.last) if row.state in ENDED else row.why
         row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline, why=why)
     return row, of
 
@@ -137,8 +149,8 @@ def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "input": subject(of.input)[:TEXT_LIMIT], "input_bytes": len(of.input), "attempt": of.attempt,
         "failures": of.tries, "not_before": of.ready if of.ready > now else None,
-        "files": _files(store, of), "flush": flush_run(store, of.flush),
-        "history": _history(store, of.cohort, of.id),
+        "files": _files(store, of), "flush": flush_record(store, of.flush),
+        "history": _history(store, of.cohort, of.id, of.finished if of.state in BY_ITSELF else None),
     }  # fmt: skip
     if found is not None:
         facts |= {
@@ -156,6 +168,10 @@ def _files(store: Store, of: Job) -> tuple[str, ...]:
     return tuple(str(path) for path in paths if path.exists())
 
 
-def _history(store: Store, of: int, one: int | None) -> tuple[Happened, ...]:
+def _history(store: Store, of: int, one: int | None, ended: float | None = None) -> tuple[Happened, ...]:
+    """What happened to a cohort, or to one job of it: once that has ended by itself, things
+    happen to its neighbours alone."""
     told = [each for number in lineage(store, of) for each in history(store, number, one)]
+    if one is not None and ended is not None:
+        told = [(at, text) for at, text in told if at <= ended]
     return tuple(Happened(at=at, text=text) for at, text in sorted(told, key=lambda each: each[0]))

@@ -12,18 +12,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..brain.conditions import Conditions
-from ..brain.forecast import Eta, held_etas, running_eta, stream_eta
+from ..brain.forecast import Eta, away_eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
+from ..brain.spending import mean_size
 from ..job import Held, Lane, Mode, State
 from ..outlook import Outlook
-from ..queue.detachment import elsewhere
+from ..queue.classes import counted_in, gathered
+from ..queue.detachment import Elsewhere, elsewhere
 from ..queue.knowledge import intended
 from ..queue.listing import ahead, open_flushes, parts, runners, running
 from ..queue.money import withheld
-from ..queue.reading import Cohort, held, tally
-from .withheld import why_withheld
+from ..queue.reading import Cohort, tally
+from ..when import span
+from .withheld import why_withheld, would_be_withheld
 
-CLASSES = 64  # cohorts of a handler that are planned one by one; the rest goes as one class
+CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
 NOBODY = "waits for a daemon or a drain"
 Foreseen = tuple[Eta, str]
@@ -37,7 +40,7 @@ class _Batch(Struct):
     planned: Plan
     etas: dict[int, Eta]
     reasons: dict[int, str]
-    rest: int  # the class that stands for all that were not planned one by one
+    under: dict[int, int]  # cohorts and classes: the key under which each was planned
 
 
 class Foresight:
@@ -54,7 +57,6 @@ class Foresight:
         self._drain = "daemon" not in kinds
         self._outlook = outlook
         self._intended = intended(outlook.store)
-        self._withheld = withheld(outlook.store)
         self._elsewhere = elsewhere(outlook.store)
         self._batches: dict[str, _Batch] = {}
         self._held: dict[int, Foreseen] = {}
@@ -75,16 +77,18 @@ class Foresight:
         """
         if of.handler not in self._outlook.config.handlers:
             return _unknown(of.handler)
-        if held := self._withheld.get(of.id, "") if served else why_withheld(self._outlook, of, self.now):
+        told = withheld(self._outlook.store, (of.id,)).get(of.id, "")
+        if held := told if served else why_withheld(self._outlook, of, self.now):
             return held
         return "" if served else NOBODY
 
     def _planned(self, of: Cohort) -> Foreseen:
         batch = self._batch(of.handler)
-        keys = [of.id] if of.name is None else parts(self._outlook.store, of.name, CLASSES)
-        etas = [batch.etas.get(key) or batch.etas.get(batch.rest, Eta()) for key in keys]
-        first = batch.reasons.get(of.id) or batch.reasons.get(batch.rest, "")
-        return _whole(etas), first
+        store = self._outlook.store
+        cohorts = [of.id] if of.name is None else parts(store, of.name, CLASSES)
+        classes = counted_in(store, {of.id, *cohorts} - batch.under.keys())
+        keys = {key: batch.under.get(classes.get(key, key), key) for key in (of.id, *cohorts)}
+        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[of.id], "")
 
     def streamed(self, of: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
@@ -102,15 +106,26 @@ class Foresight:
 
     def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
-        there = self._elsewhere.get(of.handler)
-        here = self.flushes.get(of.handler) or (there.told if there else "")
-        why = here if here and of.lane is Lane.BATCH else of.decision.reason
+        there = self._elsewhere.get(of.handler) if of.lane is Lane.BATCH else None
+        here = self.flushes.get(of.handler, "") if of.lane is Lane.BATCH else ""
         if of.handler not in self._outlook.config.handlers:
-            return Eta(), why
+            return Eta(), here or (there.told if there else of.decision.reason)
+        if there is not None:
+            eta, why = self._fetched(of, there, started)
+            return eta, here or why
         world = self._world(of.handler)
-        if jobs == 1 or (of.lane is Lane.BATCH and of.handler in self._elsewhere):
-            return running_eta(of.lane, of.size, started or of.started or self.now, world), why
-        return self._rest(of.lane, jobs, of.size, world), why
+        if jobs == 1:
+            return running_eta(of.lane, of.size, started or of.started or self.now, world), here or of.decision.reason
+        return self._rest(of.lane, jobs, of.size, world), here or of.decision.reason
+
+    def _fetched(self, of: Cohort, there: Elsewhere, started: float | None) -> Foreseen:
+        """For jobs that run at a provider: whoever runs the queue fetches what they give."""
+        if not self.served:
+            return Eta(), f"{there.told}; {NOBODY}"
+        world = self._world(of.handler)
+        half, most = (world.estimate.run_time(Lane.BATCH, of.size, q) or 0.0 for q in (0.5, 0.9))
+        why = f"{there.told}; half of its batches are back within {span(half)}, nine of ten within {span(most)}"
+        return away_eta(of.size, max(there.since, started or of.started or 0.0), world), why
 
     def away(self, of: Cohort, running: int) -> int | None:
         """How many of so many running jobs a provider has done, by what it tells; 0: none of them runs there."""
@@ -151,25 +166,22 @@ class Foresight:
         return self._batches[name]
 
     def _plan(self, name: str) -> _Batch:
-        classes = self._classes(name)
+        found = gathered(self._outlook.store, name, self.now, CLASSES, CLASSES)
+        classes = self._affordable(name, found.held)
         conditions = replace(self._world(name), held=tuple(classes))
         planned = plan(classes, conditions, drain=self._drain)
         told = [(at, reason) for handler, at, _, reason in self._intended if handler == name and at > self.now]
         if not self._drain:
             planned = _as_told(planned, told)
         reasons = {key: flush.reason for flush in (*planned.due, *planned.later) for key in flush.keys}
-        rest = classes[-1].key if classes else 0
-        return _Batch(conditions, planned, held_etas(classes, conditions, planned, WORK), reasons, rest)
+        return _Batch(conditions, planned, held_etas(classes, conditions, planned, WORK), reasons, found.under())
 
-    def _classes(self, name: str) -> list[Held]:
-        """The held work: the next cohorts as they are, the last of them with all that comes after it."""
-        classes = held(self._outlook.store, name, CLASSES)
-        if len(classes) == CLASSES:
-            last = classes[-1]
-            jobs = last.jobs + self.tally[name, Lane.BATCH, State.QUEUED] - sum(each.jobs for each in classes)
-            if jobs > last.jobs:
-                classes[-1] = replace(last, jobs=jobs, delay_cost=last.delay_cost * jobs / last.jobs)
-        return classes
+    def _affordable(self, name: str, classes: list[Held]) -> list[Held]:
+        """Without what a limit on money holds: of that no flush is planned."""
+        if would_be_withheld(self._outlook, name, Mode.BATCH, mean_size(classes), self.now):
+            return []
+        kept = withheld(self._outlook.store, [each.key for each in classes])
+        return [each for each in classes if each.key not in kept]
 
     def _rest(self, lane: Lane, jobs: int, size: float, world: Conditions) -> Eta:
         slots = world.batch_slots if lane is Lane.BATCH else world.stream_slots

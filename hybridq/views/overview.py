@@ -7,10 +7,10 @@ which it will run, then what ended last. Whoever looks also rescues what a dead 
 import math
 from collections.abc import Mapping, Sequence
 
-from ..errors import NoSuchJob
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, load
 from ..queue import listing, reading
+from ..queue.names import ranges
 from ..queue.reading import Cohort
 from ..queue.reading_only import rescue_if_writable
 from ..selection import All, Ids, Selector
@@ -40,22 +40,23 @@ def take(
     nothing.
     """
     rescue_if_writable(outlook.store, now)
-    foresight = Foresight(outlook, now)
-    view = _View(outlook, foresight, limit, tuple(states) or tuple(State), tuple(modes) or tuple(Mode))
-    if any(isinstance(each, All) for each in selectors):
-        selectors, all_ = (), True
-    if selectors:
-        rows, jobs = view.selected(selectors)
-    else:
-        rows, jobs = view.everything(all_ or bool(states)), view.jobs()
-    if states:
-        rows, twice = view.opened(rows)
-        jobs -= twice
-    elif selectors:
-        rows, failed = view.with_failed(rows)
-        jobs += failed
-    shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
-    return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
+    with outlook.store.still():
+        foresight = Foresight(outlook, now)
+        view = _View(outlook, foresight, limit, tuple(states) or tuple(State), tuple(modes) or tuple(Mode))
+        if any(isinstance(each, All) for each in selectors):
+            selectors, all_ = (), True
+        if selectors:
+            rows, jobs = view.selected(selectors)
+        else:
+            rows, jobs = view.everything(all_ or bool(states)), view.jobs()
+        if states:
+            rows, twice = view.opened(rows)
+            jobs -= twice
+        elif selectors:
+            rows, failed = view.with_failed(rows)
+            jobs += failed
+        shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
+        return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
 
 
 def head(outlook: Outlook, foresight: Foresight) -> Head:
@@ -149,9 +150,7 @@ class _View:
         return list(rows.values())[: self._limit], jobs
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:
-        for first, last in chosen.ranges:
-            if not listing.any_job(self._store, first, last):
-                raise NoSuchJob(f"there is no job {first if first == last else f'{first}-{last}'}")
+        ranges(self._store, chosen)  # raises NoSuchJob for an id that is not there
         return listing.job_ids(self._store, chosen, self.states, self._modes, self._limit)
 
     def _live(self) -> list[Row]:
@@ -172,7 +171,7 @@ class _View:
                 for of in listing.queued(self._store, lane, handler, self._modes, self._limit):
                     found[lane].append(of)
                     before[of.id] = jobs
-                    jobs += of.counts[State.QUEUED]
+                    jobs += of.queued
         starts = {of.id: self._foresight.held(of)[0].start or math.inf for of in found[Lane.BATCH]}
         ordered = sorted(found[Lane.STREAM], key=_turn)
         ordered += sorted(found[Lane.BATCH], key=lambda of: (starts[of.id], *_turn(of)))

@@ -7,9 +7,11 @@ jobs is passed on as it is, and made safe by whoever draws it.
 from collections.abc import Mapping, Sequence
 
 from ..brain.forecast import Eta
+from ..brain.reasons import AT_ONCE
 from ..job import ENDED, Lane, State
 from ..outlook import Outlook
 from ..queue import listing
+from ..queue.flushes import flush_record, last_of
 from ..queue.listing import GroupSum, Line
 from ..queue.reading import Cohort
 from ..when import clock
@@ -42,6 +44,11 @@ class Rows:
         cohorts = {of.id: of for of in listing.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
         return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
 
+    def past(self, of: Cohort, *jobs: int) -> str:
+        """Why these jobs of a cohort were flushed when they were; where no flush ran them, what was decided of them."""
+        flush = None if of.lane is Lane.STREAM else flush_record(self._store, last_of(self._store, *jobs))
+        return flush.reason.removeprefix(AT_ONCE) if flush else of.decision.reason
+
     def _job(self, of: Cohort, line: Line, before: int | None) -> Row:
         over = line.state in ENDED
         eta, why = self._job_future(of, line, before)
@@ -52,17 +59,16 @@ class Rows:
             audience=of.audience, mode=of.mode, lane=of.lane, state=line.state, counts={line.state: 1},
             submitted=of.accepted, started=None if line.state is State.QUEUED else line.started,
             finished=line.finished if over else None, start=eta.start, eta=eta.finish, eta90=eta.finish90,
-            deadline=_deadline(of), cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
+            deadline=of.request.deadline, cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
             exit_code=line.exit_code if over else None, why=why,
         )  # fmt: skip
 
     def _job_future(self, of: Cohort, line: Line, before: int | None) -> Foreseen:
         foresight = self._foresight
-        if line.state is State.RUNNING:
-            return foresight.running(of, 1, line.started)
-        if line.state is not State.QUEUED:
-            return Eta(), of.decision.reason
-        eta, why = self._waiting(of, before)
+        if line.state in ENDED:
+            return Eta(), self.past(of, line.id)
+        running = line.state is State.RUNNING
+        eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
         if line.ready > foresight.now:
             why = f"tries again at {clock(line.ready, foresight.now)}: {line.error or 'failed'}"
         return eta, why
@@ -78,29 +84,25 @@ class Rows:
         counts = found.counts
         state = next((each for each in _WORST_FIRST if counts.get(each)), State.DONE)
         over = state in ENDED
-        eta, why = self._group_future(of, counts, before)
+        eta, why = self._group_future(of, found, before)
         return Row(
             id=found.first, last=found.last, group=found.name, what=f"{found.name} {of.handler}", handler=of.handler,
             audience=of.audience, mode=of.mode, lane=of.lane, state=state, counts=counts, submitted=found.accepted,
             started=found.started, finished=found.finished if over else None, start=eta.start, eta=eta.finish,
-            eta90=eta.finish90, deadline=_deadline(of), cost=found.cost if over or found.cost else None,
+            eta90=eta.finish90, deadline=of.request.deadline, cost=found.cost if over or found.cost else None,
             mixed=listing.mixed(self._store, found.name), why=why,
             away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )  # fmt: skip
 
-    def _group_future(self, of: Cohort, counts: Mapping[State, int], before: int | None) -> Foreseen:
+    def _group_future(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """Until its last job is done: what runs now with all that follows at once, and what is held for later."""
-        running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
+        running, queued = found.counts.get(State.RUNNING, 0), found.counts.get(State.QUEUED, 0)
         if not running and not queued:
-            return Eta(), of.decision.reason
+            return Eta(), self.past(of, found.first, found.last)
         if not running:
             return self._waiting(of, before)
         at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
         return self._foresight.running(of, running + at_once, of.started)
 
 
-_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.DONE, State.CANCELLED)
-
-
-def _deadline(of: Cohort) -> float | None:
-    return of.request.deadline
+_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.DONE)

@@ -10,7 +10,7 @@ from ..job import Audience, Lane, Mode, State
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """The line above the rows: who runs the queue, under which conditions, and what it has saved."""
+    """What stands above the rows: who runs the queue, under which conditions, and what it has saved."""
 
     now: float
     daemon: str = ""  # `pid 4711, since 09:12`; empty: none runs
@@ -39,7 +39,7 @@ class Row(Struct, frozen=True, kw_only=True):
     audience: Audience
     mode: Mode
     lane: Lane
-    state: State  # of a group: running if any runs, else queued if any waits, else failed if any failed, ...
+    state: State  # of a group: running if any runs, else queued if any waits, then failed, cancelled, done
     counts: dict[State, int]  # one job: {state: 1}
     submitted: float
     started: float | None = None
@@ -61,7 +61,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The head and the rows that were asked for; `hidden` says how many rows more there are."""
+    """The head and the rows that were asked for; `hidden` is how many jobs no row shows."""
 
     head: Head
     rows: tuple[Row, ...]

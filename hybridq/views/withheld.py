@@ -5,27 +5,33 @@ Rule: reads only. Where a runner is at work it has said the same in the store, a
 
 from ..job import Lane, Mode
 from ..outlook import Outlook
+from ..queue.money import withheld
 from ..queue.reading import Cohort
+from ..queue.runner import daemon_of
 
 
 def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
     """Why nothing of these jobs may begin at `now`; "" where no limit keeps them."""
+    if (found := outlook.config.handlers.get(of.handler)) and found.remote and daemon_of(outlook.store):
+        told = withheld(outlook.store, (of.id,)).get(of.id, "")  # a key that the daemon lacks only it can tell of
+        if told:
+            return told
     if of.request.max_cost is None and not _has_budget(outlook, of.handler):
         return ""
     from ..loops.budget import Budget  # with it comes zoneinfo: 8 ms that few submissions need
 
-    limited = Budget(outlook).limits(of.id, of.handler, of.lane, now)
-    return "" if limited.jobs else limited.reason
+    return Budget(outlook).limits(of.id, of.handler, of.lane, now).why
 
 
-def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, now: float) -> str:
-    """The same for a job that is not submitted yet, by its handler's daily budget."""
+def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> str:
+    """The same for jobs with inputs of mean `size` (bytes) that are not submitted yet, by their handler's daily
+    budget."""
     if not _has_budget(outlook, handler):
         return ""
     from ..loops.budget import Budget
 
-    limited = Budget(outlook).of_handler(handler, Lane.BATCH if mode is Mode.BATCH else Lane.STREAM, now)
-    return "" if limited.jobs else limited.reason
+    lane = Lane.BATCH if mode is Mode.BATCH else Lane.STREAM
+    return Budget(outlook).of_handler(handler, lane, now, size=size, draft=mode is Mode.ADAPTIVE).why
 
 
 def _has_budget(outlook: Outlook, handler: str) -> bool:

@@ -7,6 +7,7 @@ from tests.bench import headline, latency, throughput
 BENCHES = {
     "batch": throughput.batch_lane,
     "submit": throughput.bulk_submit,
+    "many": throughput.many_submissions,
     "shell": throughput.shell_jobs,
     "stream": latency.stream,
     "commands": latency.commands,

@@ -10,16 +10,22 @@ import time
 from itertools import islice
 from pathlib import Path
 
+from hybridq.brain.plan import plan
 from hybridq.drain import Limits, run_drain
 from hybridq.job import Audience, Mode, Request
+from hybridq.outlook import Outlook
+from hybridq.queue.classes import gathered
 from hybridq.submit import submit_many
 from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
+from tests.building import night
+from tests.crowd import HOUR, crowd
 
 RAW = (
     "CREATE TABLE job (id INTEGER PRIMARY KEY, state TEXT NOT NULL DEFAULT 'queued',"
     " attempt INTEGER NOT NULL DEFAULT 0, started REAL, finished REAL, output TEXT, input TEXT NOT NULL)",
     "CREATE INDEX queued ON job (id) WHERE state = 'queued'",
 )
+PRICED = '[handlers.priced]\ncommand = "cat"\nprotocol = "lines"\nexpected = "1ms"\nprice = 0.02\n'
 
 
 def raw_database(folder: str) -> sqlite3.Connection:
@@ -163,6 +169,20 @@ def bulk_submit(jobs: int = 1_000_000) -> None:
             rate = jobs / seconds
             row(f"submit --lines, {when}", f"{rate:,.0f}/s", f"executemany {ceiling:,.0f}/s", rate / ceiling, ">= 0.40")
             row("  its memory", f"{resident:.0f} MB", "150 MB", resident / 150, "<= 1")
+
+
+def many_submissions(number: int = 100_000) -> None:
+    """What one look at so many separate submissions takes, each with a deadline or none: reading, then planning."""
+    with queue(night(time.time(), 5 * HOUR) + PRICED) as outlook:
+        now = crowd(outlook, number, handler="priced")
+        took = min(timed(lambda: _look(outlook, now)) for _ in range(5)) * 1000
+        classes = len(gathered(outlook.store, "priced", now).held)
+        row(f"planning {number:,} submissions", f"{took:.1f} ms", f"{classes:,} classes, 50 ms", took / 50, "<= 1")
+
+
+def _look(outlook: Outlook, now: float) -> None:
+    work = gathered(outlook.store, "priced", now).held
+    plan(work, outlook.conditions("priced", now, work))
 
 
 def shell_jobs(jobs: int = 1000) -> None:

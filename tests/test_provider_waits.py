@@ -1,0 +1,92 @@
+"""A job that its provider keeps waiting: whoever follows it, or looks at it, is told why and until when."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hybridq.job import Mode, State
+from hybridq.outlook import Outlook
+from hybridq.queue.reading import job, result
+from hybridq.submit import submit
+from tests.building import HYBRIDQ, asking, command, daemon, environment, until
+from tests.llm import served
+from tests.provider import KEY, Fault, Provider
+
+SAID = "hybridq: job 1 tries again at "
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with Provider() as served_here:
+        yield served_here
+
+
+@contextmanager
+def staying(outlook: Outlook, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """`hybridq ARGS` as somebody else's command; it is ended at the end."""
+    process = subprocess.Popen(
+        [*HYBRIDQ, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(outlook.store.home.folder),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_who_follows_is_told_why_a_job_waits_in_its_runners_hands(provider: Provider, tmp_path: Path) -> None:
+    """429 for half a minute: the job runs, and its follower, status, show and explain all say the same of it."""
+    provider.faults.append(Fault(status=429, retry_after="30"))
+    with served(tmp_path, provider) as outlook, daemon(outlook):
+        home = outlook.store.home
+        submit(outlook, asking("gpt", Mode.STREAM), b'"q"')
+        with staying(outlook, "follow", "1") as follower:
+            assert follower.stderr is not None
+            said = follower.stderr.readline()
+        assert said.startswith(SAID)
+        assert said.endswith(": 429: refused\n")
+        assert job(outlook.store, 1).attempt == 1
+        (row,) = json.loads(command(home, "status", "--json").stdout)["rows"]
+        assert row["state"] == "running"
+        assert f"hybridq: job 1 {row['why']}\n" == said
+        assert row["why"] in command(home, "explain", "1").stdout
+        shown = json.loads(command(home, "show", "1", "--json").stdout)
+        assert shown["error"] == "429: refused"
+        assert shown["not_before"] > shown["started"]
+        command(home, "cancel", "1")
+
+
+def test_a_submit_that_runs_its_job_says_the_same_words_and_says_them_once(tmp_path: Path) -> None:
+    """No daemon, and a port that nobody listens at: each longer wait is told in one line, and by nobody else."""
+    with Provider() as gone:
+        pass
+    with (
+        served(tmp_path, gone) as outlook,
+        staying(outlook, "submit", "gpt", "q", "--follow", "--mode", "stream") as submitter,
+    ):
+        assert submitter.stderr is not None
+        runs, first, second = (submitter.stderr.readline() for _ in range(3))
+    assert "this submit runs job 1 itself" in runs
+    assert first != second
+    for line in (first, second):
+        assert line.startswith(SAID)
+        assert f": the connection to 127.0.0.1:{gone.port} failed" in line
+
+
+def test_a_wait_that_is_over_is_told_no_more(provider: Provider, tmp_path: Path) -> None:
+    """Refused once, then answered: the job is done and nothing of the refusal is left."""
+    provider.faults.append(Fault(status=429, retry_after="2.5"))
+    with served(tmp_path, provider) as outlook, daemon(outlook):
+        submit(outlook, asking("gpt", Mode.STREAM), b'"q"')
+        until(lambda: job(outlook.store, 1).ready > 0)
+        until(lambda: job(outlook.store, 1).state is State.DONE)
+        found = result(outlook.store, 1)
+        assert found is not None
+        assert (found.error, found.value) == (None, b'"answer to q"')
+        assert job(outlook.store, 1).ready == 0

@@ -1,0 +1,93 @@
+"""When a provider's batch is foreseen to be back: steadily, with its odds said, and only where somebody fetches it."""
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from hybridq.brain.conditions import Conditions
+from hybridq.brain.forecast import away_eta
+from hybridq.brain.remote import Remote
+from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig
+from hybridq.estimate import Model
+from hybridq.job import Lane, Mode
+from hybridq.settings.llm import LlmOptions
+from hybridq.tariff import Tariff
+from hybridq.views.overview import take
+from tests.building import asking, daemon, look, submit_all, until
+from tests.llm import served
+from tests.provider import KEY, Provider, missing
+
+SINCE = 1_800_000_000.0
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with Provider() as served_here:
+        yield served_here
+
+
+def world(elapsed: float, *turnarounds: float) -> Conditions:
+    estimate = Remote(Model(), Model(starts=turnarounds), HandlerConfig(kind="openai"), LlmOptions(model="m"))
+    return Conditions(
+        now=SINCE + elapsed, tariff=Tariff(TariffConfig()), policy=PolicyConfig(), estimate=estimate,
+        modes=frozenset(Mode), load=0.0, loaded=False, stream_ahead=0.0, stream_slots=1, batch_slots=1, held=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("turnarounds", [(), (60.0, 70.0, 80.0) * 5], ids=["reports", "own"])
+def test_the_finish_of_a_batch_that_is_away_stands_still(turnarounds: tuple[float, ...]) -> None:
+    """It is told anew ever more rarely; whenever it is told, half of the batches that are still out are back by then,
+    and nine of ten by the 90th percentile."""
+    told: list[float] = []
+    for elapsed in (0.0, *(60.0 * minute for minute in range(1, 600))):
+        there = world(elapsed, *turnarounds)
+        eta = away_eta(1.0, SINCE, there)
+        if eta.finish is None or eta.finish90 is None:
+            continue
+        assert there.now <= eta.finish <= eta.finish90
+        told.append(round(eta.finish, 3))
+        passed, by, by90 = (
+            there.estimate.chance(Lane.BATCH, 1.0, at - SINCE) or 0.0 for at in (there.now, eta.finish, eta.finish90)
+        )
+        assert (by - passed) / (1 - passed) >= 0.5 - 1e-6
+        assert (by90 - passed) / (1 - passed) >= 0.9 - 1e-6 or eta.finish90 >= SINCE + 86400
+    assert told == sorted(told)
+    spans = [at - SINCE for at in sorted(set(told))]
+    assert all(after >= 1.3 * before for before, after in pairwise(spans))
+
+
+def test_what_nobody_fetches_is_not_foreseen(provider: Provider, tmp_path: Path) -> None:
+    """While a daemon runs the same finish is told at each look; when it is gone the jobs wait for another."""
+    provider.script.status = "never"
+    with served(tmp_path, provider) as outlook:
+        with daemon(outlook):
+            submit_all(outlook, asking("gpt", Mode.BATCH, group="docs"), [b'"a"', b'"b"'])
+            until(lambda: any("with the provider since" in row.why for row in look(outlook).rows))
+            now = time.time()
+            first, later = (take(outlook, now=now + ahead, limit=5).rows[0] for ahead in (0.0, 300.0))
+            assert first.eta == pytest.approx(later.eta)
+            assert first.eta is not None
+            assert "half of its batches are back within 7m" in first.why
+        (row,) = look(outlook).rows
+    assert row.eta is None
+    assert row.why.endswith("; waits for a daemon or a drain")
+
+
+def test_plain_requests_in_the_place_of_a_batch_are_foreseen_as_such(provider: Provider, tmp_path: Path) -> None:
+    """A server turns out to have no batches: while the first requests are answered, the ETA is theirs."""
+    provider.instead["POST", "/v1/files"] = missing
+    provider.first = 0.2
+    with served(tmp_path, provider) as outlook, daemon(outlook):
+        submit_all(outlook, asking("gpt", Mode.BATCH, group="docs"), [b'"%d"' % number for number in range(400)])
+
+        def near() -> bool:
+            (row,) = look(outlook).rows
+            assert row.counts.get("done", 0) < 400, "it was never foreseen"
+            return row.eta is not None and row.eta < time.time() + 20
+
+        until(lambda: look(outlook).rows[0].counts.get("done", 0) > 10)
+        until(near)
