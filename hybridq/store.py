@@ -1,9 +1,9 @@
 """The queue's file: opening it, and the one writing path.
 
 Rule: whatever is written goes through `Store.tx`, which begins IMMEDIATE and commits durably
-(WAL, synchronous=FULL) but for claims, so that what was acknowledged survives a power cut. Reads are short and hold
-no transaction open, but for a view's, which belong together. The verbs stand beside it: `intake`, `claims`,
-`changes`, `reading`, `knowledge`.
+(WAL, synchronous=FULL) unless whoever waits is told first and `sync` follows, so that what was acknowledged survives a
+power cut; a claim need not. Reads are short and hold no transaction open, but for a view's, which belong together.
+The verbs stand beside it: `intake`, `claims`, `changes`, `reading`, `knowledge`.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .errors import StorageError
 from .home import Home, open_private
 from .queue.refusals import BUSY, told_apart
 from .schema import VERSION, migrate, version
@@ -29,6 +30,7 @@ RESTARTING = 0.005  # ... to have it written over
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
 WAL_LIMIT = 16 * 1024 * 1024  # bytes after which the log is copied back into the database
 ROWS = 50  # that one statement inserts; more gain nothing
+_sync = getattr(os, "fdatasync", os.fsync)  # as SQLite does
 _CHECK_EVERY = 32  # transactions between two looks at the log's size
 
 
@@ -81,7 +83,7 @@ class Store:
         """The one writing path: BEGIN IMMEDIATE, then commit whole or roll back whole.
 
         Inside another `tx` it joins that one, so that verbs can be put together. Not `durable`: a power cut, and
-        nothing else, may take it back; the next durable commit makes it last.
+        nothing else, may take it back; `sync` or the next durable commit makes it last.
         """
         connection = self.connection
         if connection.in_transaction:
@@ -104,6 +106,21 @@ class Store:
         self._written += 1
         if self._checkpoints and self._written % _CHECK_EVERY == 0:
             self.checkpoint(WAL_LIMIT)
+
+    def sync(self) -> None:
+        """Returns when all that was committed survives a power cut. Whoever waits for it can be rung before, and begin
+        while the disk writes. Raises StorageError when the disk refuses.
+        """
+        log = log_file(self.home)
+        try:
+            descriptor = os.open(log, os.O_RDONLY)
+            try:
+                _sync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            what = f"the disk did not confirm what was stored last: {error.strerror} ({log})"
+            raise StorageError(f"{what}. It is in the queue, but a power cut may take it back") from error
 
     @contextlib.contextmanager
     def still(self) -> Iterator[None]:

@@ -71,8 +71,9 @@ def submit(outlook: Outlook, request: Request, data: bytes, *, key: str | None =
     """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError."""
     outlook.handler(request.handler)
     now = time.time()
-    accepted = accept(outlook.store, request, data, deciding(outlook, now), now=now, key=key)
+    accepted = accept(outlook.store, request, data, deciding(outlook, now), now=now, key=key, durable=False)
     wake(outlook.store)
+    outlook.store.sync()
     return accepted
 
 

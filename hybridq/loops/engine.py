@@ -209,6 +209,8 @@ class Engine:
         ring(self.home, VIEWER)
         if any(each.draft or each.promoted for each in mine):
             ring(self.home, RUNNER)
+        with self.pausing():
+            self.store.sync()
         return True
 
     def learn(self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = ()) -> None:

@@ -126,11 +126,11 @@ def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> No
 
 
 def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Store what became of these attempts, in one transaction; returns those that counted.
+    """Store what became of these attempts, in one transaction; returns those that counted. `Store.sync` is to follow.
 
     An adaptive job whose draft ended goes on in the batch lane, in the same transaction.
     """
-    with store.tx() as connection:
+    with store.tx(durable=False) as connection:
         mine = _end(connection, outcomes)
         reached("storing")
         _keep(connection, mine)

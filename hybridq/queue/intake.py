@@ -41,13 +41,17 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
 
 def accept(
-    store: Store, request: Request, data: bytes, decide: Decide, *, now: float, key: str | None = None
-) -> Accepted:
-    """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else."""
+    store: Store, request: Request, data: bytes, decide: Decide, *, now: float, key: str | None = None,
+    durable: bool = True,
+) -> Accepted:  # fmt: skip
+    """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else.
+
+    Not `durable`: the caller lets `Store.sync` follow before it acknowledges.
+    """
     if len(data) > LARGEST_INPUT:
         raise too_large(data)
     decision, delay_cost = decide(request, 1, len(data))
-    with store.tx() as connection:
+    with store.tx(durable=durable) as connection:
         if key is not None and (known := _known(store, key, _digest(request, data))) is not None:
             return Accepted(first=known, last=known, jobs=1, group=request.group, decision=decision, existed=1)
         cohort = _open_cohort(store, request, None)
