@@ -36,7 +36,7 @@ class Turn(Struct, frozen=True):
 
 
 class End(Struct, frozen=True):
-    """The job ended; `shown` is how many bytes of standard output were yielded for this attempt."""
+    """The job ended; `shown` is the standard output that was yielded for this attempt."""
 
     state: State
     result: Result | None

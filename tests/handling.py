@@ -71,6 +71,16 @@ def ends(events: Sequence[Event]) -> dict[int, Output | Failure]:
     return found
 
 
+def good(events: list[Any]) -> dict[int, bytes | None]:
+    """The values of those that ended well."""
+    return {number: end.value for number, end in ends(events).items() if isinstance(end, Output)}
+
+
+def bad(events: list[Any]) -> dict[int, Failure]:
+    """Those that did not."""
+    return {number: end for number, end in ends(events).items() if isinstance(end, Failure)}
+
+
 def values(events: Sequence[Event]) -> dict[int, Any]:
     """The values of the calls that ended well; others fail the test."""
     result = {}

@@ -1,5 +1,6 @@
 """Builders for tests of language-model handlers: one against the scripted provider, alone or in a queue."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from unittest import mock
 
 from hybridq.config import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler
-from hybridq.job import Detached, Failure, Lane
+from hybridq.job import Detached, Failure, Lane, Output
 from hybridq.outlook import Outlook
 from tests.building import queue
 from tests.handling import calls
@@ -69,3 +70,9 @@ async def through(handler: Any, *inputs: str) -> tuple[list[Any], list[Any]]:
     for work in (each for each in last.values() if not {job for job, _ in each.ids} <= ended):
         fetched += [event async for bunch in handler.resume(work) for event in bunch]
     return sent, fetched
+
+
+def said(end: Output | Failure) -> Any:
+    """The answer's text. A failure shows its reason."""
+    assert isinstance(end, Output), end.reason
+    return json.loads(end.value or b"null")

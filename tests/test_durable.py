@@ -13,7 +13,7 @@ from hybridq.errors import StorageError
 from hybridq.job import Audience, Mode, Output, Request, State
 from hybridq.loops.engine import Engine
 from hybridq.outlook import Outlook
-from hybridq.queue.claims import claim_stream
+from hybridq.queue.claims import NOT_MINE, claim_stream
 from hybridq.settings.read import load
 from hybridq.store import log_file
 from hybridq.submit import connect, submit
@@ -77,5 +77,5 @@ def test_a_disk_that_does_not_confirm_is_told(outlook: Outlook, monkeypatch: pyt
     output = Output(claim.id, claim.attempt, value=b'"fine"')
     engine.finish(engine.settling.outcomes([(output, claim)]))
     assert engine.paused
-    assert engine.not_mine == 0
     assert outlook.store.rows("SELECT state FROM job") == [(State.DONE,)]
+    assert outlook.store.rows("SELECT * FROM meta WHERE name = ?", (NOT_MINE,)) == []

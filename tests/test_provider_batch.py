@@ -10,8 +10,8 @@ from aiohttp import web
 
 from hybridq.handlers import openai
 from hybridq.handlers.provider import Limits, lines
-from hybridq.job import Detached, Failure, Lane, Output
-from tests.handling import calls, ends
+from hybridq.job import Detached, Lane, Output
+from tests.handling import bad, calls, ends, good
 from tests.llm import COST, KINDS, model, through
 from tests.provider import KEY, Provider
 
@@ -37,16 +37,6 @@ def fetch(handler: Any, *names: str) -> tuple[list[Any], list[Any]]:
             await handler.close()
 
     return asyncio.run(main())
-
-
-def good(events: list[Any]) -> dict[int, bytes | None]:
-    """The values of those that ended well."""
-    return {number: end.value for number, end in ends(events).items() if isinstance(end, Output)}
-
-
-def bad(events: list[Any]) -> dict[int, Failure]:
-    """Those that did not."""
-    return {number: end for number, end in ends(events).items() if isinstance(end, Failure)}
 
 
 def sent(provider: Provider) -> int:

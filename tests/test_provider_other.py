@@ -20,7 +20,7 @@ from hybridq.handlers.sdk import Said, sentence
 from hybridq.job import Failure, Lane, Output
 from hybridq.settings.llm import LlmOptions
 from tests.handling import calls, collect, ends
-from tests.llm import COST, KINDS, model
+from tests.llm import COST, KINDS, model, said
 from tests.provider import KEY, Provider
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -78,12 +78,6 @@ def ask(handler: Any) -> Output | Failure:
 
     (end,) = ends(asyncio.run(main())).values()
     return end
-
-
-def said(end: Output | Failure) -> Any:
-    """The answer's text. A failure shows its reason."""
-    assert isinstance(end, Output), end.reason
-    return json.loads(end.value or b"null")
 
 
 STREAMS = {

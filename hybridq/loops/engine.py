@@ -20,6 +20,7 @@ from ..doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..errors import HybridqError, StorageError, TryAgain
 from ..estimate import Observation, judged, learn_many
 from ..handlers import make_handler
+from ..handlers.environment import MARK
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Waits
@@ -55,7 +56,7 @@ class Engine:
         self.store = Store.open(home, checkpoints=False)
         self._database = home.database.stat()
         self.runner = Runner(self.store, kind)
-        os.environ["HYBRIDQ_RUNNER"] = self.runner.mark  # whatever it starts can be found if it dies
+        os.environ[MARK] = self.runner.mark  # whatever it starts can be found if it dies
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
@@ -69,7 +70,6 @@ class Engine:
         self._live_from = 0.0  # monotonic: before it, streams that end are stored with the next
         self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
         self._retired: list[Handler] = []  # of an earlier configuration: what they run ends, nothing new begins
-        self.not_mine = 0  # results of attempts that no longer held their job
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
         self._missed: set[str] = set()
@@ -205,7 +205,6 @@ class Engine:
             return False
         reached("stored")
         del self._unsaved[: len(part)]
-        self.not_mine += len(part) - len(mine)
         ring(self.home, VIEWER)
         if any(each.draft or each.promoted for each in mine):
             ring(self.home, RUNNER)
