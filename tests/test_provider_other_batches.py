@@ -15,9 +15,9 @@ from hybridq.job import Failure, Lane, Mode, Output
 from hybridq.settings.llm import LlmOptions
 from tests.building import asking, command, submit_all
 from tests.handling import calls, ends
-from tests.llm import COST, model, served, through
+from tests.llm import COST, model, said, served, through
 from tests.provider import KEY, Provider
-from tests.test_provider_other import Answering, page, said
+from tests.test_provider_other import Answering, page
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from hybridq.handlers import answers
 from hybridq.job import Failure, Mode, State
 from hybridq.queue.claims import Claim
 from tests.building import asking, command, daemon, submit_all, until
+from tests.handling import bad
 from tests.llm import KINDS, model, served, through
 from tests.provider import KEY, Provider
-from tests.test_provider_batch import NAMES, bad
+from tests.test_provider_batch import NAMES
 from tests.test_rescue_promotion import states
 
 
@@ -54,17 +55,18 @@ def test_only_what_the_provider_leaves_unbegun_is_counted(provider: Provider, tm
         assert outlook.store.rows("SELECT unbegun FROM job") == [(0,)]
 
 
+@pytest.mark.parametrize("status", [429, 413])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_batch_that_there_is_no_room_for_goes_in_halves(provider: Provider, kind: str) -> None:
-    """429 for whatever holds more than three requests: each refusal halves what is sent next, however often that is
-    no job has failed, and when the provider takes it batches grow again."""
+def test_a_batch_that_there_is_no_room_for_goes_in_halves(provider: Provider, kind: str, status: int) -> None:
+    """429, or 413 by a proxy, for whatever holds more than three requests: each refusal halves what is sent next,
+    however often that is no job has failed, and when the provider takes it batches grow again."""
 
     async def refuse(request: web.Request) -> web.StreamResponse:
         body = await request.json()
         lines = body.get("requests") or provider.files[body["input_file_id"]].splitlines()
         if len(lines) > 3:
             full = {"error": {"message": "too much is queued"}}
-            return web.json_response(full, status=429, headers={"retry-after": "0"})
+            return web.json_response(full, status=status, headers={"retry-after": "0"})
         return await provider._create(request)
 
     provider.instead["POST", "/v1/batches" if kind == "openai" else "/v1/messages/batches"] = refuse

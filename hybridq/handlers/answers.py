@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..brain.llm_prices import Tokens
 from ..job import Failure, Output
-from .provider import Answer, Look, parts
+from .provider import Answer, Look, Trouble, parts
 
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
 
@@ -79,3 +79,18 @@ def back(job: int, attempt: int, why: str, after: float | None = None) -> Failur
 def final(job: int, attempt: int, why: str) -> Failure:
     """It failed, and another try would not help."""
     return Failure(job, attempt, why, retryable=False)
+
+
+def refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
+    """The ends of a batch that was refused as a whole. Where one request was at fault, the others are sent again."""
+    if trouble.passing:
+        end = back if trouble.full else unbegun
+        return [end(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
+    if trouble.large and len(jobs) > 1:
+        return [back(*each, f"sent again in smaller batches ({trouble.reason})") for each in jobs]
+    if trouble.at is None:
+        return [final(*each, trouble.reason) for each in jobs]
+    return [
+        final(*each, trouble.reason) if place == trouble.at else back(*each, "sent again without a refused one")
+        for place, each in enumerate(jobs)
+    ]

@@ -17,7 +17,8 @@ class Trouble(Struct, frozen=True, kw_only=True):
     """What went wrong with a request.
 
     `passing`: the same request may succeed later. `slow`: all requests should wait. `full`: the provider had no
-    room for it, which is not its fault. `unsure`: it may have been carried out although no answer came. `unknown`:
+    room for it, which is not its fault. `large`: it is more than what is between us and the provider lets through.
+    `unsure`: it may have been carried out although no answer came. `unknown`:
     the provider knows no such thing. `at`: the place in a batch (from 0) of the request that it was refused for.
     """
 
@@ -25,6 +26,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     passing: bool = False
     slow: bool = False
     full: bool = False
+    large: bool = False
     unsure: bool = False
     unknown: bool = False
     retry_after: float | None = None

@@ -25,9 +25,9 @@ from ..errors import BadData, HybridqError
 from ..job import Call, Detached, Event, Failure, Output
 from ..seam import reached
 from ..settings.llm import LlmOptions
-from .answers import FULL, Reading, back, final, unbegun
+from .answers import Reading, back, final, refused, unbegun
 from .prompts import prompt
-from .provider import Found, Look, Provider, Trouble
+from .provider import Found, Look, Provider
 from .ratelimit import RateLimit
 from .spool import Spool, too_large, written
 
@@ -69,9 +69,9 @@ class Batches:
         except HybridqError as problem:
             yield [Failure(call.id, call.attempt, str(problem), retryable=False) for call in calls]
             return
-        todo, refused = await asyncio.to_thread(self._texts, calls)  # a large batch must not hold up the streams
-        if refused:
-            yield refused
+        todo, unusable = await asyncio.to_thread(self._texts, calls)  # a large batch must not hold up the streams
+        if unusable:
+            yield unusable
         with tempfile.TemporaryDirectory(prefix="hybridq-") as folder:
             while todo:
                 key = secrets.token_hex(8)
@@ -158,9 +158,9 @@ class Batches:
                 self._log.warning('%s; batch_by = "calls" says so from the start', LACKING)
                 yield [back(*each, LACKING) for each in spool.jobs]
             elif not trouble.unsure:
-                if trouble.full:
+                if trouble.full or trouble.large:
                     self._fits(len(spool.jobs), well=False)
-                yield _refused(spool.jobs, trouble)
+                yield refused(spool.jobs, trouble)
             else:
                 self._doubted.add(key)
             return
@@ -285,16 +285,3 @@ class Batches:
 
     def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:
         return self._ending(job, attempt, text, tokens, False, 0.0, self._options.batch_factor)
-
-
-def _refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
-    """A batch that was refused as a whole. Where one request was at fault, the others are sent again."""
-    if trouble.passing:
-        end = back if trouble.full else unbegun
-        return [end(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
-    if trouble.at is None:
-        return [final(*each, trouble.reason) for each in jobs]
-    return [
-        final(*each, trouble.reason) if place == trouble.at else back(*each, "sent again without a refused one")
-        for place, each in enumerate(jobs)
-    ]

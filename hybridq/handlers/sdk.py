@@ -80,6 +80,7 @@ def refusal(status: int, told: str, headers: Mapping[str, str], whole: str = "")
         passing=passing,
         slow=passing,
         full=passing and status in FULL,
+        large=status == 413,
         unsure=broken or status == 408,
         unknown=status in NO_SUCH,
         retry_after=retry_after(headers, datetime.now(UTC)),
