@@ -7,10 +7,11 @@ goes back to the queue where this very process ran it. The exit code is the job'
 import time
 
 from hybridq.errors import TryAgain
-from hybridq.follow import End, Piece, Turn, follow
+from hybridq.follow import End, Kept, Piece, Turn, follow
 from hybridq.job import State
 from hybridq.queue.ends import Awaited, looks
 from hybridq.queue.listing import runners
+from hybridq.queue.money import why_kept
 from hybridq.queue.reading import Result, result, state_of
 from hybridq.queue.rescue import rescue
 from hybridq.store import Store
@@ -22,8 +23,9 @@ from .tell import say
 COMPARED = 1 << 20  # bytes of output that are held against the result, so that it is not printed twice
 
 
-def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = False) -> int:
-    """Print what comes of a job; returns its exit code. `until_draft`: an adaptive job's draft is enough."""
+def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = False, told: str = "") -> int:
+    """Print what comes of a job; returns its exit code. `until_draft`: an adaptive job's draft is enough. `told`: why
+    it is held, as far as that was said."""
     attempt, shown, drafted = 0, bytearray(), False
     for event in follow(store, job, time.time):
         match event:
@@ -43,6 +45,10 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 shown.clear()
             case Turn(_, number, ready) if number:
                 _again(store, job, ready)
+            case Kept(reason):
+                if not told:
+                    say(f"job {job}: {reason}")
+                told = ""
             case End(state, found, seen):
                 return _end(job, state, found, seen, printer)
             case Turn():
@@ -108,18 +114,29 @@ def served(store: Store) -> bool:
     return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
 
 
+def _kept(store: Store, awaited: Awaited) -> str:
+    """Why the one job that is awaited is held, if it is one."""
+    return "" if awaited.only is None else why_kept(store, awaited.only)
+
+
 def _failed(job: int, found: Result | None) -> str:
     return f"job {job} failed: {(found and found.error) or 'for no stated reason'}"
 
 
-def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None = None) -> int:
+def await_all(
+    store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str | None = None
+) -> int:  # fmt: skip
     """Wait until all these have ended; one job's own exit code, else 0, or 1 where one was not done.
 
-    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. Raises
-    TryAgain after `timeout` seconds.
+    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why the
+    one job is held, as far as that was said; None: as it is held now. Raises TryAgain after `timeout` seconds.
     """
     until = None if timeout is None else time.monotonic() + timeout
+    kept = _kept(store, awaited) if told is None else told
     for _ in looks(store, until):
+        before, kept = kept, _kept(store, awaited)
+        if kept and not before:
+            say(f"job {awaited.only}: {kept}")
         if awaited.ended():
             if (job := awaited.only) is not None:
                 state, found = state_of(store, job)[0], result(store, job)

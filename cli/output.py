@@ -78,16 +78,17 @@ def follow(
     outlook = reach()
     with outlook.store as store:
         awaited = Awaited(store, [named])
-        only = awaited.only
-        with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {shlex.quote(selector)}"):
+        only, group = awaited.only, _group(store, named)
+        again = shlex.quote(group or selector) if only is None else only  # by then another may be the last
+        with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {again}"):
             if only is not None:
-                tell_waiting(outlook, only)
-                code = follow_job(store, only, Printer(raw=raw), until_draft=not wait_final)
+                told = tell_waiting(outlook, only)
+                code = follow_job(store, only, Printer(raw=raw), until_draft=not wait_final, told=told)
                 tell_final(outlook, only)
-            elif (name := _group(store, named)) is not None:
+            elif group is not None:
                 from .progress import follow_group
 
-                code = follow_group(outlook, name)
+                code = follow_group(outlook, group)
             else:
                 raise UsageError("follow one job or one group; for several: hybridq status --watch 3,5-8")
     raise typer.Exit(code)

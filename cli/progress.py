@@ -23,16 +23,22 @@ from .views import words
 from .views.bar import draining
 from .views.terminal import Terminal
 
+HELD = "held: "  # begins what a limit, or a missing key, says of what it holds
+
 
 def follow_group(outlook: Outlook, name: str) -> int:
     """Show how far a group is until nothing of it waits or runs; 0, or 1 where one was not done."""
     row = _row(outlook, name)
     with draining(name, row.jobs, Terminal(stderr=True)) as tell:
-        said = -1
+        said, held = -1, False
         for _ in looks(outlook.store):
             row = _row(outlook, name)
             tell(words.ended(row), row.counts.get(State.FAILED, 0), row.eta, row.eta90)
-            if not is_tty(sys.stderr) and words.percent(row) != said:
+            before, held = held, HELD in row.why
+            if is_tty(sys.stderr):
+                if held and not before:
+                    say(f"{name}: {row.why}")
+            elif words.percent(row) != said or (held and not before):
                 said = words.percent(row)
                 say(f"{name}: {words.standing(row, time.time())}")
             if words.ended(row) == row.jobs:

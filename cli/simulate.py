@@ -17,7 +17,7 @@ from hybridq.home import Home
 from hybridq.simulate import Outcome, World
 from hybridq.simulation.rehearsal import Rehearsal, rehearse, summary
 from hybridq.simulation.station import Times
-from hybridq.simulation.trial import changed, handler_times, supposed
+from hybridq.simulation.trial import changed, handler_times, supposed, told
 from hybridq.simulation.workload import Suppose, Workload, read_trace
 from hybridq.when import parse_span
 
@@ -69,6 +69,9 @@ def simulate(
     suppose = Suppose(people=people, deadlines=tuple(parse_span(text) for text in deadline or ()), seed=seed)
     drawn = None if history else _drawn(trace or file, days or DAYS, suppose)
     world = _own(config, seed) if drawn is None else _world(drawn, config, times, seed)
+    if set_:
+        tried = replace(world.workload, what=f"{world.workload.what} with {told(set_)}")
+        world = replace(world, workload=tried)
     contenders = list(rehearse(world))
     ours = contenders[0][1]
     found = summary(world, [verdict for verdict, _ in contenders], ours)

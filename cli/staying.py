@@ -99,11 +99,11 @@ class Stay(Struct, frozen=True):
         if not self.follows:
             return self._waited(self._name)
         raw = self.outlook.handler(self.of.handler).kind == "shell"  # it behaves as the command itself
-        return follow_job(store, accepted.first, Printer(raw=raw), until_draft=not self.asked)
+        return follow_job(store, accepted.first, Printer(raw=raw), until_draft=not self.asked, told=self.held)
 
     def _waited(self, named: str) -> int:
         """Wait for the end; a person is told then where the results are."""
-        code = await_all(self.outlook.store, self._awaited, named)
+        code = await_all(self.outlook.store, self._awaited, named, told=self.held)
         if code == 0 and is_tty(sys.stderr):
             say(f"{self._what} is done: hybridq output {named}")
         return code

@@ -41,7 +41,7 @@ def tell_explanation(found: Explanation, now: float) -> None:
     if row.group is None and found.together > 1:
         name += f", as all {count(found.together)} of {found.group}"
     history = [(each.at, each.text) for each in found.history]
-    facts = list(_reasons(found, now))
+    facts = list(reasons(found, now))
     decision = found.decision
     if row.state in ENDED:  # it may have come otherwise
         decision = replace(decision, reason=f"at submission: {decision.reason}")
@@ -109,14 +109,15 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
         yield "dropped", f"{count(found.dropped)} bytes of output beyond the limit"
 
 
-def _reasons(found: Explanation, now: float) -> Iterator[Fact]:
+def reasons(found: Explanation, now: float) -> Iterator[Fact]:
+    """What is told of a decision beside the comparison."""
     row = found.row
     yield "decided", clock(found.decided, now)
     yield "who waits", f"{row.audience.value} ({found.signal})"
     if found.decision.forecast.assumed:
         yield "assumed", ", ".join(found.decision.forecast.assumed)
     if found.flush is not None:
-        yield "flush", _flush(found.flush, now)
+        yield from _flushes(found, found.flush, now)
     elif found.planned is not None:
         yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
     if found.promise is not None:
@@ -125,6 +126,15 @@ def _reasons(found: Explanation, now: float) -> Iterator[Fact]:
         yield "cost", _cost(row, row.cost, found)
     yield from _others(found.others)
     yield "now", words.standing(row, now)
+
+
+def _flushes(found: Explanation, last: FlushRecord, now: float) -> Iterator[Fact]:
+    """The last flushes, the oldest first; that there were others where not all are known."""
+    if found.earlier:
+        yield "flushes", f"{count(found.earlier)} before these"
+    for each in found.before:
+        yield "flush", _flush(each, now)
+    yield "flush" if found.earlier is not None else "last flush", _flush(last, now)
 
 
 def _flush(flush: FlushRecord, now: float) -> str:
@@ -160,11 +170,19 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
     if any(each.text.endswith(RETRIED) for each in found.history):
         return f"{said}; {RETRIED} since"
     if cancelled := row.counts.get(State.CANCELLED):
-        return f"{said}; {'' if row.jobs == 1 else f'{count(cancelled)} jobs '}cancelled {clock(row.finished, now)}"
+        at = clock(row.finished, now)
+        return f"{said}; cancelled {at}" if row.jobs == 1 else f"{said}; {count(cancelled)} jobs cancelled, ended {at}"
     late = row.finished - promise.finish
     how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
     drained = ": drained" if found.flush is not None and found.flush.rule == "drain" else ""
-    return f"{said}; was done {clock(row.finished, now)}, {how}{drained}"
+    return f"{said}; was done {_as_fine(row.finished, now, promise)}, {how}{drained}"
+
+
+def _as_fine(at: float, now: float, promise: Promise) -> str:
+    """The instant to the second where the promise was, else to the minute, however long ago it is."""
+    shown, seconds = clock(at, now), clock(promise.finish or at, promise.made).count(":") == 2
+    minute = shown[:-3] if shown.count(":") == 2 else shown
+    return f"{minute}:{int(at) % 60:02}" if seconds else minute
 
 
 def _next(row: Row) -> Iterator[str]:
@@ -175,7 +193,7 @@ def _next(row: Row) -> Iterator[str]:
     if row.state not in ENDED:
         yield f"hybridq follow {name}"
         yield f"hybridq cancel {name}"
-    if row.state in (State.FAILED, State.CANCELLED) or row.counts.get(State.FAILED):
+    if row.state in (State.FAILED, State.CANCELLED) or row.counts.keys() & {State.FAILED, State.CANCELLED}:
         yield f"hybridq retry {name}"
     yield f"hybridq explain {name}"
 

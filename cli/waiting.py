@@ -22,13 +22,16 @@ from .tell import is_tty, say
 from .views import words
 
 
-def tell_waiting(outlook: Outlook, number: int) -> None:
-    """Say what a queued job waits for: room in a limit, a runner, or on a terminal until when it is held, and why."""
+def tell_waiting(outlook: Outlook, number: int) -> str:
+    """Say what a queued job waits for: room in a limit, a runner, or on a terminal until when it is held, and why.
+
+    Returns why a limit holds it, or "".
+    """
     store, now = outlook.store, time.time()
     rescue(store, now)
     of = job(store, number)
     if of.state is not State.QUEUED:
-        return
+        return ""
     if held := why_withheld(outlook, cohort(store, of.cohort), now):
         say(f"job {number}: {held}")
     elif not served(store):
@@ -37,6 +40,7 @@ def tell_waiting(outlook: Outlook, number: int) -> None:
         row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
         starts = "" if row.start is None else f"starts {clock(row.start, now)}{words.SEPARATOR}"
         say(f"job {number}: {starts}{words.standing(row, now)}")
+    return held
 
 
 def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) -> None:

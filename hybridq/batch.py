@@ -14,6 +14,7 @@ from contextlib import aclosing
 
 from .brain.chunk import ChunkSize
 from .brain.plan import plan
+from .brain.spending import mean_size
 from .errors import HybridqError, StorageError
 from .job import Failure, Flush, Held, Lane, State
 from .loops.away import AwayRun
@@ -109,7 +110,9 @@ class BatchLoop:
         keys = found.keys(dict.fromkeys(key for flush in due for key in flush.keys))
         jobs = sum(flush.jobs for flush in due)
         number = flushes.open_flush(engine.store, engine.runner.id, name, due[0].rule, due[0].reason, factor, jobs, now)
-        log.info("flush %d: %s jobs of %s: %s", number, count(jobs), name, due[0].reason)
+        room = engine.budget.of_handler(name, Lane.BATCH, now, size=mean_size(found.held)).jobs
+        limited = f", of which the daily budget lets {count(room)} begin" if room < jobs else ""
+        log.info("flush %d: %s jobs of %s%s: %s", number, count(jobs), name, limited, due[0].reason)
         run = FlushRun(engine, name, number, keys, jobs, self._attend)
         task = self._tasks.create_task(run.run(), name=f"flush {number}")
         self.flushing[name] = task

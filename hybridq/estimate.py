@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, normal, regime
 from .brain.spending import Spending
 from .config import HandlerConfig
-from .job import Lane
+from .job import DEAREST, Lane
 from .when import span
 
 WINDOW = 128  # jobs that the quantiles come from
@@ -263,7 +263,7 @@ def _around(seconds: float | None, q: float) -> float | None:
 
 
 def _priced(p: Paid, o: Observation) -> Paid:
-    if o.cost is None or not math.isfinite(o.cost) or o.cost < 0:
+    if o.cost is None or not 0 <= o.cost <= DEAREST:
         return p
     fade = 1 - 1 / COST_MEMORY
     return Paid(

@@ -11,6 +11,7 @@ from msgspec import Struct
 from .doorbell import VIEWER, Doorbell
 from .job import ENDED, State
 from .outputs import Tail
+from .queue.money import why_kept
 from .queue.reading import Result, result, state_of
 from .queue.rescue import rescue
 from .store import Store
@@ -35,6 +36,12 @@ class Turn(Struct, frozen=True):
     ready: float
 
 
+class Kept(Struct, frozen=True):
+    """It is queued and may not begin: room in a limit, or a key, is lacking. Told once until it may."""
+
+    reason: str
+
+
 class End(Struct, frozen=True):
     """The job ended; `shown` is the standard output that was yielded for this attempt."""
 
@@ -43,12 +50,13 @@ class End(Struct, frozen=True):
     shown: bytes
 
 
-def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) -> Iterator[Piece | Turn | End]:
+def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) -> Iterator[Piece | Turn | Kept | End]:
     """Everything that comes of a job until it ends. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
     with Doorbell(store.home, VIEWER) as bell:
         tails = _Tails(store, job)
         try:
             seen: tuple[State, int, float] | None = None
+            kept = ""
             while True:
                 bell.clear()
                 now = state, attempt, _ = state_of(store, job)
@@ -56,6 +64,9 @@ def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) 
                     tails.turn(attempt)
                     yield Turn(*now)
                     seen = now
+                before, kept = kept, why_kept(store, job) if state is State.QUEUED else ""
+                if kept and not before:
+                    yield Kept(kept)
                 yield from tails.more()
                 if state in ENDED:
                     yield End(state, result(store, job), bytes(tails.shown))

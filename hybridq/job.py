@@ -20,6 +20,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+DEAREST = 1e12  # money; nothing that a job is said to cost is more, so that sums stay numbers
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 

@@ -153,10 +153,12 @@ def tasks(world: World) -> list[Task]:
         price = world.config.handlers.get(arrival.handler, HandlerConfig()).price
         lead = times.job + times.input * arrival.size
         plain = lead + times.output * arrival.output
+        usual = lead / plain if plain > 0 else 1.0
         factor = math.exp(times.spread * stray)
         found.append(
             Task(
-                number=number, at=arrival.at, size=arrival.size, lead=lead / plain if plain > 0 else 1.0,
+                number=number, at=arrival.at, size=arrival.size,
+                lead=usual if arrival.lead is None else arrival.lead,
                 busy=plain * factor if arrival.busy is None else arrival.busy, share=times.batch,
                 audience=arrival.audience or Audience.BACKGROUND,
                 due=math.inf if arrival.deadline is None else arrival.deadline,

@@ -5,7 +5,7 @@ Rule: the decision is the policy's; what is kept is what was decided with. Nothi
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,52 +13,117 @@ from msgspec.structs import replace
 from .brain.modes import delay_cost
 from .doorbell import RUNNER, VIEWER, ring
 from .home import Home
-from .job import Audience, Decision, Mode, Request
+from .job import Audience, Decision, Held, Lane, Mode, Request
 from .outlook import Outlook
-from .policy import classify
+from .policy import Conditions, classify
 from .queue.intake import Accepted, Bulk, Decide, Refused, accept
 from .queue.runner import daemon_of
 from .store import Store
 
 GROWTH = 1.25  # how far a submission of many parts may have grown until those alike are decided anew
+MINE = -(1 << 40)  # the key of what is submitted now: no cohort has it, and no class
 ALIKE = 0.1  # as logarithms: by how much the sizes and the times to the deadlines of parts that are alike differ
+
+Kind = tuple[object, ...]
 
 
 def deciding(outlook: Outlook, now: float) -> Decide:
     """The decision for each part of a submission at `now`. It raises UsageError for a mode that the handler does not
     offer."""
-    held: dict[tuple[object, ...], tuple[int, Decision]] = {}  # by kind: how many parts there were, what was decided
-    parts = 0
+    return _Deciding(outlook, now).decide
 
-    def decide(request: Request, jobs: int, size: float) -> tuple[Decision, float]:
-        nonlocal parts
-        parts += 1
-        kind = _kind(request, jobs, size, now)
-        before, decision = held.get(kind, (0, None))
-        if decision is None or parts > GROWTH * before or not _serves(decision, request):
-            joins = request.audience is Audience.BACKGROUND
-            decision = classify(request, jobs, size, outlook.conditions(request.handler, now, joins=joins))
-            if decision.mode is Mode.BATCH:
-                held[kind] = parts, decision
-        if jobs == 1 and decision.mode is not Mode.STREAM and _nobody_else(outlook, request):
+
+class _Deciding:
+    """Decides part after part of one submission, each as if those before it were in the queue already.
+
+    The queue is read once a handler. Parts that are alike share a decision until the submission has grown by GROWTH.
+    """
+
+    def __init__(self, outlook: Outlook, now: float) -> None:
+        self._outlook, self._now = outlook, now
+        self._within = _within_budgets(outlook, now)
+        self._parts = 0
+        self._shared: dict[Kind, tuple[int, Decision]] = {}  # how many parts there were, and what was decided
+        self._worlds: dict[tuple[str, bool], Conditions] = {}  # by handler, and whether it comes to be gathered
+        self._held: dict[str, dict[Kind, Held]] = {}  # what the parts before add to a handler's held work
+        self._ahead: dict[str, float] = {}  # seconds of stream work that they add before the next
+
+    def decide(self, request: Request, jobs: int, size: float) -> tuple[Decision, float]:
+        """The decision for a part, and what an hour of waiting costs for all of the submission."""
+        self._parts += 1
+        kind = _kind(request, jobs, size, self._now)
+        before, decision = self._shared.get(kind, (0, None))
+        if decision is None or self._parts > GROWTH * before or not _serves(decision, request):
+            decision = classify(request, jobs, size, self._world(request))
+            if (decision.mode is Mode.BATCH or request.mode) and _serves(decision, request):
+                self._shared[kind] = self._parts, decision
+        self._add(request, jobs, size, kind, decision.mode)
+        if jobs == 1 and decision.mode is not Mode.STREAM and _nobody_else(self._outlook, request):
             reason = f"no daemon runs that would flush it, and a person waits ({request.signal})"
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
-        return decision, delay_cost(outlook.config.policy, request.audience)
+        cost = delay_cost(self._outlook.config.policy, request.audience)
+        return self._within(decision, request.handler, jobs, size), cost
 
-    return decide
+    def _world(self, request: Request) -> Conditions:
+        name, joins = request.handler, request.audience is Audience.BACKGROUND
+        if (name, joins) not in self._worlds:
+            self._worlds[name, joins] = self._outlook.conditions(name, self._now, joins=joins)
+        world, held, ahead = self._worlds[name, joins], self._held.get(name, {}), self._ahead.get(name, 0.0)
+        if not held and not ahead:
+            return world
+        ahead += world.stream_ahead or 0.0
+        return replace(
+            world, held=(*world.held, *held.values()), stream_ahead=None if world.stream_ahead is None else ahead
+        )
+
+    def _add(self, request: Request, jobs: int, size: float, kind: Kind, mode: Mode) -> None:
+        name, worlds = request.handler, self._worlds
+        world = worlds.get((name, True)) or worlds[name, False]
+        if mode is not Mode.BATCH:
+            each = (world.estimate.usual(Lane.STREAM) or 0.0) / max(1, world.stream_slots)
+            self._ahead[name] = self._ahead.get(name, 0.0) + jobs * each
+            return
+        held = self._held.setdefault(name, {})
+        due = math.inf if request.deadline is None else request.deadline
+        whole = delay_cost(self._outlook.config.policy, request.audience) if not held else 0.0  # waits as one
+        new = Held(
+            key=MINE - len(held), jobs=jobs, size=size, deadline=due, since=self._now, delay_cost=whole,
+            pinned=request.mode is Mode.BATCH,
+        )  # fmt: skip
+        held[kind] = _joined(held[kind], new) if kind in held else new
 
 
-def _kind(request: Request, jobs: int, size: float, now: float) -> tuple[object, ...]:
-    """What parts of one submission have in common that may be held for the same reason."""
+def _joined(held: Held, new: Held) -> Held:
+    """Two of one kind as one, by the earlier deadline."""
+    return replace(
+        held, jobs=held.jobs + new.jobs, deadline=min(held.deadline, new.deadline),
+        delay_cost=held.delay_cost + new.delay_cost, cohorts=held.cohorts + 1,
+    )  # fmt: skip
+
+
+def _within_budgets(outlook: Outlook, now: float) -> Callable[[Decision, str, int, float], Decision]:
+    """What says of a decision how far the daily budget of its handler reaches."""
+    if all(each.daily_budget is None for each in outlook.config.handlers.values()):
+        return lambda decision, *_: decision
+    from .loops.today import Today  # with it comes zoneinfo: 8 ms that few submissions need
+
+    return Today(outlook, now).within
+
+
+def _kind(request: Request, jobs: int, size: float, now: float) -> Kind:
+    """What parts of one submission have in common that are decided alike."""
     left = -1 if request.deadline is None else round(math.log(max(1.0, request.deadline - now)) / ALIKE)
-    asked = (request.handler, request.audience, request.signal, request.mode, request.max_cost)
+    asked = (request.handler, request.audience, request.signal, request.mode)
     return *asked, jobs, round(math.log1p(size) / ALIKE), left
 
 
 def _serves(decision: Decision, request: Request) -> bool:
-    """Whether what was decided for a part like this one makes this one's deadline, too, in every mode."""
+    """Whether nothing in this decision is for a deadline or a limit on money alone, and so all alike may share it."""
     due = math.inf if request.deadline is None else request.deadline
-    return not decision.warning and all(f.makes_deadline and (f.finish90 or 0.0) <= due for f in decision.considered)
+    limit = math.inf if request.max_cost is None else request.max_cost
+    return not decision.warning and all(
+        f.makes_deadline and (f.finish90 or 0.0) <= due and (f.cost or 0.0) <= limit for f in decision.considered
+    )
 
 
 def _nobody_else(outlook: Outlook, request: Request) -> bool:

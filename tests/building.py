@@ -1,8 +1,8 @@
 """Builders that tests share: a queue in a folder, jobs in it in any state, the real command, a real daemon.
 
 `queue` makes the queue, `submit_all` and `run_jobs` fill it without any process, `look` is a snapshot of it,
-`command` and `typed` are what a user types, `daemon` serves the queue while a test looks. `until` waits for a
-condition, never for a time.
+`command` and `typed` are what a user types, `staying` is one that goes on, `daemon` serves the queue while a test
+looks. `until` waits for a condition, never for a time.
 """
 
 import json
@@ -111,6 +111,20 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """This process's environment, for the queue in `folder`."""
     plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # a test runner's own width
     return {**plain, "HYBRIDQ_HOME": str(folder), **more}
+
+
+@contextmanager
+def staying(outlook: Outlook, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """`hybridq ARGS` as somebody else's command; it is ended at the end."""
+    process = subprocess.Popen(
+        [*HYBRIDQ, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(outlook.store.home.folder),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 @contextmanager

@@ -55,6 +55,16 @@ def test_unknown_costs_are_found_out_one_at_a_time() -> None:
     assert room("it", 1.0, 0.5, Kind(Spending(each=0.0), 3)).jobs == UNLIMITED
 
 
+def test_what_is_spent_and_what_is_reserved_are_told_apart() -> None:
+    """The reason names the money that is gone, and what is kept back for how many that run in either lane."""
+    guess = Spending(each=0.2, seen=0)
+    one = room("it", 1.0, 0.0, Kind(guess, 1)).reason
+    assert one == "held: it is 1.00, 0 is spent, 2.00 reserved for 1 that runs; one costs about 0.20"
+    more = room("it", 9.0, 7.0, Kind(guess, 1), [Kind(Spending(each=0.5), 2)]).reason
+    assert more == "held: it is 9.00, 7.00 is spent, 3.00 reserved for 3 that run; one costs about 0.20"
+    assert room("it", 1.0, 1.0, Kind(None, 0)).reason == "held: it is 1.00, 1.00 is spent; what one costs is not known"
+
+
 def test_a_guess_goes_in_small_steps() -> None:
     """Of jobs whose cost is a guess as many begin as would fit at ten times that, or at the most that they can cost;
     and one alone wherever the guess fits."""
@@ -79,6 +89,13 @@ def test_jobs_of_any_spread_keep_within_what_is_reserved(seen: int, limit: int, 
     assert jobs <= 1 or spending.of(jobs) <= limit * (1 + 1e-6) < spending.of(jobs + 1) * (1 + 2e-6)
     assert spending.of(jobs) >= jobs * mean
     assert spending.within(limit, jobs + 1) == 0
+
+
+def test_what_cost_nothing_so_far_begins_as_slowly_as_it_is_known() -> None:
+    """Of jobs that were free so far no more run at once than have been seen; a price of 0 has no limit."""
+    free = Spending(each=0.0, seen=5)
+    assert (free.within(1.0, 0), free.within(1.0, 3), free.within(1.0, 9), free.within(-1.0, 0)) == (5, 2, 0, 0)
+    assert Spending(each=0.0).within(1.0, 10**6) > 10**9
 
 
 def test_answers_of_many_lengths_keep_a_daily_budget(provider: Provider, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hybridq import batch
 from hybridq.brain.plan import plan
 from hybridq.brain.work import Work
 from hybridq.job import Flush, State
-from hybridq.loops.budget import Budget
+from hybridq.loops.budget import Budget, hold_back
 from hybridq.loops.engine import Engine
 from hybridq.outlook import Outlook
 from hybridq.queue.changes import cancel
@@ -140,6 +140,20 @@ def test_a_cohort_with_a_limit_of_its_own_is_told_by_itself(crowded: Outlook) ->
     (place,) = crowded.store.row("SELECT cohort FROM job WHERE id = ?", (limited,)) or (0,)
     assert place in {each.key for each in gathered(crowded.store, "echo", time.time()).held}
     check_classes(crowded.store)
+
+
+def test_any_number_with_limits_of_their_own_is_looked_at_some_at_a_time(tmp_path: Path) -> None:
+    """A look costs what it tells, not what waits; those that their limits hold keep no other from being told."""
+    outlook = queue(tmp_path, PRICED)
+    with outlook.store:
+        now = crowd(outlook, 4 * MANY, max_cost=5.0)
+        told = gathered(outlook.store, "echo", now).held
+        assert len(told) <= 8 * NEAR
+        hold_back(outlook.store, told[0].key, "it is held", now)
+        after = gathered(outlook.store, "echo", now).held
+        assert {each.key for each in told} < {each.key for each in after}
+        limit = Budget(outlook)
+        assert steps(outlook, lambda: limit.affordable(after, "echo", now)) < 10 * len(after)
 
 
 def test_classes_end_with_what_they_hold(crowded: Outlook) -> None:

@@ -15,6 +15,8 @@ from hybridq.queue.runner import Runner
 from hybridq.submit import submit
 from hybridq.views.foresight import NOBODY
 from hybridq.views.overview import take
+from hybridq.when import clock
+from hybridq_cli.views import words
 from tests.building import ECHO, asking, look, night, queue, run_jobs, submit_all
 
 
@@ -60,15 +62,18 @@ def test_the_daemons_own_plan_counts(outlook: Outlook) -> None:
 
 
 def test_a_flush_that_runs_is_the_next(outlook: Outlook) -> None:
-    """While a flush has more to take, the head says now and its reason, whatever a plan of the rest would be."""
-    runner = Runner(outlook.store, "daemon")
+    """While a flush has more to take, the head says since when, and its reason, whatever a plan of the rest would be;
+    the instant stays as time goes."""
+    runner, began = Runner(outlook.store, "daemon"), time.time() - 8
     submit_all(outlook, asking(group="g"), [b"1"] * 30)
-    open_flush(outlook.store, runner.id, "echo", "plan", "run now: it is cheap", 0.4, 30, time.time())
+    open_flush(outlook.store, runner.id, "echo", "plan", "run now: it is cheap", 0.4, 30, began)
     run_jobs(outlook, 10, hold=5)
     intend(outlook.store, "echo", (Flush(at=2e9, keys=(), jobs=20, rule="plan", reason="later"),), time.time())
     found = look(outlook)
+    assert f"runs since {clock(began, time.time())}" in words.next_flush(found.head, time.time())
+    assert words.planned_flush(found.head, time.time()).startswith("since 20")
     runner.close(outlook.store)
-    assert (found.head.next_flush, found.head.next_flush_why) == (found.head.now, "run now: it is cheap")
+    assert (found.head.next_flush, found.head.next_flush_why) == (began, "run now: it is cheap")
     assert found.rows[0].why == found.head.next_flush_why
 
 

@@ -7,7 +7,7 @@ import pytest
 from hybridq.job import Mode
 from hybridq.queue.money import withheld
 from hybridq.settings.llm import LlmOptions, missing_key
-from tests.building import asking, command, daemon, look, submit_all, until
+from tests.building import asking, command, daemon, look, staying, submit_all, until
 from tests.llm import served
 from tests.provider import KEY, Provider
 
@@ -29,6 +29,30 @@ def test_jobs_wait_for_a_daemon_with_the_key(tmp_path: Path, monkeypatch: pytest
         with daemon(outlook):
             until(lambda: not outlook.store.rows("SELECT 1 FROM job WHERE state <> 'done'"))
         assert withheld(outlook.store) == {}
+
+
+@pytest.mark.parametrize("stay", ["--follow", "--wait"])
+def test_who_stays_is_told_of_the_missing_key_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stay: str
+) -> None:
+    """Staying from the very submission, or following later: one sentence with the variable's name and the daemon's pid,
+    once; the answer when a daemon has the key."""
+    with Provider() as provider, served(tmp_path, provider) as outlook:
+        monkeypatch.delenv("TEST_KEY")
+        submitting = ("submit", "gpt", "q", stay, "--mode", "stream")
+        with daemon(outlook) as process, staying(outlook, *submitting) as first:
+            lacks = f"TEST_KEY is not set in the daemon (pid {process.pid}): export it and start the daemon again"
+            assert first.stderr is not None
+            assert first.stderr.readline().endswith(f"held: {lacks}\n")
+            with staying(outlook, "follow", "1") as second:
+                assert second.stderr is not None
+                assert second.stderr.readline() == f"hybridq: job 1: held: {lacks}\n"
+                process.terminate()
+                process.wait(20)
+                monkeypatch.setenv("TEST_KEY", KEY)
+                with daemon(outlook):
+                    ends = [each.communicate(timeout=20) for each in (first, second)]
+                assert ends == [("answer to q\n" if stay == "--follow" else "1\n", ""), ("answer to q\n", "")]
 
 
 def test_whoever_runs_them_in_sight_fails_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from hybridq.when import money
 from tests.user import Queue, until
 
 CONFIG = '[handlers.echo]\ncommand = ["cat"]\nprotocol = "lines"\nprice = 1.0\ndaily_budget = 1\n'
-SAYS = f"held: the daily budget of echo is {money(1)}, {money(1)} is spent or running, the next at about {money(1)}"
+SAYS = f"held: the daily budget of echo is {money(1)}, {money(1)} is spent; one costs about {money(1)}"
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from hybridq.home import Home
 from hybridq.job import Call
 from hybridq.settings.llm import LlmOptions, loopback, options
 from hybridq.settings.read import load
+from tests.user import Queue
 
 
 def read(folder: Path, table: str) -> HandlerConfig:
@@ -143,3 +144,15 @@ def test_a_key_is_taken_out_of_any_sentence() -> None:
     """However often it is repeated; and what could move a terminal's cursor is shown instead."""
     assert scrubbed("bad sk-12345, use sk-12345", "sk-12345") == "bad ***, use ***"
     assert "\x1b" not in scrubbed("\x1b[2J", "sk-12345")
+
+
+def test_a_server_without_prices_is_told_how_to_set_them(tmp_path: Path) -> None:
+    """A forecast without a cost says once which keys would give it one; with them it does not."""
+    config = '[handlers.own]\nkind = "openai"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    help_ = "(set price_input and price_output)"
+    queue = Queue(tmp_path, config)
+    assert queue.run("submit", "own", "hello", "--dry-run").stdout.count(help_) == 1
+    queue.run("submit", "own", "hello", "--mode", "batch")
+    assert " ".join(queue.run("explain", "1").stdout.split()).count(help_) == 1
+    (queue.folder / "config.toml").write_text(config + "price_input = 1\nprice_output = 2\n")
+    assert help_ not in queue.run("submit", "own", "hello", "--dry-run").stdout

@@ -87,6 +87,7 @@ def test_what_is_to_join_is_foreseen_once() -> None:
     assert foreseen == pytest.approx(0.09)
     assert joining([*before, *[150.0] * 50], work, 200.0) == foreseen
     assert joining([*before, *[150.0] * 50], [], 200.0) > foreseen
+    assert joining([100.0, 110.0], work, 115.0) == joining([100.0, 110.0], work, 200.0) > 0
 
 
 def test_what_is_paid_by_the_job_costs_no_more_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

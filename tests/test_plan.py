@@ -6,7 +6,8 @@ import random
 import pytest
 
 from hybridq.brain.conditions import Conditions
-from hybridq.brain.plan import GATHER, Plan, plan
+from hybridq.brain.plan import Plan, plan
+from hybridq.brain.reasons import GATHER
 from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate
 from hybridq.job import Flush, Held, Lane
@@ -146,6 +147,7 @@ def test_unknown_work_gathers_only_shortly() -> None:
     """Nothing known and nothing cheaper ahead: a burst gathers for a moment and runs together."""
     flush = only(plan([held(1), held(2, since=NOON - 1)], conditions(estimate=Estimate(), tariff=FLAT)))
     assert flush.at == NOON - 1 + GATHER
+    assert flush.reason.endswith("gathers others for 5s, as what the jobs cost is not known yet")
 
 
 def test_unknown_work_keeps_half_its_time() -> None:

@@ -1,18 +1,15 @@
 """A job that its provider keeps waiting: whoever follows it, or looks at it, is told why and until when."""
 
 import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hybridq.job import Mode, State
-from hybridq.outlook import Outlook
 from hybridq.queue.reading import job, result
 from hybridq.submit import submit
-from tests.building import HYBRIDQ, asking, command, daemon, environment, until
+from tests.building import asking, command, daemon, staying, until
 from tests.llm import served
 from tests.provider import KEY, Fault, Provider
 
@@ -24,20 +21,6 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     monkeypatch.setenv("TEST_KEY", KEY)
     with Provider() as served_here:
         yield served_here
-
-
-@contextmanager
-def staying(outlook: Outlook, *args: str) -> Iterator["subprocess.Popen[str]"]:
-    """`hybridq ARGS` as somebody else's command; it is ended at the end."""
-    process = subprocess.Popen(
-        [*HYBRIDQ, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment(outlook.store.home.folder),
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 def test_who_follows_is_told_why_a_job_waits_in_its_runners_hands(provider: Provider, tmp_path: Path) -> None:
@@ -63,7 +46,8 @@ def test_who_follows_is_told_why_a_job_waits_in_its_runners_hands(provider: Prov
 
 
 def test_a_submit_that_runs_its_job_says_the_same_words_and_says_them_once(tmp_path: Path) -> None:
-    """No daemon, and a port that nobody listens at: each longer wait is told in one line, and by nobody else."""
+    """No daemon, and a port that nobody listens at: each wait is told in one line, and by nobody else; the first asks
+    whether the server runs."""
     with Provider() as gone:
         pass
     with (
@@ -74,6 +58,9 @@ def test_a_submit_that_runs_its_job_says_the_same_words_and_says_them_once(tmp_p
         runs, first, second = (submitter.stderr.readline() for _ in range(3))
     assert "this submit runs job 1 itself" in runs
     assert first != second
+    advice = f"; does the server run? base_url is {gone.url}\n"
+    assert first.endswith(advice)
+    assert not second.endswith(advice)
     for line in (first, second):
         assert line.startswith(SAID)
         assert f": the connection to 127.0.0.1:{gone.port} failed" in line

@@ -2,16 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hybridq.errors import BadData, NoSuchJob, TryAgain
+from hybridq.estimate import Model
 from hybridq.home import Home
 from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.queue.changes import cancel
 from hybridq.queue.claims import claim_batch, claim_stream, record
 from hybridq.queue.cleaning import sweep
 from hybridq.queue.intake import Bulk, accept
+from hybridq.queue.knowledge import models
 from hybridq.queue.moves import move
 from hybridq.queue.names import chosen
 from hybridq.queue.reading import cohorts, held, job, result
@@ -77,6 +80,30 @@ def test_a_large_submission_is_seen_whole_or_not_at_all(store: Store) -> None:
         bulk.accept(deciding(Mode.BATCH), now=1.0)
         assert sum(each.jobs for each in held(store, "h")) == 50
     assert len(list(chosen(store, [parse_selector("all")]))) == 50
+
+
+def test_others_write_while_many_jobs_are_decided(store: Store) -> None:
+    """A decision may take its time: the queue is locked only to accept."""
+    with Store.open(store.home) as other, Bulk(store) as bulk:
+
+        def decide(*asked: Any) -> Any:
+            with other.tx() as connection:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', 1)")
+            return deciding(Mode.BATCH)(*asked)
+
+        bulk.add(BACKGROUND, b"x")
+        accepted = bulk.accept(decide, now=1.0)
+    assert accepted is not None
+    assert accepted.jobs == 1
+
+
+def test_a_model_that_cannot_be_read_is_learned_anew(store: Store) -> None:
+    """What was learned is no reason for a queue to stop."""
+    with store.tx() as connection:
+        connection.execute(
+            "INSERT INTO model (handler, lane, learned, at) VALUES ('h', 'batch', ?, 1)", (b'{"seen":"x"}',)
+        )
+    assert models(store, "h") == {lane: Model() for lane in Lane}
 
 
 def test_what_a_dead_writer_left_is_taken_away(store: Store) -> None:

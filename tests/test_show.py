@@ -6,10 +6,15 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
+from hybridq.selection import Group
 from hybridq.submit import submit
+from hybridq.views.detail import explanation
 from hybridq.when import money
+from hybridq_cli import story
 from tests.building import (
     ECHO,
     asking,
@@ -24,6 +29,7 @@ from tests.building import (
     typed,
     until,
 )
+from tests.ledgers import START, Past
 
 
 def test_show_tells_all_that_is_known(outlook: Outlook, tmp_path: Path) -> None:
@@ -130,4 +136,44 @@ def test_what_was_cancelled_was_not_done(outlook: Outlook) -> None:
     told = typed(outlook, "explain", "g")
     assert "3 jobs cancelled" in told
     assert "was done" not in told
-    assert "cancelled\t25%" in typed(outlook, "status")
+    assert "done\t25%" in typed(outlook, "status")
+    assert re.search(r"now +batch · done, ended at [\d:]+ · 1 done, 3 cancelled", told)
+    assert "hybridq retry g" in typed(outlook, "show", "g")
+
+
+def test_a_group_of_several_flushes_tells_of_each(past: Past) -> None:
+    """The last few by name and how many went before; one flush's figures are not said to be the whole group's."""
+    ids = past.submit(0, 12, group="g")
+    for number in range(2):
+        past.flush(10 * number + 10, 10 * number + 15, ids[2 * number : 2 * number + 2])
+    two = command(past.home, "explain", "g").stdout
+    assert re.findall(r"flush +(\d) at .*, 2 done in 5s", two) == ["1", "2"]
+    for number in range(2, 6):
+        past.flush(10 * number + 10, 10 * number + 15, ids[2 * number : 2 * number + 2], reason="saves 0.5")
+    told = command(past.home, "explain", "g").stdout
+    assert re.findall(r"flush +(\d) at .*, 2 done in 5s", told) == ["4", "5", "6"]
+    assert "3 before these" in told
+    assert "batch · done at" in told
+    assert "its last flush, of 2: saves 0.5" in told
+    assert "its last flush, of 2: saves 0.5" in command(past.home, "status", "g").stdout
+
+
+def test_a_group_too_large_to_look_through_names_its_last_flush(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not all flushes are known, the one that is named is said to be the last."""
+    monkeypatch.setattr("hybridq.queue.flushes.LOOKED", 3)
+    ids = past.submit(0, 4, group="g")
+    past.flush(10, 15, ids[:2])
+    past.flush(20, 25, ids[2:])
+    found = explanation(past.outlook, Group("g"), now=START + 100)
+    assert found.flush is not None
+    assert (found.flush.id, found.before, found.earlier) == (2, (), None)
+    assert dict(story.reasons(found, START + 100))["last flush"].startswith("2 at")
+
+
+def test_a_promise_and_its_end_are_told_as_finely(past: Past) -> None:
+    """A promise to the second is held against the second, one to the minute against the minute, whenever one looks."""
+    for promised, form in ((60, r"\d\d:\d\d:\d\d"), (6000, r"\d\d:\d\d")):
+        (number,) = past.submit(0, promised=(5, promised, promised))
+        past.flush(10, promised, [number])
+        told = command(past.home, "explain", str(number)).stdout
+        assert re.search(rf"done {form}; was done ([\d-]+ )?{form}, as promised", told)

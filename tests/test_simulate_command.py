@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.outcome import settle
 from hybridq.errors import ConfigError, UsageError
 from hybridq.home import Home
-from hybridq.simulation import past
+from hybridq.job import Audience, Mode, Output
+from hybridq.queue.claims import record
 from hybridq.simulation.baselines import BASELINES
+from hybridq.simulation.past import TIMES
 from hybridq.simulation.station import Times
 from hybridq.simulation.trial import changed, handler_times
+from tests.ledgers import START, Past
 
 
 def test_a_change_is_tried_and_never_written(tmp_path: Path) -> None:
@@ -90,6 +94,31 @@ def test_history_without_a_job_says_what_to_try(tmp_path: Path) -> None:
     assert simulate(tmp_path, "--history", "--synthetic").returncode == 64
 
 
+def test_history_keeps_when_the_first_of_a_result_was_there(past: Past) -> None:
+    """What spoke 3 s into its minute is waited for so long, and its handler's start of 1 s; the cold start that it
+    really had does not count twice."""
+    (number,) = past.submit(0, audience=Audience.USER, mode=Mode.STREAM)
+    claim = past.claim(number, 20)
+    spoke = Output(claim.id, claim.attempt, value=b'"fine"', busy=60.0)
+    record(past.store, [settle(spoke, claim, retries=0, now=START + 100, cost=1.0, streamed=1.0, first=START + 43)])
+    found = json.loads(simulate(past.home, "--history", "--json").stdout)
+    assert found["verdicts"][0]["waits"]["user"]["p50"] == pytest.approx(1.0 + 3.0)
+
+
+def test_the_span_of_a_simulation_is_that_of_its_arrivals(tmp_path: Path) -> None:
+    """Jobs that came within nine seconds came within nine seconds, however long whoever gathers them waits."""
+    path = tmp_path / "t.csv"
+    path.write_text("arrival,input_size,output_size\n0,10,10\n9,100,200\n")
+    done = simulate(tmp_path, str(path), "--people", "0")
+    assert "2 jobs that came within 9s from" in done.stdout
+
+
+def test_what_was_changed_is_named_above_the_table(tmp_path: Path) -> None:
+    """Two pages of figures, one with `--set`, can be told apart, even where the change made no difference."""
+    args = ("--synthetic", "--days", "0.1", "--set", "policy.theta=0.5", "--set", "policy.hold=2h")
+    assert " with policy.theta = 0.5, policy.hold = 2h " in simulate(tmp_path, *args).stdout.splitlines()[0]
+
+
 def test_history_is_what_really_ran(tmp_path: Path) -> None:
     """A queue in which three commands were done simulates those three."""
     for _ in range(3):
@@ -102,4 +131,4 @@ def test_history_is_what_really_ran(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["jobs"] == 3
-    assert found["notes"][0] == past.TIMES
+    assert found["notes"][0] == TIMES

@@ -24,6 +24,14 @@ def test_show_tells_all_that_is_known() -> None:
     assert "\x1b" not in text
 
 
+def test_one_forecast_is_one_number_wherever_it_is_told() -> None:
+    """What a submission says comes `in 2s` is `after 2s` in its explanation."""
+    seen = Forecast(mode=Mode.STREAM, first=NOW + 1.6, finish=NOW + 1.6)
+    decision = Decision(mode=Mode.STREAM, reason="quick", considered=(seen,))
+    assert ", in 2s" in words.promise(decision, NOW)
+    assert "after 2s" in shown(job.explain("7", decision, NOW, NOW), width=200)
+
+
 def test_explain_compares_the_modes() -> None:
     """Each mode has its line with cost, waiting, total; the chosen one is marked; a missed deadline is said."""
     considered = (

@@ -112,10 +112,11 @@ def test_partials_come_before_the_output():
     assert events[-1] is end
 
 
-def test_wrong_cost_or_usage_is_counted_and_left_out():
-    """A cost below nothing or usage that is no object does not spoil the output."""
+@pytest.mark.parametrize("cost", ["-1", "1e200", "1e12000", "true"])
+def test_wrong_cost_or_usage_is_counted_and_left_out(cost):
+    """A cost below nothing or beyond all sense, or usage that is no object, does not spoil the output."""
     handler = items()
-    wish = ["raw", '{"id": ID, "output": 1, "cost": -1, "usage": "much"}']
+    wish = ["raw", f'{{"id": ID, "output": 1, "cost": {cost}, "usage": "much"}}']
     end = ends(run(handler, calls(wish)))[1]
     assert (end.value, end.cost, end.usage) == (b"1", None, None)
     assert handler.oddities == {"with a wrong cost": 1, "with a wrong usage": 1}

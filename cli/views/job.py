@@ -163,7 +163,8 @@ def _after(p50: float | None, p90: float | None, decided: float) -> str:
     if p50 is None:
         return "unknown"
     spread = "" if p90 is None or p90 <= p50 else f" ±{span(p90 - p50)}"
-    return f"after {span(max(0.0, p50 - decided))}{spread}"
+    after = max(0.0, p50 - decided)
+    return f"after {span(round(after) if after >= 1 else after)}{spread}"
 
 
 def _history(history: Sequence[Happened], now: float) -> list[RenderableType]:

@@ -64,8 +64,8 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
 
 
 def _head(found: Rehearsal) -> Text:
-    took = span(found.end - found.begin)
-    text = f"  {count(found.jobs)} jobs over {took} from {clock(found.begin, 0.0)}, drawn from seed {found.seed}"
+    came = f"{count(found.jobs)} jobs that came within {span(found.last - found.begin)} from {clock(found.begin, 0.0)}"
+    text = f"  {came}, drawn from seed {found.seed}"
     return Text.assemble((visible(found.what), STRONG), text)
 
 

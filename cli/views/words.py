@@ -129,8 +129,8 @@ def countdown(row: Row, now: float) -> str:
 
 
 def left(at: float, now: float) -> str:
-    """The time until then in whole seconds; `now` where it has come or passed."""
-    return span(int(at - now)) if at - now >= 1 else "now"
+    """The time until then in whole seconds, the nearest; `now` where it has come or passed."""
+    return span(round(at - now)) if at - now >= 1 else "now"
 
 
 def until(at: float, now: float) -> str:
@@ -179,10 +179,12 @@ def runners(number: int) -> str:
 
 
 def next_flush(head: Head, now: float) -> list[str]:
-    """When the next batch runs, the countdown to it, and why then."""
+    """When the next batch runs, the countdown to it, and why then; of one that runs, since when."""
     if head.next_flush is None:
         return ["none planned" if head.held else "nothing is held"]
     when = f"{clock(head.next_flush, now)}, {until(head.next_flush, now)}"
+    if head.next_flush < head.now:
+        when = f"runs since {clock(head.next_flush, now)}"
     return [when, head.next_flush_why] if head.next_flush_why else [when]
 
 
@@ -190,8 +192,9 @@ def planned_flush(head: Head, now: float) -> str:
     """The same without the countdown: it changes only when the plan does."""
     if head.next_flush is None:
         return next_flush(head, now)[0]
-    due = head.next_flush <= head.now
-    at = "now" if due else datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
+    at = datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
+    if head.next_flush <= head.now:
+        at = f"since {at}" if head.next_flush < head.now else "now"
     return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
 
 
@@ -254,7 +257,8 @@ def standing(row: Row, now: float) -> str:
     when = done_at(row, now)
     parts = [mode(row), state(row)]
     if row.state in ENDED:
-        parts[1] += f" at {when}" if when else ""
+        several = len(row.counts) > 1  # then the end is that of the last job, and not of the cancelled or failed ones
+        parts[1] += f"{', ended' if several else ''} at {when}" if when else ""
     else:
         parts += [f"{percent(row)}%"] if row.group is not None and not untold(row) else []
         parts.append(done_by(row.eta, row.eta90, now))

@@ -11,11 +11,12 @@ KNOWN = 3  # of them must have come before what is held, to be enough
 def joining(accepted: Sequence[float], work: Sequence[Held], now: float) -> float:
     """Submissions a second that come to share a flush, as it was foreseen when the first of `work` was held.
 
-    So it stays while they wait, and what was promised with it; unless too few came before.
+    So it stays while they wait, and what was promised with it. Where too few came before, it is by all that came
+    until the last of them, and so changes only as another joins.
     """
     first = min((each.since for each in work), default=now)
     before = [at for at in accepted if at <= first]
-    return coming(before, first) if len(before) >= KNOWN else coming(accepted, now)
+    return coming(before, first) if len(before) >= KNOWN else coming(accepted, max(accepted, default=now))
 
 
 def coming(accepted: Sequence[float], now: float) -> float:

@@ -103,22 +103,29 @@ def running_eta(lane: Lane, size: float, started: float, conditions: Conditions)
 def away_eta(size: float, since: float, conditions: Conditions) -> Eta:
     """For a batch that a provider has had since then. Longer than all that was seen: unknown.
 
-    The longer it is away, the longer it will be; a finish told afresh at each look would flee. So the finish is the
-    90th percentile, told anew only when four fifths of what was still out then would be back: more than half of the
-    batches that are out at any time are back by it.
+    A finish told afresh at each look would flee, for the longer it is away, the longer it will be. So what was
+    promised stands until it has passed, then the end of its spread; after that the 90th percentile of what is still
+    out, told anew only when four fifths of that would be back.
     """
-    estimate = conditions.estimate
-    passed = estimate.chance(Lane.BATCH, size, max(0.0, conditions.now - since))
-    if passed is None or passed > LONGEST:
+    estimate, now = conditions.estimate, conditions.now
+    half, most = (estimate.run_time(Lane.BATCH, size, q) for q in (0.5, 0.9))
+    if half is None or most is None:
         return Eta(start=since)
-    out = 1.0
+    finish, latest = since + half, promised(Lane.BATCH, since, since + half, since + most, estimate)
+    if now < finish:
+        return Eta(start=since, finish=finish, finish90=latest)
+    if now < latest:
+        return Eta(start=since, finish=latest, finish90=latest)
+    passed, before = (estimate.chance(Lane.BATCH, size, at - since) for at in (now, latest))
+    if passed is None or before is None or passed > LONGEST:
+        return Eta(start=since)
+    out = 1 - before
     while 1 - passed <= out * STEP:
         out *= STEP
-    finish = estimate.run_time(Lane.BATCH, size, 1 - 0.1 * out)
-    most = estimate.run_time(Lane.BATCH, size, passed + (1 - passed) * 0.9)
-    if finish is None or most is None or since + finish <= conditions.now:
+    longer = estimate.run_time(Lane.BATCH, size, 1 - 0.1 * out)
+    if longer is None or since + longer <= now:
         return Eta(start=since)
-    return _ahead(conditions.now, since, since + finish, since + most)
+    return Eta(start=since, finish=since + longer, finish90=since + longer)
 
 
 def _taken(flush: Flush, queue: list[Held]) -> list[Held]:

@@ -14,10 +14,9 @@ from ..job import Flush, Held
 from .chain import TIE, Chains
 from .conditions import Conditions
 from .fit import Part, split
-from .reasons import sentence
+from .reasons import GATHER, sentence
 from .work import Work
 
-GATHER = 5.0  # seconds that jobs of unknown cost gather before a flush that nothing speaks against
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again
 SHARED = 0.35  # of a later start's cost counts against waiting for it, as jobs still to come will share it
 SURE = 3  # submissions that must have joined until their rate counts as much as that of those before

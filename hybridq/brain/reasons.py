@@ -11,6 +11,7 @@ from .work import Work
 
 AT_ONCE = "run now: "
 LEAST = 1e-9  # money; less is rounding
+GATHER = 5.0  # seconds that jobs of unknown cost gather before a flush that nothing speaks against
 
 
 def saved(work: Work, part: Part) -> float:
@@ -42,7 +43,7 @@ def _because(work: Work, part: Part) -> str:
     if work.prices.surcharge > 1 and part.at == work.prices.settled:
         return f"the load makes running {work.prices.surcharge:.2f} times as dear now"
     if not work.known:
-        return _unknown(work, part.at)
+        return _unknown(work, part)
     return _figures(work, part)
 
 
@@ -68,8 +69,10 @@ def _deadline(work: Work, members: Sequence[int]) -> str:
     return f"takes about {span(work.length(members))} and must be done by {clock(held.deadline, work.now)}"
 
 
-def _unknown(work: Work, at: float) -> str:
-    now, then = work.prices.over(work.now, 0.0), work.prices.over(at, 0.0)
+def _unknown(work: Work, part: Part) -> str:
+    now, then = work.prices.over(work.now, 0.0), work.prices.over(part.at, 0.0)
     if then < now:
         return f"the price falls from {now:g} to {then:g}; what the jobs cost is not known yet"
+    if part.rule == "worth-it" and part.at > work.now:
+        return f"gathers others for {span(GATHER)}, as what the jobs cost is not known yet"
     return "what the jobs cost is not known yet, and no cheaper price is ahead"

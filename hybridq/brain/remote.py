@@ -18,6 +18,7 @@ MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile
 WINDOW = 86400.0  # seconds; the provider ends what takes longer
 BELIEF = 4.0  # own batches that weigh as much as the reports
+UNPRICED = "nothing of what it costs (set price_input and price_output)"
 GATHERING = 1e-4  # money that one batch less is worth: some 90 s of nobody waiting
 
 
@@ -105,6 +106,8 @@ class Remote(Estimate):
         """What is not learned: the turnaround of others' batches, or what a call takes; prices, and tokens."""
         others = ("others' turnaround",) if not self._models[Lane.BATCH].starts else ()
         time = others if self._away(lane) else super().assumed(lane)
+        if self.cost(lane, 1.0) is None:
+            return (*time, UNPRICED)
         learned = any(model.paid.n >= ENOUGH - 0.5 for model in self._models.values())
         return time if learned else (*time, *guessed(self._options))
 

@@ -40,8 +40,9 @@ class Spending(Struct, frozen=True, kw_only=True):
         One that is alone may begin if it fits as it usually is: its own surprise is the most that a limit is exceeded
         by.
         """
-        if self.each <= 0.0:
-            return UNLIMITED if money >= 0.0 else 0
+        if self.each <= 0.0:  # what cost nothing so far may not always: no more at once than have been seen
+            most = UNLIMITED if math.isinf(self.seen) else max(0, max(1, int(self.seen)) - running)
+            return most if money >= 0.0 else 0
         enough = money * (1 + 1e-9)
         low, high = 0, min(UNLIMITED, int(enough / self.each) + 1) if enough > 0 else 1
         while high - low > 1:

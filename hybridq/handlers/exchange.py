@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Sequence
 import msgspec
 from msgspec import Raw
 
-from ..job import Call, Event, Failure, Output, Partial, Started, Usage
+from ..job import DEAREST, Call, Event, Failure, Output, Partial, Started, Usage
 from .dialect import Dialect
 from .lines import LOG, UNREADABLE, Oddity, Reply, given
 
@@ -149,7 +149,7 @@ class Exchange:
             cost = msgspec.json.decode(raw, type=float)
         except UNREADABLE:
             cost = math.nan
-        if 0 <= cost < math.inf:
+        if 0 <= cost <= DEAREST:
             return cost
         self._notice("with a wrong cost", bytes(raw))
         return None

@@ -27,7 +27,7 @@ from .provider_batch import Batches
 from .ratelimit import RateLimit
 
 TRIES = 6  # sendings of one request in one attempt
-TOLD = 1.5  # seconds; whoever must wait longer than that is told why
+TOLD = 0.9  # seconds; whoever must wait longer than that is told why
 PATIENCE = 60.0  # seconds; whoever must wait longer than that goes back to the queue
 UNPRICED = "; what it costs is not known: see price_input and price_output"
 NO_KEY = "none"  # what is sent to a server on this machine that wants no key
@@ -150,14 +150,14 @@ class Llm:
             yield [Failure(call.id, call.attempt, str(problem), retryable=False)]
             return
         yield [Started(call.id, call.attempt)]
-        guess = len(text) / CHARACTERS + (self._options.max_tokens or 0)
+        guess, advice = len(text) / CHARACTERS + (self._options.max_tokens or 0), ""
         for tried in range(1, TRIES + 1):
             if (wait := self._limit.wait()) > PATIENCE:
                 why = f"the provider asked for a pause of {wait:.0f} s"
                 yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
                 return
             if wait > TOLD and self._why:
-                yield [Waits(call.id, call.attempt, self._why, wait)]
+                yield [Waits(call.id, call.attempt, self._why + advice, wait)]
             asking = _Asking(call, self._timeout, flex, await self._limit.admit(guess))
             async with aclosing(asking.events(provider, text, live)) as events:  # type: ignore[type-var]
                 async for bunch in events:
@@ -165,6 +165,13 @@ class Llm:
             if (end := self._end(call, asking, guess, last=tried == TRIES)) is not None:
                 yield [end]
                 return
+            first = tried == 1 and call.attempt == 1  # whoever follows needs it once
+            advice = self._advice(asking.trouble) if first else ""
+
+    def _advice(self, trouble: Trouble | None) -> str:
+        """What to look at where a server of one's own gives no answer."""
+        address = self._options.base_url
+        return f"; does the server run? base_url is {address}" if trouble and trouble.unreached and address else ""
 
     def _end(self, call: Call, asking: "_Asking", guess: float, *, last: bool) -> Output | Failure | None:
         """What a request means for its call, and for all that are sent after it; None: it is sent again."""

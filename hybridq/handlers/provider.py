@@ -18,8 +18,9 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
     `passing`: the same request may succeed later. `slow`: all requests should wait. `full`: the provider had no
     room for it, which is not its fault. `large`: it is more than what is between us and the provider lets through.
-    `unsure`: it may have been carried out although no answer came. `unknown`:
-    the provider knows no such thing. `at`: the place in a batch (from 0) of the request that it was refused for.
+    `unsure`: it may have been carried out although no answer came. `unreached`: its server gave no answer at all.
+    `unknown`: the provider knows no such thing. `at`: the place in a batch (from 0) of the request that it was
+    refused for.
     """
 
     reason: str
@@ -28,6 +29,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     full: bool = False
     large: bool = False
     unsure: bool = False
+    unreached: bool = False
     unknown: bool = False
     retry_after: float | None = None
     at: int | None = None

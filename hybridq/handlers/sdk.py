@@ -91,7 +91,7 @@ def refusal(status: int, told: str, headers: Mapping[str, str], whole: str = "")
 def no_answer(host: str, cause: object, key: str) -> Trouble:
     """What it means that a connection to this host gave no answer: nobody knows whether it was carried out."""
     why = scrubbed(f"the connection to {host} failed: {cause}", key)
-    return Trouble(reason=why, passing=True, slow=True, unsure=True)
+    return Trouble(reason=why, passing=True, slow=True, unsure=True, unreached=True)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -28,7 +28,7 @@ from ..queue.money import (
 )
 from ..queue.reading import tally
 from ..store import Store
-from ..when import clock, money
+from ..when import clock, count, money
 
 RAISE = ": raise daily_budget in config.toml"
 
@@ -58,19 +58,20 @@ class Kind(Struct, frozen=True):
         return 0.0 if self.spending is None else self.spending.of(self.running)
 
 
-def room(what: str, limit: float, spent: float, mine: Kind, others: float = 0.0, then: str = "") -> Limited:
+def room(what: str, limit: float, spent: float, mine: Kind, others: Sequence[Kind] = (), then: str = "") -> Limited:
     """How many jobs more of a kind may begin, so that `limit` is kept beside the money that is `spent` and that is
     reserved for `others`. Of unknown money one at a time may, while anything is left.
 
     `then` says what helps: of a job that is dearer than the whole limit, and else.
     """
-    committed = spent + others + mine.reserved
+    beside = spent + sum(kind.reserved for kind in others)
     if mine.spending is None:
-        jobs, costs = (0 if mine.running or committed >= limit else 1), "of unknown cost"
+        jobs, costs = (0 if mine.running or beside >= limit else 1), "what one costs is not known"
     else:
-        jobs = mine.spending.within(limit - spent - others, mine.running)
-        costs = f"at about {money(mine.spending.each)}"
-    told = f"{what} is {money(limit)}, {money(committed)} is spent or running, the next {costs}"
+        jobs, costs = mine.spending.within(limit - beside, mine.running), f"one costs about {money(mine.spending.each)}"
+    running = mine.running + sum(kind.running for kind in others)
+    runs = f", {money(beside - spent + mine.reserved)} reserved for {count(running)} that run{'s' * (running == 1)}"
+    told = f"{what} is {money(limit)}, {money(spent)} is spent{runs if running else ''}; {costs}"
     return Limited(jobs, f"held: {told}{then}")
 
 
@@ -132,15 +133,35 @@ class Budget:
         config = self._outlook.config.handlers.get(handler)
         if config is None or config.daily_budget is None:
             return Limited(UNLIMITED)
-        today = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        spent, limit = spent_since(self._outlook.store, handler, today.timestamp()), config.daily_budget
+        began, renewed = self._day(now)
+        spent, limit = spent_since(self._outlook.store, handler, began), config.daily_budget
         kinds = self._kinds(handler, now, size)
         mine = kinds.pop("draft" if draft and config.draft else lane)
         if mine.spending is not None and mine.spending.each > limit:
             return Limited(0, _never(f"the whole daily budget of {handler}", limit, mine.spending, RAISE))
-        renewed = f"; it is renewed {clock((today + timedelta(days=1)).timestamp(), now)}"
-        others = sum(kind.reserved for kind in kinds.values())
-        return room(f"the daily budget of {handler}", limit, spent, mine, others, renewed)
+        then = f"; it is renewed {clock(renewed, now)}"
+        return room(f"the daily budget of {handler}", limit, spent, mine, tuple(kinds.values()), then)
+
+    def left_today(self, handler: str, size: float, now: float) -> tuple[float, float] | None:
+        """(money that a daily budget has left beside what runs, by what that usually costs; when the budget is
+        renewed, epoch seconds). None: there is none."""
+        config = self._outlook.config.handlers.get(handler)
+        if config is None or config.daily_budget is None:
+            return None
+        began, renewed = self._day(now)
+        runs = sum(kind.running * kind.spending.each for kind in self._kinds(handler, now, size).values()
+                   if kind.spending is not None)  # fmt: skip
+        return config.daily_budget - spent_since(self._outlook.store, handler, began) - runs, renewed
+
+    def usual(self, handler: str, lane: Lane, size: float, now: float) -> float | None:
+        """Money that one job with an input of `size` (bytes) usually costs. None: nobody knows."""
+        spending = self._spending(handler, lane, size, now)
+        return None if spending is None else spending.each
+
+    def _day(self, now: float) -> tuple[float, float]:
+        """When this day of the tariff's zone began and when it ends, epoch seconds."""
+        today = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return today.timestamp(), (today + timedelta(days=1)).timestamp()
 
     def _kinds(self, handler: str, now: float, size: float) -> dict[str, Kind]:
         """What of a handler runs now and what such jobs cost: by lane, and its drafts."""

@@ -7,6 +7,7 @@ Who runs the queue for a moment, a drain or a submit, fails such jobs instead: s
 import logging
 import os
 
+from ..doorbell import VIEWER, ring
 from ..job import State
 from ..outlook import Outlook
 from ..queue.money import withhold_all
@@ -39,4 +40,5 @@ class Keys:
                 log.error("jobs of %s are held: %s", handler, why)
             withhold_all(self._outlook.store, handler, f"held: {why}", now)
             self._held[handler] = queued
+            ring(self._outlook.store.home, VIEWER)
         return False

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..brain.outcome import Outcome, settle
 from ..errors import NoSuchJob
-from ..job import Failure, Output
+from ..job import DEAREST, Failure, Output
 from ..outlook import Outlook
 from ..queue.claims import Claim
 from ..queue.reading import Cohort, cohort
@@ -59,6 +59,7 @@ class Settling:
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
+            cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
             settled.append(
                 settle(
                     event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft

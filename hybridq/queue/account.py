@@ -49,7 +49,8 @@ class Ran(Struct, frozen=True, kw_only=True):
 class Came(Struct, frozen=True, kw_only=True):
     """One job that is done, as it came: `accepted` and `due` are epoch seconds, infinity for no deadline.
 
-    `size` is bytes of input, `busy` the seconds that it ran, `group` "" for a job of its own.
+    `size` is bytes of input, `busy` the seconds that it ran, `group` "" for a job of its own. `lead` is the share
+    of that after which the first byte of a stream job was there; None: it is not known.
     """
 
     accepted: float
@@ -60,6 +61,7 @@ class Came(Struct, frozen=True, kw_only=True):
     lane: Lane
     busy: float
     group: str
+    lead: float | None = None
 
 
 class Flushed(Struct, frozen=True, kw_only=True):

@@ -29,11 +29,17 @@ _NEXT = (
     "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, class FROM cohort"
     f" INDEXED BY cohort_queued WHERE {_QUEUED} AND handler = ?1 AND due"
 )
-_SINGLE = (  # those due first, those that came first, and those in no class
+_LIMITED = (  # in no class: each has a limit on money of its own
+    "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, class FROM cohort INDEXED BY cohort_class"
+    f" WHERE class IS NULL AND {_QUEUED} AND handler = ?1 AND id"
+)
+_HELD_BACK = "IN (SELECT cohort FROM withheld)"
+_SINGLE = (  # those due first, those that came first, and of those in no class some (see `claims`, why by chance)
     f"SELECT * FROM ({_NEXT} < 9e999 ORDER BY due, rank, id LIMIT ?2)"
     f" UNION SELECT * FROM ({_NEXT} = 9e999 ORDER BY due, rank, id LIMIT ?2)"
-    " UNION SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, class FROM cohort INDEXED BY cohort_class"
-    f" WHERE class IS NULL AND {_QUEUED} AND handler = ?1"
+    f" UNION SELECT * FROM ({_LIMITED} NOT {_HELD_BACK} ORDER BY due, rank, id LIMIT 4 * ?2)"
+    f" UNION SELECT * FROM ({_LIMITED} {_HELD_BACK} ORDER BY due, rank, id LIMIT ?2)"
+    f" UNION SELECT * FROM ({_LIMITED} {_HELD_BACK} ORDER BY random() LIMIT ?2)"
 )
 _DUE = f"SELECT due FROM cohort INDEXED BY cohort_class WHERE class = {{}} AND {_QUEUED} ORDER BY due, rank, id LIMIT 1"
 _CLASSES = (

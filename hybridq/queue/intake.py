@@ -111,12 +111,13 @@ class Bulk:
         parts = list(self._parts.values())
         first = min(part.first for part in parts)
         largest = max(parts, key=lambda part: part.jobs)
+        # Before the lock: of many parts that are not alike it takes a while.
+        decided = [decide(part.request, part.jobs, part.size / part.jobs) for part in parts]
         with self._store.tx():
             name = largest.request.group
             if name is None and total > 1:
                 name = _free_name(self._store, f"{largest.request.handler}-{first}")
-            for part in parts:
-                decision, delay_cost = decide(part.request, part.jobs, part.size / part.jobs)
+            for part, (decision, delay_cost) in zip(parts, decided, strict=True):
                 _accept_cohort(self._store, part, part.request.group or name, decision, delay_cost / total, now)
                 if part is largest:
                     chosen = decision

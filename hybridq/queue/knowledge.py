@@ -3,6 +3,8 @@
 Rule: written by runners, read by everybody; losing it costs accuracy, never a job.
 """
 
+from contextlib import suppress
+
 import msgspec
 from msgspec import Struct
 
@@ -22,12 +24,12 @@ class Promise(Struct, frozen=True, kw_only=True):
 
 
 def models(store: Store, handler: str) -> dict[Lane, Model]:
-    """What is known of a handler, by lane; an empty Model where nothing is."""
-    known = {
-        Lane(lane): msgspec.json.decode(learned, type=Model)
-        for lane, learned in store.rows("SELECT lane, learned FROM model WHERE handler = ?", (handler,))
-    }
-    return {lane: known.get(lane, Model()) for lane in Lane}
+    """What is known of a handler, by lane; an empty Model where nothing is, or nothing that can be read."""
+    known = {lane: Model() for lane in Lane}
+    for lane, learned in store.rows("SELECT lane, learned FROM model WHERE handler = ?", (handler,)):
+        with suppress(msgspec.DecodeError):
+            known[Lane(lane)] = msgspec.json.decode(learned, type=Model)
+    return known
 
 
 def last_learned(store: Store, handler: str) -> float:

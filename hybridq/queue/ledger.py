@@ -51,8 +51,8 @@ def came(store: Store, since: float, limit: int) -> list[Came]:
     """The newest jobs that were submitted since an instant and are done, the latest first, at most so many."""
     return [
         Came(accepted=at, size=size, audience=Audience(audience), due=due, handler=handler, lane=Lane(lane),
-             busy=busy or 0.0, group=group)
-        for at, size, audience, due, handler, lane, busy, group in store.rows(_CAME, (since, limit))
+             busy=busy or 0.0, group=group, lead=lead)
+        for at, size, audience, due, handler, lane, busy, group, lead in store.rows(_CAME, (since, limit))
     ]  # fmt: skip
 
 
@@ -90,7 +90,9 @@ _RAN = (
 )
 _CAME = (
     "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
-    " result.busy, coalesce(cohort.name, '') FROM result"
+    # Counted back from the end: what a cold instance took to start lies before the first byte, and is in no `busy`.
+    " result.busy, coalesce(cohort.name, ''), CASE WHEN lane = 'stream' AND result.busy > 0"
+    " THEN min(1.0, max(0.0, 1 - (job.finished - result.first) / result.busy)) END FROM result"
     " JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
     " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?"
 )

@@ -76,9 +76,10 @@ def runners(store: Store) -> list[tuple[str, int, float]]:
     return [(str(k), int(p), float(s)) for k, p, s in store.rows("SELECT kind, pid, since FROM runner ORDER BY id")]
 
 
-def open_flushes(store: Store) -> dict[str, str]:
-    """Why the flush that runs now is run, by handler."""
-    return dict(store.rows("SELECT handler, reason FROM flush WHERE ended IS NULL ORDER BY id"))
+def open_flushes(store: Store) -> dict[str, tuple[float, str]]:
+    """When the flush that runs now began (epoch seconds), and why it is run, by handler."""
+    rows = store.rows("SELECT handler, started, reason FROM flush WHERE ended IS NULL ORDER BY id")
+    return {handler: (started, reason) for handler, started, reason in rows}
 
 
 def running(store: Store, modes: Sequence[Mode], limit: int) -> list[Cohort]:

@@ -30,8 +30,9 @@ def spent_since(store: Store, handler: str, since: float) -> float:
 def of_submission(store: Store, cohort: int) -> tuple[float, int, float]:
     """Of all jobs of a cohort's submission: (money spent, how many run, mean bytes of input)."""
     row = store.row(
-        "SELECT total(cost), total(running), total(size) / max(1, total(jobs)) FROM cohort"
-        " WHERE coalesce(origin, id) = (SELECT coalesce(origin, id) FROM cohort WHERE id = ?)",
+        "WITH first AS (SELECT coalesce(origin, id) FROM cohort WHERE id = ?)"
+        " SELECT total(cost), total(running), total(size) / max(1, total(jobs)) FROM cohort"
+        " WHERE id = (SELECT * FROM first) OR origin = (SELECT * FROM first)",
         (cohort,),
     )
     spent, running, size = row or (0.0, 0, 0.0)
@@ -67,6 +68,12 @@ def withheld(store: Store, cohorts: Iterable[int] | None = None) -> dict[int, st
         return dict(store.rows(kept))
     these = msgspec.json.encode(list(cohorts)).decode()
     return dict(store.rows(f"{kept} WHERE cohort IN (SELECT value FROM json_each(?))", (these,)))
+
+
+def why_kept(store: Store, job: int) -> str:
+    """Why a job's cohort is held, as a runner has said; "": nothing keeps it."""
+    row = store.row("SELECT reason FROM withheld WHERE cohort = (SELECT cohort FROM job WHERE id = ?)", (job,))
+    return row[0] if row else ""
 
 
 def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float] | None:

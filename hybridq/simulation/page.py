@@ -24,7 +24,7 @@ LEAST = 0.01  # seconds; what is sooner is drawn here, on a logarithmic scale
 
 def render(found: Rehearsal, ours: Outcome, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> str:
     """The page. `titles` and `rows` are the table that a terminal shows."""
-    many = f"{count(found.jobs)} jobs over {span(found.end - found.begin)}, seed {found.seed}."
+    many = f"{count(found.jobs)} jobs that came within {span(found.last - found.begin)}, seed {found.seed}."
     return page(
         f"Simulated: {found.what}",
         (

@@ -15,7 +15,10 @@ from .station import Times
 from .workload import Arrival, Workload
 
 NEWEST = 200_000  # jobs that are simulated at most
-TIMES = "run times, starts and prices by the job are those that your own jobs had; a provider's batch is not waited for"
+TIMES = (
+    "run times, first bytes, starts and prices by the job are those that your own jobs had; a provider's batch is not"
+    " waited for"
+)
 
 
 def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Times], dict[str, int]]:
@@ -31,7 +34,7 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
             at=job.accepted, size=float(job.size), audience=job.audience, handler=job.handler, group=job.group,
             deadline=None if job.due == math.inf else job.due,
             busy=job.busy / (times[job.handler].batch if job.lane is Lane.BATCH else 1.0),
-            paid=_paid(estimates[job.handler], float(job.size)),
+            lead=job.lead, paid=_paid(estimates[job.handler], float(job.size)),
         )
         for job in jobs
     ]  # fmt: skip

@@ -19,12 +19,16 @@ SAYS = "streams what somebody waits for, gathers the rest until running it is ch
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
-    """What was simulated and what came of it; hybridq is the first contender. Times are epoch seconds."""
+    """What was simulated and what came of it; hybridq is the first contender. Times are epoch seconds.
+
+    `begin` and `last` are of the first and the last arrival.
+    """
 
     what: str
     notes: tuple[str, ...]
     seed: int
     begin: float
+    last: float
     end: float  # of the last job under hybridq
     jobs: int
     prices: tuple[tuple[float, float], ...]  # the price factor from an instant on
@@ -45,8 +49,9 @@ def summary(world: World, verdicts: list[Verdict], ours: Outcome) -> Rehearsal:
     arrivals, tariff = world.workload.arrivals, Tariff(world.config.tariff)
     begin, end = arrivals[0].at, max(task.finish for task in ours.tasks)
     return Rehearsal(
-        what=world.workload.what, notes=(*world.workload.notes, _prices(world)), seed=world.seed, begin=begin, end=end,
-        jobs=len(arrivals), prices=((begin, tariff.factor(begin)), *tariff.changes(begin, end)),
+        what=world.workload.what, notes=(*world.workload.notes, _prices(world)), seed=world.seed, begin=begin,
+        last=arrivals[-1].at, end=end, jobs=len(arrivals),
+        prices=((begin, tariff.factor(begin)), *tariff.changes(begin, end)),
         verdicts=tuple(verdicts),
     )  # fmt: skip
 

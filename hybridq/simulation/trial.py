@@ -29,6 +29,11 @@ def changed(home: Home, environ: Mapping[str, str], changes: Sequence[str]) -> C
     return load(home, {name: value for name, value in environ.items() if name not in twins}, change)
 
 
+def told(changes: Sequence[str]) -> str:
+    """The same changes as a reader sees them: `policy.theta = 0.5, policy.hold = 2h`."""
+    return ", ".join(" = ".join(part.strip() for part in text.split("=", 1)) for text in changes)
+
+
 def handler_times(changes: Sequence[str], times: Times) -> Times:
     """These times with `name=value` changes; seconds may be written as durations. Raises UsageError."""
     for text in changes:

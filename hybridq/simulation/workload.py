@@ -28,7 +28,8 @@ class Arrival(Struct, frozen=True, kw_only=True):
     """One job: when it comes (epoch seconds), its sizes in the trace's own unit, who waits, and by when.
 
     `busy` is what it keeps an instance busy when it runs alone (seconds), where that is known; `paid` the money
-    at factor 1 that it costs in each lane, where it is paid by the job.
+    at factor 1 that it costs in each lane, where it is paid by the job; `lead` the share of its time after which
+    its first output is there when it streams.
     """
 
     at: float
@@ -39,6 +40,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     handler: str = TRACE
     group: str = ""  # jobs of one name were handed in together: they are one thing that somebody waits for
     busy: float | None = None
+    lead: float | None = None
     paid: dict[Lane, float] | None = None
 
 

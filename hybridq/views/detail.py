@@ -14,20 +14,21 @@ from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
 from ..outputs import SUFFIX, output_path
 from ..queue import listing
-from ..queue.flushes import FlushRecord, flush_record, last_of
+from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
 from ..queue.knowledge import Promise, first_promise
 from ..queue.reading import Cohort, Job, cohort, history, job, lineage, result
 from ..queue.reading_only import rescue_if_writable
 from ..selection import Ids, Selector
 from ..store import Store
 from .foresight import Foresight
-from .rows import Rows
+from .rows import Rows, have_run
 from .snapshot import Row
 from .subject import subject
 
 TEXT_LIMIT = 2000  # characters of an input or a result that are shown
 BY_ITSELF = (State.DONE, State.FAILED)
 FILES_OF = 5  # last attempts whose files are named
+BEFORE = 2  # flushes of a group that are told beside its last
 
 
 class Happened(Struct, frozen=True, kw_only=True):
@@ -72,7 +73,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     signal: str  # what named the audience
     decided: float  # epoch seconds
     decision: Decision
-    flush: FlushRecord | None
+    flush: FlushRecord | None  # the last
+    before: tuple[FlushRecord, ...]  # of a group: those before it, the last few
+    earlier: int | None  # and how many more there were; None: a group too large to know
     others: tuple[int, ...]  # as in Detail
     group: str | None  # that of the jobs which were decided together
     together: int  # how many these are
@@ -112,10 +115,15 @@ def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
 def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
     one = None if row.group is not None else row.id
     ran = (of.first, of.last) if one is None else (one,)
+    known = flushes_of(outlook.store, row.id, row.last, row.group) if row.group is not None else []
+    last = known[-1] if known else last_of(outlook.store, *ran)
+    past = (known or [])[:-1]
+    before = tuple(each for number in past[-BEFORE:] if (each := flush_record(outlook.store, number)))
     waits = of.lane is Lane.BATCH and row.state is State.QUEUED
     return Explanation(
         row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision,
-        flush=flush_record(outlook.store, last_of(outlook.store, *ran)),
+        flush=flush_record(outlook.store, last), before=before,
+        earlier=None if known is None else max(0, len(past) - BEFORE),
         others=() if one is not None else tuple(listing.others(outlook.store, of)), group=of.name, together=of.jobs,
         planned=row.start if waits else None, promise=first_promise(outlook.store, of.id),
         history=_history(outlook.store, of.id, one, row.finished if row.state in BY_ITSELF else None),
@@ -133,7 +141,7 @@ def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]
     row = rows.of([of])[0]
     if of.name is not None:
         of = listing.largest(outlook.store, of.name)
-        why = rows.past(of, row.id, row.last) if row.state in ENDED else row.why
+        why = rows.past(of, row.id, row.last, ran=have_run(row.counts)) if row.state in ENDED else row.why
         row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline, why=why)
     return row, of
 

@@ -7,6 +7,7 @@ foreseen. Reads only.
 
 import math
 import os
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,11 +21,14 @@ from ..outlook import Outlook
 from ..queue.classes import counted_in, gathered
 from ..queue.detachment import Elsewhere, elsewhere
 from ..queue.knowledge import intended
-from ..queue.listing import ahead, open_flushes, parts, runners, running
+from ..queue.listing import ahead, group_sums, open_flushes, parts, runners, running
 from ..queue.money import withheld
 from ..queue.reading import Cohort, tally
 from ..when import span
-from .withheld import why_withheld, would_be_withheld
+from .withheld import has_budget, why_withheld, would_be_withheld
+
+if TYPE_CHECKING:
+    from ..loops.today import Today
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
@@ -52,7 +56,9 @@ class Foresight:
         kinds = {kind for kind, _, _ in self.runners}
         self.served = bool(kinds & {"daemon", "drain"})
         self._submits = {pid for kind, pid, _ in self.runners if kind == "submit"}
-        self.flushes = open_flushes(outlook.store)
+        began = open_flushes(outlook.store)
+        self.flushes = {name: reason for name, (_, reason) in began.items()}
+        self._began = {name: started for name, (started, _) in began.items()}
         self.tally = tally(outlook.store)
         self._drain = "daemon" not in kinds
         self._outlook = outlook
@@ -61,14 +67,46 @@ class Foresight:
         self._batches: dict[str, _Batch] = {}
         self._held: dict[int, Foreseen] = {}
         self._worlds: dict[str, Conditions] = {}
+        self._today: Today | None = None
 
     def held(self, of: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
         if why := self._stuck(of, self.served):
             return Eta(), why
         if of.id not in self._held:
-            self._held[of.id] = self._planned(of)
+            self._held[of.id] = self._as_limited(self._planned(of), of)
         return self._held[of.id]
+
+    def limited(self, of: Cohort, queued: int) -> str:
+        """Why the last of so many queued jobs of a cohort, or of its group, waits for room in a limit; "" where not."""
+        if not queued:
+            return ""
+        store = self._outlook.store
+        cohorts = [of.id] if of.name is None else parts(store, of.name, CLASSES)
+        told = next(iter(withheld(store, cohorts).values()), "") if self.served else ""
+        return (
+            told or would_be_withheld(self._outlook, of.handler, of.mode, of.size, self.now) or self._beyond(of, queued)
+        )
+
+    def _as_limited(self, foreseen: Foreseen, of: Cohort) -> Foreseen:
+        """Without an end where a daily budget does not let all of a cohort, or of its group, begin today."""
+        if not has_budget(self._outlook, of.handler):
+            return foreseen
+        jobs = of.queued
+        if of.name is not None:
+            jobs = group_sums(self._outlook.store, [of.name])[of.name].counts.get(State.QUEUED, 0)
+        if why := self._beyond(of, jobs):
+            return Eta(start=foreseen[0].start), "; ".join(filter(None, [why, foreseen[1]]))
+        return foreseen
+
+    def _beyond(self, of: Cohort, queued: int) -> str:
+        if not has_budget(self._outlook, of.handler):
+            return ""
+        if self._today is None:
+            from ..loops.today import Today  # with it comes zoneinfo: 8 ms that few views need
+
+            self._today = Today(self._outlook, self.now)
+        return self._today.beyond(of.handler, of.lane, queued, of.size)
 
     def _stuck(self, of: Cohort, served: bool) -> str:
         """Why nobody knows when these begin, the reason that lasts longest first; "": it can be foreseen.
@@ -102,7 +140,7 @@ class Foresight:
             each = world.estimate.run_time(Lane.STREAM, of.size)
             seconds = None if each is None else each * jobs / world.stream_slots
         eta = stream_eta(of.counts.get(State.QUEUED, 1), of.size, replace(world, stream_ahead=seconds))
-        return eta, of.decision.reason
+        return self._as_limited((eta, of.decision.reason), of)
 
     def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
@@ -144,12 +182,13 @@ class Foresight:
         return of.lane is Lane.BATCH and begun and of.handler in self.flushes
 
     def next_flush(self) -> tuple[float | None, str]:
-        """When the next flush of any handler is, and why; now, while one has more to take. None: none is planned."""
+        """When the next flush of any handler is, and why; while one has more to take, when that one began. None: none
+        is planned."""
         found: list[tuple[float, str]] = []
         names = {name for (name, lane, state), _ in self.tally.items() if (lane, state) == (Lane.BATCH, State.QUEUED)}
         begun = running(self._outlook.store, tuple(Mode), CLASSES)
         taken = {of.handler for of in begun if of.queued and self.flushing(of)}
-        found += [(self.now, self.flushes[name]) for name in taken]
+        found += [(self._began[name], self.flushes[name]) for name in taken]
         for name in (names - taken) & self._outlook.config.handlers.keys() if self.served else ():
             planned = self._batch(name).planned
             found += [(flush.at, flush.reason) for flush in (*planned.due, *planned.later)]

@@ -14,7 +14,7 @@ from ..queue import listing
 from ..queue.flushes import flush_record, last_of
 from ..queue.listing import GroupSum, Line
 from ..queue.reading import Cohort
-from ..when import clock
+from ..when import clock, count
 from .foresight import Foreseen, Foresight
 from .snapshot import Row
 from .subject import subject
@@ -44,10 +44,16 @@ class Rows:
         cohorts = {of.id: of for of in listing.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
         return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
 
-    def past(self, of: Cohort, *jobs: int) -> str:
-        """Why these jobs of a cohort were flushed when they were; where no flush ran them, what was decided of them."""
+    def past(self, of: Cohort, *jobs: int, ran: int = 1) -> str:
+        """Why these jobs of a cohort were flushed when they were; where no flush ran them, what was decided of them.
+
+        `ran`: how many jobs this is to be told of; a flush of fewer does not speak for all of them.
+        """
         flush = None if of.lane is Lane.STREAM else flush_record(self._store, last_of(self._store, *jobs))
-        return flush.reason.removeprefix(AT_ONCE) if flush else of.decision.reason
+        if flush is None:
+            return of.decision.reason
+        why = flush.reason.removeprefix(AT_ONCE)
+        return why if flush.jobs >= ran else f"its last flush, of {count(flush.jobs)}: {why}"
 
     def _job(self, of: Cohort, line: Line, before: int | None) -> Row:
         over = line.state in ENDED
@@ -77,6 +83,8 @@ class Rows:
         if of.lane is Lane.STREAM:
             return self._foresight.streamed(of, before)
         if self._foresight.flushing(of):
+            if why := self._foresight.limited(of, of.queued):
+                return Eta(), why
             return self._foresight.running(of, of.counts.get(State.RUNNING, 0) + of.counts.get(State.QUEUED, 0), None)
         return self._foresight.held(of)
 
@@ -96,13 +104,22 @@ class Rows:
 
     def _group_future(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """Until its last job is done: what runs now with all that follows at once, and what is held for later."""
-        running, queued = found.counts.get(State.RUNNING, 0), found.counts.get(State.QUEUED, 0)
+        counts = found.counts
+        running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
         if not running and not queued:
-            return Eta(), self.past(of, found.first, found.last)
+            return Eta(), self.past(of, found.first, found.last, ran=have_run(counts))
         if not running:
             return self._waiting(of, before)
+        if why := self._foresight.limited(of, queued):
+            return Eta(), f"{count(queued)} {why}" if why.startswith("held") else why
         at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
         return self._foresight.running(of, running + at_once, of.started)
 
 
-_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.CANCELLED, State.DONE)
+def have_run(counts: Mapping[State, int]) -> int:
+    """How many of these jobs came to their end by running."""
+    return counts.get(State.DONE, 0) + counts.get(State.FAILED, 0)
+
+
+# What was cancelled says nothing of what was done: a group of which any job was is done.
+_WORST_FIRST = (State.RUNNING, State.QUEUED, State.FAILED, State.DONE, State.CANCELLED)

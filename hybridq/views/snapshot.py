@@ -22,7 +22,7 @@ class Head(Struct, frozen=True, kw_only=True):
     factor_next: float | None = None
     counts: dict[State, int] = {}
     held: int = 0  # queued jobs of the batch lane
-    next_flush: float | None = None
+    next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
     cost: float = 0.0  # money, so far
     saved: float = 0.0  # money, against streaming all at submission
@@ -39,7 +39,7 @@ class Row(Struct, frozen=True, kw_only=True):
     audience: Audience
     mode: Mode
     lane: Lane
-    state: State  # of a group: running if any runs, else queued if any waits, then failed, cancelled, done
+    state: State  # of a group: running if any runs, else queued if any waits, then failed, done, cancelled
     counts: dict[State, int]  # one job: {state: 1}
     submitted: float
     started: float | None = None

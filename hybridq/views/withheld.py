@@ -16,7 +16,7 @@ def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
         told = withheld(outlook.store, (of.id,)).get(of.id, "")  # a key that the daemon lacks only it can tell of
         if told:
             return told
-    if of.request.max_cost is None and not _has_budget(outlook, of.handler):
+    if of.request.max_cost is None and not has_budget(outlook, of.handler):
         return ""
     from ..loops.budget import Budget  # with it comes zoneinfo: 8 ms that few submissions need
 
@@ -26,7 +26,7 @@ def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
 def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> str:
     """The same for jobs with inputs of mean `size` (bytes) that are not submitted yet, by their handler's daily
     budget."""
-    if not _has_budget(outlook, handler):
+    if not has_budget(outlook, handler):
         return ""
     from ..loops.budget import Budget
 
@@ -34,6 +34,7 @@ def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, n
     return Budget(outlook).of_handler(handler, lane, now, size=size, draft=mode is Mode.ADAPTIVE).why
 
 
-def _has_budget(outlook: Outlook, handler: str) -> bool:
+def has_budget(outlook: Outlook, handler: str) -> bool:
+    """Whether a handler has a daily budget."""
     found = outlook.config.handlers.get(handler)
     return found is not None and found.daily_budget is not None
