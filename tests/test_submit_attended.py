@@ -96,7 +96,7 @@ def test_a_closed_terminal_gives_the_job_back(queue: Queue) -> None:
         screen.expect_exact("up")
         screen.close(force=False)
         until(lambda: queue.state(1) is State.QUEUED)
-    assert queue.rows("SELECT count(*) FROM runner") == [(0,)]
+        until(lambda: queue.rows("SELECT count(*) FROM runner") == [(0,)])
 
 
 def test_control_c_detaches_from_a_daemon(queue: Queue, tmp_path: Path) -> None:
