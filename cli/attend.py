@@ -38,7 +38,7 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 _draft(job, draft, bytes(shown), printer)
                 if until_draft:
                     return 0
-            case Turn(State.RUNNING, number) if number != attempt:
+            case Turn(state, number) if number != attempt and state is not State.QUEUED:  # it may have ended already
                 if attempt and not drafted:
                     say(f"this is attempt {number} of job {job}")
                 attempt = number
