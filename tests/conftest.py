@@ -13,6 +13,7 @@ from hybridq.queue.changes import cancel
 from hybridq.submit import submit
 from tests.building import asking, queue, run_jobs, submit_all
 from tests.ledgers import Past
+from tests.provider import KEY, Provider
 
 # In the background of a shell without job control Control-C is ignored, and so it would be by all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,3 +42,11 @@ def every_state(outlook: Outlook) -> Outlook:
 def past(tmp_path: Path) -> Past:
     """A queue whose past is to be made."""
     return Past(tmp_path)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """The scripted provider, and its key in the environment."""
+    monkeypatch.setenv("TEST_KEY", KEY)
+    with Provider() as served:
+        yield served

@@ -3,7 +3,6 @@
 import math
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,7 @@ from hybridq.queue.money import spent_since, withheld
 from hybridq.queue.reading import history
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
-from tests.provider import KEY, Provider
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
+from tests.provider import Provider
 
 
 def counts(outlook: Outlook) -> dict[str, int]:
@@ -163,7 +155,8 @@ def test_a_cost_limit_holds_the_rest_of_a_group(provider: Provider, tmp_path: Pa
         until(lambda: withheld(outlook.store))
         ((cohort, reason),) = withheld(outlook.store).items()
         assert reason.startswith("held: the cost limit is ")
-        assert reason in [text for _, text in history(outlook.store, cohort)]
+        # Its story keeps the first reason of each hold: the amounts in it go on changing.
+        assert any(text.startswith(reason[:30]) for _, text in history(outlook.store, cohort))
         assert reason[:30] in command(outlook.store.home, "explain", "14").stdout.replace("\n", " ")
         assert counts(outlook) == {"done": 8, "queued": 6}
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,6 @@ from tests.building import asking, command, daemon, submit_all, until
 from tests.handling import calls, collect, ends, text
 from tests.llm import COST, KINDS, model, served
 from tests.provider import KEY, Fault, Provider
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
 
 
 def ask(handler: Any, *inputs: object, lane: Lane = Lane.STREAM, **settings: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,10 @@ from hybridq.handlers.provider import Limits, lines
 from hybridq.job import Detached, Lane, Output
 from tests.handling import bad, calls, ends, good
 from tests.llm import COST, KINDS, model, through
-from tests.provider import KEY, Provider
+from tests.provider import Provider
 
 NAMES = [f"doc {number}" for number in range(10)]
 RIGHT = {number: f'"answer to {name}"'.encode() for number, name in enumerate(NAMES, 1)}
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served:
-        yield served
 
 
 def fetch(handler: Any, *names: str) -> tuple[list[Any], list[Any]]:

@@ -1,24 +1,14 @@
 """An adaptive job between its draft and its final: who looks is given the draft, and knows that it is one."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from hybridq.job import Mode, State
 from hybridq.queue.reading import job
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, until
 from tests.llm import served
-from tests.provider import KEY, Provider
+from tests.provider import Provider
 from tests.test_rescue_promotion import DRAFT, known
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
 
 
 def test_the_draft_is_given_while_the_final_is_with_the_provider(provider: Provider, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -28,13 +28,6 @@ CHAT = ("POST", "/v1/chat/completions")
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 80}}
 TOOL = [{"index": 0, "id": "c", "function": {"name": "look", "arguments": '{"a"'}}]
 TOOL_REST = [{"index": 0, "function": {"arguments": ":1}"}}]
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served:
-        yield served
 
 
 def choice(finish: str | None = None, **delta: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,6 @@ from tests.handling import calls, ends
 from tests.llm import COST, model, said, served, through
 from tests.provider import KEY, Provider
 from tests.test_provider_other import Answering, page
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served:
-        yield served
 
 
 def fetch(handler: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,8 @@ from hybridq.queue.knowledge import remember
 from hybridq.queue.reading import history, result
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
-from tests.provider import KEY, Provider
+from tests.provider import Provider
 from tests.test_rescue_promotion import DRAFT, known, states
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
 
 
 def batch(outlook: Outlook, jobs: int, **more: Any) -> list[int]:

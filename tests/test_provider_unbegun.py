@@ -1,7 +1,6 @@
 """What a provider takes and leaves unbegun: how often that may be, and batches that it has no room for."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,9 @@ from hybridq.queue.claims import Claim
 from tests.building import asking, command, daemon, submit_all, until
 from tests.handling import bad
 from tests.llm import KINDS, model, served, through
-from tests.provider import KEY, Provider
+from tests.provider import Provider
 from tests.test_provider_batch import NAMES
 from tests.test_rescue_promotion import states
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
 
 
 def left_unbegun(unbegun: int, attempt: int) -> Outcome:

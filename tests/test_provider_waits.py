@@ -1,26 +1,16 @@
 """A job that its provider keeps waiting: whoever follows it, or looks at it, is told why and until when."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from hybridq.job import Mode, State
 from hybridq.queue.reading import job, result
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, staying, until
 from tests.llm import served
-from tests.provider import KEY, Fault, Provider
+from tests.provider import Fault, Provider
 
 SAID = "hybridq: job 1 tries again at "
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
 
 
 def test_who_follows_is_told_why_a_job_waits_in_its_runners_hands(provider: Provider, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A provider's batch in a queue: promoted at the last safe moment, cancelled there, drafts and their finals."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,7 @@ from hybridq.submit import submit
 from hybridq.tariff import Tariff
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
-from tests.provider import KEY, Fault, Provider
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
+from tests.provider import Fault, Provider
 
 
 def states(outlook: Outlook) -> dict[str, int]:

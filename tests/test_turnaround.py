@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,16 +18,9 @@ from hybridq.tariff import Tariff
 from hybridq.views.overview import take
 from tests.building import asking, daemon, look, submit_all, until
 from tests.llm import served
-from tests.provider import KEY, Provider, missing
+from tests.provider import Provider, missing
 
 SINCE = 1_800_000_000.0
-
-
-@pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    monkeypatch.setenv("TEST_KEY", KEY)
-    with Provider() as served_here:
-        yield served_here
 
 
 def world(elapsed: float, *turnarounds: float, wide: float = 0.0) -> Conditions:

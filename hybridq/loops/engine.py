@@ -148,12 +148,7 @@ class Engine:
         """A claim as its handler gets it."""
         asked = of.request
         return Call(
-            id=claim.id,
-            attempt=claim.attempt,
-            input=claim.input,
-            timeout=asked.timeout,
-            cwd=asked.cwd,
-            env=asked.env,
+            id=claim.id, attempt=claim.attempt, input=claim.input, timeout=asked.timeout, cwd=asked.cwd, env=asked.env
         )
 
     def postpone(self, event: Waits) -> None:
