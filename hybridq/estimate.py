@@ -23,7 +23,8 @@ STARTS = 24  # starts that the start-up time comes from
 ENOUGH = 3  # jobs that must be known before they count
 CHECK_EVERY = 4  # jobs between two looks for a new regime
 SAMPLE = 32  # of one chunk's jobs are learned: more would push every other flush out of the window
-WIDEN = 0.4  # by how much, as a logarithm, promises are made later after a flush that was late as a whole
+WIDEN = 0.05  # by how much, as a logarithm, promises are made later after one that was late
+TOGETHER = 32  # promises that are judged as so many, however many came due together
 WIDEST = 2.0  # as a logarithm; promises are never made later or sooner than this
 COST_MEMORY = 100.0  # jobs over which a learned price fades
 
@@ -95,7 +96,7 @@ def judged(model: Model, late: Sequence[bool]) -> Model:
     """
     if not late:
         return model
-    step = WIDEN * min(1.0, len(late) / 8) * (sum(late) / len(late) - 0.1)
+    step = WIDEN * min(TOGETHER, len(late)) * (sum(late) / len(late) - 0.1)
     return replace(model, wide=max(-WIDEST, min(WIDEST, model.wide + step)))
 
 

@@ -77,6 +77,18 @@ def test_quantiles_are_honest(seconds: Callable[[float], float]) -> None:
     assert 430 <= half <= 570
 
 
+def test_what_jobs_of_one_size_take_is_learned_of_them() -> None:
+    """Two kinds of jobs, small ones that take long and large ones that do not: each is foreseen by its like."""
+    source, model, errors = random.Random(4), Model(), []
+    for number in range(300):
+        size, usual = source.choice([(200.0, 30.0), (500.0, 1.0), (4000.0, 8.0)])
+        size, took = size * source.lognormvariate(0, 0.05), usual * source.lognormvariate(0, 0.1)
+        if number >= 100:
+            errors.append(abs((Estimate(model).run_time(S, size) or 0) - took) / took)
+        model = learn(model, Observation(size=size, busy=took))
+    assert sorted(errors)[100] < 0.12
+
+
 @pytest.mark.parametrize("factor", [0.01, 0.5, 2.0, 100.0])
 def test_new_regime_is_believed_within_thirty_jobs(factor: float) -> None:
     """When every job takes another time, half or a hundredfold, the estimate is right again 30 jobs later."""

@@ -16,8 +16,9 @@ TINY = 1e-6  # seconds; shorter is not measurable
 SPLITS = (6, 8, 12, 16, 24, 32, 48, 64, 96)  # how many of the newest may be a new regime
 SHIFT = 4.0  # standard errors between old and new that make a new regime
 SLOPE, SLOPE_WEIGHT = 0.5, 1.0  # run time against size, in logarithms, until sizes differ enough to tell
-NEAR = 1.0  # logarithmic distance at which another job's residual counts less
-FAR_WEIGHT = 0.05  # what a residual of any other size counts
+LIKE = 16  # jobs nearest in size, by which one job is foreseen: of one size times may have nothing of the line
+MIXED = 1.0  # logarithmic distance of the jobs by which a sum is foreseen, whose sizes are not all its mean
+FAR_WEIGHT = 0.02  # what a residual of any other size counts
 PAIRS = 16  # jobs of which every two tell a slope; of more, each tells one
 ROOM = math.log(2)  # least that a promise may go beyond what was seen, however odd that was; twice it far away
 FAR = math.log(1.5)  # beyond the 90th percentile, where a job is no longer like the others
@@ -112,7 +113,7 @@ class Curve:
         """Mean seconds of one job, and the standard deviation of jobs relative to it."""
         x = round(math.log1p(size), 1)
         if x not in self._moments:
-            weights = self._weights(x)
+            weights = self._within(x, MIXED)
             factors = [math.exp(min(r, 20.0)) for r in self._residuals]
             total = sum(weights)
             mean = sum(w * f for w, f in zip(weights, factors, strict=True)) / total
@@ -139,7 +140,13 @@ class Curve:
         return alone if abs(alone - residual) <= SPREAD else residual + math.copysign(SPREAD, residual)
 
     def _weights(self, x: float) -> list[float]:
-        return [FAR_WEIGHT + math.exp(-(((x - at) / NEAR) ** 2)) for at in self._at]
+        """What each residual counts for a job of this size: those of the LIKE nearest in size count most."""
+        away = sorted(abs(x - at) for at in self._at)
+        reach = max(len(away) ** (-1 / 3), away[min(LIKE, len(away)) - 1])
+        return self._within(x, reach)
+
+    def _within(self, x: float, reach: float) -> list[float]:
+        return [FAR_WEIGHT + math.exp(-(((x - at) / reach) ** 2)) for at in self._at]
 
     def _residual(self, x: float, q: float) -> float:
         """The weighted (n+1)q-th residual; beyond the largest, more than any that was seen."""
