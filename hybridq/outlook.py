@@ -4,6 +4,7 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 """
 
 import os
+from collections.abc import Sequence
 
 from .brain.arrivals import ARRIVALS, coming, joining
 from .brain.conditions import Conditions
@@ -92,8 +93,11 @@ class Outlook:
         as it will have come for the plan that follows."""
         counts = tally(self.store)
         estimate = self.estimate(name)
-        handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS)
+        handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS, now)
         work = gathered(self.store, name, now).held if work is None else work
+        first = min((each.since for each in work), default=now)
+        accepted = [*[now] * joins, *_batched(came)]
+        before = _batched(arrivals(self.store, name, ARRIVALS, first)) if work else accepted
         # A provider has prices of its own; what is paid by the job costs no more for our load.
         tariff = Tariff(TariffConfig()) if handler.remote else self.tariff
         machine = 0.0 if handler.remote or handler.price is not None else load()
@@ -108,7 +112,7 @@ class Outlook:
             batch_ahead=0.0 if handler.remote else self._ahead(
                 estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
             coming=coming([at for at, _ in came], now),
-            joining=joining([*[now] * joins, *(at for at, lane in came if lane is Lane.BATCH)], work, now),
+            joining=joining(before, first, accepted),
             draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
         )  # fmt: skip
 
@@ -132,6 +136,10 @@ class Outlook:
             return 0.0
         each = estimate.usual(lane)
         return None if each is None else each * jobs / slots
+
+
+def _batched(came: Sequence[tuple[float, Lane]]) -> list[float]:
+    return [at for at, lane in came if lane is Lane.BATCH]
 
 
 def load() -> float:

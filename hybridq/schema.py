@@ -112,7 +112,7 @@ def _cohorts(db: "Database") -> None:
         "CREATE INDEX cohort_origin ON cohort (origin) WHERE origin IS NOT NULL",
         "CREATE INDEX cohort_writing ON cohort (id) WHERE accepted IS NULL",
         # Of every submission the last ones of its handler are read: without it, among thousands of others.
-        """CREATE INDEX cohort_came ON cohort (handler, id, accepted, lane)
+        """CREATE INDEX cohort_came ON cohort (handler, accepted, lane)
             WHERE audience = 'background' AND accepted IS NOT NULL""",
     ):
         db.conn.execute(statement)

@@ -1,15 +1,17 @@
 """What the brain is told of the world: who is warm, and what real workers taught."""
 
+import math
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from hybridq.brain.arrivals import joining
+from hybridq.brain.arrivals import ARRIVALS, coming, joining
 from hybridq.estimate import Model, Observation, learn_many
-from hybridq.job import Held, Lane
+from hybridq.job import Decision, Held, Lane, Mode
 from hybridq.outlook import Outlook
+from hybridq.queue.intake import accept
 from hybridq.queue.knowledge import remember
 from hybridq.queue.runner import Runner
 from tests.building import ECHO, asking, command, queue, submit_all
@@ -82,12 +84,24 @@ def test_loading_at_the_first_call_is_learned_as_start(tmp_path: Path) -> None:
 def test_what_is_to_join_is_foreseen_once() -> None:
     """Submissions that come while others are held do not change how many were foreseen when the first came."""
     before = [float(at) for at in range(0, 100, 10)]
-    work = [Held(key=1, jobs=1, size=1.0, deadline=1e9, since=100.0, delay_cost=0.001)]
-    foreseen = joining(before, work, 100.0)
-    assert foreseen == pytest.approx(0.09)
-    assert joining([*before, *[150.0] * 50], work, 200.0) == foreseen
-    assert joining([*before, *[150.0] * 50], [], 200.0) > foreseen
-    assert joining([100.0, 110.0], work, 115.0) == joining([100.0, 110.0], work, 200.0) > 0
+    assert joining(before, 100.0, before) == pytest.approx(0.09)
+    assert joining(before, 100.0, [*before, *[150.0] * 50]) == joining(before, 100.0, before)
+    assert joining([100.0], 100.0, [100.0, 110.0]) == coming([100.0, 110.0], 110.0) > 0
+
+
+def test_a_crowd_that_comes_later_moves_no_promise(tmp_path: Path) -> None:
+    """However many submissions come while one is held, what was foreseen when it came stays, and its flush with it."""
+    outlook, now = queue(tmp_path, WORKER), 1_795_867_200.0
+    instants = [*(now - 600 * k for k in range(9, 0, -1)), now, *(now + 0.1 * k for k in range(1, 3 * ARRIVALS))]
+    with outlook.store.tx():
+        for at in instants:
+            accept(outlook.store, asking(), b"1", lambda *_: (Decision(mode=Mode.BATCH, reason="test"), 0.001), now=at)
+    alone = [Held(key=1, jobs=1, size=1.0, deadline=math.inf, since=now, delay_cost=0.001)]
+    foreseen = outlook.conditions("echo", now, alone).joining
+    assert foreseen == pytest.approx(9 / 5400, rel=0.01)
+    assert outlook.conditions("echo", now + 60, alone).joining == foreseen
+    assert outlook.conditions("echo", now + 60, []).joining > 1.0  # type: ignore[operator]
+    outlook.store.close()
 
 
 def test_what_is_paid_by_the_job_costs_no_more_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from hybridq.simulation.synthetic import synthetic
 from hybridq.simulation.verdict import judge
 from hybridq.simulation.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
 
-from .workloads import heavy, sparse, ten_minutes, workload
+from .workloads import heavy, on_off, sparse, ten_minutes, workload
 
 POLICY = PolicyConfig()
 DOUBLE = TariffConfig(window=(Window(start="06:00", end="10:00", factor=2.0),))
@@ -188,9 +188,18 @@ def test_promises_hold_on_other_workloads(make: Callable[[random.Random], Iterat
     made = judge("", "", run(World(config=Config(), times={TRACE: Times()}, workload=work, seed=1), Hybrid), POLICY)
     assert made.promises.covered is not None
     assert 0.87 <= made.promises.covered <= 0.93
-    assert (made.promises.late or 0.0) <= 0.12
+    assert (made.promises.late or 0.0) <= 0.03
     assert (made.promises.best or 0.0) < (made.promises.error or 0.0)
     assert made.promises.past == 0
+
+
+def test_held_jobs_start_when_it_was_said_though_far_more_come() -> None:
+    """Rush hours and quiet ones by turns: nine of ten begin within a minute of what was said, next to none later."""
+    place = World(config=Config(), times={TRACE: Times()}, workload=workload(on_off, 1), seed=1)
+    made = judge("", "", run(place, Hybrid), POLICY).promises
+    assert (made.started or 0.0) > 0.9
+    assert (made.late or 0.0) <= 0.02
+    assert (made.error or 1.0) <= 0.12
 
 
 def test_hindsight_is_right_where_chance_has_no_part() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ..estimate import Estimate
 from ..job import Flush, Held, Lane
+from .arrivals import Joiners
 from .conditions import Conditions
 from .plan import Plan, plan
 
@@ -33,7 +34,8 @@ def held_etas(
 ) -> dict[int, Eta]:
     """For each class of held work, by key: when its flush starts and when its last job is done.
 
-    The plan is run forward from flush to flush, as the loop will, as if nothing more came. Flushes of one
+    The plan is run forward from flush to flush, as the loop will, as if nothing more came but those that will go first
+    in a flush. Flushes of one
     handler go one after another, and within one the earliest deadline goes first.
     `planned` is the plan of the same work, where the caller has it already; `work` bounds what is planned,
     and the finish of what lies beyond that is unknown.
@@ -41,6 +43,7 @@ def held_etas(
     etas: dict[int, Eta] = {}
     now, queue, steps = conditions, list(held), max(1, work // max(1, len(held)))
     planned = planned or plan(queue, now)
+    joiners = Joiners(held, conditions.joining or 0.0)
     free = free90 = now.now + now.batch_ahead
     while queue:
         steps -= 1
@@ -48,7 +51,7 @@ def held_etas(
         for flush in (*planned.due, *planned.later) if last else planned.due:
             start, start90 = max(flush.at, free), max(flush.at, free90)
             taken = _taken(flush, queue)
-            for key, eta in _flush_etas(taken, conditions, start, start90).items():
+            for key, eta in _flush_etas(taken, conditions, joiners, start, start90).items():
                 first = etas.get(key, eta).start  # of a class that was split, the first part's
                 etas[key] = Eta(start=first, finish=eta.finish, finish90=eta.finish90)
                 free, free90 = max(free, eta.finish or start), max(free90, eta.finish90 or start90)
@@ -149,12 +152,15 @@ def _part(h: Held, jobs: int) -> Held:
     return h if jobs == h.jobs else replace(h, jobs=jobs, delay_cost=h.delay_cost * jobs / h.jobs)
 
 
-def _flush_etas(taken: list[Held], conditions: Conditions, start: float, start90: float) -> dict[int, Eta]:
-    """Each class of one flush by its place in it."""
+def _flush_etas(
+    taken: list[Held], conditions: Conditions, joiners: Joiners, start: float, start90: float
+) -> dict[int, Eta]:
+    """Each class of one flush by its place in it, behind those that will have joined it."""
     etas, jobs, size = {}, 0, 0.0
     for h in taken:
         jobs, size = jobs + h.jobs, size + h.jobs * h.size
-        eta = _eta(Lane.BATCH, jobs, size / jobs, conditions, start, start90, cold=conditions.starts(start))
+        ahead = jobs + joiners.before(h.deadline, conditions.now, start)
+        eta = _eta(Lane.BATCH, ahead, size / jobs, conditions, start, start90, cold=conditions.starts(start))
         if eta.finish is not None and eta.finish90 is not None:
             wider = promised(Lane.BATCH, start90, eta.finish, eta.finish90, conditions.estimate, h.deadline)
             eta = replace(eta, finish90=wider)

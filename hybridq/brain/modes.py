@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from ..config import PolicyConfig
 from ..estimate import Estimate
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
+from .arrivals import Joiners
 from .conditions import Conditions
 from .forecast import promised
 from .plan import plan
@@ -75,6 +76,7 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     keys = set(flush.keys)
     ahead = sum(h.jobs for h in conditions.held if h.key in keys and h.deadline <= deadline)
     start = max(flush.at, conditions.now + conditions.batch_ahead)
+    ahead += Joiners(conditions.held, conditions.joining or 0.0).before(deadline, conditions.now, start)
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..job import Flush, Held
 from .chain import TIE, Chains
@@ -19,6 +20,7 @@ from .work import Work
 
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again
 SHARED = 0.35  # of a later start's cost counts against waiting for it, as jobs still to come will share it
+LONGEST = 8.0  # starts that waiting may cost before a flush is brought forward because more came than foreseen
 SURE = 3  # submissions that must have joined until their rate counts as much as that of those before
 NOW = 1e-3  # seconds by which a wake-up may be early
 
@@ -49,7 +51,19 @@ def plan(held: Sequence[Held], conditions: Conditions, *, drain: bool = False) -
     planner = _Planner(Work(waiting, conditions), conditions)
     if drain:
         return planner.finish([planner.part("drain", conditions.now, list(range(len(waiting))))])
-    return planner.decide()
+    return _settled(planner.decide(), waiting, conditions)
+
+
+def _settled(planned: Plan, waiting: Sequence[Held], conditions: Conditions) -> Plan:
+    """The plan with its first flush when it will be: its cheaper price there, it may still wait for those to join."""
+    if planned.due or not planned.later or not conditions.joining:
+        return planned
+    at, tariff = planned.later[0].at, conditions.tariff
+    if tariff.factor(at) >= tariff.factor(conditions.now):
+        return planned
+    ahead = max(0.0, conditions.now + conditions.batch_ahead - at)
+    then = plan(waiting, replace(conditions, now=at, load=0.0, batch_ahead=ahead))
+    return planned if then.due or not then.later else replace(planned, later=then.later)
 
 
 class _Planner:
@@ -142,7 +156,7 @@ class _Planner:
 
         Where it is known how much comes, its waiting is foreseen and not counted: the first job that is held
         sets the instant, and those that join do not move it, so that it can be promised. Only waiting that costs
-        the whole of a start, not theta of it, brings it forward.
+        LONGEST starts, not theta of one, brings it forward.
         """
         work, conditions = self.work, self.conditions
         rate = sum(work.delay[i] for i in members)
@@ -155,7 +169,7 @@ class _Planner:
         alone, since = work.delay[first] / work.held[first].cohorts, work.held[first].since
         timer = since + _until(self._start(alone) - passed, alone, growth)
         seen = (SURE * each + rate - alone) / (SURE * each / growth + work.now - since)
-        return min(timer, work.now + _until(self._start(rate) / conditions.policy.theta - spent, rate, seen))
+        return min(timer, work.now + _until(LONGEST * self._start(rate) / conditions.policy.theta - spent, rate, seen))
 
     def _start(self, rate: float) -> float:
         """Money that waiting for others may cost, at `rate` money a second: theta F, as far as any are to come.

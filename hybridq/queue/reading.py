@@ -191,11 +191,11 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
     ]  # fmt: skip
 
 
-def arrivals(store: Store, handler: str, limit: int) -> list[tuple[float, Lane]]:
-    """When and into which lane the last `limit` background submissions to a handler came."""
+def arrivals(store: Store, handler: str, limit: int, until: float) -> list[tuple[float, Lane]]:
+    """When and into which lane the last `limit` background submissions to a handler came, until an instant."""
     return [(at, Lane(lane)) for at, lane in store.rows(
         "SELECT accepted, lane FROM cohort INDEXED BY cohort_came WHERE handler = ? AND audience = 'background'"
-        " AND accepted IS NOT NULL ORDER BY id DESC LIMIT ?", (handler, limit))]  # fmt: skip
+        " AND accepted <= ? ORDER BY accepted DESC LIMIT ?", (handler, until, limit))]  # fmt: skip
 
 
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:

@@ -5,8 +5,9 @@ say. Jobs of one kind that come shortly one after another share a decision, so t
 """
 
 import math
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 
 from ..brain.arrivals import ARRIVALS, coming, joining
 from ..brain.conditions import Conditions
@@ -38,7 +39,7 @@ class Hybrid:
         self._tariff = Tariff(TariffConfig() if self._handler.remote else world.config.tariff)
         self._held = Pending(self._policy.hold)
         self._memory = _Memory(self._handler, 0.0 if self._handler.remote else self._policy.machine_cost)
-        self._came = deque[tuple[float, Lane]](maxlen=ARRIVALS)  # background submissions
+        self._came: list[tuple[float, Lane]] = []  # background submissions
         self._group = ""  # of the last submission
         self._loaded = False
         self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
@@ -103,7 +104,7 @@ class Hybrid:
         """A decision for this job, or the one that was just made for one like it."""
         kind = (
             task.audience, task.group, round(math.log1p(task.due - task.at), 1), round(math.log1p(task.size) / 2),
-            round(self._ahead(Lane.STREAM)), self._tariff.factor(now),
+            round(self._ahead(Lane.STREAM)), self._tariff.factor(now), self._held.jobs.bit_length(),
         )  # fmt: skip
         until, decision = self._decisions.get(kind, (-math.inf, None))
         if decision is None or now > until:
@@ -133,15 +134,23 @@ class Hybrid:
 
     def _conditions(self, now: float, joins: bool = False) -> Conditions:
         station, held = self._station, self._held.told()
-        batched = [*[now] * joins, *(at for at, lane in self._came if lane is Lane.BATCH)]
+        first = min((each.since for each in held), default=now)
+        accepted = [*[now] * joins, *self._batched(now)]
+        before = self._batched(first) if held else accepted
         return Conditions(
             now=now, tariff=self._tariff, policy=self._policy, estimate=self._memory.estimate,
             modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE}, loaded=self._loaded,
             stream_ahead=self._ahead(Lane.STREAM), stream_slots=station.slots, batch_slots=station.slots,
             warm=station.warm(now), fresh=True, max_flush=self._handler.max_flush, held=held,
             batch_ahead=self._ahead(Lane.BATCH),
-            coming=coming([at for at, _ in self._came], now), joining=joining(batched, held, now),
+            coming=coming([at for at, _ in self._came[-ARRIVALS:]], now),
+            joining=joining(before, first, accepted),
         )  # fmt: skip
+
+    def _batched(self, until: float) -> list[float]:
+        """When those of the last background submissions until then came that were batched."""
+        last = bisect_right(self._came, until, key=itemgetter(0))
+        return [at for at, lane in self._came[max(0, last - ARRIVALS) : last] if lane is Lane.BATCH]
 
     def _ahead(self, lane: Lane) -> float:
         """Seconds of work ahead in a lane, per slot, as the estimate sees it."""

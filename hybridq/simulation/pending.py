@@ -22,14 +22,14 @@ class _Class:
     def __init__(self, key: int) -> None:
         self.key = key
         self.tasks: list[Task] = []
-        self._size = self._since = self._delay = 0.0
+        self._size = self._since = self._delay = self._parts = 0.0
         self._due = math.inf
         self._told: Held | None = None
 
     def add(self, task: Task, delay: float) -> None:
         self.tasks.append(task)
         self._size, self._since, self._delay = self._size + task.size, self._since + task.at, self._delay + delay
-        self._due = min(self._due, task.due)
+        self._due, self._parts = min(self._due, task.due), self._parts + task.part
         self._told = None
 
     def told(self) -> Held:
@@ -38,7 +38,7 @@ class _Class:
             size = math.expm1(round(math.log1p(self._size / jobs), 1))
             self._told = Held(
                 key=self.key, jobs=jobs, size=size, deadline=self._due, since=self._since / jobs,
-                delay_cost=self._delay,
+                delay_cost=self._delay, cohorts=max(1, round(self._parts)),
             )  # fmt: skip
         return self._told
 
@@ -50,6 +50,7 @@ class Pending:
         self._hold = hold
         self._classes: dict[Kind, _Class] = {}
         self._kinds: dict[int, Kind] = {}
+        self.jobs = 0  # that are held
         self._count = 0
         self._asks: list[tuple[float, int]] = []
 
@@ -66,6 +67,7 @@ class Pending:
             self._classes[kind] = _Class(self._count)
             self._kinds[self._count] = kind
         self._classes[kind].add(task, delay)
+        self.jobs += 1
         if task.foreseen is None and task.asks < math.inf:
             heapq.heappush(self._asks, (task.asks, task.number))
 
@@ -88,6 +90,7 @@ class Pending:
         for key in keys:
             kind = self._kinds.pop(key)
             of = self._classes.pop(kind)
+            self.jobs -= len(of.tasks)
             found += [(task.due, task.at, task.number, task, kind[-1]) for task in of.tasks]
         found.sort()
         for *_, task, delay in found[jobs:]:
