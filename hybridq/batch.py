@@ -144,6 +144,7 @@ class FlushRun:
         self._attend = attend
         self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
+        self._begun = False  # its first chunk
         self._learned = time.monotonic()
 
     async def run(self) -> None:
@@ -153,8 +154,10 @@ class FlushRun:
             handler = self._handler = engine.handler(self.name)
             config = engine.outlook.handler(self.name)
             self._whole = config.remote and config.options.get("batch_by", "batch") == "batch"
-            each = engine.outlook.estimate(self.name).usual(Lane.BATCH)
-            self._chunk = ChunkSize(engine.config.runner.stream_target, handler.chunk_limit, config.chunk, each)
+            self._anew = config.protocol == "lines"  # each chunk is a process of its own
+            estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
+            each, start = estimate.usual(Lane.BATCH), (estimate.startup() or 0.0) if self._anew else 0.0
+            self._chunk = ChunkSize(target, handler.chunk_limit, config.chunk, each, start)
             # One chunk more than instances: the next is claimed and written while one is worked on.
             width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared
             async with asyncio.TaskGroup() as tasks:
@@ -186,8 +189,9 @@ class FlushRun:
                 return
             began = time.monotonic()
             for some in self._apart(claims):
-                await self._run_chunk(some)
-            self._chunk.took(time.monotonic() - began, len(claims))
+                chunk = await self._run_chunk(some)
+            seconds = chunk.busy if self._anew else time.monotonic() - began
+            self._chunk.took(seconds, len(claims), chunk.startup if self._anew else 0.0)
 
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
@@ -221,9 +225,10 @@ class FlushRun:
         parts = [[c for c in claims if c.cohort in due], [c for c in claims if c.cohort not in due]]
         return [part for part in parts if part]
 
-    async def _run_chunk(self, claims: list[Claim]) -> None:
+    async def _run_chunk(self, claims: list[Claim]) -> Hearing:
         engine = self.engine
-        chunk = Hearing(engine, self.name, claims)
+        chunk = Hearing(engine, self.name, claims, again=self._anew and self._begun)
+        self._begun = True
         try:
             async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
                 async for bunch in events:
@@ -248,6 +253,7 @@ class FlushRun:
         self._startup += chunk.startup
         self._cost += chunk.cost
         self._learn(chunk, at_last=True)
+        return chunk
 
     def _learn(self, chunk: Hearing, *, at_last: bool = False) -> None:
         """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""

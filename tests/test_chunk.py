@@ -45,3 +45,13 @@ def test_a_short_last_chunk_teaches_only_that_it_was_slow() -> None:
     assert chunk.size == FIRST
     chunk.took(0.6, 1)
     assert chunk.size == FIRST // 2
+
+
+def test_where_each_chunk_starts_anew_its_work_may_take_as_long_as_the_start() -> None:
+    """A start of four seconds is shared by jobs of four seconds, from the first chunk on where both are known."""
+    assert ChunkSize(0.5, 1000, each=0.2, start=4.0).size == 20
+    chunk = ChunkSize(0.5, 1000)
+    chunk.took(0.8, chunk.size, 4.0)
+    assert chunk.size == FIRST + STEP
+    chunk.took(4.5, chunk.size, 4.0)
+    assert chunk.size == (FIRST + STEP) // 2

@@ -25,6 +25,14 @@ for number, line in enumerate(sys.stdin):
     for call in calls if isinstance(calls, list) else [calls]:
         print(json.dumps({"id": call["id"], "output": 1}), flush=True)
 """
+SLOW = """
+import sys, time
+open(sys.argv[1], "a").write("started\\n")
+time.sleep(0.6)
+for line in sys.stdin:
+    time.sleep(0.01)
+    print(line.strip().upper(), flush=True)
+"""
 
 
 def ran(outlook: Outlook, at: float) -> None:
@@ -78,6 +86,28 @@ def test_loading_at_the_first_call_is_learned_as_start(tmp_path: Path) -> None:
     estimate = outlook.estimate("loads")
     assert 0.6 <= (estimate.startup() or 0) < 6
     assert (estimate.run_time(Lane.BATCH, 1) or 9) < 0.1
+    outlook.store.close()
+
+
+def test_a_filter_that_starts_slowly_gets_its_lines_together(tmp_path: Path) -> None:
+    """A batch pays a filter's start for as many jobs as take as long, not for each, and its forecast knows the starts
+    that are left."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    starts = tmp_path / "starts"
+    program = f'command = ["{sys.executable}", "-S", "{tmp_path}/slow.py", "{starts}"]\nprotocol = "lines"\n'
+    outlook, ended = queue(tmp_path, "[handlers.slow]\n" + program), []
+    for _ in range(2):
+        submit_all(outlook, asking("slow"), [b'"a"'] * 100)
+        began = time.monotonic()
+        done = command(outlook.store.home, "drain", "--quiet")
+        assert done.returncode == 0, done.stderr
+        ended.append(time.monotonic() - began)
+
+    assert len(starts.read_text().split()) <= 14
+    estimate = outlook.estimate("slow")
+    assert 0.5 <= (estimate.startup() or 0) < 2
+    foreseen = (estimate.startup() or 0) + (estimate.total_time(Lane.BATCH, 1, 100) or 0)
+    assert 0.5 < foreseen / ended[1] < 1.6
     outlook.store.close()
 
 

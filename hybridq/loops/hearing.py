@@ -18,11 +18,12 @@ from .engine import Engine
 
 
 class Hearing:
-    """`done`, `failed`, `startup` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
+    """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
 
-    def __init__(self, engine: Engine, handler: str, claims: list[Claim]) -> None:
+    def __init__(self, engine: Engine, handler: str, claims: list[Claim], *, again: bool = False) -> None:
+        """`again`: another start of the same flush, which is part of what its jobs take."""
         self.done = self.failed = 0
-        self.startup = self.cost = 0.0
+        self.startup = self.busy = self.cost = 0.0
         self.seen: list[Observation] = []
         self.away: dict[str, Away] = {}  # what runs elsewhere now, by its key
         self._handler = handler
@@ -33,6 +34,7 @@ class Hearing:
         self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
         self._unwanted: dict[int, Claim] = {}
         self._every = 1 + len(claims) // SAMPLE
+        self._again, self._shared = again, 0.0  # seconds of that start that fall on each job
         self._sinks: dict[int, Sink] = {}
 
     def calls(self) -> list[Call]:
@@ -75,7 +77,10 @@ class Hearing:
                 reached("started")
                 self.startup += event.startup
                 self._unpaid += event.startup
-                self._started = event.startup or self._started
+                if self._again:
+                    self._shared = self.startup / max(1, len(self._claims))
+                else:
+                    self._started = event.startup or self._started
             else:
                 self._detached(event)
         if ended:
@@ -87,6 +92,7 @@ class Hearing:
         for event, claim in ended:
             if type(event) is Output:
                 self.done += 1
+                self.busy += event.busy
                 if self._started is None and self.done % self._every == 0:
                     self._learn(event, claim)
             elif self.away and event.gave_back and event.retry_after is None:  # type: ignore[union-attr]
@@ -125,7 +131,8 @@ class Hearing:
                 sink.close()
 
     def _learn(self, event: Output, claim: Claim) -> None:
-        self.seen.append(Observation(size=float(len(claim.input)), busy=event.busy, cost=event.cost))
+        busy = event.busy + self._shared
+        self.seen.append(Observation(size=float(len(claim.input)), busy=busy, cost=event.cost))
 
     def _learn_start(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
         """A new instance's first answers are learned as one: read together, they share whatever it loaded first."""
