@@ -190,7 +190,8 @@ class FlushRun:
             began = time.monotonic()
             for some in self._apart(claims):
                 chunk = await self._run_chunk(some)
-            seconds = chunk.busy if self._anew else time.monotonic() - began
+            # Not the time that it waited for an instance, nor that of a start, which a smaller one would take as well.
+            seconds = chunk.busy or time.monotonic() - began
             self._chunk.took(seconds, len(claims), chunk.startup if self._anew else 0.0)
 
     async def _claims(self) -> list[Claim]:

@@ -178,6 +178,17 @@ class Estimate:
         """Whether money is paid by the job, and not for its time."""
         return self._handler.price is not None or any(_priceable(model.paid) for model in self._models.values())
 
+    @property
+    def share(self) -> float:
+        """What a job takes in a batch of what it takes streamed, at most 1; 1 where either is not learned, and for
+        commands, of which no two are alike."""
+        known = self._models[Lane.BATCH]
+        if self._handler.kind == "shell" or any(len(model.times) < ENOUGH for model in self._models.values()):
+            return 1.0
+        size = math.expm1(sorted(known.sizes)[len(known.sizes) // 2])
+        stream, batch = (self.run_time(lane, size) for lane in (Lane.STREAM, Lane.BATCH))
+        return min(1.0, batch / stream) if stream and batch else 1.0
+
     def assumed(self, lane: Lane) -> tuple[str, ...]:
         """What the times and costs of a lane rest on, where it is neither learned nor a price that was set."""
         expected = self._handler.expected

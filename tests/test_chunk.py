@@ -18,11 +18,24 @@ def test_it_doubles_while_it_is_far_too_small() -> None:
 def test_it_grows_by_steps_and_shrinks_by_half() -> None:
     """Near the target it grows by a step; beyond it, it is halved, and never below one."""
     chunk = ChunkSize(0.5, 1000)
-    chunk.took(0.4, chunk.size)
-    assert chunk.size == FIRST + STEP
+    chunk.took(0.1, chunk.size)
+    assert chunk.size == FIRST + min(STEP, 4 * FIRST)
     for _ in range(10):
         chunk.took(0.6, chunk.size)
     assert chunk.size == 1
+
+
+def test_it_grows_only_as_far_as_a_person_may_wait() -> None:
+    """Jobs of 0.3 s that are done one by one are handed over one or two at a time; where most of a call's 0.4 s is the
+    same for any number of jobs, it finds out that many fit."""
+    slow, together = ChunkSize(0.5, 1000, each=0.3), ChunkSize(0.5, 1000, each=0.42)
+    sizes = []
+    for _ in range(30):
+        slow.took(0.3 * slow.size, slow.size)
+        together.took(0.4 + 0.01 * together.size, together.size)
+        sizes.append((slow.size, together.size))
+    assert max(size for size, _ in sizes) == 2
+    assert max(size for _, size in sizes) >= 9
 
 
 @pytest.mark.parametrize(("each", "first"), [(None, FIRST), (0.01, FIRST), (0.2, 2), (0.5, 1), (600.0, 1)])
@@ -52,6 +65,6 @@ def test_where_each_chunk_starts_anew_its_work_may_take_as_long_as_the_start() -
     assert ChunkSize(0.5, 1000, each=0.2, start=4.0).size == 20
     chunk = ChunkSize(0.5, 1000)
     chunk.took(0.8, chunk.size, 4.0)
-    assert chunk.size == FIRST + STEP
+    assert chunk.size == FIRST + min(STEP, 4 * FIRST)
     chunk.took(4.5, chunk.size, 4.0)
     assert chunk.size == (FIRST + STEP) // 2

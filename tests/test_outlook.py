@@ -33,6 +33,16 @@ for line in sys.stdin:
     time.sleep(0.01)
     print(line.strip().upper(), flush=True)
 """
+TOGETHER = """
+import json, sys, time
+for line in sys.stdin:
+    calls = json.loads(line)
+    calls = calls if isinstance(calls, list) else [calls]
+    open(sys.argv[1], "a").write("call\\n")
+    time.sleep(0.3)
+    for call in calls:
+        print(json.dumps({"id": call["id"], "output": 1}), flush=True)
+"""
 
 
 def ran(outlook: Outlook, at: float) -> None:
@@ -108,6 +118,19 @@ def test_a_filter_that_starts_slowly_gets_its_lines_together(tmp_path: Path) -> 
     assert 0.5 <= (estimate.startup() or 0) < 2
     foreseen = (estimate.startup() or 0) + (estimate.total_time(Lane.BATCH, 1, 100) or 0)
     assert 0.5 < foreseen / ended[1] < 1.6
+    outlook.store.close()
+
+
+def test_a_worker_that_takes_as_long_for_many_gets_many(tmp_path: Path) -> None:
+    """The next chunk waits for the instance meanwhile: that is none of the time by which its size is found."""
+    (tmp_path / "together.py").write_text(TOGETHER)
+    log = tmp_path / "calls"
+    program = f'command = ["{sys.executable}", "-S", "{tmp_path}/together.py", "{log}"]\n'
+    outlook = queue(tmp_path, "[handlers.together]\n" + program)
+    submit_all(outlook, asking("together"), [b"1"] * 64)
+    done = command(outlook.store.home, "drain", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert len(log.read_text().split()) <= 15
     outlook.store.close()
 
 

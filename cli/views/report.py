@@ -21,7 +21,7 @@ from .words import NONE, rules, share
 
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
-PRICES = "streamed: what the same jobs would have cost, had each run at once"
+PRICES = "streamed: what the same jobs would have cost, had each run at once: by what the handler's jobs took streamed"
 Rows = Sequence[Sequence[str]]
 
 

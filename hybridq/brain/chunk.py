@@ -7,7 +7,7 @@ starts can cost without keeping a person much longer than one start alone would.
 """
 
 FIRST = 4
-STEP = 16  # jobs more after each chunk that was fast enough
+STEP = 16  # jobs more at most after a chunk that was fast enough, but no more than would have kept to the target
 SLOW_START = 0.125  # of the target: below it, doubling is safe
 
 
@@ -36,4 +36,5 @@ class ChunkSize:
         elif seconds < SLOW_START * target:
             self.size = min(self._limit, 2 * self.size)
         else:
-            self.size = min(self._limit, self.size + STEP)
+            room = int(self.size * (target / seconds - 1))
+            self.size = min(self._limit, self.size + max(1, min(STEP, room)))

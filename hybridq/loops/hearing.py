@@ -88,11 +88,11 @@ class Hearing:
         outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
+        self.busy += sum([event.busy for event, _ in ended])
         self.failed += sum([outcome.state is State.FAILED for outcome in outcomes])
         for event, claim in ended:
             if type(event) is Output:
                 self.done += 1
-                self.busy += event.busy
                 if self._started is None and self.done % self._every == 0:
                     self._learn(event, claim)
             elif self.away and event.gave_back and event.retry_after is None:  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..brain.outcome import Outcome, settle
 from ..errors import NoSuchJob
-from ..job import DEAREST, Failure, Output
+from ..job import DEAREST, Failure, Lane, Output
 from ..outlook import Outlook
 from ..queue.claims import Claim
 from ..queue.reading import Cohort, cohort
@@ -18,12 +18,18 @@ KEPT = 10_000  # cohorts whose terms are remembered
 
 
 class Terms(NamedTuple):
-    """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried."""
+    """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried.
+
+    `share` is what they take in their lane of what they would take streamed, and `start` the seconds of the start that
+    each would have paid then; None: the one that was really made.
+    """
 
     retries: int
     per_second: float
     per_job: float
     factor: float
+    share: float
+    start: float | None
 
 
 class Settling:
@@ -53,9 +59,10 @@ class Settling:
                 terms = self._look(claim.cohort)[1]
             except NoSuchJob:
                 continue  # cancelled and cleaned away meanwhile: nobody's
-            each = terms.per_job + (event.busy + startup) * terms.per_second
+            alone = event.busy / terms.share + (startup if terms.start is None else terms.start)
+            cost = (terms.per_job + (event.busy + startup) * terms.per_second) * factor
+            streamed = (terms.per_job + alone * terms.per_second) * terms.factor
             startup = 0.0
-            cost, streamed = each * factor, each * terms.factor
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
@@ -84,4 +91,9 @@ class Settling:
         handler = self._outlook.handler(of.handler)
         price, policy = handler.price, self._outlook.config.policy
         per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
-        return Terms(of.request.retries, per_second, price or 0.0, self._outlook.tariff.factor(of.accepted))
+        estimate, batched = self._outlook.estimate(of.handler), of.lane is Lane.BATCH
+        return Terms(
+            of.request.retries, per_second, price or 0.0, self._outlook.tariff.factor(of.accepted),
+            share=estimate.share if batched else 1.0,
+            start=estimate.startup() if batched and handler.protocol == "lines" else None,
+        )  # fmt: skip

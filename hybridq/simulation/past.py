@@ -6,10 +6,9 @@ has learned of both lanes, and where one lane is unknown nothing is supposed to 
 
 import math
 
-from ..estimate import ENOUGH, Estimate, Model
+from ..estimate import Estimate
 from ..job import Lane
 from ..outlook import Outlook
-from ..queue.knowledge import models
 from ..queue.ledger import came
 from .station import Times
 from .workload import Arrival, Workload
@@ -47,15 +46,5 @@ def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
 
 
 def _times(outlook: Outlook, name: str) -> Times:
-    estimate, known = outlook.estimate(name), models(outlook.store, name)
-    typical = _typical(known[Lane.BATCH])
-    stream, batch = (estimate.run_time(lane, typical) for lane in (Lane.STREAM, Lane.BATCH))
-    both = all(len(model.times) >= ENOUGH for model in known.values())
-    share = min(1.0, batch / stream) if both and stream and batch else 1.0
-    return Times(start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=share, spread=0.0)
-
-
-def _typical(model: Model) -> float:
-    """The median size (bytes) of its jobs."""
-    sizes = sorted(model.sizes)
-    return math.expm1(sizes[len(sizes) // 2]) if sizes else 0.0
+    estimate = outlook.estimate(name)
+    return Times(start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=estimate.share, spread=0.0)
