@@ -154,9 +154,11 @@ class FlushRun:
             handler = self._handler = engine.handler(self.name)
             config = engine.outlook.handler(self.name)
             self._whole = config.remote and config.options.get("batch_by", "batch") == "batch"
-            self._anew = config.protocol == "lines"  # each chunk is a process of its own
+            self._anew = config.anew
             estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
-            each, start = estimate.usual(Lane.BATCH), (estimate.startup() or 0.0) if self._anew else 0.0
+            each, start = estimate.usual(Lane.BATCH), 0.0
+            if config.anew:  # what a line takes in a batch has its share of the starts
+                each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
             self._chunk = ChunkSize(target, handler.chunk_limit, config.chunk, each, start)
             # One chunk more than instances: the next is claimed and written while one is worked on.
             width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared

@@ -84,6 +84,11 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Whether a provider runs it: nothing of ours is started, and a batch takes as long as it takes."""
         return self.kind in ("openai", "anthropic")
 
+    @property
+    def anew(self) -> bool:
+        """Each chunk starts a process of its own, as line filters do."""
+        return self.protocol == "lines"
+
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of `config.toml`."""

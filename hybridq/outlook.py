@@ -120,7 +120,7 @@ class Outlook:
         """Nothing must be started: nothing ever is, or a runner that was there at the last job keeps its worker."""
         if handler.remote or handler.kind == "shell":
             return True
-        if handler.protocol == "lines":  # each chunk starts its own
+        if handler.anew:
             return False
         learned = last_learned(self.store, name)
         return now - learned < handler.idle and any(since < learned for since in living(self.store))

@@ -18,6 +18,7 @@ from .when import clock, money, span
 TRIVIAL = 60.0  # seconds of background work that may use a free stream slot
 BRIEF = 0.5  # seconds of background work, however many jobs, that nobody notices who comes after it
 CLOSE = 1e-3  # relative; totals this close are a tie, and the sooner result wins
+SOONER = 0.8  # of the time that a batch takes to its end: what is late either way is promoted for no less
 LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
 LATE_LEAST = 5.0  # seconds of waiting that are never thought over
 
@@ -66,8 +67,8 @@ def reclassify(
 def promote(request: Request, jobs: int, size: float, conditions: Conditions) -> Decision | None:
     """A decision to stream held jobs that a batch would deliver after their deadline, or None: they stay.
 
-    Promoted is only what streaming delivers sooner. An asked-for batch is promoted too: the deadline was
-    asked for as well.
+    Promoted is only what streaming delivers in time, or at least much sooner: in the stream lane it goes before people
+    who have no deadline. An asked-for batch is promoted too: the deadline was asked for as well.
     """
     if request.deadline is None or Mode.STREAM not in conditions.modes:
         return None
@@ -78,6 +79,8 @@ def promote(request: Request, jobs: int, size: float, conditions: Conditions) ->
     if batched.finish90 <= request.deadline or streamed.finish90 >= batched.finish90:
         return None
     now = conditions.now
+    if streamed.finish90 > request.deadline and streamed.finish90 - now > SOONER * (batched.finish90 - now):
+        return None
     reason = (
         f"promoted: batched it would be done at {clock(batched.finish90, now)}, "
         f"after its deadline {clock(request.deadline, now)}; streamed at {clock(streamed.finish90, now)}"

@@ -21,8 +21,28 @@ def test_it_grows_by_steps_and_shrinks_by_half() -> None:
     chunk.took(0.1, chunk.size)
     assert chunk.size == FIRST + min(STEP, 4 * FIRST)
     for _ in range(10):
-        chunk.took(0.6, chunk.size)
+        chunk.took(0.6 * chunk.size, chunk.size)
     assert chunk.size == 1
+
+
+def test_a_call_that_takes_long_however_few_jobs_it_has_gets_many() -> None:
+    """A smaller chunk would keep nobody shorter: it grows while that is so, and no further once each job counts."""
+    chunk = ChunkSize(0.5, 1000)
+    for _ in range(40):
+        chunk.took(0.6, chunk.size)
+    assert chunk.size > 50
+    for _ in range(40):
+        chunk.took(0.6 * chunk.size, chunk.size)
+    assert chunk.size <= 2
+
+
+def test_two_that_were_handed_over_together_count_as_one() -> None:
+    """Both are a little too long: the next one is half of them, not a quarter."""
+    chunk = ChunkSize(0.5, 1000, each=0.05)
+    chunk.size = 10
+    chunk.took(0.51, 10)
+    chunk.took(0.51, 10)
+    assert chunk.size == 5
 
 
 def test_it_grows_only_as_far_as_a_person_may_wait() -> None:
@@ -56,8 +76,8 @@ def test_a_short_last_chunk_teaches_only_that_it_was_slow() -> None:
     chunk = ChunkSize(0.5, 1000)
     chunk.took(0.001, 1)
     assert chunk.size == FIRST
-    chunk.took(0.6, 1)
-    assert chunk.size == FIRST // 2
+    chunk.took(0.6, 2)
+    assert chunk.size == 1
 
 
 def test_where_each_chunk_starts_anew_its_work_may_take_as_long_as_the_start() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hybridq.config import HandlerConfig
-from hybridq.estimate import ENOUGH, Estimate, Model, Observation, learn_many
+from hybridq.estimate import ENOUGH, Estimate, Model, Observation, judged, learn_many
 from hybridq.job import Lane
 
 S, B = Lane.STREAM, Lane.BATCH
@@ -29,6 +29,38 @@ def taught(source: random.Random, jobs: int, seconds: Callable[[float], float], 
 
 def per_kilobyte(size: float) -> float:
     return size / 1000
+
+
+def test_of_a_filter_each_lane_tells_its_own_times() -> None:
+    """A streamed line is always started, one of a batch has its share of the starts: neither tells the other's."""
+    handler, started, shared = HandlerConfig(protocol="lines"), Model(), Model()
+    for _ in range(5):
+        started = learn(started, Observation(size=100, busy=4.0, startup=4.0))
+        shared = learn(shared, Observation(size=100, busy=8.0))
+    both = Estimate(started, shared, handler)
+    assert both.run_time(S, 100) == pytest.approx(4.0, rel=0.01)
+    assert both.run_time(B, 100) == pytest.approx(8.0, rel=0.01)
+    assert Estimate(None, shared, handler).run_time(S, 100) == pytest.approx(8.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("late", "least", "most"), [(0, -0.2, 0.0), (8, 0.2, 0.5), (32, 0.5, 0.8)])
+def test_promises_that_were_not_kept_make_the_next_ones_later(late: int, least: float, most: float) -> None:
+    """What was late makes the spread wider, what was in time a little narrower; no promise changes nothing."""
+    wide = judged(Model(), [True] * late or [False] * 8).wide
+    assert least <= wide <= most
+    assert wide != 0.0
+    assert judged(Model(wide=0.5), []).wide == 0.5
+
+
+@pytest.mark.parametrize(("size", "share"), [(300.0, 0.25), (3.0, 1.0)], ids=["like", "unlike"])
+def test_what_a_batch_saves_is_told_by_jobs_of_one_size(size: float, share: float) -> None:
+    """Streamed jobs of other sizes say nothing of what those of a batch would have taken streamed."""
+    batch, stream = Model(), Model()
+    for _ in range(8):
+        batch = learn(batch, Observation(size=300, busy=0.5))
+        stream = learn(stream, Observation(size=size, busy=2.0))
+    assert Estimate(stream, batch).share == pytest.approx(share, rel=0.01)
+    assert Estimate(stream, batch, HandlerConfig(kind="shell")).share == 1.0
 
 
 def test_nothing_known_is_none() -> None:

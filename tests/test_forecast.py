@@ -55,12 +55,35 @@ def test_place_in_the_flush_counts() -> None:
 
 
 def test_those_that_will_join_go_first_where_they_are_due_first() -> None:
-    """Until the flush 36,000 s away one more joins every 10,000 s: half have a deadline, and go before who has none."""
-    work = [held(1), held(2, deadline=NOON + 12 * HOUR)]
+    """Until the flush 36,000 s away one more joins every 10,000 s: two of three have a deadline, and go before who has
+    none. Of two that are held nobody can tell."""
+    work = [held(1), *(held(key, jobs=100, deadline=NOON + 12 * HOUR) for key in (2, 3))]
     alone, crowd = (held_etas(work, conditions(joining=rate)) for rate in (0.0, 1e-4))
     assert crowd[2].start == alone[2].start == NOON + 10 * HOUR
-    assert (crowd[1].finish or 0) - (alone[1].finish or 0) == pytest.approx(1.8 * 500 * 10, abs=1)
+    assert (crowd[1].finish or 0) - (alone[1].finish or 0) == pytest.approx(2.4 * 100 * 10, abs=1)
     assert crowd[2].finish == alone[2].finish
+    assert held_etas(work[:2], conditions(joining=1e-4)) == held_etas(work[:2], conditions(joining=0.0))
+
+
+def test_who_joins_is_counted_once() -> None:
+    """Those that come before the first of two flushes go with that one, and are not counted again for the second."""
+    work = [
+        held(1, jobs=4000, deadline=NOON + 90 * HOUR),
+        *(held(k, jobs=1, deadline=NOON + 12 * HOUR) for k in (2, 3)),
+    ]
+    alone, crowd = (held_etas(work, conditions(joining=rate))[1] for rate in (0.0, 1e-4))
+    jobs = round(1e-4 / 3 * 24 * HOUR * 2)
+    assert (crowd.finish or 0) - (alone.finish or 0) == pytest.approx(10 * jobs, abs=20)
+
+
+def test_what_is_promised_is_what_is_told_a_moment_later() -> None:
+    """A new submission's finish is the one that its place among the held ones, and those that will join, give."""
+    others = tuple(held(key, jobs=100, deadline=NOON + (11 + key) * HOUR) for key in (1, 2, 3))
+    world = conditions(joining=1e-4, held=others, modes=frozenset({Mode.BATCH}))
+    (promised,) = classify(Request(handler="x", audience=Audience.BACKGROUND), 500, 100, world).considered
+    told = held_etas([*others, held(4)], world)[4]
+    assert promised.start == told.start
+    assert promised.finish == pytest.approx(told.finish, abs=1)
 
 
 def test_split_class_is_done_with_its_last_part() -> None:

@@ -208,6 +208,14 @@ def test_late_stream_is_thought_over() -> None:
     assert reclassify(person(), 1, 100, conditions(), waited=60.0, foreseen=1.0) is None
 
 
+def test_what_is_late_either_way_goes_before_nobody_for_little() -> None:
+    """Streamed it would be late as well and hardly sooner: it stays, for there it would go before people; much sooner
+    is worth it."""
+    work = request(deadline=NOON + 1)
+    assert promote(work, 1, 100, conditions(batch_ahead=3600.0, stream_ahead=3500.0)) is None
+    assert promote(work, 1, 100, conditions(batch_ahead=3600.0, stream_ahead=600.0)) is not None
+
+
 def test_batch_that_comes_too_late_is_promoted() -> None:
     """Held jobs that a batch cannot deliver in time are streamed, even where a batch was asked for."""
     late = conditions(batch_ahead=3600.0)

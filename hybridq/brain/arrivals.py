@@ -30,15 +30,19 @@ def coming(accepted: Sequence[float], now: float) -> float:
 
 
 class Joiners:
-    """Those that will join `work`, `rate` a second: as large as what is held, with as much time when they come."""
+    """Those that will join `work`, `rate` a second: as large as what is held, with as much time when they come.
+
+    Of fewer than KNOWN submissions that cannot be told, and nobody is counted.
+    """
 
     def __init__(self, work: Sequence[Held], rate: float) -> None:
         rows = sorted((each.deadline - each.since, each.jobs) for each in work)
         self._spans = [span for span, _ in rows]
         self._jobs = [0, *accumulate(jobs for _, jobs in rows)]
-        self._rate = rate / max(1, sum(each.cohorts for each in work))
+        known = sum(each.cohorts for each in work)
+        self._rate = rate / known if known >= KNOWN else 0.0
 
     def before(self, deadline: float, now: float, start: float) -> int:
-        """Jobs that come until the flush at `start` and, the earliest deadline first, go before one with this."""
+        """Jobs that come from `now` until the flush at `start` and, the earliest deadline first, go before this one."""
         sooner = bisect_left(self._spans, deadline - (now + start) / 2)  # as if all came half-way
         return round(self._rate * max(0.0, start - now) * self._jobs[sooner])

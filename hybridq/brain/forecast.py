@@ -35,8 +35,7 @@ def held_etas(
     """For each class of held work, by key: when its flush starts and when its last job is done.
 
     The plan is run forward from flush to flush, as the loop will, as if nothing more came but those that will go first
-    in a flush. Flushes of one
-    handler go one after another, and within one the earliest deadline goes first.
+    in a flush. Flushes of one handler go one after another, and within one the earliest deadline goes first.
     `planned` is the plan of the same work, where the caller has it already; `work` bounds what is planned,
     and the finish of what lies beyond that is unknown.
     """
@@ -45,17 +44,18 @@ def held_etas(
     planned = planned or plan(queue, now)
     joiners = Joiners(held, conditions.joining or 0.0)
     free = free90 = now.now + now.batch_ahead
+    since = now.now  # when the flush before began
     while queue:
         steps -= 1
         last = steps <= 0 or (not planned.due and planned.look is None)
         for flush in (*planned.due, *planned.later) if last else planned.due:
             start, start90 = max(flush.at, free), max(flush.at, free90)
             taken = _taken(flush, queue)
-            for key, eta in _flush_etas(taken, conditions, joiners, start, start90).items():
+            for key, eta in _flush_etas(taken, conditions, joiners, since, start, start90).items():
                 first = etas.get(key, eta).start  # of a class that was split, the first part's
                 etas[key] = Eta(start=first, finish=eta.finish, finish90=eta.finish90)
                 free, free90 = max(free, eta.finish or start), max(free90, eta.finish90 or start90)
-            queue = _left(queue, taken)
+            queue, since = _left(queue, taken), max(since, start)
         if last:
             break
         # Not the next look: under a load that is a minute ahead at any time, and what is foreseen would slide with it.
@@ -153,13 +153,13 @@ def _part(h: Held, jobs: int) -> Held:
 
 
 def _flush_etas(
-    taken: list[Held], conditions: Conditions, joiners: Joiners, start: float, start90: float
+    taken: list[Held], conditions: Conditions, joiners: Joiners, since: float, start: float, start90: float
 ) -> dict[int, Eta]:
-    """Each class of one flush by its place in it, behind those that will have joined it."""
+    """Each class of one flush by its place in it, behind those that will have joined it since the one before."""
     etas, jobs, size = {}, 0, 0.0
     for h in taken:
         jobs, size = jobs + h.jobs, size + h.jobs * h.size
-        ahead = jobs + joiners.before(h.deadline, conditions.now, start)
+        ahead = jobs + joiners.before(h.deadline, since, start)
         eta = _eta(Lane.BATCH, ahead, size / jobs, conditions, start, start90, cold=conditions.starts(start))
         if eta.finish is not None and eta.finish90 is not None:
             wider = promised(Lane.BATCH, start90, eta.finish, eta.finish90, conditions.estimate, h.deadline)

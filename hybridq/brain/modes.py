@@ -76,7 +76,7 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     keys = set(flush.keys)
     ahead = sum(h.jobs for h in conditions.held if h.key in keys and h.deadline <= deadline)
     start = max(flush.at, conditions.now + conditions.batch_ahead)
-    ahead += Joiners(conditions.held, conditions.joining or 0.0).before(deadline, conditions.now, start)
+    ahead += Joiners((*conditions.held, new), conditions.joining or 0.0).before(deadline, conditions.now, start)
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0

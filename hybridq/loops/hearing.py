@@ -77,8 +77,8 @@ class Hearing:
                 reached("started")
                 self.startup += event.startup
                 self._unpaid += event.startup
-                if self._again:
-                    self._shared = self.startup / max(1, len(self._claims))
+                if self._again and event.startup:
+                    self._shared = event.startup / max(1, len(self._claims))
                 else:
                     self._started = event.startup or self._started
             else:

@@ -95,5 +95,5 @@ class Settling:
         return Terms(
             of.request.retries, per_second, price or 0.0, self._outlook.tariff.factor(of.accepted),
             share=estimate.share if batched else 1.0,
-            start=estimate.startup() if batched and handler.protocol == "lines" else None,
+            start=estimate.startup() if batched and handler.anew else None,
         )  # fmt: skip
