@@ -13,14 +13,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, median, normal, regime
+from .brain.paid import ENOUGH, Paid, line_price, priceable, priced, spent
 from .brain.spending import Spending
 from .config import HandlerConfig
-from .job import DEAREST, Lane
+from .job import Lane
 from .when import span
 
 WINDOW = 128  # jobs that the quantiles come from
 STARTS = 24  # starts that the start-up time comes from
-ENOUGH = 3  # jobs that must be known before they count
 CHECK_EVERY = 4  # jobs between two looks for a new regime
 SAMPLE = 32  # of one chunk's jobs are learned: more would push every other flush out of the window
 WIDEN = 0.05  # by how much, as a logarithm, promises are made later after one that was late
@@ -29,7 +29,6 @@ WIDEN = 0.05  # by how much, as a logarithm, promises are made later after one t
 TOGETHER = 16
 WIDEST = 2.0  # as a logarithm; promises are never made later or sooner than this
 ALIKE = math.log(1.25)  # between the sizes of jobs that would take alike
-COST_MEMORY = 100.0  # jobs over which a learned price fades
 
 
 class Observation(Struct, frozen=True, kw_only=True, gc=False):
@@ -40,17 +39,6 @@ class Observation(Struct, frozen=True, kw_only=True, gc=False):
     startup: float | None = None  # seconds; None or 0: the instance was warm
     cost: float | None = None  # money at factor 1; None: the handler counts none
     jobs: int = 1
-
-
-class Paid(Struct, frozen=True):
-    """Fading sums of what jobs cost by their size: enough for a straight line."""
-
-    n: float = 0.0
-    size: float = 0.0
-    cost: float = 0.0
-    size2: float = 0.0
-    cross: float = 0.0
-    cost2: float = 0.0
 
 
 class Model(Struct, frozen=True):
@@ -87,7 +75,7 @@ def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     firsts = (*firsts, *((*_point(o), o.jobs) for o in cold))[-STARTS:]
     paid = model.paid
     for o in sampled:
-        paid = _priced(paid, o)
+        paid = priced(paid, o.size, o.cost)
     return Model(sizes, times, starts, firsts, paid, seen, model.wide)
 
 
@@ -169,7 +157,7 @@ class Estimate:
         """Money of one job at factor 1: learned, else as configured, else its busy time; None: unknown."""
         for which in (lane, _other(lane)):
             paid = self._models[which].paid
-            if _priceable(paid):
+            if priceable(paid):
                 return line_price(paid, size)
         if self._handler.price is not None:
             return self._handler.price
@@ -179,7 +167,7 @@ class Estimate:
     @property
     def by_the_job(self) -> bool:
         """Whether money is paid by the job, and not for its time."""
-        return self._handler.price is not None or any(_priceable(model.paid) for model in self._models.values())
+        return self._handler.price is not None or any(priceable(model.paid) for model in self._models.values())
 
     @property
     def share(self) -> float:
@@ -203,7 +191,7 @@ class Estimate:
 
     def spending(self, lane: Lane, size: float, factor: float = 1.0) -> Spending | None:
         """What jobs of this size cost at a price factor, with what is known of their spread; None: unknown."""
-        paid = next((paid for which in (lane, _other(lane)) if _priceable(paid := self._models[which].paid)), None)
+        paid = next((paid for which in (lane, _other(lane)) if priceable(paid := self._models[which].paid)), None)
         if paid is not None:
             return spent(paid, size)
         if self._handler.price is not None:
@@ -281,38 +269,3 @@ def _around(seconds: float | None, q: float) -> float | None:
     if seconds is None:
         return None
     return seconds * math.exp(normal(q) / NINETIETH * SPREAD)
-
-
-def _priced(p: Paid, o: Observation) -> Paid:
-    if o.cost is None or not 0 <= o.cost <= DEAREST:
-        return p
-    fade = 1 - 1 / COST_MEMORY
-    return Paid(
-        p.n * fade + 1,
-        p.size * fade + o.size,
-        p.cost * fade + o.cost,
-        p.size2 * fade + o.size * o.size,
-        p.cross * fade + o.size * o.cost,
-        p.cost2 * fade + o.cost * o.cost,
-    )
-
-
-def _priceable(p: Paid) -> bool:
-    """Whether enough prices were seen; `n` fades."""
-    return p.n >= ENOUGH - 0.5
-
-
-def spent(p: Paid, size: float) -> Spending:
-    """What jobs of this size cost by those that were paid."""
-    variance = p.cost2 / p.n - (p.cost / p.n) ** 2
-    return Spending(each=line_price(p, size), spread=math.sqrt(max(0.0, variance)), seen=p.n)
-
-
-def line_price(p: Paid, size: float) -> float:
-    """Least squares of money against size, never below nothing and never falling with size."""
-    mean_size, mean_cost = p.size / p.n, p.cost / p.n
-    spread = p.size2 / p.n - mean_size**2
-    cross = p.cross / p.n - mean_size * mean_cost
-    steepest = mean_cost / mean_size if mean_size > 0 else 0.0
-    slope = min(max(0.0, cross / spread), steepest) if spread > 1e-9 * (1 + mean_size**2) else 0.0
-    return max(0.0, mean_cost + slope * (size - mean_size))

@@ -7,11 +7,12 @@ batches say more, public reports do: median 7 minutes, 90 % within the hour, a t
 import math
 
 from ..config import HandlerConfig
-from ..estimate import ENOUGH, Estimate, Model, line_price, spent
+from ..estimate import Estimate, Model
 from ..job import Lane
 from ..settings.llm import LlmOptions
 from .curve import TINY, chance, normal
 from .llm_prices import dearest, expected, guessed
+from .paid import ENOUGH, line_price, spent
 from .spending import Spending
 
 MEDIAN = 420.0  # seconds
