@@ -162,9 +162,8 @@ class _Planner:
         growth = (conditions.joining or 0.0) * each
         if growth <= 0:
             return work.now + _until(self._start(rate) - spent, rate, 0.0)
-        first = min(members, key=lambda i: work.held[i].since)
-        alone, since = work.delay[first] / work.held[first].cohorts, work.held[first].since
-        timer = since + self._company(alone, passed)
+        since, alone = self._first(members)
+        timer = self._company(since, alone, passed)
         seen = (SURE * each + rate - alone) / (SURE * each / growth + work.now - since)
         return min(timer, work.now + _until(PATIENCE * self._start(rate) / conditions.policy.theta - spent, rate, seen))
 
@@ -174,13 +173,18 @@ class _Planner:
         if not self.conditions.joining or not work.known or tariff.factor(flush.at) >= tariff.factor(work.now):
             return False
         keys = set(flush.keys)
-        first = min((i for i, h in enumerate(work.held) if h.key in keys), key=lambda i: work.held[i].since)
-        return work.held[first].since + self._company(work.delay[first] / work.held[first].cohorts, 0.0) > flush.at
+        since, alone = self._first([i for i, h in enumerate(work.held) if h.key in keys])
+        return self._company(since, alone, 0.0) > flush.at
 
-    def _company(self, alone: float, passed: float) -> float:
-        """Seconds that the first one waits for those that are foreseen, its own waiting at `alone` money a second."""
+    def _first(self, members: list[int]) -> tuple[float, float]:
+        """When the first of these came, and the money a second that its waiting costs."""
+        first = min(members, key=lambda i: self.work.held[i].since)
+        return self.work.held[first].since, self.work.delay[first] / self.work.held[first].cohorts
+
+    def _company(self, since: float, alone: float, passed: float) -> float:
+        """Until when one that came at `since`, its waiting at `alone` money a second, waits for those foreseen."""
         growth = (self.conditions.joining or 0.0) * self.conditions.policy.background_delay_cost / 3600
-        return _until(self._start(alone) - passed, alone, growth)
+        return since + _until(self._start(alone) - passed, alone, growth)
 
     def _start(self, rate: float) -> float:
         """Money that waiting for others may cost, at `rate` money a second: theta F, as far as any are to come.
