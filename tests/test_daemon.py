@@ -51,7 +51,7 @@ def test_a_second_signal_stops_at_once_and_gives_back(tmp_path: Path, number: si
     with queue.daemon() as daemon:
         job = queue.submit("sleep", "600")
         until(lambda: queue.state(job) is State.RUNNING)
-        assert f"daemon pid {daemon.pid} serves {tmp_path}" in queue.log()
+        until(lambda: f"daemon pid {daemon.pid} serves {tmp_path}" in queue.log())
         daemon.send_signal(number)
         until(lambda: f"{number.name}: stopping; a second {again} stops at once" in queue.log())
         daemon.send_signal(number)
