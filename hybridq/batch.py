@@ -159,7 +159,9 @@ class FlushRun:
             each, start = estimate.usual(Lane.BATCH), 0.0
             if config.anew:  # what a line takes in a batch has its share of the starts
                 each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
-            self._chunk = ChunkSize(target, handler.chunk_limit, config.chunk, each, start)
+            size = ChunkSize(target, handler.chunk_limit, config.chunk)
+            self._chunk = engine.chunks.setdefault(self.name, size)
+            self._chunk.begin(each, start)
             # One chunk more than instances: the next is claimed and written while one is worked on.
             width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared
             async with asyncio.TaskGroup() as tasks:
@@ -189,12 +191,11 @@ class FlushRun:
         while not engine.stopping and not engine.paused:
             if not (claims := await self._claims()):
                 return
-            began = time.monotonic()
             for some in self._apart(claims):
                 chunk = await self._run_chunk(some)
-            # Not the time that it waited for an instance, nor that of a start, which a smaller one would take as well.
-            seconds = chunk.busy or time.monotonic() - began
-            self._chunk.took(seconds, len(claims), chunk.startup if self._anew else 0.0)
+            if chunk.done or chunk.failed:
+                # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
+                self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
 
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""

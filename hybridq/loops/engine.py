@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from ..brain.chunk import ChunkSize
 from ..brain.outcome import Outcome
 from ..config import Config
 from ..doorbell import RUNNER, VIEWER, Doorbell, ring
@@ -66,6 +67,7 @@ class Engine:
         self.paused = False  # the disk refused something: nothing is claimed
         self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
+        self.chunks: dict[str, ChunkSize] = {}  # by handler, from one flush to the next
         self._streamed = -POLITE_FOR
         self._live_from = 0.0  # monotonic: before it, streams that end are stored with the next
         self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
@@ -243,6 +245,7 @@ class Engine:
             if config.handlers[name] != self.config.handlers[name]:
                 self._retired.append(handler)
                 del self._handlers[name]
+        self.chunks.clear()
         self.config, self.budget = config, Budget(self.outlook)
         self.settling.forget()
         self._missed.clear()
