@@ -49,7 +49,8 @@ class ChunkSize:
         if self._fixed:
             return
         self._seen.append((jobs, seconds))
-        self._tell()
+        if seconds > self._target or self._each is None:
+            self._tell()
         target = max(self._target, start, CALL * self._call)
         if seconds > target:
             self.size = max(1, min(self.size, jobs // 2))
