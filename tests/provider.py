@@ -183,6 +183,11 @@ async def missing(_: web.Request) -> web.StreamResponse:
     return web.json_response({"error": {"message": "not found"}}, status=404)
 
 
+async def unavailable(_: web.Request) -> web.StreamResponse:
+    """A server that is not well (see `instead`)."""
+    return web.json_response({"error": {"message": "down for now"}}, status=503)
+
+
 def _event(body: Body) -> bytes:
     whole = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", **body}
     return f"data: {json.dumps(whole)}\n\n".encode()

@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from hybridq.job import Mode, State
 from hybridq.queue.reading import job, result
 from hybridq.submit import submit
-from tests.building import asking, command, daemon, staying, until
+from tests.building import asking, command, daemon, look, staying, submit_all, until
 from tests.llm import served
-from tests.provider import Fault, Provider
+from tests.provider import Fault, Provider, unavailable
 
 SAID = "hybridq: job 1 tries again at "
 
@@ -67,3 +69,20 @@ def test_a_wait_that_is_over_is_told_no_more(provider: Provider, tmp_path: Path)
         assert found is not None
         assert (found.error, found.value) == (None, b'"answer to q"')
         assert job(outlook.store, 1).ready == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/batches/", "/v1/batches"], ids=["looked at", "looked for"])
+def test_a_batch_that_cannot_be_asked_about_says_so_until_it_can(provider: Provider, tmp_path: Path, path: str) -> None:
+    """The provider fails while a batch is there, or while it is not known whether one is: each view says since when and
+    why, and nothing of it once the provider answers."""
+    provider.script.refuse_create = 1 if path == "/v1/batches" else 0
+    provider.instead["GET", path] = unavailable
+    with served(tmp_path, provider) as outlook, daemon(outlook):
+        submit_all(outlook, asking("gpt", Mode.BATCH, group="docs"), [b'"a"', b'"b"'])
+        until(lambda: any("cannot be asked since" in row.why for row in look(outlook).rows))
+        (row,) = look(outlook).rows
+        assert "503: down for now" in row.why
+        assert row.why in " ".join(command(outlook.store.home, "explain", "docs").stdout.split())
+        del provider.instead["GET", path]
+        until(lambda: look(outlook).rows[0].counts.get("done") == 2)
+        assert "cannot be asked" not in look(outlook).rows[0].why

@@ -61,6 +61,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
     `over`: it will not change any more. `whole`: each request was run, so each should have an answer.
     `files` are where its answers are. `refused` are the places (from 0) of requests that made it fail, and why.
+    `trouble`: nothing is known now, for this reason.
     """
 
     over: bool
@@ -70,13 +71,16 @@ class Look(Struct, frozen=True, kw_only=True):
     problem: str = ""
     busy: bool = False  # it failed because the provider holds too much work of ours: later it may take it
     refused: dict[int, str] = {}
+    trouble: str = ""
 
 
 class Found(Struct, frozen=True):
-    """What looking for a batch of ours gave: its id; or `unsure`, while some batch may yet turn out to be it."""
+    """What looking for a batch of ours gave: its id; or `unsure`, while some batch may yet turn out to be it; or the
+    `trouble` why it could not be looked for just now."""
 
     batch: str | None = None
     unsure: bool = False
+    trouble: str = ""
 
 
 class Provider(Protocol):

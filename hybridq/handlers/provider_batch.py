@@ -5,8 +5,8 @@ takes over from any of them finds the batch by that key or knows that there is n
 never repeated on a doubt. What the provider has done is always fetched; only the rest is tried again.
 
 A reference has `key`, `at` (epoch seconds) and `jobs`; then `file` once the lines are there, `batch` once the
-batch is, `finished` as far as the provider tells. With `cancel` set the batch is to be ended there; with `over`
-all that it gave is stored, and what it left there is taken away.
+batch is, `finished` as far as the provider tells, and `silent` while it cannot be asked. With `cancel` set the
+batch is to be ended there; with `over` all that it gave is stored, and what it left there is taken away.
 """
 
 import asyncio
@@ -26,15 +26,13 @@ from ..job import Call, Detached, Event, Failure, Output
 from ..seam import reached
 from ..settings.llm import LlmOptions
 from .answers import Reading, back, final, refused, unbegun
+from .looking import SLOWEST, Looking, heard
 from .prompts import prompt
 from .provider import Found, Look, Provider
 from .ratelimit import RateLimit
 from .spool import Spool, too_large, written
 
 BUNCH = 256  # events that are told at once
-SETTLE = 3.0  # of `poll`: how long a batch that was just made may be missing in the provider's list
-LOOKS = 3  # times that a batch is looked for before it is believed not to be there
-SLOWEST = 24.0  # of `poll`: the longest time between two looks
 FILES = 10  # looks that answers may be missing after the end
 CLEAR = 20.0  # seconds for taking files away; what takes longer is left there
 LACKING = "the server has no batches, so they go as plain requests"
@@ -92,8 +90,12 @@ class Batches:
         if "over" in reference:
             await self._clear(provider, reference)
             return
+        looking = Looking(provider, self._options.poll, self._log)
         if "batch" not in reference:
-            found = await self._find(provider, reference)
+            found = Found()
+            async for found in looking.find(reference):
+                if heard(reference, found.trouble):
+                    yield [Detached(work.ids, dict(reference))]
             if found.batch is None:
                 if found.unsure:
                     yield [final(*each, BLIND) for each in work.ids]
@@ -106,9 +108,8 @@ class Batches:
             yield [Detached(work.ids, dict(reference))]
         reading = Reading(reference["key"], work.ids)
         look: Look | None = None
-        async for look in self._looks(provider, reference):
-            if look is not None and look.finished is not None and look.finished != reference.get("finished"):
-                reference["finished"] = look.finished
+        async for look in looking.looks(reference):
+            if look is not None and heard(reference, look.trouble, look.finished):
                 yield [Detached(work.ids, dict(reference))]
         if look is not None:
             if look.busy or not look.problem:
@@ -167,71 +168,6 @@ class Batches:
         reached("created")
         self._limit.well()
         yield [Detached(spool.jobs, reference)]
-
-    async def _find(self, provider: Provider, reference: dict[str, Any]) -> Found:
-        """The batch of a reference that does not name it yet; made now where only that was missing. Unsure at the
-        end: the provider does not let us look, and what may have been made once is not made again."""
-        key, file, looks, blind = reference["key"], reference.get("file"), 0, False
-        while looks < LOOKS:
-            try:
-                found = await provider.find(key, reference["at"], reference["jobs"], file)
-            except Exception as error:
-                trouble = provider.trouble(error)
-                self._log.warning("looking for batch %s: %s", key, trouble.reason)
-                blind = trouble.unknown
-                looks += blind
-                await asyncio.sleep(self._options.poll)
-                continue
-            if found.batch is not None:
-                self._log.info("batch %s was made before: %s", key, found.batch)
-                return found
-            looks = 0 if found.unsure else looks + 1
-            await asyncio.sleep(self._options.poll * SETTLE / LOOKS)
-        if blind or file is None or reference.get("cancel"):
-            return Found(unsure=blind)
-        try:
-            return Found(await provider.create(key, file, None))
-        except Exception as error:
-            trouble = provider.trouble(error)
-            self._log.warning("batch %s: %s", key, trouble.reason)
-            if not trouble.unsure:
-                return Found()
-        await asyncio.sleep(self._options.poll)
-        return await self._find(provider, reference)
-
-    async def _looks(self, provider: Provider, reference: dict[str, Any]) -> AsyncIterator[Look | None]:
-        """Look at a batch ever more rarely until it is over; None at the end: the provider knows it no longer."""
-        batch, pause, missing, ending = reference["batch"], self._options.poll, 0, bool(reference.get("cancel"))
-        while True:
-            if ending:
-                ending = await self._ended(provider, batch)
-            try:
-                look = await provider.look(batch)
-            except Exception as error:
-                trouble = provider.trouble(error)
-                self._log.warning("batch %s: %s", batch, trouble.reason)
-                missing += trouble.unknown
-                if missing >= LOOKS:
-                    yield None
-                    return
-            else:
-                reached("polled")
-                missing = 0
-                yield look
-                if look.over:
-                    return
-            await asyncio.sleep(pause)
-            pause = min(1.5 * pause, SLOWEST * self._options.poll)
-
-    async def _ended(self, provider: Provider, batch: str) -> bool:
-        """Ask for the end of a batch; says whether to ask again."""
-        try:
-            await provider.cancel(batch)
-        except Exception as error:
-            trouble = provider.trouble(error)
-            self._log.warning("ending batch %s: %s", batch, trouble.reason)
-            return trouble.passing
-        return False
 
     async def _clear(self, provider: Provider, reference: dict[str, Any]) -> None:
         """Take away the files of a batch, as far as the provider lets us."""

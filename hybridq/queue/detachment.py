@@ -58,19 +58,27 @@ def all_away(store: Store) -> list[Away]:
     return [_away(row) for row in store.rows("SELECT id, handler, since, reference, jobs FROM detached ORDER BY id")]
 
 
+class Silent(Struct, frozen=True):
+    """A provider that cannot be asked, since this epoch second, and why."""
+
+    since: float
+    why: str
+
+
 class Elsewhere(Struct, frozen=True):
     """How far all of a handler's work is that runs elsewhere; `finished` is None where nobody tells."""
 
     since: float  # epoch seconds
     jobs: int
     finished: int | None
+    silent: Silent | None = None  # one of them that the provider cannot be asked about now
 
     @property
     def told(self) -> str:
         """The same as a sentence."""
-        since = time.strftime("%H:%M", time.localtime(self.since))
         done = "" if self.finished is None else f", {self.finished:,} of {self.jobs:,} done"
-        return f"with the provider since {since}{done}"
+        silent = f", cannot be asked since {_clock(self.silent.since)} ({self.silent.why})" if self.silent else ""
+        return f"with the provider since {_clock(self.since)}{done}{silent}"
 
 
 def elsewhere(store: Store) -> dict[str, Elsewhere]:
@@ -80,7 +88,9 @@ def elsewhere(store: Store) -> dict[str, Elsewhere]:
         told = msgspec.json.decode(reference, type=_Told)
         so_far = found.get(handler, Elsewhere(since, 0, None))
         known = [number for number in (so_far.finished, told.finished) if number is not None]
-        found[handler] = Elsewhere(min(since, so_far.since), so_far.jobs + told.jobs, sum(known) if known else None)
+        done = sum(known) if known else None
+        since, jobs, silent = min(since, so_far.since), so_far.jobs + told.jobs, so_far.silent or told.silent
+        found[handler] = Elsewhere(since, jobs, done, silent)
     return found
 
 
@@ -164,6 +174,11 @@ class _Told(Struct):
 
     jobs: int = 0
     finished: int | None = None
+    silent: Silent | None = None
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M", time.localtime(at))
 
 
 def _away(row: tuple[int, str, float, bytes, bytes]) -> Away:
