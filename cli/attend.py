@@ -44,6 +44,7 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 attempt = number
                 shown.clear()
             case Turn(_, number, ready) if number:
+                attempt = number  # one that was over before anybody looked, too
                 _again(store, job, ready)
             case Kept(reason):
                 if not told:

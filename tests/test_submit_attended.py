@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,29 @@ def test_another_try_is_told(queue: Queue) -> None:
     assert done.returncode == 3
     assert any(re.fullmatch(r"hybridq: job 1 tries again at .*: exit code 3", line) for line in told)
     assert told[-1] == "hybridq: this is attempt 3 of job 1"
+
+
+def test_an_attempt_that_was_over_before_anybody_looked_counts(queue: Queue) -> None:
+    """Who comes while a job waits to be tried again is told of that try, and then that it is another one."""
+    flag = queue.folder / "flag"
+    queue.run("submit", "--detach", "--mode", "stream", "--retries", "9", "--", "test", "-e", str(flag))
+    with queue.daemon():
+        until(lambda: queue.rows("SELECT 1 FROM job WHERE attempt > 0 AND state = 'queued'"))
+    ((attempt,),) = queue.rows("SELECT attempt FROM job")
+    begin(queue, time.time() + 3600)
+    with queue.start("follow", "1") as follower:
+        assert follower.stderr is not None
+        alone, first = (follower.stderr.readline() for _ in range(2))
+        flag.touch()
+        begin(queue, 0.0)
+        with queue.daemon():
+            _, rest = follower.communicate(timeout=30)
+    assert "no daemon runs" in alone
+    assert " tries again at " in first
+    assert rest == f"hybridq: this is attempt {attempt + 1} of job 1\n"
+
+
+def begin(queue: Queue, at: float) -> None:
+    """Jobs that wait to be tried again are, from then on."""
+    with queue.outlook.store.tx() as connection:
+        connection.execute("UPDATE job SET ready = ?", (at,))
