@@ -161,7 +161,7 @@ class FlushRun:
                 each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
             size = ChunkSize(target, handler.chunk_limit, config.chunk)
             self._chunk = engine.chunks.setdefault(self.name, size)
-            self._chunk.begin(each, start)
+            self._chunk.begin(each, start, estimate.overhead)
             # One chunk more than instances: the next is claimed and written while one is worked on.
             width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared
             async with asyncio.TaskGroup() as tasks:
@@ -196,6 +196,7 @@ class FlushRun:
             if chunk.done or chunk.failed:
                 # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
                 self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
+                engine.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead)
 
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""

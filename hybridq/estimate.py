@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, median, normal, regime
+from .brain.overhead import NONE, Overhead
 from .brain.paid import ENOUGH, Paid, line_price, priceable, priced, spent
 from .brain.spending import Spending
 from .config import HandlerConfig
@@ -52,6 +53,7 @@ class Model(Struct, frozen=True):
     paid: Paid = Paid()
     seen: int = 0
     wide: float = 0.0  # by how much the 90th percentile is promised later than foreseen, as a logarithm
+    overhead: Overhead = NONE  # of the calls of batches
 
 
 def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
@@ -76,7 +78,7 @@ def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     paid = model.paid
     for o in sampled:
         paid = priced(paid, o.size, o.cost)
-    return Model(sizes, times, starts, firsts, paid, seen, model.wide)
+    return Model(sizes, times, starts, firsts, paid, seen, model.wide, model.overhead)
 
 
 def judged(model: Model, late: Sequence[bool]) -> Model:
@@ -118,13 +120,17 @@ class Estimate:
         return _around(self._handler.expected, q)
 
     def total_time(self, lane: Lane, size: float, jobs: int, q: float = 0.5) -> float | None:
-        """Seconds of `jobs` jobs of mean size `size`, one after another on one instance.
+        """Seconds of `jobs` jobs of mean size `size` on one instance, one after another or in calls that they share.
 
         The sum is taken as log-normal with the mean and variance of the window; its variance also holds what
         neighbours have in common and what so small a window leaves unknown.
         """
-        if jobs <= 1:
-            return self.run_time(lane, size, q) if jobs == 1 else 0.0
+        if jobs <= 0:
+            return 0.0
+        together = self.together(lane, jobs)
+        if jobs == 1:
+            one = self.run_time(lane, size, q)
+            return None if one is None else one * together
         curve = self._curve(lane)
         if curve is None:
             one = self._handler.expected
@@ -132,7 +138,11 @@ class Estimate:
         mean, spread = curve.moments(size)
         variance = spread**2 * curve.together * (1 / jobs + 1 / curve.line.n)
         shape = math.log1p(variance)
-        return jobs * mean * math.exp(normal(q) * math.sqrt(shape) - shape / 2)
+        return together * jobs * mean * math.exp(normal(q) * math.sqrt(shape) - shape / 2)
+
+    def together(self, lane: Lane, jobs: float) -> float:
+        """What each of so many jobs takes of what jobs of late did, who shared calls with fewer or with more."""
+        return 1.0 if lane is Lane.STREAM else self.overhead.factor(jobs)
 
     def chance(self, lane: Lane, size: float, seconds: float) -> float | None:
         """The probability that one job takes no longer than so many seconds; None: unknown."""
@@ -210,6 +220,17 @@ class Estimate:
     def fixed_cost(self) -> float:
         """Money of one flush's start: its time at the machine's rate; 0 where none is known, or jobs have a price."""
         return 0.0 if self.by_the_job else (self.startup() or 0.0) * self._machine
+
+    @property
+    def overhead(self) -> Overhead:
+        """What each call of a batch takes beside its jobs. Of commands each is a call; where each call is a start, jobs
+        are known with their share of it."""
+        apart = self._handler.kind == "shell" or self._handler.anew
+        return NONE if apart else self._models[Lane.BATCH].overhead
+
+    def overhead_cost(self) -> float:
+        """Money of that, at the machine's rate; 0 where jobs have a price."""
+        return 0.0 if self.by_the_job else self.overhead.seconds * self._machine
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""

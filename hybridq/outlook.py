@@ -135,7 +135,7 @@ class Outlook:
         if jobs < slots:
             return 0.0
         each = estimate.usual(lane)
-        return None if each is None else each * jobs / slots
+        return None if each is None else each * estimate.together(lane, jobs / slots) * jobs / slots
 
 
 def _batched(came: Sequence[tuple[float, Lane]]) -> list[float]:

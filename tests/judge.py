@@ -16,9 +16,10 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity
 
 from hybridq.brain.conditions import Conditions
+from hybridq.brain.overhead import NONE, Overhead
 from hybridq.brain.plan import Plan, plan
 from hybridq.config import PolicyConfig
-from hybridq.estimate import Estimate
+from hybridq.estimate import Estimate, Model
 from hybridq.job import Held, Lane
 
 
@@ -40,10 +41,10 @@ class Steps:
 
 
 class Ideal(Estimate):
-    """An estimate without doubt: a job of size x costs x and takes no time; a flush costs `fixed`."""
+    """Without doubt: a job of size x costs x and takes no time; a flush costs `fixed`, its calls have an `overhead`."""
 
-    def __init__(self, fixed: float) -> None:
-        super().__init__()
+    def __init__(self, fixed: float, overhead: Overhead = NONE) -> None:
+        super().__init__(batch=Model(overhead=overhead))
         self._fixed = fixed
 
     def cost(self, lane: Lane, size: float) -> float:

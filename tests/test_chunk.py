@@ -5,7 +5,8 @@ from statistics import median
 
 import pytest
 
-from hybridq.brain.chunk import FIRST, STEP, ChunkSize
+from hybridq.brain.chunk import FIRST, ChunkSize
+from hybridq.brain.overhead import Overhead
 
 
 def begun(each: float | None, start: float = 0.0, fixed: int = 0) -> ChunkSize:
@@ -29,7 +30,7 @@ def test_it_grows_by_steps_and_shrinks_by_half() -> None:
     """Near the target it grows by a step; beyond it, it is halved, and never below one."""
     chunk = begun(0.025)
     chunk.took(0.1, chunk.size)
-    assert chunk.size == FIRST + min(STEP, 4 * FIRST)
+    assert chunk.size == 4 * FIRST
     for _ in range(10):
         chunk.took(0.6 * chunk.size, chunk.size)
     assert chunk.size == 1
@@ -77,9 +78,11 @@ def test_the_next_flush_knows_what_the_last_one_found() -> None:
     for _ in range(40):
         chunk.took(5 + 0.05 * chunk.size, chunk.size)
     chunk.begin(0.4)
-    assert chunk.size == FIRST
-    chunk.took(5 + 0.05 * chunk.size, chunk.size)
-    assert chunk.size == FIRST + STEP
+    assert chunk.size == 100
+    assert chunk.overhead == Overhead(5.0, 100.0, 100.0)
+    elsewhere = ChunkSize(0.5, 1000)
+    elsewhere.begin(0.4, known=chunk.overhead)
+    assert elsewhere.size == 100
 
 
 def test_two_that_were_handed_over_together_count_as_one() -> None:
@@ -132,6 +135,6 @@ def test_where_each_chunk_starts_anew_its_work_may_take_as_long_as_the_start() -
     assert begun(0.2, start=4.0).size == 20
     chunk = begun(0.01)
     chunk.took(0.8, chunk.size, 4.0)
-    assert chunk.size == FIRST + min(STEP, 4 * FIRST)
+    assert chunk.size == 4 * FIRST
     chunk.took(4.5, chunk.size, 4.0)
-    assert chunk.size == (FIRST + STEP) // 2
+    assert chunk.size == 2 * FIRST

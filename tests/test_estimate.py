@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from hybridq.brain.overhead import Overhead
 from hybridq.config import HandlerConfig
 from hybridq.estimate import ENOUGH, Estimate, Model, Observation, judged, learn_many
 from hybridq.job import Lane
@@ -50,6 +51,22 @@ def test_promises_that_were_not_kept_make_the_next_ones_later(late: int, least: 
     assert least <= wide <= most
     assert wide != 0.0
     assert judged(Model(wide=0.5), []).wide == 0.5
+
+
+def test_the_time_of_many_knows_how_they_share_calls() -> None:
+    """A call takes 5 s and 0.05 s a job: jobs that went twenty a call tell what one takes, and what a thousand do that
+    go a hundred a call; streamed jobs share nothing."""
+    busy = 5 / 20 + 0.05
+    model = learn_many(
+        Model(overhead=Overhead(seconds=5.0, jobs=100.0, usual=20.0)), [Observation(size=9, busy=busy)] * 9
+    )
+    both = Estimate(model, model)
+    assert both.total_time(B, 9, 1) == pytest.approx(5.05, rel=0.01)
+    assert both.total_time(B, 9, 20) == pytest.approx(6.0, rel=0.05)
+    assert both.total_time(B, 9, 1000) == pytest.approx(100.0, rel=0.05)
+    assert both.total_time(S, 9, 20) == pytest.approx(20 * busy, rel=0.05)
+    assert both.total_time(B, 9, 0) == 0.0
+    assert Estimate(model, model, HandlerConfig(protocol="lines")).total_time(B, 9, 1) == pytest.approx(busy, rel=0.01)
 
 
 @pytest.mark.parametrize(("size", "share"), [(300.0, 0.25), (3.0, 1.0)], ids=["like", "unlike"])

@@ -3,7 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
+from hybridq.brain.overhead import Overhead
 from hybridq.brain.plan import Plan, plan
+from hybridq.job import Flush
 
 from .judge import Ideal
 from .planning import FLAT, HOUR, NOON, conditions, held, only
@@ -64,3 +66,36 @@ def test_a_class_of_many_submissions_is_planned_as_these() -> None:
     whole = held(1, jobs=20, delay_cost=0.02, pinned=True, cohorts=20)
     flat = conditions(tariff=FLAT, estimate=Ideal(0.05), joining=1 / 600)
     assert only(plan([whole], flat)).at == pytest.approx(only(plan(each, flat)).at, abs=1e-3)
+
+
+CALL = Overhead(seconds=18.0, jobs=20.0)  # 0.005 at an hour's 1.00
+
+
+def at_a_warm_worker(*jobs: int, **changes: object) -> Flush:
+    """The flush of submissions of so many jobs each that come now, where one more joins every ten minutes."""
+    work = [held(key, jobs=each, delay_cost=0.001) for key, each in enumerate(jobs)]
+    fields = {"tariff": FLAT, "warm": True, "estimate": Ideal(1.0, CALL), "joining": 1 / 600} | changes
+    return only(plan(work, conditions(**fields)))
+
+
+def test_at_a_warm_worker_a_call_is_shared() -> None:
+    """There is no start to wait for, but a call that takes long whatever it has to do is worth as much waiting as a
+    start of that cost; and the reason says so."""
+    flush = at_a_warm_worker(1)
+    assert flush.at == pytest.approx(only(joined(NOON, NOON)).at, abs=1e-3)
+    assert "a call to be shared 0.005" in flush.reason
+    assert at_a_warm_worker(1, estimate=Ideal(1.0)).at == NOON
+
+
+def test_who_fills_a_call_waits_for_nobody() -> None:
+    """As many jobs as take as long as the call's own part share little with those that may yet come."""
+    assert at_a_warm_worker(19).at > NOON
+    assert at_a_warm_worker(20).at == NOON
+    assert at_a_warm_worker(20, joining=None).at == NOON
+
+
+def test_a_cold_worker_shares_its_start_and_the_call() -> None:
+    """Both are worth waiting for, so it is longer than for either."""
+    cold, start = at_a_warm_worker(1, warm=False, estimate=Ideal(0.005, CALL)), only(joined(NOON, NOON))
+    assert cold.at > start.at + 60
+    assert "a start to be shared 0.01" in cold.reason

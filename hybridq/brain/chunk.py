@@ -8,16 +8,20 @@ least where k a = c. That part is told apart by chunks of unlike sizes (slope an
 """
 
 from collections import deque
-from itertools import combinations
+from itertools import combinations, islice
 
+from ..estimate import SAMPLE
+from ..estimate import WINDOW as LEARNED
 from .curve import TINY, median
+from .overhead import NONE, Overhead
 
 FIRST = 4  # at most, where it is known how long a job takes; else one, for it may take an hour
 STEP = 16  # jobs more at most after a chunk that was fast enough, where it is not known what each takes
 CALL = 2.0  # of what a call takes whatever it has to do
 UNLIKE = 1.5  # between the sizes of two chunks that tell what a job takes, and what the call does
 SLOW_START = 0.125  # of the target: below it, four times as many are safe
-WINDOW = 16  # chunks that tell it; and of so many of one job each, one has two, to find out
+TELL_EVERY = 4  # chunks that are short enough
+WINDOW = 16  # chunks that tell it; and where so many have one job each, the next has two, to find out
 
 
 class ChunkSize:
@@ -29,19 +33,30 @@ class ChunkSize:
         self._limit = max(1, limit)
         self._fixed = fixed
         self._seen: deque[tuple[int, float]] = deque(maxlen=WINDOW)  # jobs and seconds of the last chunks
+        self._took = 0  # chunks
+        self._alone = 1  # chunks of one job before one has two
         self._call = 0.0  # seconds that a call takes however few jobs it has
         self._each: float | None = None  # and each of its jobs; None: nothing has told yet
+        self._most = 0  # jobs in the largest chunk that told it
         self.size = min(fixed or 1, self._limit)
 
-    def begin(self, each: float | None, start: float = 0.0) -> None:
-        """Another flush begins, and what the last one found holds. `each`: seconds a job, if known; `start`: seconds
-        that each chunk's own start takes, if it has one and that is known."""
+    @property
+    def overhead(self) -> Overhead | None:
+        """What a call takes beside its jobs; None: nothing has told."""
+        if self._each is None:
+            return None
+        return Overhead.of(self._call, self._each, self._most, self._usual())
+
+    def begin(self, each: float | None, start: float = 0.0, known: Overhead = NONE) -> None:
+        """Another flush begins, and what the last one found holds; what was found elsewhere is `known`. Seconds, as far
+        as they are known: what `each` job takes, and what each chunk's own `start` takes."""
         if self._fixed:
             return
-        self.size = 1
-        if each:
-            first = min(FIRST, int(max(self._target, CALL * self._call) / each))
-            self.size = min(self._limit, max(1, first, int(start / each)))
+        overhead = self.overhead or known
+        self._call = overhead.seconds
+        first = max(min(FIRST, int(self._target / each)), int(start / each)) if each else 0
+        self.size = min(self._limit, max(1, first, int(overhead.jobs)))
+        self._try_two()
 
     def took(self, seconds: float, jobs: int, start: float = 0.0) -> None:
         """Learn from a chunk of `jobs` that took so long, after a start of its own. A short last chunk teaches only if
@@ -49,14 +64,22 @@ class ChunkSize:
         if self._fixed:
             return
         self._seen.append((jobs, seconds))
-        if seconds > self._target or self._each is None:
+        self._took += 1
+        if seconds > self._target or self._each is None or self._took % TELL_EVERY == 0:
             self._tell()
         target = max(self._target, start, CALL * self._call)
         if seconds > target:
             self.size = max(1, min(self.size, jobs // 2))
+            if jobs == 2:
+                self._alone = min(2 * self._alone, WINDOW)
         elif jobs >= self.size:
             self.size = min(self._limit, self.size + self._more(seconds, jobs, target))
-        if self.size == 1 and len({jobs for jobs, _ in self._seen}) == 1 and len(self._seen) in (1, WINDOW):
+        self._try_two()
+
+    def _try_two(self) -> None:
+        """Where all have one job, one in a while has two, to find out; ever more rarely where that is no better."""
+        alone = list(islice(reversed(self._seen), self._alone))
+        if self.size == 1 and len(alone) == self._alone and all(jobs == 1 for jobs, _ in alone):
             self.size = min(2, self._limit)
 
     def _more(self, seconds: float, jobs: int, target: float) -> int:
@@ -64,14 +87,24 @@ class ChunkSize:
         if seconds < SLOW_START * target:
             return 3 * self.size
         room = (target - seconds) / max(self._each or seconds / jobs, (seconds - self._call) / jobs, TINY)
-        return int(min(STEP if self._each is None else max(STEP, self.size), room))
+        most = STEP if self._each is None else max(STEP, self.size)
+        return int(min(3 * self.size, most, room))
+
+    def _usual(self) -> float:
+        """How many jobs shared a call, of those of late that are learned (see `estimate.learn_many`)."""
+        learned = calls = 0.0
+        for jobs, _ in reversed(self._seen):
+            some = min(jobs, SAMPLE, LEARNED - learned)
+            learned, calls = learned + some, calls + some / jobs
+        return learned / calls
 
     def _tell(self) -> None:
         """Tell apart what a call takes and each of its jobs, where the last chunks were unlike in size."""
         two = combinations(sorted(self._seen), 2)
         pairs = [(less, more) for less, more in two if more[0] >= UNLIKE * less[0]]
-        fastest = min(seconds for _, seconds in self._seen)
+        usual = median([seconds for _, seconds in self._seen])
         if pairs:
+            self._most = max(jobs for jobs, _ in self._seen)
             each = self._each = max(0.0, median([(more[1] - less[1]) / (more[0] - less[0]) for less, more in pairs]))
             self._call = max(0.0, median([seconds - each * jobs for jobs, seconds in self._seen]))
-        self._call = min(self._call, fastest)
+        self._call = min(self._call, usual)

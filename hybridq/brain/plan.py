@@ -161,11 +161,12 @@ class _Planner:
         each = conditions.policy.background_delay_cost / 3600
         growth = (conditions.joining or 0.0) * each
         if growth <= 0:
-            return work.now + _until(self._start(rate) - spent, rate, 0.0)
-        since, alone = self._first(members)
-        timer = self._company(since, alone, passed)
+            return work.now + _until(self._start(rate, sum(work.held[i].jobs for i in members)) - spent, rate, 0.0)
+        since, alone, jobs = self._first(members)
+        timer = self._company(since, alone, jobs, passed)
         seen = (SURE * each + rate - alone) / (SURE * each / growth + work.now - since)
-        return min(timer, work.now + _until(PATIENCE * self._start(rate) / conditions.policy.theta - spent, rate, seen))
+        crowd = PATIENCE * self._start(rate, jobs) / conditions.policy.theta
+        return min(timer, work.now + _until(crowd - spent, rate, seen))
 
     def waits_on(self, flush: Flush) -> bool:
         """Whether a flush that waits for a cheaper price will, once that is there, still wait for those to join."""
@@ -173,29 +174,28 @@ class _Planner:
         if not self.conditions.joining or not work.known or tariff.factor(flush.at) >= tariff.factor(work.now):
             return False
         keys = set(flush.keys)
-        since, alone = self._first([i for i, h in enumerate(work.held) if h.key in keys])
-        return self._company(since, alone, 0.0) > flush.at
+        first = self._first([i for i, h in enumerate(work.held) if h.key in keys])
+        return self._company(*first, 0.0) > flush.at
 
-    def _first(self, members: list[int]) -> tuple[float, float]:
-        """When the first of these came, and the money a second that its waiting costs."""
-        first = min(members, key=lambda i: self.work.held[i].since)
-        return self.work.held[first].since, self.work.delay[first] / self.work.held[first].cohorts
+    def _first(self, members: list[int]) -> tuple[float, float, float]:
+        """When the first of these came, the money a second that its waiting costs, and its jobs."""
+        i = min(members, key=lambda i: self.work.held[i].since)
+        first = self.work.held[i]
+        return first.since, self.work.delay[i] / first.cohorts, first.jobs / first.cohorts
 
-    def _company(self, since: float, alone: float, passed: float) -> float:
-        """Until when one that came at `since`, its waiting at `alone` money a second, waits for those foreseen."""
+    def _company(self, since: float, alone: float, jobs: float, passed: float) -> float:
+        """Until when one of so many jobs that came at `since`, its waiting at `alone` money a second, waits for those
+        foreseen."""
         growth = (self.conditions.joining or 0.0) * self.conditions.policy.background_delay_cost / 3600
-        return since + _until(self._start(alone) - passed, alone, growth)
+        return since + _until(self._start(alone, jobs) - passed, alone, growth)
 
-    def _start(self, rate: float) -> float:
-        """Money that waiting for others may cost, at `rate` money a second: theta F, as far as any are to come.
+    def _start(self, rate: float, jobs: float) -> float:
+        """Money that so many jobs may wait for others, at `rate` money a second: theta F, as far as any are to come.
 
-        A warm instance has no start to share, and where less than one more submission is to be expected
-        in the time that theta F buys, it buys that much less.
+        Where less than one more submission is to be expected in the time that theta F buys, it buys that much less.
         """
         conditions = self.conditions
-        start = conditions.policy.theta * self.work.fixed
-        if conditions.warm and not conditions.fresh:
-            return 0.0
+        start = conditions.policy.theta * self.work.shared(jobs)
         if conditions.joining is None or rate <= 0:
             return start
         return start * min(1.0, conditions.joining * start / rate)

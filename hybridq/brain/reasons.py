@@ -51,8 +51,10 @@ def _figures(work: Work, part: Part) -> str:
     less, wait = saved(work, part), waiting(work, part)
     if less > LEAST:
         return f"saves {money(less)}, waiting costs {money(wait)}"
-    if wait > 0 and work.fixed > 0:
-        return f"waiting costs {money(wait)}, a start to be shared {money(work.fixed)}"
+    shared = work.shared(part.jobs)
+    if wait > 0 and shared > 0:
+        what = "a start" if shared > work.overhead else "a call"
+        return f"waiting costs {money(wait)}, {what} to be shared {money(shared)}"
     return "nothing is saved by waiting"
 
 

@@ -29,6 +29,7 @@ class Work:
     `known`: what the jobs cost is known; else each costs 1, and waiting nothing. Of a class, `cost` is the money of its
     jobs, `seconds` their run time on one instance, `delay` money a second of its waiting, `pull` the same with what
     breaks ties, `latest` its latest start and `slot` the last of the instants `at`, by number, that is not after it.
+    `overhead` is money of one call beside its jobs; `begun`: a flush now pays no start.
     `price` is the mean factor of the whole work begun at each of `at`.
     """
 
@@ -42,6 +43,8 @@ class Work:
         self.cost = [h.jobs * (c if c is not None and self.known else 1.0) for h, c in zip(held, costs, strict=True)]
         self.delay = [self._delay(h) for h in held]
         self.fixed = conditions.estimate.fixed_cost() if self.known else 0.0
+        self.overhead = conditions.estimate.overhead_cost() if self.known else 0.0
+        self.begun = conditions.warm and not conditions.fresh
         self.slots = max(1, conditions.batch_slots)
         self.startup = conditions.estimate.startup() or 0.0
         mean = cache(lambda size: conditions.estimate.mean_time(Lane.BATCH, size) or 0.0)
@@ -62,6 +65,12 @@ class Work:
     def waited(self, i: int, until: float) -> float:
         """Money that the waiting of class `i` has cost at `until`."""
         return self.delay[i] * max(0.0, until - self.held[i].since)
+
+    def shared(self, jobs: float) -> float:
+        """Money that so many jobs may share with others that join: the start, unless an instance is warm, and what a
+        call takes beside its jobs, unless they fill calls of their own."""
+        start = 0.0 if self.begun else self.fixed
+        return start + (self.overhead if jobs < self._conditions.estimate.overhead.jobs else 0.0)
 
     def begin(self, at: float) -> float:
         """When a flush at `at` would really start: after the batches that already run."""

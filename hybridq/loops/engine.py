@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ..brain.chunk import ChunkSize
 from ..brain.outcome import Outcome
+from ..brain.overhead import Overhead
 from ..config import Config
 from ..doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..errors import HybridqError, StorageError, TryAgain
@@ -209,12 +210,18 @@ class Engine:
             self.store.sync()
         return True
 
-    def learn(self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = ()) -> None:
-        """Learn from what these jobs took, and from which promises were `late`; `tend` writes it down."""
+    def learn(
+        self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = (),
+        overhead: Overhead | None = None,
+    ) -> None:  # fmt: skip
+        """Learn from what these jobs took, from which promises were `late`, and what calls took beside their jobs;
+        `tend` writes it down."""
         if handler not in self.outlook.models:
             self.outlook.models[handler] = models(self.store, handler)
         known = self.outlook.models[handler]
         known[lane] = judged(learn_many(known[lane], seen), late)
+        if overhead is not None:
+            known[lane] = replace(known[lane], overhead=overhead)
         self._learned.add((handler, lane))
 
     def _write_down(self) -> None:
