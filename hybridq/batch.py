@@ -235,7 +235,7 @@ class FlushRun:
         chunk = Hearing(engine, self.name, claims, again=self._anew and self._begun)
         self._begun = True
         try:
-            async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:  # type: ignore[type-var]
+            async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:
                 async for bunch in events:
                     for first in range(0, len(bunch), step := engine.step):
                         await engine.finish_soon(chunk.hear(bunch[first : first + step]))

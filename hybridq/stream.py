@@ -79,7 +79,7 @@ class StreamLoop:
         attempt = _Attempt(engine, claim, of)
         try:
             handler = engine.handler(attempt.handler)
-            async with aclosing(handler.run([engine.call(claim, of)], Lane.STREAM)) as events:  # type: ignore[type-var]
+            async with aclosing(handler.run([engine.call(claim, of)], Lane.STREAM)) as events:
                 async for bunch in events:
                     for event in bunch:
                         attempt.hear(event)

@@ -4,7 +4,7 @@ A message batch carries no mark of ours but its requests' ids, which show when i
 id was lost is found among those of its size and time by looking into their first results.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Anthropic(Client):
         address = options.base_url.rstrip("/").removesuffix("/v1") or URL
         super().__init__(anthropic, made, transport, anthropic.AsyncStream[object], address, options, key)
 
-    async def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
+    async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come. There is no flexible tier."""
         async for piece in self._spoken(Words(), self._events("/v1/messages", self._body(text))):
             yield piece
@@ -86,7 +86,7 @@ class Anthropic(Client):
         files = ("results",) if over and found.get("results_url") else ()
         return Look(over=over, whole=whole, finished=done if over or done else None, files=files)
 
-    async def results(self, batch: str, look: Look) -> AsyncIterator[bytes]:
+    async def results(self, batch: str, look: Look) -> AsyncGenerator[bytes, None]:
         """The lines of its results."""
         if look.files:
             async for line in self._lines(self._client.messages.batches.with_streaming_response.results(batch)):
@@ -121,7 +121,7 @@ class Anthropic(Client):
     async def _key_of(self, batch: str) -> str | None:
         """The key in the first result of a batch that is over."""
         look = await self.look(batch)
-        async with aclosing(self.results(batch, look)) as found:  # type: ignore[type-var]
+        async with aclosing(self.results(batch, look)) as found:
             async for line in found:
                 answer = self.read(line)
                 where = None if answer is None else parts(answer.custom)
@@ -143,7 +143,7 @@ class Anthropic(Client):
         return body
 
 
-async def _body(spool: Path) -> AsyncIterator[bytes]:
+async def _body(spool: Path) -> AsyncGenerator[bytes, None]:
     """The request that makes a batch, in pieces."""
     yield b'{"requests":['
     first = True

@@ -6,7 +6,7 @@ wants, and send what it does not know. Nothing that makes or costs something is 
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import ModuleType
 from typing import Any
@@ -49,13 +49,13 @@ class Client(ABC):
             if not self._options.base_url or refused.status_code not in NO_SUCH:
                 raise
             found = {}
-            async with aclosing(self.stream("Hello", flex=False)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self.stream("Hello", flex=False)) as pieces:
                 await anext(pieces, None)
         name = found.get("id") or self._options.model
         return f"{name} answers at {self._client.base_url} ({time.monotonic() - began:.2f}s)"
 
     @abstractmethod
-    def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
+    def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come."""
 
     def trouble(self, error: Exception) -> Trouble:
@@ -77,7 +77,7 @@ class Client(ABC):
         """Close the connections."""
         await self._client.close()
 
-    async def _events(self, path: str, body: dict[str, Any], **options: Any) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, path: str, body: dict[str, Any], **options: Any) -> AsyncGenerator[dict[str, Any], None]:
         """The events of a request that streams, or the one answer of a server that does not. Raises Said."""
         reply = await self._once.post(
             path, body={**body, "stream": True}, cast_to=object, stream=True, stream_cls=self._stream, options=options
@@ -93,7 +93,9 @@ class Client(ABC):
             if getattr(reply, "complete", False):
                 yield END
 
-    async def _spoken(self, words: Any, events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str | Tokens]:
+    async def _spoken(
+        self, words: Any, events: AsyncGenerator[dict[str, Any], None]
+    ) -> AsyncGenerator[str | Tokens, None]:
         """The pieces of an answer, then what it used. `words` reads the events of this SDK's language."""
         async for event in events:
             if event is END:
@@ -107,7 +109,7 @@ class Client(ABC):
         if rest := words.rest():
             yield rest
 
-    async def _lines(self, opened: Any) -> AsyncIterator[bytes]:
+    async def _lines(self, opened: Any) -> AsyncGenerator[bytes, None]:
         """The lines of a file of answers."""
         async with opened as response:
             async for line in lines(response.iter_bytes(), LINE_LIMIT):

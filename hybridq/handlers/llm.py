@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from importlib import import_module
 
@@ -53,7 +53,7 @@ class Llm:
         self._ahead: set[int] = set()  # those that are still to be asked
         self._provider: Provider | None = None
 
-    def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+    def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run the calls; see `Handler.run`."""
         if lane is Lane.STREAM:
             return self._one(calls[0], flex=False)
@@ -63,7 +63,7 @@ class Llm:
             return self._batches.submit(calls)
         return self._all(calls, flex=flex)
 
-    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+    def resume(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:
         """Fetch what a provider's batch gives; see `Handler.resume`."""
         return self._batches.watch(work)
 
@@ -98,13 +98,13 @@ class Llm:
                 self._provider = await asyncio.to_thread(_make, self.name, self._kind, self._options)
             return self._provider
 
-    async def _all(self, calls: Sequence[Call], *, flex: bool) -> AsyncIterator[Sequence[Event]]:
+    async def _all(self, calls: Sequence[Call], *, flex: bool) -> AsyncGenerator[Sequence[Event], None]:
         """Calls side by side, as many as there are slots."""
         todo, heard = iter(calls), asyncio.Queue[Sequence[Event] | None]()
         self._ahead.update(call.id for call in calls)
 
         async def ask(call: Call) -> None:
-            async with aclosing(self._one(call, flex=flex, live=False)) as events:  # type: ignore[type-var]
+            async with aclosing(self._one(call, flex=flex, live=False)) as events:
                 async for bunch in events:
                     heard.put_nowait(bunch)
 
@@ -141,7 +141,7 @@ class Llm:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _one(self, call: Call, *, flex: bool, live: bool = True) -> AsyncIterator[Sequence[Event]]:
+    async def _one(self, call: Call, *, flex: bool, live: bool = True) -> AsyncGenerator[Sequence[Event], None]:
         """One call to its end. `live`: its answer is told as it comes."""
         try:
             text = prompt(self._options.prompt, call)
@@ -159,7 +159,7 @@ class Llm:
             if wait > TOLD and self._why:
                 yield [Waits(call.id, call.attempt, self._why + advice, wait)]
             asking = _Asking(call, self._timeout, flex, await self._limit.admit(guess))
-            async with aclosing(asking.events(provider, text, live)) as events:  # type: ignore[type-var]
+            async with aclosing(asking.events(provider, text, live)) as events:
                 async for bunch in events:
                     yield bunch
             if (end := self._end(call, asking, guess, last=tried == TRIES)) is not None:
@@ -211,12 +211,12 @@ class _Asking:
         """What has come of the answer."""
         return "".join(self._pieces)
 
-    async def events(self, provider: Provider, text: str, live: bool) -> AsyncIterator[Sequence[Event]]:
+    async def events(self, provider: Provider, text: str, live: bool) -> AsyncGenerator[Sequence[Event], None]:
         """Its partial output; at the end `trouble` says whether it went well."""
         began = time.monotonic()
         end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
         try:
-            async with aclosing(provider.stream(text, flex=self.flex)) as pieces:  # type: ignore[type-var]
+            async with aclosing(provider.stream(text, flex=self.flex)) as pieces:
                 while True:
                     async with asyncio.timeout_at(end):
                         piece = await anext(pieces, None)

@@ -6,7 +6,7 @@ Rule: what may have been made once is not made again, and no batch is given up b
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..seam import reached
@@ -37,7 +37,7 @@ class Looking:
         """`poll`: seconds between the first looks."""
         self._provider, self._poll, self._log = provider, poll, log
 
-    async def find(self, reference: dict[str, Any]) -> AsyncIterator[Found]:
+    async def find(self, reference: dict[str, Any]) -> AsyncGenerator[Found, None]:
         """The batch of a reference that does not name it yet, at the end; made now where only that was missing. Before
         it, why the provider does not answer. Unsure at the end: it does not let us look, and what may have been made
         once is not made again."""
@@ -74,7 +74,7 @@ class Looking:
             async for found in self.find(reference):
                 yield found
 
-    async def looks(self, reference: dict[str, Any]) -> AsyncIterator[Look | None]:
+    async def looks(self, reference: dict[str, Any]) -> AsyncGenerator[Look | None, None]:
         """Look at a batch ever more rarely until it is over; None at the end: the provider knows it no longer."""
         batch, pause, missing, ending = reference["batch"], self._poll, 0, bool(reference.get("cancel"))
         while True:

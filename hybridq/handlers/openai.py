@@ -4,7 +4,7 @@ The SDK is imported when the first job runs, in a thread, because it takes about
 read by `completions`; here is what is asked of it.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class _Stream(openai.AsyncStream[object]):
 
     complete = False
 
-    async def _iter_events(self) -> AsyncIterator[Any]:
+    async def _iter_events(self) -> AsyncGenerator[Any, None]:
         async for event in super()._iter_events():
             self.complete = self.complete or event.data.startswith("[DONE]")
             yield event
@@ -54,7 +54,7 @@ class OpenAI(Client):
         super().__init__(openai, made, transport, _Stream, _address(options.base_url), options, key)
         self._counts = True  # the server counts tokens in a stream when it is asked to
 
-    async def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
+    async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come."""
         async for piece in self._spoken(Words(), self._chunks(self._body(text, flex))):
             yield piece
@@ -106,7 +106,7 @@ class OpenAI(Client):
             refused={each["line"] - 1: sentence(each) for each in errors if isinstance(each.get("line"), int)},
         )
 
-    async def results(self, batch: str, look: Look) -> AsyncIterator[bytes]:
+    async def results(self, batch: str, look: Look) -> AsyncGenerator[bytes, None]:
         """The lines of the output file, then those of the error file."""
         for file in look.files:
             async for line in self._lines(self._client.files.with_streaming_response.content(file)):
@@ -139,7 +139,7 @@ class OpenAI(Client):
         for file in files:
             await self._client.files.delete(file)
 
-    async def _listed(self) -> AsyncIterator[dict[str, Any]]:
+    async def _listed(self) -> AsyncGenerator[dict[str, Any], None]:
         """The batches, the newest first, as far as the server tells them apart."""
         seen: set[str] = set()
         more: dict[str, str] = {}
@@ -155,7 +155,7 @@ class OpenAI(Client):
             seen.update(str(each.get("id")) for each in fresh)
             more = {"after": str(fresh[-1].get("id"))}
 
-    async def _chunks(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _chunks(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """The events of a streamed completion, with its tokens where the server counts them in a stream."""
         counting = {"stream_options": {"include_usage": True}} if self._counts else {}
         try:

@@ -4,7 +4,7 @@ A handler gets calls and says what becomes of them in events. It never touches t
 decides when or in which order anything runs, and never prints.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from ..job import Call, Detached, Event, Lane
@@ -16,7 +16,7 @@ class Handler(Protocol):
     chunk_limit: int  # how many calls of a batch one `run` may get
     shared: bool  # both lanes use the same instances: batches come in small chunks, streams go between
 
-    def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+    def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run these calls and yield their events in bunches, as they happen.
 
         The stream lane passes one call, the batch lane up to `chunk_limit`. Each call ends with exactly
@@ -26,7 +26,7 @@ class Handler(Protocol):
         """
         ...
 
-    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+    def resume(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:
         """Go on with calls that were detached, here or by an earlier runner, until each has ended.
 
         A further Detached replaces what is kept of this one (the `key` in its reference is the same). With

@@ -4,7 +4,7 @@ Rule: a provider turns its SDK's words into ours and back; when to send, wait, t
 its to say. The SDK's own retries are used for what may be repeated, never for what makes or costs something.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -88,7 +88,7 @@ class Provider(Protocol):
 
     limits: Limits
 
-    def stream(self, text: str, *, flex: bool) -> AsyncIterator[str | Tokens]:
+    def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come, and what was used. Raises what `trouble` understands."""
         ...
 
@@ -112,7 +112,7 @@ class Provider(Protocol):
         """How a batch stands."""
         ...
 
-    def results(self, batch: str, look: Look) -> AsyncIterator[bytes]:
+    def results(self, batch: str, look: Look) -> AsyncGenerator[bytes, None]:
         """The lines of its answers, in any order."""
         ...
 
@@ -141,7 +141,7 @@ class Provider(Protocol):
         ...
 
 
-async def lines(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+async def lines(chunks: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:
     """Bytes as they come into lines; empty ones, and one that is longer than `limit`, are left out."""
     rest, over = bytearray(), False
     async for chunk in chunks:

@@ -15,7 +15,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Batches:
         self._read: set[str] = set()  # the keys of batches whose answers were read to the end
         self._log = logging.getLogger(f"hybridq.provider.{name}")
 
-    async def submit(self, calls: Sequence[Call]) -> AsyncIterator[Sequence[Event]]:
+    async def submit(self, calls: Sequence[Call]) -> AsyncGenerator[Sequence[Event], None]:
         """Have these run, in as many batches as the provider's limits ask for; all end Detached or failed."""
         try:
             provider = await self._opened()
@@ -83,7 +83,7 @@ class Batches:
                     yield [too_large(call, provider.limits) for call in spool.large]
                 spool.path.unlink()
 
-    async def watch(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+    async def watch(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:
         """What becomes of a batch, until each of its jobs has ended. A later Detached has further knowledge."""
         reference = dict(work.reference)
         provider = await self._opened()
@@ -137,7 +137,7 @@ class Batches:
         found.sort(key=lambda pair: pair[0], reverse=True)  # taken from the end
         return found, refused
 
-    async def _send(self, provider: Provider, key: str, spool: Spool) -> AsyncIterator[Sequence[Event]]:
+    async def _send(self, provider: Provider, key: str, spool: Spool) -> AsyncGenerator[Sequence[Event], None]:
         """Upload and create. A definite refusal ends the jobs; a doubt is left to `watch`."""
         reference: dict[str, Any] = {"key": key, "at": time.time(), "jobs": len(spool.jobs)}
         yield [Detached(spool.jobs, dict(reference))]
@@ -185,7 +185,7 @@ class Batches:
 
     async def _fetch(
         self, provider: Provider, reference: dict[str, Any], look: Look, reading: "Reading"
-    ) -> AsyncIterator[Sequence[Event]]:
+    ) -> AsyncGenerator[Sequence[Event], None]:
         """All answers of a batch that is over, told as they are read; read again from the start if that breaks.
 
         They are paid for, so a broken connection is never a reason to give up; files that do not come are.

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from ..config import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
@@ -36,7 +36,7 @@ class Shell:
         self._places = _Places(runner.batch_slots or os.cpu_count() or 1)
         self._runs: set[_Run] = set()
 
-    async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+    async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run the commands; see `Handler.run`."""
         low = lane is Lane.BATCH
         run = _Run(calls, self._places if low else _Places(1), self._limit, self._timeout, low)
@@ -51,7 +51,7 @@ class Shell:
             self._runs.discard(run)
             await run.stop()
 
-    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+    def resume(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:
         """Commands are never detached. Raises ValueError."""
         raise ValueError(f"the handler {self.name} never detaches")
 

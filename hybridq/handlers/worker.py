@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from ..config import HandlerConfig, RunnerConfig
@@ -53,7 +53,7 @@ class Worker:
         self._pool = Pool(lambda: self._start(self._argv), size=config.instances, idle=config.idle)
         self._badness = 0
 
-    async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncIterator[Sequence[Event]]:
+    async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run the calls; see `Handler.run`."""
         todo, begun = split(calls), set[int]()
         while todo:
@@ -80,7 +80,7 @@ class Worker:
             if failures:
                 yield failures
 
-    def resume(self, work: Detached) -> AsyncIterator[Sequence[Event]]:
+    def resume(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:
         """Workers never detach. Raises ValueError."""
         raise ValueError(f"the handler {self.name} never detaches")
 

@@ -92,7 +92,7 @@ class AwayRun:
         while True:
             try:
                 handler = self.engine.handler(self.away.handler)
-                async with aclosing(handler.resume(self.away.work)) as events:  # type: ignore[type-var]
+                async with aclosing(handler.resume(self.away.work)) as events:
                     async for bunch in events:
                         await self._hear(bunch)
                 return
@@ -201,7 +201,7 @@ class AwayRun:
         """All is stored: what lies at the provider may go, as far as it lets us."""
         over = replace(self.away.work, reference={**self.away.work.reference, "over": True})
         with suppress(HybridqError):
-            async with aclosing(self.engine.handler(self.away.handler).resume(over)) as events:  # type: ignore[type-var]
+            async with aclosing(self.engine.handler(self.away.handler).resume(over)) as events:
                 async for _ in events:
                     pass
 
