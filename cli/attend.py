@@ -10,7 +10,7 @@ from hybridq.errors import TryAgain
 from hybridq.follow import End, Kept, Piece, Turn, follow
 from hybridq.job import State
 from hybridq.queue.ends import Awaited, looks
-from hybridq.queue.listing import runners
+from hybridq.queue.listing import served
 from hybridq.queue.money import why_kept
 from hybridq.queue.reading import Result, result, state_of
 from hybridq.queue.rescue import rescue
@@ -108,11 +108,6 @@ def fate(store: Store, awaited: Awaited) -> str:
     if served(store) or awaited.count(State.RUNNING):
         return "it goes on"
     return "it stays queued; nothing runs it: hybridq daemon"
-
-
-def served(store: Store) -> bool:
-    """Whether a daemon or a drain runs this queue. Ask after `rescue`."""
-    return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
 
 
 def _kept(store: Store, awaited: Awaited) -> str:

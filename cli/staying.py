@@ -17,6 +17,7 @@ from hybridq.queue.ends import Awaited
 from hybridq.queue.intake import Accepted
 from hybridq.queue.reading import Cohort
 from hybridq.selection import Group, Ids
+from hybridq.stand_in import StandIn
 
 from .accepted import waits
 from .attend import await_all, fate, follow_job
@@ -45,14 +46,24 @@ class Stay(Struct, frozen=True):
                 if self.follows:  # which tells why a job waits
                     logging.getLogger("hybridq.provider").setLevel(logging.ERROR)
                 open_.enter_context(OwnRun(self.outlook.store.home, self.outlook.config, self.of.id))
+            elif self._streams:
+                home, config = self.outlook.store.home, self.outlook.config
+                open_.enter_context(StandIn(home, config, self.of.id, self._takes_over))
             self._tell()
             return self._until_end()
 
     @property
     def _own(self) -> bool:
         """Whether this process is to run it."""
+        return self.alone and self._streams
+
+    @property
+    def _streams(self) -> bool:
         whole = self.of.jobs == self.accepted.jobs
-        return self.alone and self.of.lane is Lane.STREAM and whole and self.state not in ENDED
+        return self.of.lane is Lane.STREAM and whole and self.state not in ENDED
+
+    def _takes_over(self) -> None:
+        say(f"the daemon has gone, so this submit runs {self._what} itself")
 
     @property
     def _name(self) -> str:

@@ -17,7 +17,6 @@ from hybridq.views.overview import take
 from hybridq.views.withheld import why_withheld
 from hybridq.when import clock
 
-from .attend import served
 from .tell import is_tty, say
 from .views import words
 
@@ -34,7 +33,7 @@ def tell_waiting(outlook: Outlook, number: int) -> str:
         return ""
     if held := why_withheld(outlook, cohort(store, of.cohort), now):
         say(f"job {number}: {held}")
-    elif not served(store):
+    elif not listing.served(store):
         say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain")
     elif is_tty(sys.stderr):
         row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
@@ -56,7 +55,7 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) 
     first = listing.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
     if first is not None and (held := why_withheld(outlook, first, now)):
         say(held)
-    elif not served(store):
+    elif not listing.served(store):
         say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
 
 

@@ -163,7 +163,8 @@ class FlushRun:
             self._chunk = engine.chunks.setdefault(self.name, size)
             self._chunk.begin(each, start, estimate.overhead)
             # One chunk more than instances: the next is claimed and written while one is worked on.
-            width = engine.outlook.slots(self.name, Lane.BATCH) + handler.shared
+            self._slots = engine.outlook.slots(self.name, Lane.BATCH)
+            width = self._slots + handler.shared
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(width):
                     tasks.create_task(self._work())
@@ -193,14 +194,15 @@ class FlushRun:
                 return
             for some in self._apart(claims):
                 chunk = await self._run_chunk(some)
-            if chunk.done or chunk.failed:
+            if chunk.done > chunk.failed:  # what fails may do so at once
                 # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
                 self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
                 engine.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead)
 
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
-        engine, most = self.engine, self._chunk.size
+        engine = self.engine
+        most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
         claims: list[Claim] = []
         while len(claims) < most and not engine.stopping and not engine.paused:
             await engine.let_pass()
@@ -232,7 +234,7 @@ class FlushRun:
 
     async def _run_chunk(self, claims: list[Claim]) -> Hearing:
         engine = self.engine
-        chunk = Hearing(engine, self.name, claims, again=self._anew and self._begun)
+        chunk = Hearing(engine, self.name, claims, again=self._anew and self._begun, overhead=self._chunk.overhead)
         self._begun = True
         try:
             async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:

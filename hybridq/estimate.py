@@ -33,13 +33,14 @@ ALIKE = math.log(1.25)  # between the sizes of jobs that would take alike
 
 
 class Observation(Struct, frozen=True, kw_only=True, gc=False):
-    """What one job took. `jobs` > 1: the mean of as many jobs."""
+    """What one job took. `jobs` > 1: the mean of as many jobs. `together`: how many shared its call."""
 
     size: float  # bytes of input
     busy: float  # seconds that it kept an instance busy, without start-up
     startup: float | None = None  # seconds; None or 0: the instance was warm
     cost: float | None = None  # money at factor 1; None: the handler counts none
     jobs: int = 1
+    together: int = 1
 
 
 class Model(Struct, frozen=True):
@@ -54,6 +55,7 @@ class Model(Struct, frozen=True):
     seen: int = 0
     wide: float = 0.0  # by how much the 90th percentile is promised later than foreseen, as a logarithm
     overhead: Overhead = NONE  # of the calls of batches
+    together: tuple[int, ...] = ()  # how many jobs shared a call, beside the newest of `times`
 
 
 def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
@@ -68,17 +70,18 @@ def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     warm, cold = [_point(o) for o in sampled if not o.startup], [o for o in sane if o.startup]
     sizes = (*model.sizes, *(size for size, _ in warm))[-WINDOW:]
     times = (*model.times, *(time for _, time in warm))[-WINDOW:]
+    together = (*model.together, *(o.together for o in sampled if not o.startup))[-WINDOW:]
     seen, firsts = model.seen + len(warm), model.firsts
     if seen // CHECK_EVERY > model.seen // CHECK_EVERY:
         keep = regime(sizes, times)
         if keep < len(times):
-            sizes, times, firsts = sizes[-keep:], times[-keep:], firsts[-1:]
+            sizes, times, together, firsts = sizes[-keep:], times[-keep:], together[-keep:], firsts[-1:]
     starts = (*model.starts, *(round(o.startup or 0.0, 4) for o in cold))[-STARTS:]
     firsts = (*firsts, *((*_point(o), o.jobs) for o in cold))[-STARTS:]
     paid = model.paid
     for o in sampled:
         paid = priced(paid, o.size, o.cost)
-    return Model(sizes, times, starts, firsts, paid, seen, model.wide, model.overhead)
+    return Model(sizes, times, starts, firsts, paid, seen, model.wide, model.overhead, together)
 
 
 def judged(model: Model, late: Sequence[bool]) -> Model:
@@ -142,7 +145,12 @@ class Estimate:
 
     def together(self, lane: Lane, jobs: float) -> float:
         """What each of so many jobs takes of what jobs of late did, who shared calls with fewer or with more."""
-        return 1.0 if lane is Lane.STREAM else self.overhead.factor(jobs)
+        overhead, shared = self.overhead, self._models[Lane.BATCH].together
+        if lane is Lane.STREAM or not overhead.jobs:
+            return 1.0
+        calls = sum(1 / max(1, each) for each in shared)
+        most = min(overhead.jobs, self._handler.chunk or overhead.jobs)
+        return overhead.factor(min(jobs, most), len(shared) / calls if shared else 1.0)
 
     def chance(self, lane: Lane, size: float, seconds: float) -> float | None:
         """The probability that one job takes no longer than so many seconds; None: unknown."""
@@ -226,7 +234,7 @@ class Estimate:
         """What each call of a batch takes beside its jobs. Of commands each is a call; where each call is a start, jobs
         are known with their share of it."""
         apart = self._handler.kind == "shell" or self._handler.anew
-        return NONE if apart else self._models[Lane.BATCH].overhead
+        return NONE if apart else self._models[Lane.BATCH].overhead.sane()
 
     def overhead_cost(self) -> float:
         """Money of that, at the machine's rate; 0 where jobs have a price."""

@@ -77,12 +77,46 @@ def test_the_next_flush_knows_what_the_last_one_found() -> None:
     chunk = ChunkSize(0.5, 1000)
     for _ in range(40):
         chunk.took(5 + 0.05 * chunk.size, chunk.size)
-    chunk.begin(0.4)
+    chunk.begin(0.1)
     assert chunk.size == 100
-    assert chunk.overhead == Overhead(5.0, 100.0, 100.0)
+    assert chunk.overhead == Overhead(5.0, 100.0)
     elsewhere = ChunkSize(0.5, 1000)
-    elsewhere.begin(0.4, known=chunk.overhead)
+    elsewhere.begin(0.1, known=chunk.overhead)
     assert elsewhere.size == 100
+
+
+def test_a_flush_of_jobs_that_have_become_slow_begins_small() -> None:
+    """What jobs of late took bounds the first chunk; and the halving of the last flush holds in the next."""
+    chunk = ChunkSize(0.5, 1000)
+    for _ in range(40):
+        chunk.took(0.5 + 0.001 * chunk.size, chunk.size)
+    assert chunk.size > 100
+    chunk.begin(0.3)
+    assert chunk.size <= 4
+    chunk.begin(0.004)
+    for _ in range(4):
+        chunk.took(0.3 * chunk.size, chunk.size)
+    chunk.begin(0.004)
+    assert chunk.size <= 20
+
+
+def test_what_was_found_is_forgotten_once_it_no_longer_holds() -> None:
+    """Flushes of one size, each one chunk, whose jobs become five hundred times as slow: soon only one goes at a time,
+    and a call has no part of its own any more."""
+    chunk, most = ChunkSize(0.5, 1000), []
+    for flush in range(60):
+        chunk.begin(None if flush < 1 else (1 / 60 + 0.001 if flush < 22 else 0.52))
+        left, sizes = 60, []
+        while left:
+            jobs = min(chunk.size, left)
+            chunk.took(1 + jobs * (0.001 if flush < 20 else 0.5), jobs)
+            left -= jobs
+            sizes.append(jobs)
+        most.append(max(sizes))
+    assert most[19] == 60
+    assert max(most[25:]) <= 4
+    assert chunk.overhead is not None
+    assert chunk.overhead.seconds <= 1.1
 
 
 def test_two_that_were_handed_over_together_count_as_one() -> None:

@@ -57,15 +57,17 @@ def test_the_time_of_many_knows_how_they_share_calls() -> None:
     """A call takes 5 s and 0.05 s a job: jobs that went twenty a call tell what one takes, and what a thousand do that
     go a hundred a call; streamed jobs share nothing."""
     busy = 5 / 20 + 0.05
-    model = learn_many(
-        Model(overhead=Overhead(seconds=5.0, jobs=100.0, usual=20.0)), [Observation(size=9, busy=busy)] * 9
-    )
+    seen = [Observation(size=9, busy=busy, together=20)] * 9
+    model = learn_many(Model(overhead=Overhead(seconds=5.0, jobs=100.0)), seen)
     both = Estimate(model, model)
     assert both.total_time(B, 9, 1) == pytest.approx(5.05, rel=0.01)
     assert both.total_time(B, 9, 20) == pytest.approx(6.0, rel=0.05)
     assert both.total_time(B, 9, 1000) == pytest.approx(100.0, rel=0.05)
     assert both.total_time(S, 9, 20) == pytest.approx(20 * busy, rel=0.05)
     assert both.total_time(B, 9, 0) == 0.0
+    few = Estimate(model, model, HandlerConfig(chunk=5))
+    assert few.total_time(B, 9, 1000) == pytest.approx(1000 * (5 / 5 + 0.05), rel=0.05)
+    assert Estimate(model, Model(overhead=Overhead(math.nan, -1.0))).total_time(B, 9, 20) == both.total_time(S, 9, 20)
     assert Estimate(model, model, HandlerConfig(protocol="lines")).total_time(B, 9, 1) == pytest.approx(busy, rel=0.01)
 
 

@@ -170,6 +170,21 @@ def test_an_attempt_that_was_over_before_anybody_looked_counts(queue: Queue) -> 
     assert rest == f"hybridq: this is attempt {attempt + 1} of job 1\n"
 
 
+def test_who_waits_is_served_though_the_daemon_goes(queue: Queue) -> None:
+    """A daemon that is busy is killed while a submit waits for its turn: it says so and runs its own job, no other."""
+    (queue.folder / "config.toml").write_text("[runner]\nstream_slots = 1\n")
+    with queue.daemon() as daemon:
+        queue.run("submit", "--detach", "--mode", "stream", "--", "sleep", "600")
+        until(lambda: queue.state(1) is State.RUNNING)
+        with queue.start("submit", "--wait", "--mode", "stream", "--", "true") as waits:
+            until(lambda: queue.rows("SELECT 1 FROM job WHERE id = 2"))
+            daemon.kill()
+            _, told = waits.communicate(timeout=30)
+        assert waits.returncode == 0
+        assert "the daemon has gone, so this submit runs job 2 itself" in told
+    assert queue.state(1) is State.QUEUED
+
+
 def begin(queue: Queue, at: float) -> None:
     """Jobs that wait to be tried again are, from then on."""
     with queue.outlook.store.tx() as connection:

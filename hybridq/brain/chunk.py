@@ -10,8 +10,6 @@ least where k a = c. That part is told apart by chunks of unlike sizes (slope an
 from collections import deque
 from itertools import combinations, islice
 
-from ..estimate import SAMPLE
-from ..estimate import WINDOW as LEARNED
 from .curve import TINY, median
 from .overhead import NONE, Overhead
 
@@ -20,6 +18,7 @@ STEP = 16  # jobs more at most after a chunk that was fast enough, where it is n
 CALL = 2.0  # of what a call takes whatever it has to do
 UNLIKE = 1.5  # between the sizes of two chunks that tell what a job takes, and what the call does
 SLOW_START = 0.125  # of the target: below it, four times as many are safe
+ODD = 3.0  # times as long as foreseen, or a third of it
 TELL_EVERY = 4  # chunks that are short enough
 WINDOW = 16  # chunks that tell it; and where so many have one job each, the next has two, to find out
 
@@ -37,25 +36,30 @@ class ChunkSize:
         self._alone = 1  # chunks of one job before one has two
         self._call = 0.0  # seconds that a call takes however few jobs it has
         self._each: float | None = None  # and each of its jobs; None: nothing has told yet
+        self._wrong = False  # what was found held no longer
+        self._odd = False  # the last one was none that was foreseen
         self._most = 0  # jobs in the largest chunk that told it
         self.size = min(fixed or 1, self._limit)
 
     @property
     def overhead(self) -> Overhead | None:
-        """What a call takes beside its jobs; None: nothing has told."""
+        """What a call takes beside its jobs; None: nothing has told yet."""
         if self._each is None:
-            return None
-        return Overhead.of(self._call, self._each, self._most, self._usual())
+            return NONE if self._wrong else None
+        return Overhead.of(self._call, self._each, self._most)
 
     def begin(self, each: float | None, start: float = 0.0, known: Overhead = NONE) -> None:
-        """Another flush begins, and what the last one found holds; what was found elsewhere is `known`. Seconds, as far
-        as they are known: what `each` job takes, and what each chunk's own `start` takes."""
+        """Another flush begins, and goes on where the last one was; what one has found that ran elsewhere is `known`.
+        Seconds, as far as they are known: what `each` job takes of late, and what each chunk's own `start` takes."""
         if self._fixed:
             return
-        overhead = self.overhead or known
-        self._call = overhead.seconds
-        first = max(min(FIRST, int(self._target / each)), int(start / each)) if each else 0
-        self.size = min(self._limit, max(1, first, int(overhead.jobs)))
+        most = self.size
+        if not self._seen:
+            self._call, most = known.seconds, int(known.jobs)
+        most = max(FIRST, most)
+        target = max(self._target, CALL * self._call)
+        first = max(min(most, int(target / each)), int(start / each)) if each else 1
+        self.size = min(self._limit, max(1, first))
         self._try_two()
 
     def took(self, seconds: float, jobs: int, start: float = 0.0) -> None:
@@ -63,6 +67,7 @@ class ChunkSize:
         it was slow."""
         if self._fixed:
             return
+        self._forget(jobs, seconds)
         self._seen.append((jobs, seconds))
         self._took += 1
         if seconds > self._target or self._each is None or self._took % TELL_EVERY == 0:
@@ -75,6 +80,15 @@ class ChunkSize:
         elif jobs >= self.size:
             self.size = min(self._limit, self.size + self._more(seconds, jobs, target))
         self._try_two()
+
+    def _forget(self, jobs: int, seconds: float) -> None:
+        """Forget what was found where two chunks in turn take far longer, or far less, than by that."""
+        foreseen = self._call + (self._each or 0.0) * jobs
+        odd = self._each is not None and not 1 / ODD < seconds / max(foreseen, TINY) < ODD
+        if odd and self._odd:
+            self._seen.clear()
+            self._call, self._each, self._most, self._wrong = 0.0, None, 0, True
+        self._odd = odd
 
     def _try_two(self) -> None:
         """Where all have one job, one in a while has two, to find out; ever more rarely where that is no better."""
@@ -89,14 +103,6 @@ class ChunkSize:
         room = (target - seconds) / max(self._each or seconds / jobs, (seconds - self._call) / jobs, TINY)
         most = STEP if self._each is None else max(STEP, self.size)
         return int(min(3 * self.size, most, room))
-
-    def _usual(self) -> float:
-        """How many jobs shared a call, of those of late that are learned (see `estimate.learn_many`)."""
-        learned = calls = 0.0
-        for jobs, _ in reversed(self._seen):
-            some = min(jobs, SAMPLE, LEARNED - learned)
-            learned, calls = learned + some, calls + some / jobs
-        return learned / calls
 
     def _tell(self) -> None:
         """Tell apart what a call takes and each of its jobs, where the last chunks were unlike in size."""

@@ -51,7 +51,7 @@ def _figures(work: Work, part: Part) -> str:
     less, wait = saved(work, part), waiting(work, part)
     if less > LEAST:
         return f"saves {money(less)}, waiting costs {money(wait)}"
-    shared = work.shared(part.jobs)
+    shared = work.shared(min(work.held[i].jobs / work.held[i].cohorts for i in part.members))
     if wait > 0 and shared > 0:
         what = "a start" if shared > work.overhead else "a call"
         return f"waiting costs {money(wait)}, {what} to be shared {money(shared)}"

@@ -49,7 +49,8 @@ class Work:
         self.startup = conditions.estimate.startup() or 0.0
         mean = cache(lambda size: conditions.estimate.mean_time(Lane.BATCH, size) or 0.0)
         self._at_once = conditions.estimate.at_once
-        self.seconds = [(1 if self._at_once else h.jobs) * mean(size) for h, size in zip(held, sizes, strict=True)]
+        share = conditions.estimate.together(Lane.BATCH, sum(h.jobs for h in held) / self.slots)
+        self.seconds = [(1 if self._at_once else h.jobs * share) * mean(s) for h, s in zip(held, sizes, strict=True)]
         self.duration = self.length(range(len(held)))
         behind = [0.0] * len(held) if self._at_once else self.seconds
         self.latest = _latest(held, behind, conditions, sizes)
@@ -128,7 +129,7 @@ def _margin(estimate: Estimate, size: float, bits: int) -> float:
     """The 95th percentile of the sum of about 2^bits jobs, relative to its mean."""
     jobs = 1 << (bits - 1)
     whole, one = estimate.total_time(Lane.BATCH, size, jobs, LATEST), estimate.mean_time(Lane.BATCH, size)
-    return max(1.0, whole / (jobs * one)) if whole and one else 1.0
+    return max(1.0, whole / (jobs * one * estimate.together(Lane.BATCH, jobs))) if whole and one else 1.0
 
 
 def _sizes(held: Sequence[Held]) -> list[float]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..brain.curve import mean
 from ..brain.outcome import Outcome
+from ..brain.overhead import NONE, Overhead
 from ..estimate import SAMPLE, Observation
 from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Waits
 from ..outputs import Sink
@@ -20,8 +21,12 @@ from .engine import Engine
 class Hearing:
     """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
 
-    def __init__(self, engine: Engine, handler: str, claims: list[Claim], *, again: bool = False) -> None:
-        """`again`: another start of the same flush, which is part of what its jobs take."""
+    def __init__(
+        self, engine: Engine, handler: str, claims: list[Claim], *, again: bool = False,
+        overhead: Overhead | None = None,
+    ) -> None:  # fmt: skip
+        """`again`: another start of the same flush, which is part of what its jobs take. `overhead`: what such a call
+        takes beside them, as far as it is known."""
         self.done = self.failed = 0
         self.startup = self.busy = self.cost = 0.0
         self.seen: list[Observation] = []
@@ -34,6 +39,9 @@ class Hearing:
         self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
         self._unwanted: dict[int, Claim] = {}
         self._every = 1 + len(claims) // SAMPLE
+        self._together = len(claims)
+        known = (overhead or NONE).sane()
+        self._alone = known.factor(1, len(claims)) if known.jobs else None
         self._again, self._shared = again, 0.0  # seconds of that start that fall on each job
         self._sinks: dict[int, Sink] = {}
 
@@ -85,7 +93,7 @@ class Hearing:
                 self._detached(event)
         if ended:
             reached("replied")
-        outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0)
+        outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0, alone=self._alone)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
         self.busy += sum([event.busy for event, _ in ended])
@@ -132,7 +140,8 @@ class Hearing:
 
     def _learn(self, event: Output, claim: Claim) -> None:
         busy = event.busy + self._shared
-        self.seen.append(Observation(size=float(len(claim.input)), busy=busy, cost=event.cost))
+        size = float(len(claim.input))
+        self.seen.append(Observation(size=size, busy=busy, cost=event.cost, together=self._together))
 
     def _learn_start(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
         """A new instance's first answers are learned as one: read together, they share whatever it loaded first."""

@@ -45,11 +45,13 @@ class Settling:
 
     def outcomes(
         self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False,
-        startup: float = 0.0,
+        startup: float = 0.0, alone: float | None = None,
     ) -> list[Outcome]:  # fmt: skip
         """What becomes of these attempts, with what each cost and what it would have cost streamed.
 
         `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
+        `alone`: how many times as long each would have taken without the others in its call; None: as its cohort's
+        terms say.
         """
         now = time.time()
         factor = self._outlook.tariff.factor(now)
@@ -59,9 +61,10 @@ class Settling:
                 terms = self._look(claim.cohort)[1]
             except NoSuchJob:
                 continue  # cancelled and cleaned away meanwhile: nobody's
-            alone = event.busy / terms.share + (startup if terms.start is None else terms.start)
+            by_itself = event.busy / terms.share if alone is None else event.busy * alone
+            by_itself += startup if terms.start is None else terms.start
             cost = (terms.per_job + (event.busy + startup) * terms.per_second) * factor
-            streamed = (terms.per_job + alone * terms.per_second) * terms.factor
+            streamed = (terms.per_job + by_itself * terms.per_second) * terms.factor
             startup = 0.0
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
