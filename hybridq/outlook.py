@@ -104,7 +104,7 @@ class Outlook:
         return Conditions(
             now=now, tariff=tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
             load=machine, loaded=name in self.loaded,
-            stream_ahead=self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING)),
+            stream_ahead=self._stream_ahead(estimate, name, counts),
             stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
             fresh=handler.remote,
             warm=self._warm(name, handler, now),
@@ -124,6 +124,12 @@ class Outlook:
             return False
         learned = last_learned(self.store, name)
         return now - learned < handler.idle and any(since < learned for since in living(self.store))
+
+    def _stream_ahead(self, estimate: Estimate, name: str, counts: dict[tuple[str, Lane, State], int]) -> float | None:
+        """The same of what is streamed, and where a batch has all instances, half of a call of it."""
+        ahead = self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING))
+        taken = counts.get((name, Lane.BATCH, State.RUNNING), 0) >= self.slots(name, Lane.BATCH)
+        return ahead + estimate.overhead.seconds if taken and ahead is not None else ahead
 
     def _ahead(
         self, estimate: Estimate, name: str, lane: Lane, counts: dict[tuple[str, Lane, State], int],

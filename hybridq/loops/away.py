@@ -220,6 +220,7 @@ class AwayRun:
                     flushes.add_to_flush(connection, self._flush, came, time.time())
                 reached("ended")
                 forget(engine.store, self.away.id)
+            hearing.close()
             engine.learn(self.away.handler, Lane.BATCH, hearing.seen)
             return True
         return False

@@ -6,15 +6,15 @@ Rule: each job ends once, and only those that are held here; a Detached is store
 import time
 from collections.abc import Sequence
 
-from ..brain.curve import mean
 from ..brain.outcome import Outcome
 from ..brain.overhead import NONE, Overhead
-from ..estimate import SAMPLE, Observation
+from ..estimate import Observation
 from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Waits
 from ..outputs import Sink
 from ..queue.claims import Claim
 from ..queue.detachment import Away, forget, keep, sent_back
 from ..seam import reached
+from .bunches import Bunches
 from .engine import Engine
 
 
@@ -38,8 +38,7 @@ class Hearing:
         self._claims = {claim.id: claim for claim in claims}
         self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
         self._unwanted: dict[int, Claim] = {}
-        self._every = 1 + len(claims) // SAMPLE
-        self._together = len(claims)
+        self._bunches = Bunches(len(claims))
         known = (overhead or NONE).sane()
         self._alone = known.factor(1, len(claims)) if known.jobs else None
         self._again, self._shared = again, 0.0  # seconds of that start that fall on each job
@@ -101,14 +100,11 @@ class Hearing:
         for event, claim in ended:
             if type(event) is Output:
                 self.done += 1
-                if self._started is None and self.done % self._every == 0:
-                    self._learn(event, claim)
+                self._learn(event, claim)
             elif self.away and event.gave_back and event.retry_after is None:  # type: ignore[union-attr]
                 back.setdefault(event.reason, set()).add(claim.cohort)  # type: ignore[union-attr]
         for why, cohorts in back.items():
             sent_back(self._engine.store, cohorts, why, time.time())
-        if self._started is not None:
-            self._learn_start(ended)
         if self._sinks:
             self._let_go(ended)
         return outcomes
@@ -124,7 +120,8 @@ class Hearing:
         return stay
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Learn from the last answers, and let go of the files."""
+        self.seen += self._bunches.told()
         for sink in self._sinks.values():
             sink.close()
 
@@ -139,20 +136,8 @@ class Hearing:
                 sink.close()
 
     def _learn(self, event: Output, claim: Claim) -> None:
-        busy = event.busy + self._shared
-        size = float(len(claim.input))
-        self.seen.append(Observation(size=size, busy=busy, cost=event.cost, together=self._together))
-
-    def _learn_start(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
-        """A new instance's first answers are learned as one: read together, they share whatever it loaded first."""
-        first = [(event, len(claim.input)) for event, claim in ended if isinstance(event, Output)]
-        if not first:
-            return
-        size, busy = mean([size for _, size in first]), mean([event.busy for event, _ in first])
-        costs = [event.cost for event, _ in first if event.cost is not None]
-        cost = mean(costs) if costs else None
-        self.seen.append(Observation(size=size, busy=busy, startup=self._started, cost=cost, jobs=len(first)))
-        self._started = None
+        startup, self._started = self._started, None
+        self.seen += self._bunches.hear(len(claim.input), event.busy + self._shared, event.cost, startup)
 
     def _sink(self, job: int, attempt: int) -> Sink:
         if job not in self._sinks:
