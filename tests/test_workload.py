@@ -60,6 +60,7 @@ def test_json_lines_count_milliseconds(tmp_path: Path) -> None:
         ("arrival,input_size,output_size\n1,2,3\nsoon,2,3\n", "line 3"),
         ("arrival,input_size,output_size\n1,-2,3\n", "line 2: expected a size of 0 or more, not -2"),
         ("arrival,input_size,output_size\n1,nan,3\n", "line 2: expected a number, not nan"),
+        ("arrival,input_size,output_size\n1e12,2,3\n", "line 2: expected seconds, of which"),
         ("arrival,input_size,output_size,audience\n1,2,3,boss\n", "line 2: expected user or background, not 'boss'"),
         ("arrival,input_size,output_size,deadline\n1,2,3,whenever\n", "line 2: 'whenever' is no time"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46\n", "line 2"),

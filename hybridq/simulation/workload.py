@@ -22,6 +22,7 @@ from ..when import parse_deadline, span
 TRACE = "trace"  # the handler of jobs whose trace names none
 MONDAY = 1767571200.0  # 2026-01-05 00:00 UTC: where a trace begins whose times are no dates
 A_DATE = 1e8  # seconds; an arrival beyond is an instant since 1970, one before is counted from the start
+LATEST = 2.5e11  # epoch seconds: before the year 9900
 
 
 class Arrival(Struct, frozen=True, kw_only=True):
@@ -142,7 +143,7 @@ def _json_line(name: str, number: int, line: str) -> Arrival:
     try:
         found = json.loads(line)
         return Arrival(
-            at=_finite(found["timestamp"]) / 1000,
+            at=_within(_finite(found["timestamp"]) / 1000),
             size=_size(found["input_length"]),
             output=_size(found["output_length"]),
             audience=_audience(str(found.get("audience", ""))),
@@ -166,10 +167,17 @@ def _anchored(arrivals: list[Arrival]) -> list[Arrival]:
 def _instant(text: str) -> float:
     """Seconds as they are, or the instant of an ISO time (UTC where it has no zone)."""
     try:
-        return _finite(text)
+        seconds = _finite(text)
     except ValueError:
         at = datetime.fromisoformat(text.strip())
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return _within(seconds)
+
+
+def _within(at: float) -> float:
+    if abs(at) > LATEST:
+        raise ValueError(f"expected seconds, of which {at:g} are too many for any calendar")
+    return at
 
 
 def _size(value: str | float) -> float:
