@@ -10,7 +10,7 @@ from msgspec import Struct
 from .curve import TINY
 
 BEYOND = 4  # times as many jobs as were seen in one call are believed at most
-LEAST = 0.5  # jobs: a part of a call that is shorter than half a job is none, as far as chance can tell
+LEAST = 1.5  # jobs: a part of a call that is hardly longer than one is none, as far as chance can tell
 MOST = 1e6  # seconds or jobs; what was stored and is more is no knowledge
 
 
