@@ -133,10 +133,10 @@ def test_a_worker_that_takes_as_long_for_many_gets_many(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         calls.append(len(log.read_text().split()))
     assert calls[1] <= 15
-    assert calls[2] - calls[1] <= 4
+    assert calls[2] - calls[1] <= 6
     assert outlook.estimate("together").overhead.seconds >= 0.25
     ((cost, streamed),) = outlook.store.rows("SELECT sum(cost), sum(streamed) FROM cohort")
-    assert streamed >= 3 * cost
+    assert streamed >= 2 * cost
     outlook.store.close()
 
 

@@ -36,26 +36,24 @@ class ChunkSize:
         self._alone = 1  # chunks of one job before one has two
         self._call = 0.0  # seconds that a call takes however few jobs it has
         self._each: float | None = None  # and each of its jobs; None: nothing has told yet
-        self._wrong = False  # what was found held no longer
+        self._known = NONE  # by another runner
         self._odd = False  # the last one was none that was foreseen
         self._most = 0  # jobs in the largest chunk that told it
         self.size = min(fixed or 1, self._limit)
 
     @property
-    def overhead(self) -> Overhead | None:
-        """What a call takes beside its jobs; None: nothing has told yet."""
-        if self._each is None:
-            return NONE if self._wrong else None
-        return Overhead.of(self._call, self._each, self._most)
+    def overhead(self) -> Overhead:
+        """What a call takes beside its jobs; while nothing here has told, what was known."""
+        return self._known if self._each is None else Overhead.of(self._call, self._each, self._most)
 
     def begin(self, each: float | None, start: float = 0.0, known: Overhead = NONE) -> None:
         """Another flush begins, and goes on where the last one was; what one has found that ran elsewhere is `known`.
         Seconds, as far as they are known: what `each` job takes of late, and what each chunk's own `start` takes."""
-        if self._fixed:
-            return
         most = self.size
         if not self._seen:
-            self._call, most = known.seconds, int(known.jobs)
+            self._known, self._call, most = known, known.seconds, int(known.jobs)
+        if self._fixed:
+            return
         most = max(FIRST, most)
         target = max(self._target, CALL * self._call)
         first = max(min(most, int(target / each)), int(start / each)) if each else 1
@@ -87,7 +85,7 @@ class ChunkSize:
         odd = self._each is not None and not 1 / ODD < seconds / max(foreseen, TINY) < ODD
         if odd and self._odd:
             self._seen.clear()
-            self._call, self._each, self._most, self._wrong = 0.0, None, 0, True
+            self._call, self._each, self._most, self._known = 0.0, None, 0, NONE
         self._odd = odd
 
     def _try_two(self) -> None:

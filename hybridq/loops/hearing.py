@@ -23,7 +23,7 @@ class Hearing:
 
     def __init__(
         self, engine: Engine, handler: str, claims: list[Claim], *, again: bool = False,
-        overhead: Overhead | None = None,
+        overhead: Overhead = NONE,
     ) -> None:  # fmt: skip
         """`again`: another start of the same flush, which is part of what its jobs take. `overhead`: what such a call
         takes beside them, as far as it is known."""
@@ -39,7 +39,7 @@ class Hearing:
         self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
         self._unwanted: dict[int, Claim] = {}
         self._bunches = Bunches(len(claims))
-        known = (overhead or NONE).sane()
+        known = overhead.sane()
         self._alone = known.factor(1, len(claims)) if known.jobs else None
         self._again, self._shared = again, 0.0  # seconds of that start that fall on each job
         self._sinks: dict[int, Sink] = {}
