@@ -3,6 +3,7 @@
 `python -m tests.crash 200` runs as many rounds and prints its figures; the suite runs fewer.
 """
 
+import argparse
 import os
 import random
 import signal
@@ -150,4 +151,8 @@ def main(rounds: int, jobs: int = 1000, seed: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rounds", type=int, nargs="?", default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args()
+    main(asked.rounds, seed=asked.seed)

@@ -3,8 +3,8 @@
 `python -m tests.provider_crash 100` runs as many rounds for each kind and prints its figures; the suite runs fewer.
 """
 
+import argparse
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -83,4 +83,8 @@ def main(rounds: int, seed: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rounds", type=int, nargs="?", default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args()
+    main(asked.rounds, seed=asked.seed)
