@@ -182,7 +182,7 @@ class FlushRun:
         flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
         reached("ended")
         ended = (of.late for of in by_number(store, self._promised))  # but for what was cleaned away meanwhile
-        self.engine.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
+        self.engine.learning.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
         ends = (self._done, "done"), (self._failed, "failed"), (self._gone, "handed to the provider")
         told = ", ".join(f"{count(jobs)} {what}" for jobs, what in ends if jobs)
         log.info("flush %d ended: %s", self.number, told or "nothing done")
@@ -197,7 +197,7 @@ class FlushRun:
             if chunk.done > chunk.failed:  # what fails may do so at once
                 # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
                 self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
-                engine.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead)
+                engine.learning.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead)
 
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
@@ -265,6 +265,6 @@ class FlushRun:
     def _learn(self, chunk: Hearing, *, at_last: bool = False) -> None:
         """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""
         if at_last or (chunk.seen and time.monotonic() >= self._learned + LEARN):
-            self.engine.learn(self.name, Lane.BATCH, chunk.seen)
+            self.engine.learning.learn(self.name, Lane.BATCH, chunk.seen)
             chunk.seen = []
             self._learned = time.monotonic()

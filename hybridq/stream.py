@@ -126,4 +126,6 @@ class _Attempt:
             size = float(len(claim.input))
             seen = Observation(size=size, busy=event.busy, startup=self._startup or None, cost=event.cost)
             promised = None if self.draft or self.of.jobs > 1 else self.of.decision.forecast.finish90
-            engine.learn(self.handler, Lane.STREAM, [seen], [] if promised is None else [time.time() > promised])
+            engine.learning.learn(
+                self.handler, Lane.STREAM, [seen], [] if promised is None else [time.time() > promised]
+            )

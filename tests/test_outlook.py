@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.arrivals import ARRIVALS, coming, joining
+from hybridq.brain.overhead import NONE
 from hybridq.estimate import Model, Observation, learn_many
 from hybridq.job import Decision, Held, Lane, Mode
 from hybridq.outlook import Outlook
@@ -43,6 +44,24 @@ for line in sys.stdin:
     for call in calls:
         print(json.dumps({"id": call["id"], "output": 1}), flush=True)
 """
+
+
+FAILS = """
+import json, sys
+for line in sys.stdin:
+    calls = json.loads(line)
+    open(sys.argv[1], "a").write("call\\n")
+    for call in calls if isinstance(calls, list) else [calls]:
+        print(json.dumps({"id": call["id"], "error": "out of order"}), flush=True)
+"""
+
+
+def drained(outlook: Outlook, handler: str, jobs: int, log: Path) -> int:
+    """How many lines the handler has written there once another process has drained so many jobs of a byte or more."""
+    submit_all(outlook, asking(handler), [b'"a"'] * jobs)
+    done = command(outlook.store.home, "drain", "--quiet")
+    assert done.returncode in (0, 1), done.stderr
+    return len(log.read_text().split())
 
 
 def ran(outlook: Outlook, at: float) -> None:
@@ -105,13 +124,8 @@ def test_a_filter_that_starts_slowly_gets_its_lines_together(tmp_path: Path) -> 
     (tmp_path / "slow.py").write_text(SLOW)
     starts = tmp_path / "starts"
     program = f'command = ["{sys.executable}", "-S", "{tmp_path}/slow.py", "{starts}"]\nprotocol = "lines"\n'
-    outlook, begun = queue(tmp_path, "[handlers.slow]\n" + program), []
-    for _ in range(2):
-        submit_all(outlook, asking("slow"), [b'"a"'] * 100)
-        done = command(outlook.store.home, "drain", "--quiet")
-        assert done.returncode == 0, done.stderr
-        begun.append(len(starts.read_text().split()))
-
+    outlook = queue(tmp_path, "[handlers.slow]\n" + program)
+    begun = [drained(outlook, "slow", 100, starts) for _ in range(2)]
     assert begun[1] <= 14
     estimate = outlook.estimate("slow")
     assert (estimate.startup() or 0) >= 0.5
@@ -126,17 +140,24 @@ def test_a_worker_that_takes_as_long_for_many_gets_many(tmp_path: Path) -> None:
     (tmp_path / "together.py").write_text(TOGETHER)
     log = tmp_path / "calls"
     program = f'command = ["{sys.executable}", "-S", "{tmp_path}/together.py", "{log}"]\n'
-    outlook, calls = queue(tmp_path, "[handlers.together]\n" + program), [0]
-    for _ in range(2):
-        submit_all(outlook, asking("together"), [b"1"] * 64)
-        done = command(outlook.store.home, "drain", "--quiet")
-        assert done.returncode == 0, done.stderr
-        calls.append(len(log.read_text().split()))
-    assert calls[1] <= 15
-    assert calls[2] - calls[1] <= 6
+    outlook = queue(tmp_path, "[handlers.together]\n" + program)
+    calls = [drained(outlook, "together", 64, log) for _ in range(2)]
+    assert calls[0] <= 15
+    assert calls[1] - calls[0] <= 6
     assert outlook.estimate("together").overhead.seconds >= 0.25
     ((cost, streamed),) = outlook.store.rows("SELECT sum(cost), sum(streamed) FROM cohort")
     assert streamed >= 2 * cost
+    outlook.store.close()
+
+
+def test_what_fails_at_once_teaches_no_chunk_size(tmp_path: Path) -> None:
+    """During an outage each call has one job still: what the jobs take once it is over is not known by it."""
+    (tmp_path / "fails.py").write_text(FAILS)
+    log = tmp_path / "calls"
+    program = f'command = ["{sys.executable}", "-S", "{tmp_path}/fails.py", "{log}"]\n'
+    outlook = queue(tmp_path, "[handlers.fails]\n" + program)
+    assert drained(outlook, "fails", 20, log) == 20
+    assert outlook.estimate("fails").overhead == NONE
     outlook.store.close()
 
 

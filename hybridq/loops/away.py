@@ -221,7 +221,7 @@ class AwayRun:
                 reached("ended")
                 forget(engine.store, self.away.id)
             hearing.close()
-            engine.learn(self.away.handler, Lane.BATCH, hearing.seen)
+            engine.learning.learn(self.away.handler, Lane.BATCH, hearing.seen)
             return True
         return False
 

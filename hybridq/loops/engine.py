@@ -16,11 +16,9 @@ from msgspec.structs import replace
 
 from ..brain.chunk import ChunkSize
 from ..brain.outcome import Outcome
-from ..brain.overhead import Overhead
 from ..config import Config
 from ..doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..errors import HybridqError, StorageError, TryAgain
-from ..estimate import Observation, judged, learn_many
 from ..handlers import make_handler
 from ..handlers.environment import MARK
 from ..handlers.protocol import Handler
@@ -28,7 +26,6 @@ from ..home import Home, is_at
 from ..job import Call, Lane, Waits
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
-from ..queue.knowledge import models, remember
 from ..queue.reading import Cohort, waiting
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
@@ -38,6 +35,7 @@ from ..store import Store, checkpoint_apart, log_file, log_size, probe_disk
 from .budget import Budget
 from .cancelled import charge_cancelled
 from .keys import Keys
+from .learning import Learning
 from .settling import Settling
 
 log = logging.getLogger("hybridq")
@@ -63,6 +61,7 @@ class Engine:
         self.budget = Budget(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
         self.settling = Settling(self.outlook)
+        self.learning = Learning(self.outlook)
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.paused = False  # the disk refused something: nothing is claimed
@@ -80,7 +79,6 @@ class Engine:
         self._checkpoint: asyncio.Task[None] | None = None
         self._copied: tuple[int, ...] | None = None  # the log as it was when it was copied back
         self._saving: asyncio.TimerHandle | None = None
-        self._learned: set[tuple[str, Lane]] = set()  # what is not written down yet
 
     @property
     def step(self) -> int:
@@ -210,26 +208,6 @@ class Engine:
             self.store.sync()
         return True
 
-    def learn(
-        self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = (),
-        overhead: Overhead | None = None,
-    ) -> None:  # fmt: skip
-        """Learn from what these jobs took, from which promises were `late`, and what calls took beside their jobs;
-        `tend` writes it down."""
-        if handler not in self.outlook.models:
-            self.outlook.models[handler] = models(self.store, handler)
-        known = self.outlook.models[handler]
-        known[lane] = judged(learn_many(known[lane], seen), late)
-        if overhead is not None:
-            known[lane] = replace(known[lane], overhead=overhead)
-        self._learned.add((handler, lane))
-
-    def _write_down(self) -> None:
-        """Keep what was learned since the last time."""
-        for handler, lane in self._learned:
-            remember(self.store, handler, lane, self.outlook.models[handler][lane], time.time())
-        self._learned.clear()
-
     def reload(self) -> None:
         """Take up what changed in config.toml. A mistake in it is told, and the values so far hold on.
 
@@ -267,7 +245,7 @@ class Engine:
             self.paused = False
             log.info("the queue can be written again")
             self.save()
-        self._write_down()
+        self.learning.write_down()
         self._copy_log_back()
 
     def _copy_log_back(self) -> None:
@@ -285,7 +263,7 @@ class Engine:
         # All at once: each may take its grace time to end what does not heed a signal.
         await asyncio.gather(*(handler.close() for handler in (*self._handlers.values(), *self._retired)))
         self.save()
-        self._write_down()
+        self.learning.write_down()
         given = give_back(self.store, self.runner.id, time.time())
         if given:
             log.info("%d jobs given back to the queue", given)

@@ -1,0 +1,42 @@
+"""What a runner learns of its handlers while it runs them: at once for its own plans, written down now and then.
+
+Rule: losing it costs accuracy, never a job.
+"""
+
+import time
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ..brain.overhead import Overhead
+from ..estimate import Observation, judged, learn_many
+from ..job import Lane
+from ..outlook import Outlook
+from ..queue.knowledge import models, remember
+
+
+class Learning:
+    """Of all handlers of one runner; its outlook has it at once."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        self._outlook = outlook
+        self._fresh: set[tuple[str, Lane]] = set()  # what is not written down yet
+
+    def learn(
+        self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = (),
+        overhead: Overhead | None = None,
+    ) -> None:  # fmt: skip
+        """Learn from what these jobs took, from which promises were `late`, and what calls took beside their jobs."""
+        if handler not in self._outlook.models:
+            self._outlook.models[handler] = models(self._outlook.store, handler)
+        known = self._outlook.models[handler]
+        known[lane] = judged(learn_many(known[lane], seen), late)
+        if overhead is not None:
+            known[lane] = replace(known[lane], overhead=overhead)
+        self._fresh.add((handler, lane))
+
+    def write_down(self) -> None:
+        """Keep what was learned since the last time."""
+        for handler, lane in self._fresh:
+            remember(self._outlook.store, handler, lane, self._outlook.models[handler][lane], time.time())
+        self._fresh.clear()
