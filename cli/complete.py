@@ -29,8 +29,8 @@ def groups(prefix: str) -> list[str]:
 
 def handlers(prefix: str) -> list[str]:
     """The configured handlers' names that begin so."""
+    from hybridq.config.read import load
     from hybridq.home import Home
-    from hybridq.settings.read import load
 
     return [name for name in load(Home.find(os.environ), os.environ).handlers if name.startswith(prefix)]
 

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hybridq.config import HandlerConfig
+from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, UsageError
 from hybridq.job import Audience, Mode, Request
 from hybridq.selection import check_group

@@ -7,11 +7,11 @@ submits by the configuration uses `hybridq.submit.connect`, and ends with 78.
 import os
 from contextlib import suppress
 
-from hybridq.config import Config
+from hybridq.config.read import SHELL, load
+from hybridq.config.values import Config
 from hybridq.errors import ConfigError
 from hybridq.home import Home
 from hybridq.outlook import Outlook
-from hybridq.settings.read import SHELL, load
 from hybridq.store import Store
 
 from .errors import sentence

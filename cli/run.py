@@ -13,12 +13,12 @@ from typing import Annotated
 
 import typer
 
+from hybridq.config.read import load
 from hybridq.drain import Limits, Progress, run_drain
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
 from hybridq.queue.names import ranges
 from hybridq.selection import Group, check_group
-from hybridq.settings.read import load
 from hybridq.store import Store
 from hybridq.when import count, money, parse_deadline
 

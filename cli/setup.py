@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from hybridq.config import Config, HandlerConfig
+from hybridq.config.origin import Setting, origins
+from hybridq.config.read import load
+from hybridq.config.values import Config, HandlerConfig
 from hybridq.errors import ConfigError, HybridqError, UsageError
 from hybridq.home import Home
-from hybridq.settings.origin import Setting, origins
-from hybridq.settings.read import load
 from hybridq.visible import visible
 
 from .document import print_document

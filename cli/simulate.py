@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from hybridq.config import Config
+from hybridq.config.values import Config
 from hybridq.errors import UsageError
 from hybridq.home import Home
 from hybridq.simulate import Outcome, World

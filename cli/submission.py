@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import astuple
 
 from hybridq.audience import find_audience
-from hybridq.config import HandlerConfig
+from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
 from hybridq.job import Audience, Decision, Request
 from hybridq.outlook import Outlook

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from .batch import BatchLoop, Keep
-from .config import Config
+from .config.values import Config
 from .home import Home
 from .loops import loop
 from .loops.clock import StepDetector

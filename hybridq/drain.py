@@ -12,7 +12,7 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .config import Config
+from .config.values import Config
 from .daemon import Service, heed
 from .home import Home
 from .job import Held

@@ -16,7 +16,7 @@ from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, median, normal,
 from .brain.overhead import NONE, Overhead
 from .brain.paid import ENOUGH, Paid, line_price, priceable, priced, spent
 from .brain.spending import Spending
-from .config import HandlerConfig
+from .config.values import HandlerConfig
 from .job import Lane
 from .when import span
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .brain.arrivals import ARRIVALS, coming, joining
 from .brain.conditions import Conditions
-from .config import Config, HandlerConfig, TariffConfig
+from .config.values import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
 from .estimate import Estimate, Model
 from .job import Held, Lane, Mode, State
@@ -64,7 +64,7 @@ class Outlook:
         handler = self.config.handlers.get(name, HandlerConfig())
         if handler.remote:
             from .brain.remote import Remote
-            from .settings.llm import options
+            from .config.llm import options
 
             return Remote(known[Lane.STREAM], known[Lane.BATCH], handler, options(handler))
         return Estimate(known[Lane.STREAM], known[Lane.BATCH], handler, self.config.policy.machine_cost)

@@ -9,7 +9,7 @@ import signal
 import threading
 from types import TracebackType
 
-from .config import Config
+from .config.values import Config
 from .daemon import Service
 from .home import Home
 from .loops.engine import Engine

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from .config import Config, HandlerConfig
+from .config.values import Config, HandlerConfig
 from .job import Audience, Lane
 from .simulation.station import Flushed, Spell, Station, Task, Times
 from .simulation.workload import Arrival, Workload

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .config import Config
+from .config.values import Config
 from .home import Home
 from .queue.listing import served
 from .queue.rescue import rescue

@@ -167,7 +167,7 @@ def wake(store: Store) -> None:
 
 def connect(environ: dict[str, str], *, home: Path | None = None) -> Outlook:
     """The queue of this environment (or of the folder `home`), ready to submit to."""
-    from .settings.read import load
+    from .config.read import load
 
     place = Home.find({**environ, "HYBRIDQ_HOME": str(home)} if home else environ)
     return Outlook(Store.open(place), load(place, environ))

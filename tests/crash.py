@@ -30,7 +30,7 @@ for line in sys.stdin:
 """
 RUNNER = """
 import os, sys
-from hybridq.settings.read import load
+from hybridq.config.read import load
 from hybridq.daemon import run_daemon
 from hybridq.drain import Limits, run_drain
 from hybridq.home import Home

@@ -1,6 +1,6 @@
 """Builders of what the policy is asked: requests, and the world at one noon."""
 
-from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate
 from hybridq.job import Audience, Request
 from hybridq.policy import Conditions

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from hybridq.config import HandlerConfig, RunnerConfig
+from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler
 from hybridq.job import Call, Event, Failure, Lane, Output, Partial
 

@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix, hstack, identity
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.overhead import NONE, Overhead
 from hybridq.brain.plan import Plan, plan
-from hybridq.config import PolicyConfig
+from hybridq.config.values import PolicyConfig
 from hybridq.estimate import Estimate, Model
 from hybridq.job import Held, Lane
 

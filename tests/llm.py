@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from hybridq.config import HandlerConfig, RunnerConfig
+from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler
 from hybridq.job import Detached, Failure, Lane, Output
 from hybridq.outlook import Outlook

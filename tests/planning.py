@@ -4,7 +4,7 @@ import math
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.plan import Plan
-from hybridq.config import PolicyConfig
+from hybridq.config.values import PolicyConfig
 from hybridq.job import Flush, Held
 from tests.judge import Ideal, Steps
 

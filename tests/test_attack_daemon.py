@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hybridq import store as store_module
+from hybridq.config.read import load
 from hybridq.doorbell import RUNNER, Doorbell
 from hybridq.job import Mode, Partial, State
 from hybridq.loops import engine as engine_module
@@ -23,7 +24,6 @@ from hybridq.outputs import Sink, output_path
 from hybridq.queue.changes import hasten
 from hybridq.queue.claims import claim_stream
 from hybridq.queue.runner import Runner
-from hybridq.settings.read import load
 from hybridq.store import Store, checkpoint_apart, log_size, probe_disk
 from tests.building import until
 from tests.served import Queue

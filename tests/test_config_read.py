@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridq.config import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.config.origin import origins
+from hybridq.config.read import SHELL, load
+from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.errors import ConfigError
 from hybridq.home import Home
 from hybridq.job import Mode
-from hybridq.settings.origin import origins
-from hybridq.settings.read import SHELL, load
 
 FULL = """\
 [policy]

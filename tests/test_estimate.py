@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hybridq.brain.overhead import Overhead
-from hybridq.config import HandlerConfig
+from hybridq.config.values import HandlerConfig
 from hybridq.estimate import ENOUGH, Estimate, Model, Observation, judged, learn_many
 from hybridq.job import Lane
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
 from hybridq.brain.plan import plan
-from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Audience, Held, Lane, Mode, Request
 from hybridq.policy import classify

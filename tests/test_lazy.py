@@ -63,7 +63,7 @@ def test_nothing_heavy_is_imported_before_a_command() -> None:
     """Until a command is called, nothing is imported that would slow `submit` down."""
     modules = imported_by(
         "import hybridq_cli.lazy, hybridq_cli.errors, hybridq.when, hybridq.home, hybridq.audience,"
-        " hybridq.settings.read, hybridq.selection"
+        " hybridq.config.read, hybridq.selection"
     )
     heavy = {"rich", "asyncio", "sqlite_utils", "apscheduler", "psutil", "platformdirs", "zoneinfo", "tomllib"}
     assert not modules & heavy

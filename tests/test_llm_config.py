@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.brain.llm_prices import PER, Prices, Tokens, expected, prices
-from hybridq.config import HandlerConfig
+from hybridq.config.llm import LlmOptions, loopback, options
+from hybridq.config.read import load
+from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, ConfigError
 from hybridq.handlers.prompts import prompt
 from hybridq.handlers.sdk import scrubbed
 from hybridq.home import Home
 from hybridq.job import Call
-from hybridq.settings.llm import LlmOptions, loopback, options
-from hybridq.settings.read import load
 from tests.user import Queue
 
 

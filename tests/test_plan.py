@@ -6,7 +6,7 @@ import pytest
 
 from hybridq.brain.plan import plan
 from hybridq.brain.reasons import GATHER
-from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate
 from hybridq.job import Lane
 from hybridq.tariff import Tariff

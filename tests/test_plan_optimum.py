@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.plan import plan
-from hybridq.config import PolicyConfig
+from hybridq.config.values import PolicyConfig
 from hybridq.job import Held
 
 from .judge import Case, Ideal, Item, Steps, busy_week, lower_bound, optimum, run, small_case

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hybridq.config import TariffConfig
+from hybridq.config.values import TariffConfig
 from hybridq.errors import UsageError
 from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Decision, Held, Mode

@@ -5,11 +5,11 @@ import math
 import pytest
 
 from hybridq.brain.remote import Remote
-from hybridq.config import HandlerConfig, TariffConfig
+from hybridq.config.llm import LlmOptions
+from hybridq.config.values import HandlerConfig, TariffConfig
 from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Held, Mode
 from hybridq.policy import classify
-from hybridq.settings.llm import LlmOptions
 from hybridq.tariff import Tariff
 from tests.deciding import NOON, conditions, person, request
 

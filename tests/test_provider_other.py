@@ -13,12 +13,12 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybridq.config.llm import LlmOptions
 from hybridq.errors import HybridqError
 from hybridq.handlers.completions import Words
 from hybridq.handlers.openai import OpenAI
 from hybridq.handlers.sdk import Said, sentence
 from hybridq.job import Failure, Lane, Output
-from hybridq.settings.llm import LlmOptions
 from tests.handling import calls, collect, ends
 from tests.llm import COST, KINDS, model, said
 from tests.provider import KEY, Provider

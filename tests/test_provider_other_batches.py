@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from hybridq.brain.remote import MEDIAN
+from hybridq.config.llm import LlmOptions
 from hybridq.handlers.anthropic import Anthropic
 from hybridq.job import Failure, Lane, Mode, Output
-from hybridq.settings.llm import LlmOptions
 from tests.building import asking, command, submit_all
 from tests.handling import calls, ends
 from tests.llm import COST, model, said, served, through

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.settings.read import load
+from hybridq.config.read import load
 from hybridq_cli.lazy import COMMANDS
 from tests.served import Queue
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from msgspec.structs import FieldInfo, fields
 
-from hybridq.config import HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+from hybridq.config.llm import LlmOptions
+from hybridq.config.read import WORKER_ONLY, load
+from hybridq.config.values import HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 from hybridq.home import Home
-from hybridq.settings.llm import LlmOptions
-from hybridq.settings.read import WORKER_ONLY, load
 from hybridq.when import parse_span
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

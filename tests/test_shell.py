@@ -10,7 +10,7 @@ from contextlib import aclosing
 import psutil
 import pytest
 
-from hybridq.config import HandlerConfig, RunnerConfig
+from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler, process
 from hybridq.handlers.shell import _Run
 from hybridq.job import Call, Detached, Failure, Lane, Output, Partial, Started

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from hybridq.config import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.job import Audience, Lane
 from hybridq.simulate import World, run
 from hybridq.simulation import page

@@ -14,19 +14,7 @@ from hybridq.submit import submit
 from hybridq.views.overview import take
 from hybridq.views.snapshot import Snapshot
 from hybridq_cli.watching import Unchanged
-from tests.building import (
-    ECHO,
-    HYBRIDQ,
-    asking,
-    command,
-    daemon,
-    document,
-    environment,
-    groups,
-    queue,
-    typed,
-    until,
-)
+from tests.building import ECHO, HYBRIDQ, asking, command, daemon, document, environment, groups, queue, typed, until
 
 HOSTILE = "\x1b[2J\x1b]52;c;aGk=\x07\x9b31m[bold red]x[/nope]\u202eabc\u2066\x00\x7f\ud83d\n\ttail"
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybridq.config import DAYS, TariffConfig, Window
+from hybridq.config.values import DAYS, TariffConfig, Window
 from hybridq.tariff import Tariff
 
 ZONES = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hybridq.config import HandlerConfig, RunnerConfig
+from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.errors import ConfigError, HybridqError
 from hybridq.handlers import instance, make_handler, process
 from hybridq.job import Detached, Lane, Output

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from hybridq.config import RunnerConfig
+from hybridq.config.values import RunnerConfig
 from hybridq.handlers import turn
 from hybridq.handlers.worker import split
 from hybridq.job import Call, Failure, Lane, Output, Started

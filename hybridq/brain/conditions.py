@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ..config import PolicyConfig
+from ..config.values import PolicyConfig
 from ..estimate import Estimate
 from ..job import Held, Mode
 

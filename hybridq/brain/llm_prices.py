@@ -9,7 +9,7 @@ import re
 
 from msgspec import Struct
 
-from ..settings.llm import LlmOptions
+from ..config.llm import LlmOptions
 
 PER = 1e-6
 CHARACTERS = 4.0  # bytes of text that make a token, roughly

@@ -9,7 +9,7 @@ import math
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..config import PolicyConfig
+from ..config.values import PolicyConfig
 from ..estimate import Estimate
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
 from .arrivals import Joiners

@@ -6,10 +6,10 @@ batches say more, public reports do: median 7 minutes, 90 % within the hour, a t
 
 import math
 
-from ..config import HandlerConfig
+from ..config.llm import LlmOptions
+from ..config.values import HandlerConfig
 from ..estimate import Estimate, Model
 from ..job import Lane
-from ..settings.llm import LlmOptions
 from .curve import TINY, chance, normal
 from .llm_prices import dearest, expected, guessed
 from .paid import ENOUGH, line_price, spent

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
 
-from ..config import HandlerConfig, RunnerConfig
+from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import ConfigError
 from .protocol import Handler
 

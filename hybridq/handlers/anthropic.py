@@ -14,7 +14,7 @@ import msgspec
 from anthropic.types.messages import MessageBatch
 
 from ..brain.llm_prices import Tokens
-from ..settings.llm import LlmOptions
+from ..config.llm import LlmOptions
 from .client import Client, answer, plain
 from .messages import Words
 from .provider import Answer, Found, Limits, Look, parts

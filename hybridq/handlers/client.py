@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..brain.llm_prices import Tokens
-from ..settings.llm import LlmOptions
+from ..config.llm import LlmOptions
 from .provider import Answer, Trouble, lines
 from .sdk import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence
 

@@ -16,10 +16,10 @@ from importlib import import_module
 import msgspec
 
 from ..brain.llm_prices import CHARACTERS, Tokens, prices
-from ..config import HandlerConfig, RunnerConfig
+from ..config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
+from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Usage, Waits
-from ..settings.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
 from .ending import timed_out
 from .prompts import prompt
 from .provider import Provider, Trouble

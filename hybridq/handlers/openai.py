@@ -13,7 +13,7 @@ import msgspec
 import openai
 
 from ..brain.llm_prices import Tokens
-from ..settings.llm import LlmOptions
+from ..config.llm import LlmOptions
 from .client import Client, answer, plain
 from .completions import Words, decoded, dicts
 from .provider import Answer, Found, Limits, Look

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from ..brain.llm_prices import Tokens
+from ..config.llm import LlmOptions
 from ..errors import BadData, HybridqError
 from ..job import Call, Detached, Event, Failure, Output
 from ..seam import reached
-from ..settings.llm import LlmOptions
 from .answers import Reading, back, final, refused, unbegun
 from .looking import SLOWEST, Looking, heard
 from .prompts import prompt

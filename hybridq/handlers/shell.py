@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from ..config import HandlerConfig, RunnerConfig
+from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
 from .ending import CannotStart, ended, stopping, timed_out

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from ..config import HandlerConfig, RunnerConfig
+from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import BadData, ConfigError, HybridqError
 from ..job import Call, Detached, Event, Failure, Lane
 from ..visible import visible

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from ..brain.chunk import ChunkSize
 from ..brain.outcome import Outcome
-from ..config import Config
+from ..config.read import load
+from ..config.values import Config
 from ..doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..errors import HybridqError, StorageError, TryAgain
 from ..handlers import make_handler
@@ -30,7 +31,6 @@ from ..queue.reading import Cohort, waiting
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..seam import reached
-from ..settings.read import load
 from ..store import Store, checkpoint_apart, log_file, log_size, probe_disk
 from .budget import Budget
 from .cancelled import charge_cancelled

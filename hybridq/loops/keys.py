@@ -7,13 +7,13 @@ Who runs the queue for a moment, a drain or a submit, fails such jobs instead: s
 import logging
 import os
 
+from ..config.llm import missing_key, options
 from ..doorbell import VIEWER, ring
 from ..job import State
 from ..outlook import Outlook
 from ..queue.money import withhold_all
 from ..queue.reading import tally
 from ..queue.runner import Runner
-from ..settings.llm import missing_key, options
 
 log = logging.getLogger("hybridq")
 

@@ -14,7 +14,7 @@ from ..brain.conditions import Conditions
 from ..brain.forecast import held_etas, stream_eta
 from ..brain.modes import delay_cost
 from ..brain.plan import Plan, plan
-from ..config import HandlerConfig, TariffConfig
+from ..config.values import HandlerConfig, TariffConfig
 from ..estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
 from ..policy import classify, promote

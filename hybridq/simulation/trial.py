@@ -9,10 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..config import Config
+from ..config.read import load
+from ..config.values import Config
 from ..errors import UsageError
 from ..home import Home
-from ..settings.read import load
 from ..when import parse_span
 from .station import Times
 

@@ -12,7 +12,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from ..config import PolicyConfig
+from ..config.values import PolicyConfig
 from ..job import Audience, Lane
 from ..reporting.figures import NEAR, off, rank, share
 from ..simulate import Outcome

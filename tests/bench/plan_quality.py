@@ -11,7 +11,7 @@ import time
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.plan import plan
-from hybridq.config import HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.estimate import Estimate
 from hybridq.job import Held
 from hybridq.tariff import Tariff

@@ -10,7 +10,7 @@ Run: python -m tests.bench.promises [--seeds N]. Ends with 1 where a coverage is
 import argparse
 import sys
 
-from hybridq.config import Config
+from hybridq.config.values import Config
 from hybridq.simulate import World, run
 from hybridq.simulation.baselines import BASELINES
 from hybridq.simulation.hybrid import Hybrid

@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import fmean
 
-from hybridq.config import Config, PolicyConfig, TariffConfig, Window
+from hybridq.config.values import Config, PolicyConfig, TariffConfig, Window
 from hybridq.simulate import World
 from hybridq.simulate import run as simulate
 from hybridq.simulation.hybrid import Hybrid

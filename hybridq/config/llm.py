@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from ..config import HandlerConfig
+from .values import HandlerConfig
 
 STREAMS = 32  # stream jobs at once, where `instances` does not say
 RETRIES = 3  # tries after a broken connection or a provider's own error, where `retries` does not say

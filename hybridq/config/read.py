@@ -1,7 +1,7 @@
 """Reads `config.toml` and its environment twins into a Config.
 
-Every mistake is a ConfigError that names the file, the key and what was expected; nothing is guessed and
-nothing unknown is passed over. Nothing that the file names is started, imported or opened.
+Rule: a mistake is named with its key, its place and what was probably meant, in the words of somebody who writes
+such a file; nothing is guessed.
 """
 
 import math
@@ -9,18 +9,46 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import to_builtins
 from msgspec.structs import FieldInfo, fields, replace
 
-from ..config import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 from ..errors import ConfigError, UsageError
 from ..home import Home
 from ..job import Mode
 from ..when import parse_span
-from .words import expected, nearest
+from .values import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The known name that was probably meant, or all of them."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    near = get_close_matches(name, known, 1)
+    return f": did you mean {near[0]}?" if near else f"; there is {', '.join(known)}"
+
+
+def expected(problem: str, kind: Any) -> str:
+    """msgspec's sentence in the words of a configuration file; `kind` is the type that was wanted."""
+    if "enum value" in problem:
+        choices = get_args(kind) if get_origin(kind) is Literal else list(get_args(kind)[0])
+        return f"expected {', '.join(choices)}: i" + problem.partition(" - at")[0][1:]
+    text = re.sub(r"`(\w+)( \| null)?`", lambda found: _WORDS.get(found[1], found[1]), problem)
+    text = re.sub(r" - at `\$(.*?)`$", "", text).replace(", got ", ", not ")
+    return text[0].lower() + text[1:]
+
 
 Change = Callable[[dict[str, Any]], None]
 SECTIONS: dict[str, type[msgspec.Struct]] = {

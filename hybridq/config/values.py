@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .job import Mode
+from ..job import Mode
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -1,1 +1,0 @@
-"""Reading the configuration: files and the environment into typed values, mistakes named with their place."""
