@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import astuple
 
 from hybridq.audience import find_audience
+from hybridq.brain.policy import check_mode
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
 from hybridq.job import Audience, Decision, Request
 from hybridq.outlook import Outlook
-from hybridq.policy import check_mode
 from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
 from hybridq.views.withheld import would_be_withheld

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 
-from .brain.chunk import ChunkSize
+from .brain.calls import ChunkSize
+from .brain.costs import mean_size
 from .brain.plan import plan
-from .brain.spending import mean_size
 from .errors import HybridqError, StorageError
 from .job import Failure, Flush, Held, Lane, State
 from .loops.away import AwayRun

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 from .brain.arrivals import ARRIVALS, coming, joining
 from .brain.conditions import Conditions
+from .brain.estimate import Estimate, Model
+from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
-from .estimate import Estimate, Model
 from .job import Held, Lane, Mode, State
 from .queue.classes import gathered
 from .queue.knowledge import last_learned, models
 from .queue.reading import arrivals, tally
 from .queue.runner import living
 from .store import Store
-from .tariff import Tariff
 
 CORES = os.cpu_count() or 1
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Collection
 from contextlib import aclosing
 
+from .brain.estimate import Observation
 from .doorbell import VIEWER, ring
 from .errors import HybridqError, NoSuchJob
-from .estimate import Observation
 from .job import Failure, Lane, Mode, Output, Partial, Started, Waits
 from .loops.budget import hold_back
 from .loops.engine import Engine

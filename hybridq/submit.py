@@ -11,11 +11,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from .brain.modes import delay_cost
+from .brain.policy import Conditions, classify
 from .doorbell import RUNNER, VIEWER, ring
 from .home import Home
 from .job import Audience, Decision, Held, Lane, Mode, Request
 from .outlook import Outlook
-from .policy import Conditions, classify
 from .queue.intake import Accepted, Bulk, Decide, Refused, accept
 from .queue.runner import daemon_of
 from .store import Store

@@ -1,10 +1,10 @@
 """Builders of what the policy is asked: requests, and the world at one noon."""
 
+from hybridq.brain.estimate import Estimate
+from hybridq.brain.policy import Conditions
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
-from hybridq.estimate import Estimate
 from hybridq.job import Audience, Request
-from hybridq.policy import Conditions
-from hybridq.tariff import Tariff
 
 NOON = 1_795_867_200.0  # 12:00 UTC
 HOUR = 3600.0

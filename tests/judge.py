@@ -15,11 +15,11 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity
 
+from hybridq.brain.calls import NONE, Overhead
 from hybridq.brain.conditions import Conditions
-from hybridq.brain.overhead import NONE, Overhead
+from hybridq.brain.estimate import Estimate, Model
 from hybridq.brain.plan import Plan, plan
 from hybridq.config.values import PolicyConfig
-from hybridq.estimate import Estimate, Model
 from hybridq.job import Held, Lane
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridq.brain.spending import UNLIMITED, Spending
+from hybridq.brain.costs import UNLIMITED, Spending
 from hybridq.job import Lane, Mode
 from hybridq.loops.budget import Budget, Kind, hold_back, room
 from hybridq.outlook import Outlook

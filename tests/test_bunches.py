@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybridq.estimate import SAMPLE, Observation
+from hybridq.brain.estimate import SAMPLE, Observation
 from hybridq.loops.bunches import Bunches
 
 

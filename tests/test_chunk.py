@@ -5,8 +5,7 @@ from statistics import median
 
 import pytest
 
-from hybridq.brain.chunk import FIRST, ChunkSize
-from hybridq.brain.overhead import Overhead
+from hybridq.brain.calls import FIRST, ChunkSize, Overhead
 
 
 def begun(each: float | None, start: float = 0.0, fixed: int = 0) -> ChunkSize:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from hybridq.brain.overhead import Overhead
+from hybridq.brain.calls import Overhead
+from hybridq.brain.estimate import ENOUGH, Estimate, Model, Observation, judged, learn_many
 from hybridq.config.values import HandlerConfig
-from hybridq.estimate import ENOUGH, Estimate, Model, Observation, judged, learn_many
 from hybridq.job import Lane
 
 S, B = Lane.STREAM, Lane.BATCH

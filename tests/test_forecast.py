@@ -7,13 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from hybridq.brain.conditions import Conditions
+from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
 from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
 from hybridq.brain.plan import plan
+from hybridq.brain.policy import classify
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
-from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Audience, Held, Lane, Mode, Request
-from hybridq.policy import classify
-from hybridq.tariff import Tariff
 
 NOON = 1_795_867_200.0  # 12:00 UTC
 HOUR = 3600.0

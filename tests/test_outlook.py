@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.arrivals import ARRIVALS, coming, joining
-from hybridq.brain.overhead import NONE
-from hybridq.estimate import Model, Observation, learn_many
+from hybridq.brain.calls import NONE
+from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.job import Decision, Held, Lane, Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import accept

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
+from hybridq.brain.estimate import Estimate
 from hybridq.brain.plan import plan
 from hybridq.brain.reasons import GATHER
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
-from hybridq.estimate import Estimate
 from hybridq.job import Lane
-from hybridq.tariff import Tariff
 
 from .judge import Ideal, Steps
 from .planning import FLAT, HOUR, NOON, conditions, held, only

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from hybridq.brain.overhead import Overhead
+from hybridq.brain.calls import Overhead
 from hybridq.brain.plan import Plan, plan
 from hybridq.job import Flush
 

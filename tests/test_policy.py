@@ -4,12 +4,12 @@ import math
 
 import pytest
 
+from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
+from hybridq.brain.policy import classify, promote, reclassify
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import TariffConfig
 from hybridq.errors import UsageError
-from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Decision, Held, Mode
-from hybridq.policy import classify, promote, reclassify
-from hybridq.tariff import Tariff
 from tests.deciding import HOUR, NOON, conditions, person, request
 
 

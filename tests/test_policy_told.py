@@ -4,13 +4,13 @@ import math
 
 import pytest
 
+from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
+from hybridq.brain.policy import classify
 from hybridq.brain.remote import Remote
+from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, TariffConfig
-from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Held, Mode
-from hybridq.policy import classify
-from hybridq.tariff import Tariff
 from tests.deciding import NOON, conditions, person, request
 
 

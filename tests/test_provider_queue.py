@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.brain.modes import forecasts
 from hybridq.brain.promotion import ENDLESS
-from hybridq.estimate import Model, Observation, learn_many
 from hybridq.job import Audience, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
 from hybridq.queue.detachment import all_away, charge, claims_of, moved_on

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hybridq.brain.estimate import Model
 from hybridq.errors import BadData, NoSuchJob, TryAgain
-from hybridq.estimate import Model
 from hybridq.home import Home
 from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.queue.changes import cancel

@@ -6,9 +6,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
+from hybridq.brain.policy import promote, reclassify
 from hybridq.brain.promotion import late
 from hybridq.job import Audience, Lane, Mode, Request
-from hybridq.policy import promote, reclassify
 from hybridq.queue import ledger
 from hybridq.queue.account import Cause
 from hybridq.queue.changes import cancel

@@ -7,20 +7,20 @@ import pytest
 from msgspec.structs import replace
 
 from hybridq.brain.conditions import Conditions
+from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
 from hybridq.brain.outcome import settle
 from hybridq.brain.plan import plan
+from hybridq.brain.policy import classify
 from hybridq.brain.promotion import UNKNOWN_CALL, ending_time, late, stream_time
 from hybridq.brain.remote import MEDIAN, NINETY, WINDOW, Remote
+from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
-from hybridq.estimate import Estimate, Model, Observation, learn_many
 from hybridq.job import Audience, Failure, Held, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
-from hybridq.policy import classify
 from hybridq.queue.claims import Claim
 from hybridq.queue.reading import history, job, result
 from hybridq.submit import submit
-from hybridq.tariff import Tariff
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
 from tests.provider import Fault, Provider

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.brain.outcome import Outcome
-from hybridq.estimate import Model, Observation, learn_many
 from hybridq.job import Lane, Output
 from hybridq.loops.settling import Settling
 from hybridq.queue.claims import claim_batch

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import DAYS, TariffConfig, Window
-from hybridq.tariff import Tariff
 
 ZONES = [
     "UTC",

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.conditions import Conditions
+from hybridq.brain.estimate import Model
 from hybridq.brain.forecast import away_eta
 from hybridq.brain.remote import Remote
+from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
-from hybridq.estimate import Model
 from hybridq.job import Lane, Mode
-from hybridq.tariff import Tariff
 from hybridq.views.overview import take
 from tests.building import asking, daemon, look, submit_all, until
 from tests.llm import served

@@ -8,8 +8,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..config.values import PolicyConfig
-from ..estimate import Estimate
 from ..job import Held, Mode
+from .estimate import Estimate
 
 
 class PriceByTime(Protocol):

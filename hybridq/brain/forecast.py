@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..estimate import Estimate
 from ..job import Flush, Held, Lane
 from .arrivals import Joiners
 from .conditions import Conditions
+from .estimate import Estimate
 from .plan import Plan, plan
 
 WORK = 4000  # classes that are planned at most, over all steps of one forward run

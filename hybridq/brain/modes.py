@@ -10,13 +10,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import PolicyConfig
-from ..estimate import Estimate
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
 from .arrivals import Joiners
 from .conditions import Conditions
+from .estimate import Estimate
 from .forecast import promised
 from .plan import plan
-from .prices import Prices
+from .price_steps import Prices
 
 NEW = -1  # the key of the submission that is being decided; no cohort has it
 

@@ -12,10 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Flush, Held
-from .chain import TIE, Chains
 from .conditions import Conditions
-from .fit import Part, split
 from .reasons import GATHER, sentence
+from .schedule import TIE, Chains, Part, split
 from .work import Work
 
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again

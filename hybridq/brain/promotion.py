@@ -5,9 +5,9 @@ Pure: sizes, times and what is known go in, instants and sentences come out.
 
 import math
 
-from ..estimate import Estimate
 from ..job import Lane
 from ..when import clock
+from .estimate import Estimate
 
 UNKNOWN_CALL = 60.0  # seconds that one call is thought to take at worst, until three are known
 ENDING = 60.0  # seconds that a provider may take to end a batch, at most

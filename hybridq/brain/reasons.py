@@ -6,7 +6,7 @@ Savings are against running each job when it was accepted, waiting is since then
 from collections.abc import Sequence
 
 from ..when import clock, money, span
-from .fit import Part
+from .schedule import Part
 from .work import Work
 
 AT_ONCE = "run now: "

@@ -8,12 +8,11 @@ import math
 
 from ..config.llm import LlmOptions
 from ..config.values import HandlerConfig
-from ..estimate import Estimate, Model
 from ..job import Lane
+from .costs import ENOUGH, Spending, line_price, spent
 from .curve import TINY, chance, normal
+from .estimate import Estimate, Model
 from .llm_prices import dearest, expected, guessed
-from .paid import ENOUGH, line_price, spent
-from .spending import Spending
 
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile

@@ -10,10 +10,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from ..estimate import Estimate
 from ..job import Held, Lane
 from .conditions import Conditions
-from .prices import Prices
+from .estimate import Estimate
+from .price_steps import Prices
 
 STARTS = 64  # latest starts that are planned one by one; of more, those stand for others that are at most
 ROUNDING = 1.0 / 12  # of the time left later

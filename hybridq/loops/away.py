@@ -13,10 +13,10 @@ from math import inf
 
 from msgspec.structs import replace
 
+from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
 from ..brain.promotion import ENDLESS, ending_time, late, stream_time
 from ..errors import HybridqError
-from ..estimate import Observation
 from ..handlers.answers import unbegun
 from ..job import Detached, Event, Lane, Mode, Output, State
 from ..queue import flushes

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from ..brain.spending import UNLIMITED, Spending, mean_size
+from ..brain.costs import UNLIMITED, Spending, mean_size
 from ..job import Held, Lane, State
 from ..outlook import Outlook
 from ..queue.classes import counted_in

@@ -6,7 +6,7 @@ whatever it loaded first.
 """
 
 from ..brain.curve import mean
-from ..estimate import SAMPLE, Observation
+from ..brain.estimate import SAMPLE, Observation
 
 FOLLOWS = 0.02  # of the time before the first of those that come together
 

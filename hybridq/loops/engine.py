@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from ..brain.chunk import ChunkSize
+from ..brain.calls import ChunkSize
 from ..brain.outcome import Outcome
 from ..config.read import load
 from ..config.values import Config

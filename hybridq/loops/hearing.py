@@ -6,9 +6,9 @@ Rule: each job ends once, and only those that are held here; a Detached is store
 import time
 from collections.abc import Sequence
 
+from ..brain.calls import NONE, Overhead
+from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
-from ..brain.overhead import NONE, Overhead
-from ..estimate import Observation
 from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Waits
 from ..outputs import Sink
 from ..queue.claims import Claim

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ..brain.overhead import Overhead
-from ..estimate import Observation, judged, learn_many
+from ..brain.calls import Overhead
+from ..brain.estimate import Observation, judged, learn_many
 from ..job import Lane
 from ..outlook import Outlook
 from ..queue.knowledge import models, remember

@@ -8,9 +8,9 @@ import logging
 import time
 
 from ..brain.conditions import Conditions
+from ..brain.policy import promote, reclassify
 from ..doorbell import RUNNER, ring
 from ..job import Decision, Lane
-from ..policy import promote, reclassify
 from ..queue.moves import move_cohort
 from ..queue.reading import Cohort, next_of
 from .engine import Engine

@@ -8,7 +8,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import Struct
 
-from ..estimate import Model
+from ..brain.estimate import Model
 from ..job import Flush, Lane
 from ..store import Store
 from .reading import lineage, named

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from ..brain.tariff import Tariff
 from ..job import Audience, Lane
 from ..page import COLOURS, QUIET, hover, seconds, spread
 from ..queue.account import Flushed, Ledger, Promised
-from ..tariff import Tariff
 from ..when import count, span
 from ..when import money as amount
 from .series import Curve, curve, extent, money, work

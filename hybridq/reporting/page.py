@@ -7,10 +7,10 @@ of very many and says how many.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from ..brain.tariff import Tariff
 from ..page import chart, figures, heading, page, spread, table, text
 from ..queue.account import Ledger
 from ..report import Report
-from ..tariff import Tariff
 from ..when import clock, count, span
 from .charts import promises, saved, timeline, waits
 from .series import SLOTS, work

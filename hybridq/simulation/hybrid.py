@@ -11,15 +11,15 @@ from operator import itemgetter
 
 from ..brain.arrivals import ARRIVALS, coming, joining
 from ..brain.conditions import Conditions
+from ..brain.estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..brain.forecast import held_etas, stream_eta
 from ..brain.modes import delay_cost
 from ..brain.plan import Plan, plan
+from ..brain.policy import classify, promote
+from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig, TariffConfig
-from ..estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
-from ..policy import classify, promote
 from ..simulate import World
-from ..tariff import Tariff
 from .pending import Pending
 from .station import Flushed, Spell, Station, Task
 

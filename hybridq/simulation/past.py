@@ -6,7 +6,7 @@ has learned of both lanes, and where one lane is unknown nothing is supposed to 
 
 import math
 
-from ..estimate import Estimate
+from ..brain.estimate import Estimate
 from ..job import Lane
 from ..outlook import Outlook
 from ..queue.ledger import came

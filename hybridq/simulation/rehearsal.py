@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from ..brain.tariff import Tariff
 from ..simulate import Outcome, World, run
-from ..tariff import Tariff
 from ..when import money
 from .baselines import BASELINES
 from .hybrid import Hybrid

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from ..brain.chunk import ChunkSize
+from ..brain.calls import ChunkSize
 from ..job import Audience, Forecast, Lane
 
 LARGEST_CHUNK = 4096  # jobs

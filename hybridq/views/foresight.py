@@ -13,9 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..brain.conditions import Conditions
+from ..brain.costs import mean_size
 from ..brain.forecast import Eta, away_eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
-from ..brain.spending import mean_size
 from ..job import Held, Lane, Mode, State
 from ..outlook import Outlook
 from ..queue.classes import counted_in, gathered

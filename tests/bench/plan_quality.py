@@ -10,11 +10,11 @@ import random
 import time
 
 from hybridq.brain.conditions import Conditions
+from hybridq.brain.estimate import Estimate
 from hybridq.brain.plan import plan
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
-from hybridq.estimate import Estimate
 from hybridq.job import Held
-from hybridq.tariff import Tariff
 from tests.judge import optimum, run, small_case
 
 

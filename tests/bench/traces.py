@@ -17,6 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import fmean
 
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import Config, PolicyConfig, TariffConfig, Window
 from hybridq.simulate import World
 from hybridq.simulate import run as simulate
@@ -25,7 +26,6 @@ from hybridq.simulation.station import Times
 from hybridq.simulation.synthetic import synthetic
 from hybridq.simulation.verdict import judge
 from hybridq.simulation.workload import MONDAY, TRACE, Suppose, Workload, read_trace
-from hybridq.tariff import Tariff
 from tests.judge import Case, Item, Steps, lower_bound, run
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"

@@ -8,12 +8,12 @@ nothing known the audience decides. Pure: no clock, no I/O, no chance.
 import math
 from collections.abc import Collection
 
-from .brain.conditions import Conditions as Conditions
-from .brain.modes import batch_now, forecasts, stream
-from .brain.prices import Prices
-from .errors import UsageError
-from .job import Audience, Decision, Forecast, Mode, Request
-from .when import clock, money, span
+from ..errors import UsageError
+from ..job import Audience, Decision, Forecast, Mode, Request
+from ..when import clock, money, span
+from .conditions import Conditions as Conditions
+from .modes import batch_now, forecasts, stream
+from .price_steps import Prices
 
 TRIVIAL = 60.0  # seconds of background work that may use a free stream slot
 BRIEF = 0.5  # seconds of background work, however many jobs, that nobody notices who comes after it

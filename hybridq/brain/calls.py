@@ -1,17 +1,51 @@
-"""How many jobs of a batch a shared instance gets at once, so that a person never waits long behind it.
+"""What a handler's calls take beside their jobs, and so how many jobs of a batch one call gets.
 
-Rule: additive increase, multiplicative decrease (Chiu and Jain 1989) on the time that a chunk takes
-against the time that a stream job may wait for it; at first it grows fourfold, like TCP's slow start.
-Where each chunk starts a process anew, or a call takes long however few jobs it has, the jobs may take as long
+Rule: a person never waits long behind a call. Additive increase, multiplicative decrease (Chiu and Jain 1989) on the
+time that a chunk takes against the time that a stream job may wait for it; at first it grows fourfold, like TCP's slow
+start. Where each chunk starts a process anew, or a call takes long however few jobs it has, the jobs may take as long
 again as that part: c + k a seconds for k jobs keep those who come meanwhile, (c + k a)^2 / 2k seconds a job in all,
 least where k a = c. That part is told apart by chunks of unlike sizes (slope and height: medians, Theil 1950).
 """
 
+import math
 from collections import deque
 from itertools import combinations, islice
 
+from msgspec import Struct
+
 from .curve import TINY, median
-from .overhead import NONE, Overhead
+
+BEYOND = 4  # times as many jobs as were seen in one call are believed at most
+LEAST = 1.5  # jobs: a part of a call that is hardly longer than one is none, as far as chance can tell
+MOST = 1e6  # seconds or jobs; what was stored and is more is no knowledge
+
+
+class Overhead(Struct, frozen=True):
+    """`seconds` a call, as long as so many `jobs` take by themselves: more in one call share little of it."""
+
+    seconds: float = 0.0
+    jobs: float = 0.0
+
+    @classmethod
+    def of(cls, seconds: float, each: float, most: int) -> "Overhead":
+        """Where each job takes so many seconds by itself, as calls of at most so many jobs have told."""
+        return cls(round(seconds, 4), round(min(BEYOND * most, seconds / max(each, TINY)), 1))
+
+    def sane(self) -> "Overhead":
+        """The same, or none where it is too small to tell, or no number."""
+        sane = 0 < self.seconds <= MOST and LEAST <= self.jobs <= MOST
+        return self if sane and math.isfinite(self.seconds + self.jobs) else NONE
+
+    def factor(self, jobs: float, usual: float = 1.0) -> float:
+        """What each of so many jobs in a call takes of what it does where `usual` many share one."""
+        return self._each(jobs) / self._each(usual) if self.jobs else 1.0
+
+    def _each(self, jobs: float) -> float:
+        return 1 / self.jobs + 1 / max(1.0, jobs)  # in calls
+
+
+NONE = Overhead()
+
 
 FIRST = 4  # at most, where it is known how long a job takes; else one, for it may take an hour
 STEP = 16  # jobs more at most after a chunk that was fast enough, where it is not known what each takes

@@ -12,13 +12,12 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .brain.curve import NINETIETH, SPREAD, TINY, Curve, chance, median, normal, regime
-from .brain.overhead import NONE, Overhead
-from .brain.paid import ENOUGH, Paid, line_price, priceable, priced, spent
-from .brain.spending import Spending
-from .config.values import HandlerConfig
-from .job import Lane
-from .when import span
+from ..config.values import HandlerConfig
+from ..job import Lane
+from ..when import span
+from .calls import NONE, Overhead
+from .costs import ENOUGH, Paid, Spending, line_price, priceable, priced, spent
+from .curve import NINETIETH, SPREAD, TINY, Curve, chance, median, normal, regime
 
 WINDOW = 128  # jobs that the quantiles come from
 STARTS = 24  # starts that the start-up time comes from

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from .config.values import DAYS, TariffConfig, Window
+from ..config.values import DAYS, TariffConfig, Window
 
 DAY = 86400
 OFFSET_STEP = 3 * 3600  # no zone changed its clock twice within three hours
