@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from hybridq.errors import BadData, UsageError
 from hybridq.job import ENDED, Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
+from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.intake import Accepted
-from hybridq.queue.reading import Cohort, cohort, job
 from hybridq.queue.runner import daemon_of
 from hybridq.views.withheld import why_withheld
 from hybridq.when import clock, count

@@ -7,14 +7,14 @@ goes back to the queue where this very process ran it. The exit code is the job'
 import time
 
 from hybridq.errors import TryAgain
-from hybridq.follow import End, Kept, Piece, Turn, follow
 from hybridq.job import State
-from hybridq.queue.ends import Awaited, looks
-from hybridq.queue.listing import served
-from hybridq.queue.money import why_kept
-from hybridq.queue.reading import Result, result, state_of
+from hybridq.queue.cohorts import Result, result, state_of
+from hybridq.queue.follow import End, Kept, Piece, Turn, follow
+from hybridq.queue.holds import why_kept
+from hybridq.queue.lists import served
+from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
-from hybridq.store import Store
+from hybridq.queue.store import Store
 from hybridq.when import clock
 
 from .printer import Printer

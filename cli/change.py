@@ -11,9 +11,9 @@ import typer
 
 from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import State
-from hybridq.queue.changes import cancel as cancel_jobs
-from hybridq.queue.changes import retry as retry_jobs
-from hybridq.queue.names import chosen
+from hybridq.queue.cancel_retry import cancel as cancel_jobs
+from hybridq.queue.cancel_retry import retry as retry_jobs
+from hybridq.queue.select import chosen
 from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 

@@ -12,7 +12,7 @@ import typer
 from hybridq.errors import NoSuchJob
 from hybridq.queue.cleaning import clean as clean_away
 from hybridq.queue.cleaning import foretell
-from hybridq.queue.names import ranges
+from hybridq.queue.select import ranges
 from hybridq.selection import Group, check_group
 from hybridq.submit import wake
 from hybridq.when import parse_span

@@ -15,14 +15,14 @@ FEW = 10  # ids that are offered before anything of one is typed: a group alone 
 
 def ids(prefix: str) -> list[str]:
     """The latest jobs' ids that begin so, the newest first."""
-    from hybridq.queue.names import recent_ids
+    from hybridq.queue.select import recent_ids
 
     return _from_queue(recent_ids, prefix)[: LIMIT if prefix else FEW]
 
 
 def groups(prefix: str) -> list[str]:
     """The groups' names that begin so."""
-    from hybridq.queue.names import group_names
+    from hybridq.queue.select import group_names
 
     return _from_queue(group_names, prefix)
 
@@ -43,7 +43,7 @@ def selectors(prefix: str) -> list[str]:
 def _from_queue(read: Callable[[Any, str, int], list[str]], prefix: str) -> list[str]:
     """What the queue knows, or nothing where there is no queue yet."""
     from hybridq.home import Home
-    from hybridq.store import Store
+    from hybridq.queue.store import Store
 
     home = Home.find(os.environ)
     if not home.database.exists():

@@ -13,7 +13,7 @@ import typer
 from hybridq.demo.measured import Measured
 from hybridq.demo.play import Run, library
 from hybridq.demo.stage import Stage
-from hybridq.doorbell import VIEWER, Doorbell
+from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.views.overview import take
 from hybridq.views.snapshot import Snapshot
 

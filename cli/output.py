@@ -13,12 +13,12 @@ import typer
 
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
 from hybridq.job import ENDED, State
-from hybridq.outputs import Tail
-from hybridq.queue.ends import Awaited
-from hybridq.queue.names import chosen
-from hybridq.queue.reading import Result, newest, result, state_of
+from hybridq.queue.cohorts import Result, newest, result, state_of
+from hybridq.queue.outputs import Tail
+from hybridq.queue.progress import Awaited
+from hybridq.queue.select import chosen
+from hybridq.queue.store import Store
 from hybridq.selection import Group, Last, Selector, parse_selector
-from hybridq.store import Store
 from hybridq.when import parse_span
 
 from .attend import await_all, code_of, fate, follow_job

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from hybridq.job import Lane, State
 from hybridq.outlook import Outlook
-from hybridq.queue.ends import looks
+from hybridq.queue.progress import looks
 from hybridq.selection import Group
 from hybridq.views.foresight import NOBODY
 from hybridq.views.overview import take

@@ -12,7 +12,7 @@ from hybridq.config.values import Config
 from hybridq.errors import ConfigError
 from hybridq.home import Home
 from hybridq.outlook import Outlook
-from hybridq.store import Store
+from hybridq.queue.store import Store
 
 from .errors import sentence
 from .tell import say
@@ -26,7 +26,7 @@ def reach() -> Outlook:
 
 def look() -> Outlook:
     """The queue of this environment, to read it once: on a full disk and without the right to write, too."""
-    from hybridq.queue.reading_only import open_to_read
+    from hybridq.queue.read_only import open_to_read
 
     home = Home.find(os.environ)
     return Outlook(open_to_read(home), _configuration(home))

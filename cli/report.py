@@ -13,7 +13,7 @@ import typer
 from hybridq.errors import UsageError
 from hybridq.queue.account import Ledger
 from hybridq.queue.ledger import read
-from hybridq.queue.reading_only import rescue_if_writable
+from hybridq.queue.read_only import rescue_if_writable
 from hybridq.when import parse_since
 
 from .document import print_document

@@ -17,9 +17,9 @@ from hybridq.config.read import load
 from hybridq.drain import Limits, Progress, run_drain
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
-from hybridq.queue.names import ranges
+from hybridq.queue.select import ranges
+from hybridq.queue.store import Store
 from hybridq.selection import Group, check_group
-from hybridq.store import Store
 from hybridq.when import count, money, parse_deadline
 
 from .logs import to_stderr

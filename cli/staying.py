@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from hybridq.job import ENDED, Lane, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.queue.ends import Awaited
+from hybridq.queue.cohorts import Cohort
 from hybridq.queue.intake import Accepted
-from hybridq.queue.reading import Cohort
+from hybridq.queue.progress import Awaited
 from hybridq.selection import Group, Ids
 from hybridq.stand_in import StandIn
 

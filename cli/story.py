@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 from hybridq.job import ENDED, State
-from hybridq.queue.changes import RETRIED
+from hybridq.queue.cancel_retry import RETRIED
 from hybridq.queue.flushes import FlushRecord
-from hybridq.queue.knowledge import Promise
+from hybridq.queue.learned import Promise
 from hybridq.views.detail import Detail, Explanation
 from hybridq.views.snapshot import Row
 from hybridq.visible import visible_line

@@ -8,9 +8,9 @@ import time
 
 from hybridq.job import State
 from hybridq.outlook import Outlook
-from hybridq.queue import listing
-from hybridq.queue.ends import Awaited
-from hybridq.queue.reading import cohort, job, state_of
+from hybridq.queue import lists
+from hybridq.queue.cohorts import cohort, job, state_of
+from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
 from hybridq.selection import Group, Ids, Last, Selector
 from hybridq.views.overview import take
@@ -33,7 +33,7 @@ def tell_waiting(outlook: Outlook, number: int) -> str:
         return ""
     if held := why_withheld(outlook, cohort(store, of.cohort), now):
         say(f"job {number}: {held}")
-    elif not listing.served(store):
+    elif not lists.served(store):
         say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain")
     elif is_tty(sys.stderr):
         row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
@@ -52,10 +52,10 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) 
     waiting = awaited.count(State.QUEUED)
     if not waiting or awaited.count(State.RUNNING):
         return
-    first = listing.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
+    first = lists.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
     if first is not None and (held := why_withheld(outlook, first, now)):
         say(held)
-    elif not listing.served(store):
+    elif not lists.served(store):
         say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
 
 

@@ -7,9 +7,9 @@ piece of its output, which no row shows. A runner that died changes nothing and 
 import time
 from collections.abc import Callable
 
-from hybridq.doorbell import VIEWER, Doorbell
+from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.queue.runner import dead
-from hybridq.store import Store
+from hybridq.queue.store import Store
 from hybridq.views.snapshot import Snapshot
 
 from .views.live import STALE, watch

@@ -22,12 +22,12 @@ from .loops.engine import Engine
 from .loops.hearing import Hearing
 from .loops.loop import TICK
 from .queue import flushes
+from .queue.buckets import Gathered, gathered, pages
 from .queue.claims import Claim, claim_batch
-from .queue.classes import Gathered, gathered, pages
-from .queue.detachment import Away, adopt, claims_of
-from .queue.knowledge import intend
-from .queue.listing import by_number
-from .queue.reading import held
+from .queue.cohorts import held
+from .queue.learned import intend
+from .queue.lists import by_number
+from .queue.remote import Away, adopt, claims_of
 from .seam import reached
 from .when import count
 

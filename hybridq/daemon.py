@@ -20,7 +20,7 @@ from .loops import loop
 from .loops.clock import StepDetector
 from .loops.engine import Engine
 from .loops.review import Review
-from .queue.changes import hasten
+from .queue.cancel_retry import hasten
 from .queue.cleaning import sweep
 from .queue.rescue import rescue
 from .queue.runner import sweep_locks

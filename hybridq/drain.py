@@ -19,10 +19,10 @@ from .job import Held
 from .loops.budget import Budget
 from .loops.engine import Engine
 from .outlook import Outlook
-from .queue.remaining import by_lane, left_of, moved_from, sums, unfinished
+from .queue.progress import by_lane, left_of, moved_from, sums, unfinished
 from .queue.rescue import rescue
 from .queue.runner import daemon_of
-from .store import Store
+from .queue.store import Store
 
 LOOK = 0.2  # seconds between two looks at how far it is
 

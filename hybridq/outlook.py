@@ -13,11 +13,11 @@ from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
 from .job import Held, Lane, Mode, State
-from .queue.classes import gathered
-from .queue.knowledge import last_learned, models
-from .queue.reading import arrivals, tally
+from .queue.buckets import gathered
+from .queue.cohorts import arrivals, tally
+from .queue.learned import last_learned, models
 from .queue.runner import living
-from .store import Store
+from .queue.store import Store
 
 CORES = os.cpu_count() or 1
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from .config.values import Config
 from .home import Home
-from .queue.listing import served
+from .queue.lists import served
 from .queue.rescue import rescue
-from .store import Store
+from .queue.store import Store
 
 if TYPE_CHECKING:
     from .own_run import OwnRun

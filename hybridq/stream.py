@@ -10,15 +10,15 @@ from collections.abc import Collection
 from contextlib import aclosing
 
 from .brain.estimate import Observation
-from .doorbell import VIEWER, ring
 from .errors import HybridqError, NoSuchJob
 from .job import Failure, Lane, Mode, Output, Partial, Started, Waits
 from .loops.budget import hold_back
 from .loops.engine import Engine
 from .loops.loop import AGAIN, TICK
-from .outputs import Sink
 from .queue.claims import Claim, claim_stream
-from .queue.reading import Cohort
+from .queue.cohorts import Cohort
+from .queue.doorbell import VIEWER, ring
+from .queue.outputs import Sink
 
 
 class StreamLoop:

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 
 from .brain.modes import delay_cost
 from .brain.policy import Conditions, classify
-from .doorbell import RUNNER, VIEWER, ring
 from .home import Home
 from .job import Audience, Decision, Held, Lane, Mode, Request
 from .outlook import Outlook
+from .queue.doorbell import RUNNER, VIEWER, ring
 from .queue.intake import Accepted, Bulk, Decide, Refused, accept
 from .queue.runner import daemon_of
-from .store import Store
+from .queue.store import Store
 
 GROWTH = 1.25  # how far a submission of many parts may have grown until those alike are decided anew
 MINE = -(1 << 40)  # the key of what is submitted now: no cohort has it, and no class

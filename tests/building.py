@@ -20,8 +20,8 @@ from hybridq.home import Home
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.outlook import Outlook
 from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.cohorts import cohorts
 from hybridq.queue.intake import accept
-from hybridq.queue.reading import cohorts
 from hybridq.queue.runner import Runner, daemon_of
 from hybridq.selection import parse_selector
 from hybridq.submit import connect, submit_many

@@ -6,7 +6,7 @@ from pathlib import Path
 from hybridq.home import Home
 from hybridq.job import Audience, Decision, Mode, Request
 from hybridq.queue.intake import accept
-from hybridq.store import Store
+from hybridq.queue.store import Store
 
 KEPT = Path(__file__).parents[1] / "completions"
 

@@ -9,7 +9,7 @@ import pytest
 
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
-from hybridq.queue.changes import cancel
+from hybridq.queue.cancel_retry import cancel
 from hybridq.submit import submit
 from tests.building import asking, queue, run_jobs, submit_all
 from tests.ledgers import Past

@@ -9,9 +9,9 @@ from hybridq.job import Audience, Decision, Failure, Forecast, Lane, Mode, Outpu
 from hybridq.queue import flushes
 from hybridq.queue.account import Ledger
 from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
+from hybridq.queue.cohorts import job
 from hybridq.queue.intake import Bulk
 from hybridq.queue.ledger import read
-from hybridq.queue.reading import job
 from hybridq.queue.runner import Runner
 from hybridq.report import Report, report
 from tests.building import queue

@@ -11,8 +11,8 @@ import msgspec
 import pexpect
 import pyte
 
-from hybridq.doorbell import VIEWER, ring
 from hybridq.home import Home
+from hybridq.queue.doorbell import VIEWER, ring
 from hybridq.views.snapshot import Snapshot
 
 PROGRAM = Path(__file__).with_name("watched.py")

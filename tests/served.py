@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridq.job import Audience, Request, State
-from hybridq.queue.reading import Result, job, result
+from hybridq.queue.cohorts import Result, job, result
 from hybridq.submit import submit, submit_many
 from tests import building
 from tests.building import until

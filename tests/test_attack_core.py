@@ -11,17 +11,17 @@ from hybridq.errors import TryAgain
 from hybridq.handlers.chatter import LOGGED, Chatter
 from hybridq.home import Home
 from hybridq.job import Audience, Mode, Partial, Request
-from hybridq.outputs import Sink, output_path
-from hybridq.queue import changes, reading_only, rescue
+from hybridq.queue import cancel_retry, read_only, rescue
 from hybridq.queue import runner as runners
-from hybridq.queue.changes import cancel
+from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.claims import claim_batch, claim_stream
+from hybridq.queue.cohorts import history, tally
 from hybridq.queue.flushes import open_flush
+from hybridq.queue.holds import withhold
 from hybridq.queue.intake import accept
-from hybridq.queue.money import withhold
-from hybridq.queue.reading import history, tally
+from hybridq.queue.outputs import Sink, output_path
 from hybridq.queue.runner import Runner, sweep_locks
-from hybridq.store import Store
+from hybridq.queue.store import Store
 from tests.user import Queue
 from tests.verbs import check_counters, deciding, many
 
@@ -125,7 +125,7 @@ def test_no_lock_outlives_its_runner(store: Store) -> None:
 
 def test_many_that_are_cancelled_are_told_of_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """In however many transactions: the story of a submission has one sentence, with the number of all."""
-    monkeypatch.setattr(changes, "CHUNK", 3)
+    monkeypatch.setattr(cancel_retry, "CHUNK", 3)
     assert cancel(store, many(store, [b"x"] * 8), 2.0) == 8
     assert history(store, 1) == [(2.0, "8 jobs cancelled")]
     check_counters(store)
@@ -139,9 +139,9 @@ def test_what_is_written_while_it_is_read_without_locks_is_not_shown(
     home = store.home
     store.close()
     with monkeypatch.context() as patched:
-        patched.setattr(reading_only, "may_write", lambda _: False)
-        patched.setattr(reading_only.Store, "open", lambda *_, **__: (_ for _ in ()).throw(reading_only.StorageError))
-        looking = reading_only.open_to_read(home)
+        patched.setattr(read_only, "may_write", lambda _: False)
+        patched.setattr(read_only.Store, "open", lambda *_, **__: (_ for _ in ()).throw(read_only.StorageError))
+        looking = read_only.open_to_read(home)
     assert sum(tally(looking).values()) == 1
     with Store.open(home) as writing:
         many(writing, [b"x"])

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from hybridq import store as store_module
 from hybridq.config.read import load
-from hybridq.doorbell import RUNNER, Doorbell
 from hybridq.job import Mode, Partial, State
 from hybridq.loops import engine as engine_module
 from hybridq.loops.clock import StepDetector
 from hybridq.loops.engine import Engine
-from hybridq.outputs import Sink, output_path
-from hybridq.queue.changes import hasten
+from hybridq.queue import store as store_module
+from hybridq.queue.cancel_retry import hasten
 from hybridq.queue.claims import claim_stream
+from hybridq.queue.doorbell import RUNNER, Doorbell
+from hybridq.queue.outputs import Sink, output_path
 from hybridq.queue.runner import Runner
-from hybridq.store import Store, checkpoint_apart, log_size, probe_disk
+from hybridq.queue.store import Store, checkpoint_apart, log_size, probe_disk
 from tests.building import until
 from tests.served import Queue
 

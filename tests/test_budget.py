@@ -13,8 +13,8 @@ from hybridq.brain.costs import UNLIMITED, Spending
 from hybridq.job import Lane, Mode
 from hybridq.loops.budget import Budget, Kind, hold_back, room
 from hybridq.outlook import Outlook
-from hybridq.queue.money import spent_since, withheld
-from hybridq.queue.reading import history
+from hybridq.queue.cohorts import history
+from hybridq.queue.holds import spent_since, withheld
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
 from tests.provider import Provider

@@ -8,10 +8,10 @@ import pytest
 from hybridq.brain.outcome import settle
 from hybridq.job import Mode, Output, State
 from hybridq.outlook import Outlook
-from hybridq.queue.changes import cancel, retry
+from hybridq.queue.cancel_retry import cancel, retry
 from hybridq.queue.claims import claim_batch, record
-from hybridq.queue.money import spent_since
-from hybridq.queue.reading import job, result
+from hybridq.queue.cohorts import job, result
+from hybridq.queue.holds import spent_since
 from hybridq.queue.runner import Runner
 from tests.building import asking, command, daemon, document, queue, submit_all, until
 

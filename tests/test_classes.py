@@ -15,11 +15,11 @@ from hybridq.job import Flush, State
 from hybridq.loops.budget import Budget, hold_back
 from hybridq.loops.engine import Engine
 from hybridq.outlook import Outlook
-from hybridq.queue.changes import cancel
-from hybridq.queue.classes import CLASSES, EXACT, NEAR, Gathered, gathered, pages
+from hybridq.queue.buckets import CLASSES, EXACT, NEAR, Gathered, gathered, pages
+from hybridq.queue.cancel_retry import cancel
+from hybridq.queue.cohorts import held
 from hybridq.queue.counters import spend
-from hybridq.queue.money import withheld
-from hybridq.queue.reading import held
+from hybridq.queue.holds import withheld
 from hybridq.queue.runner import Runner
 from hybridq.submit import submit
 from tests.building import ECHO, asking, command, daemon, document, look, night, queue, until

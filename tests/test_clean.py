@@ -11,12 +11,12 @@ from hybridq.errors import NoSuchJob
 from hybridq.job import Lane, Mode, State
 from hybridq.queue import cleaning
 from hybridq.queue.account import Cleaned
-from hybridq.queue.changes import retry
+from hybridq.queue.cancel_retry import retry
 from hybridq.queue.cleaning import clean, cleaned, sweep
-from hybridq.queue.listing import totals
-from hybridq.queue.moves import move
-from hybridq.queue.reading import job, tally
-from hybridq.store import Store
+from hybridq.queue.cohorts import job, tally
+from hybridq.queue.lanes import move
+from hybridq.queue.lists import totals
+from hybridq.queue.store import Store
 from tests.building import asking, run_jobs, submit_all, until
 from tests.user import Queue, ended
 from tests.verbs import check_counters

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hybridq.doorbell import RUNNER, ring
 from hybridq.job import Audience, Mode, State
-from hybridq.outputs import output_path
-from hybridq.queue.changes import cancel
-from hybridq.queue.reading import history
-from hybridq.queue.reading import job as read_job
+from hybridq.queue.cancel_retry import cancel
+from hybridq.queue.cohorts import history
+from hybridq.queue.cohorts import job as read_job
+from hybridq.queue.doorbell import RUNNER, ring
+from hybridq.queue.outputs import output_path
 from tests.building import until
 from tests.served import EAGER, SLOW, Queue, slow
 

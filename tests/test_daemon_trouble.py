@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 
-from hybridq.doorbell import RUNNER, ring
 from hybridq.job import Mode, State
-from hybridq.queue.changes import cancel
-from hybridq.queue.reading import job as read_job
+from hybridq.queue.cancel_retry import cancel
+from hybridq.queue.cohorts import job as read_job
+from hybridq.queue.doorbell import RUNNER, ring
 from tests.building import until
 from tests.served import EAGER, SLOW, Queue, slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.doorbell import RUNNER, VIEWER, Doorbell, ring
 from hybridq.home import Home
+from hybridq.queue.doorbell import RUNNER, VIEWER, Doorbell, ring
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_kinds_are_told_apart(home: Home) -> None:
 def test_the_bell_of_a_dead_listener_is_taken_away(home: Home) -> None:
     """After kill -9 of a listener the next ring finds nobody and tidies up."""
     code = (
-        "import sys; from hybridq.home import Home; from hybridq.doorbell import Doorbell\n"
+        "import sys; from hybridq.home import Home; from hybridq.queue.doorbell import Doorbell\n"
         "bell = Doorbell(Home.find({'HYBRIDQ_HOME': sys.argv[1]}), 'runner'); print('up', flush=True); bell.wait(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(home.folder)], stdout=subprocess.PIPE) as listener:

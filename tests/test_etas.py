@@ -8,9 +8,9 @@ import pytest
 from hybridq.brain.plan import plan
 from hybridq.job import Flush, Mode, State
 from hybridq.outlook import Outlook
+from hybridq.queue.cohorts import cohort, job
 from hybridq.queue.flushes import open_flush
-from hybridq.queue.knowledge import intend
-from hybridq.queue.reading import cohort, job
+from hybridq.queue.learned import intend
 from hybridq.queue.runner import Runner
 from hybridq.submit import submit
 from hybridq.views.foresight import NOBODY

@@ -6,7 +6,7 @@ import pytest
 
 from hybridq.config.llm import LlmOptions, missing_key
 from hybridq.job import Mode
-from hybridq.queue.money import withheld
+from hybridq.queue.holds import withheld
 from tests.building import asking, command, daemon, look, staying, submit_all, until
 from tests.llm import served
 from tests.provider import KEY, Provider

@@ -13,9 +13,9 @@ import msgspec
 import psutil
 import pytest
 
-from hybridq.doorbell import VIEWER, ring
 from hybridq.home import Home
 from hybridq.job import State
+from hybridq.queue.doorbell import VIEWER, ring
 
 from .screens import PATIENCE, Screen, put, start
 from .snapshots import busy, row

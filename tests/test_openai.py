@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from hybridq.job import Failure, Lane, Mode, Output, Started, State, Usage
-from hybridq.outputs import output_path
-from hybridq.queue.reading import job, result
-from hybridq.store import Store
+from hybridq.queue.cohorts import job, result
+from hybridq.queue.outputs import output_path
+from hybridq.queue.store import Store
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, submit_all, until
 from tests.handling import calls, collect, ends, text

@@ -13,7 +13,7 @@ from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.job import Decision, Held, Lane, Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import accept
-from hybridq.queue.knowledge import remember
+from hybridq.queue.learned import remember
 from hybridq.queue.runner import Runner
 from tests.building import ECHO, asking, command, queue, submit_all
 

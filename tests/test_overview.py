@@ -9,10 +9,10 @@ import pytest
 from hybridq.errors import NoSuchJob
 from hybridq.job import Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.queue import listing
-from hybridq.queue.changes import cancel, retry
+from hybridq.queue import lists
+from hybridq.queue.cancel_retry import cancel, retry
 from hybridq.queue.intake import accept
-from hybridq.queue.moves import move
+from hybridq.queue.lanes import move
 from hybridq.queue.runner import Runner
 from hybridq.submit import submit
 from hybridq.views.foresight import NOBODY
@@ -153,12 +153,12 @@ def test_a_group_of_very_many_parts_hides_what_it_must_and_counts_it(outlook: Ou
     """A group handed in one job at a time is one row, with its jobs counted, and what comes after it is counted."""
     decision = Decision(mode=Mode.BATCH, reason="test")
     with outlook.store.tx():
-        for _ in range(listing.SCAN + 10):
+        for _ in range(lists.SCAN + 10):
             accept(outlook.store, asking(group="g"), b"1", lambda *_: (decision, 0.0), now=1.0)
         accept(outlook.store, asking(), b"1", lambda *_: (decision, 0.0), now=1.0)
     found = look(outlook)
     assert names(found.rows) == ["g"]
-    assert (found.rows[0].jobs, found.hidden) == (listing.SCAN + 10, 1)
+    assert (found.rows[0].jobs, found.hidden) == (lists.SCAN + 10, 1)
 
 
 def test_a_dead_runners_jobs_are_queued_again_by_whoever_looks(every_state: Outlook, tmp_path: Path) -> None:
@@ -230,4 +230,4 @@ def test_a_daemon_shows_what_it_runs(outlook: Outlook) -> None:
         assert f"pid {process.pid}" in look(outlook).head.daemon
         until(lambda: look(outlook, "g").rows[0].state is State.DONE)
     assert look(outlook).head.daemon == ""
-    assert listing.group_sums(outlook.store, ["g"])["g"].counts == {State.DONE: 50}
+    assert lists.group_sums(outlook.store, ["g"])["g"].counts == {State.DONE: 50}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hybridq.job import Mode, State
-from hybridq.queue.reading import job
+from hybridq.queue.cohorts import job
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, until
 from tests.llm import served

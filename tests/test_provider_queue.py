@@ -14,9 +14,9 @@ from hybridq.brain.modes import forecasts
 from hybridq.brain.promotion import ENDLESS
 from hybridq.job import Audience, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
-from hybridq.queue.detachment import all_away, charge, claims_of, moved_on
-from hybridq.queue.knowledge import remember
-from hybridq.queue.reading import history, result
+from hybridq.queue.cohorts import history, result
+from hybridq.queue.learned import remember
+from hybridq.queue.remote import all_away, charge, claims_of, moved_on
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served
 from tests.provider import Provider

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode, State
-from hybridq.queue.reading import job, result
+from hybridq.queue.cohorts import job, result
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, look, staying, submit_all, until
 from tests.llm import served

@@ -10,18 +10,18 @@ from hybridq.brain.estimate import Model
 from hybridq.errors import BadData, NoSuchJob, TryAgain
 from hybridq.home import Home
 from hybridq.job import Audience, Lane, Mode, Request
-from hybridq.queue.changes import cancel
+from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.claims import claim_batch, claim_stream, record
 from hybridq.queue.cleaning import sweep
+from hybridq.queue.cohorts import cohorts, held, job, result
 from hybridq.queue.intake import Bulk, accept
-from hybridq.queue.knowledge import models
-from hybridq.queue.moves import move
-from hybridq.queue.names import chosen
-from hybridq.queue.reading import cohorts, held, job, result
+from hybridq.queue.lanes import move
+from hybridq.queue.learned import models
 from hybridq.queue.rescue import give_back, rescue, to_stop
 from hybridq.queue.runner import Runner
+from hybridq.queue.select import chosen
+from hybridq.queue.store import Store
 from hybridq.selection import parse_selector
-from hybridq.store import Store
 from tests.verbs import BACKGROUND, check_counters, deciding, ended, many
 
 

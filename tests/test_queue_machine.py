@@ -10,14 +10,14 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from hybridq.home import Home
 from hybridq.job import Lane, Mode, State
-from hybridq.queue.changes import cancel, retry
+from hybridq.queue.cancel_retry import cancel, retry
 from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
+from hybridq.queue.cohorts import held
 from hybridq.queue.intake import accept
-from hybridq.queue.moves import move
-from hybridq.queue.reading import held
+from hybridq.queue.lanes import move
 from hybridq.queue.rescue import give_back
 from hybridq.queue.runner import Runner
-from hybridq.store import Store
+from hybridq.queue.store import Store
 from tests.verbs import BACKGROUND, check_counters, deciding, ended, many
 
 

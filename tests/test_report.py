@@ -11,10 +11,10 @@ from hybridq.brain.promotion import late
 from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.queue import ledger
 from hybridq.queue.account import Cause
-from hybridq.queue.changes import cancel
+from hybridq.queue.cancel_retry import cancel
+from hybridq.queue.cohorts import job
+from hybridq.queue.lanes import move, move_cohort
 from hybridq.queue.ledger import alike
-from hybridq.queue.moves import move, move_cohort
-from hybridq.queue.reading import job
 from hybridq.queue.rescue import give_back, rescue
 from hybridq.report import report
 from hybridq.reporting.waiting import Waited

@@ -19,7 +19,7 @@ from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
 from hybridq.job import Audience, Failure, Held, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
 from hybridq.queue.claims import Claim
-from hybridq.queue.reading import history, job, result
+from hybridq.queue.cohorts import history, job, result
 from hybridq.submit import submit
 from tests.building import asking, command, daemon, submit_all, until
 from tests.llm import COST, served

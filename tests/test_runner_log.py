@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode
-from hybridq.queue.changes import cancel
+from hybridq.queue.cancel_retry import cancel
 from tests.building import asking, daemon, submit_all, until
 from tests.llm import CONFIG, base
 from tests.provider import KEY, Provider

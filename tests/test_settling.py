@@ -10,7 +10,7 @@ from hybridq.brain.outcome import Outcome
 from hybridq.job import Lane, Output
 from hybridq.loops.settling import Settling
 from hybridq.queue.claims import claim_batch
-from hybridq.queue.reading import cohorts
+from hybridq.queue.cohorts import cohorts
 from hybridq.queue.runner import Runner
 from tests.building import ECHO, asking, queue, submit_all
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hybridq import schema
 from hybridq.errors import CorruptQueue, NotAllowed, SchemaError, StorageError
 from hybridq.home import Home
-from hybridq.store import Store, checkpoint_apart, log_size
+from hybridq.queue import schema
+from hybridq.queue.store import Store, checkpoint_apart, log_size
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_link_as_state_folder_is_refused(home: Home, tmp_path: Path) -> None:
 def test_twenty_first_starts_at_once_all_succeed(home: Home) -> None:
     """Processes that race to make the queue all find it whole."""
     code = (
-        "import sys; from hybridq.home import Home; from hybridq.store import Store\n"
+        "import sys; from hybridq.home import Home; from hybridq.queue.store import Store\n"
         "Store.open(Home.find({'HYBRIDQ_HOME': sys.argv[1]})).close()"
     )
     racers = [

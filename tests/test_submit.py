@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.queue.reading import cohort, job
+from hybridq.queue.cohorts import cohort, job
 from hybridq_cli.errors import run_guarded
 from hybridq_cli.lazy import call
 from tests.user import ECHO, Queue, count, inputs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode, State
-from hybridq.queue.reading import cohort
+from hybridq.queue.cohorts import cohort
 from tests.user import Queue, ended, until
 
 TALKER = f"""

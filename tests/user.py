@@ -17,7 +17,7 @@ import pexpect
 
 from hybridq.job import State
 from hybridq.outlook import Outlook
-from hybridq.queue.reading import job
+from hybridq.queue.cohorts import job
 from hybridq.submit import connect
 from tests.building import HYBRIDQ, until
 

@@ -9,7 +9,7 @@ from hybridq.brain.outcome import Outcome, settle
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.queue.claims import Claim
 from hybridq.queue.intake import Bulk
-from hybridq.store import Store
+from hybridq.queue.store import Store
 
 BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from hybridq.doorbell import VIEWER, Doorbell
 from hybridq.errors import CorruptQueue
 from hybridq.home import Home
+from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.views.snapshot import Snapshot
 from hybridq_cli.views import live
 

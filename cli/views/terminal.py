@@ -23,7 +23,7 @@ _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class Bell(Protocol):
-    """Whatever is rung when there may be something new, such as `hybridq.doorbell.Doorbell`."""
+    """Whatever is rung when there may be something new, such as `hybridq.queue.doorbell.Doorbell`."""
 
     def fileno(self) -> int:
         """Readable when it was rung."""

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from ..job import Forecast, Lane, Mode, State
 from ..outlook import Outlook
+from ..queue.cohorts import Cohort, cohort, job
 from ..queue.intake import Accepted
-from ..queue.reading import Cohort, cohort, job
 
 _NUMBERS = re.compile(r"[\d.,:]+\S*")
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 
-from ..doorbell import VIEWER, Doorbell, ring
 from ..errors import BadData
-from ..follow import End, Piece, follow
 from ..job import Audience, Lane, Request, State
 from ..outlook import Outlook
+from ..queue.cohorts import cohort, job
+from ..queue.doorbell import VIEWER, Doorbell, ring
+from ..queue.follow import End, Piece, follow
 from ..queue.intake import Accepted
-from ..queue.reading import cohort, job
 from ..submit import submit, submit_many
 from .measured import Measured, Question, measure
 from .stage import HANDLER, LIBRARY, WORKER, Stage

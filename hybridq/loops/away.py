@@ -21,7 +21,7 @@ from ..handlers.answers import unbegun
 from ..job import Detached, Event, Lane, Mode, Output, State
 from ..queue import flushes
 from ..queue.counters import note
-from ..queue.detachment import Away, charge, claims_of, forget, keep, moved_on
+from ..queue.remote import Away, charge, claims_of, forget, keep, moved_on
 from ..seam import reached
 from ..when import money
 from .engine import Engine

@@ -14,8 +14,9 @@ from msgspec import Struct
 from ..brain.costs import UNLIMITED, Spending, mean_size
 from ..job import Held, Lane, State
 from ..outlook import Outlook
-from ..queue.classes import counted_in
-from ..queue.money import (
+from ..queue.buckets import counted_in
+from ..queue.cohorts import tally
+from ..queue.holds import (
     cost_limit,
     drafts_running,
     kind_of,
@@ -26,8 +27,7 @@ from ..queue.money import (
     withhold,
     withhold_classes,
 )
-from ..queue.reading import tally
-from ..store import Store
+from ..queue.store import Store
 from ..when import clock, count, money
 
 RAISE = ": raise daily_budget in config.toml"

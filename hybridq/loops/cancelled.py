@@ -6,19 +6,19 @@ Rule: nothing of the job changes but its money; one that was queued again meanwh
 import time
 
 from ..job import Failure
-from ..queue import money
+from ..queue import holds
 from ..queue.claims import Claim
-from ..store import Store
+from ..queue.store import Store
 from .settling import Settling
 
 
 def charge_cancelled(store: Store, settling: Settling, job: int, attempt: int) -> None:
     """Book what this attempt has cost by now."""
-    found = money.cancelled_since(store, job, attempt)
+    found = holds.cancelled_since(store, job, attempt)
     if found is None:
         return
     cohort, started = found
     ended = Failure(job, attempt, "cancelled", retryable=False, busy=max(0.0, time.time() - started))
     claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=b"")
     with store.tx() as connection:
-        money.charge_cancelled(connection, settling.outcomes([(ended, claim)]))
+        holds.charge_cancelled(connection, settling.outcomes([(ended, claim)]))

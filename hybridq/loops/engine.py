@@ -18,7 +18,6 @@ from ..brain.calls import ChunkSize
 from ..brain.outcome import Outcome
 from ..config.read import load
 from ..config.values import Config
-from ..doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..errors import HybridqError, StorageError, TryAgain
 from ..handlers import make_handler
 from ..handlers.environment import MARK
@@ -27,11 +26,12 @@ from ..home import Home, is_at
 from ..job import Call, Lane, Waits
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
-from ..queue.reading import Cohort, waiting
+from ..queue.cohorts import Cohort, waiting
+from ..queue.doorbell import RUNNER, VIEWER, Doorbell, ring
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
+from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_disk
 from ..seam import reached
-from ..store import Store, checkpoint_apart, log_file, log_size, probe_disk
 from .budget import Budget
 from .cancelled import charge_cancelled
 from .keys import Keys

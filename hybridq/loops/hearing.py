@@ -10,9 +10,9 @@ from ..brain.calls import NONE, Overhead
 from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
 from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Waits
-from ..outputs import Sink
 from ..queue.claims import Claim
-from ..queue.detachment import Away, forget, keep, sent_back
+from ..queue.outputs import Sink
+from ..queue.remote import Away, forget, keep, sent_back
 from ..seam import reached
 from .bunches import Bunches
 from .engine import Engine

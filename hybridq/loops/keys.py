@@ -8,11 +8,11 @@ import logging
 import os
 
 from ..config.llm import missing_key, options
-from ..doorbell import VIEWER, ring
 from ..job import State
 from ..outlook import Outlook
-from ..queue.money import withhold_all
-from ..queue.reading import tally
+from ..queue.cohorts import tally
+from ..queue.doorbell import VIEWER, ring
+from ..queue.holds import withhold_all
 from ..queue.runner import Runner
 
 log = logging.getLogger("hybridq")

@@ -12,7 +12,7 @@ from ..brain.calls import Overhead
 from ..brain.estimate import Observation, judged, learn_many
 from ..job import Lane
 from ..outlook import Outlook
-from ..queue.knowledge import models, remember
+from ..queue.learned import models, remember
 
 
 class Learning:

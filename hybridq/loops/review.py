@@ -9,10 +9,10 @@ import time
 
 from ..brain.conditions import Conditions
 from ..brain.policy import promote, reclassify
-from ..doorbell import RUNNER, ring
 from ..job import Decision, Lane
-from ..queue.moves import move_cohort
-from ..queue.reading import Cohort, next_of
+from ..queue.cohorts import Cohort, next_of
+from ..queue.doorbell import RUNNER, ring
+from ..queue.lanes import move_cohort
 from .engine import Engine
 
 log = logging.getLogger("hybridq")

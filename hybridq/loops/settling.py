@@ -12,7 +12,7 @@ from ..errors import NoSuchJob
 from ..job import DEAREST, Failure, Lane, Output
 from ..outlook import Outlook
 from ..queue.claims import Claim
-from ..queue.reading import Cohort, cohort
+from ..queue.cohorts import Cohort, cohort
 
 KEPT = 10_000  # cohorts whose terms are remembered
 

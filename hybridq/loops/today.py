@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ..job import Decision, Lane, State
 from ..outlook import Outlook
-from ..queue.reading import tally
+from ..queue.cohorts import tally
 from ..when import clock, count
 from .budget import Budget
 

@@ -14,10 +14,10 @@ from msgspec import Struct
 from ..brain.outcome import Outcome
 from ..job import Lane, State
 from ..seam import reached
-from ..store import Store, insert
 from .counters import shift
-from .money import charge_cancelled
-from .moves import move
+from .holds import charge_cancelled
+from .lanes import move
+from .store import Store, insert
 
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
 Room = Callable[[int], int]

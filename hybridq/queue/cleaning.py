@@ -11,11 +11,11 @@ from itertools import groupby
 
 import msgspec
 
-from ..outputs import remove
 from ..seam import reached
-from ..store import Store
 from .account import Cleaned
+from .outputs import remove
 from .runner import Runner
+from .store import Store
 
 CHUNK = 1000  # jobs a transaction: writers wait for about 10 ms
 TOGETHER = 500  # submissions that become invisible at once, but for a group that has more

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from ..store import Store
-from .reading import named
+from .cohorts import named
+from .store import Store
 
 LOOKED = 20_000  # jobs of a group that are looked through for their flushes: 4 ms, with long inputs 16
 

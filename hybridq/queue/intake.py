@@ -14,9 +14,9 @@ from msgspec import Struct
 from ..errors import BadData, TryAgain
 from ..job import Decision, Lane, Mode, Request, State
 from ..seam import reached
-from ..store import Store, insert
 from .counters import count
 from .runner import Runner
+from .store import Store, insert
 
 CHUNK_ROWS = 20_000
 CHUNK_BYTES = 8 * 1024 * 1024  # of inputs; whichever comes first ends a chunk

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..job import Audience, Lane, Mode
-from ..store import Store
 from .account import Came, Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .claims import NOT_MINE
 from .cleaning import cleaned
-from .reading import named
+from .cohorts import named
 from .rescue import DIED, STOPPED
+from .store import Store
 
 SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at one by one
 FLUSHES = 20_000  # the newest flushes that are looked at one by one

@@ -7,11 +7,11 @@ that a provider runs is never queued again by this: the next runner goes on with
 from collections import Counter
 
 from ..job import State
-from ..store import Store
 from .counters import Move, note, shift
-from .detachment import all_away, held_away
 from .flushes import end_flushes
+from .remote import all_away, held_away
 from .runner import Runner, bury, dead, forget_lock
+from .store import Store
 
 STOPPED = "the runner stopped before it was done; queued again"
 DIED = "the runner died; queued again at once"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import AlreadyRunning
 from ..home import Home, is_at, open_private
-from ..store import Store
+from .store import Store
 
 DAEMON_LOCK = "daemon.lock"
 

@@ -12,14 +12,14 @@ from msgspec.structs import replace
 from ..errors import UsageError
 from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
-from ..outputs import SUFFIX, output_path
-from ..queue import listing
+from ..queue import lists
+from ..queue.cohorts import Cohort, Job, cohort, history, job, lineage, result
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
-from ..queue.knowledge import Promise, first_promise
-from ..queue.reading import Cohort, Job, cohort, history, job, lineage, result
-from ..queue.reading_only import rescue_if_writable
+from ..queue.learned import Promise, first_promise
+from ..queue.outputs import SUFFIX, output_path
+from ..queue.read_only import rescue_if_writable
+from ..queue.store import Store
 from ..selection import Ids, Selector
-from ..store import Store
 from .foresight import Foresight
 from .rows import Rows, have_run
 from .snapshot import Row
@@ -107,7 +107,7 @@ def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
     }  # fmt: skip
     if row.group is not None:
         return Detail(
-            **shared, others=tuple(listing.others(outlook.store, of)), history=_history(outlook.store, of.id, None)
+            **shared, others=tuple(lists.others(outlook.store, of)), history=_history(outlook.store, of.id, None)
         )
     return Detail(**shared, **_job_facts(outlook.store, job(outlook.store, row.id), now))
 
@@ -124,7 +124,7 @@ def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
         row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision,
         flush=flush_record(outlook.store, last), before=before,
         earlier=None if known is None else max(0, len(past) - BEFORE),
-        others=() if one is not None else tuple(listing.others(outlook.store, of)), group=of.name, together=of.jobs,
+        others=() if one is not None else tuple(lists.others(outlook.store, of)), group=of.name, together=of.jobs,
         planned=row.start if waits else None, promise=first_promise(outlook.store, of.id),
         history=_history(outlook.store, of.id, one, row.finished if row.state in BY_ITSELF else None),
     )  # fmt: skip
@@ -137,10 +137,10 @@ def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]
         number = _only(selector)
         of = cohort(outlook.store, job(outlook.store, number).cohort)
         return rows.jobs([number])[0], of
-    of = listing.standing_for(outlook.store, selector)
+    of = lists.standing_for(outlook.store, selector)
     row = rows.of([of])[0]
     if of.name is not None:
-        of = listing.largest(outlook.store, of.name)
+        of = lists.largest(outlook.store, of.name)
         why = rows.past(of, row.id, row.last, ran=have_run(row.counts)) if row.state in ENDED else row.why
         row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline, why=why)
     return row, of

@@ -18,12 +18,12 @@ from ..brain.forecast import Eta, away_eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
 from ..outlook import Outlook
-from ..queue.classes import counted_in, gathered
-from ..queue.detachment import Elsewhere, elsewhere
-from ..queue.knowledge import intended
-from ..queue.listing import ahead, group_sums, open_flushes, parts, runners, running
-from ..queue.money import withheld
-from ..queue.reading import Cohort, tally
+from ..queue.buckets import counted_in, gathered
+from ..queue.cohorts import Cohort, tally
+from ..queue.holds import withheld
+from ..queue.learned import intended
+from ..queue.lists import ahead, group_sums, open_flushes, parts, runners, running
+from ..queue.remote import Elsewhere, elsewhere
 from ..when import span
 from .withheld import has_budget, why_withheld, would_be_withheld
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, load
-from ..queue import listing, reading
-from ..queue.names import ranges
-from ..queue.reading import Cohort
-from ..queue.reading_only import rescue_if_writable
+from ..queue import cohorts, lists
+from ..queue.cohorts import Cohort
+from ..queue.read_only import rescue_if_writable
+from ..queue.select import ranges
 from ..selection import All, Ids, Selector
 from ..when import clock
 from .foresight import Foresight
@@ -63,7 +63,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
     """Who runs the queue, under which conditions, and what it has saved."""
     now, tariff = foresight.now, outlook.tariff
     daemons = [f"pid {pid}, since {clock(since, now)}" for kind, pid, since in foresight.runners if kind == "daemon"]
-    sums = listing.totals(outlook.store, tuple(Mode))
+    sums = lists.totals(outlook.store, tuple(Mode))
     counts = {state: sum(each.counts.get(state, 0) for each in sums) for state in State}
     change = next((found[0] for days in AHEAD if (found := tariff.changes(now, now + days))), None)
     at, why = foresight.next_flush()
@@ -94,7 +94,7 @@ class _View:
 
     def jobs(self) -> int:
         """How many jobs there are in these states and modes."""
-        sums = listing.totals(self._store, self._modes)
+        sums = lists.totals(self._store, self._modes)
         return sum(each.counts.get(state, 0) for each in sums for state in self.states)
 
     def everything(self, all_: bool) -> list[Row]:
@@ -131,7 +131,7 @@ class _View:
         return found[: self._limit], jobs
 
     def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
-        return self._rows.jobs(listing.members(self._store, name, states, self._modes, limit))
+        return self._rows.jobs(lists.members(self._store, name, states, self._modes, limit))
 
     def selected(self, selectors: Sequence[Selector]) -> tuple[list[Row], int]:
         """The rows that these selectors name, each once, and how many jobs that are."""
@@ -143,7 +143,7 @@ class _View:
                 new = self._rows.jobs([number for number in numbers if number not in rows])
                 jobs += found - (len(numbers) - len(new))
             else:
-                found_rows = self._wanted([listing.standing_for(self._store, selector)])
+                found_rows = self._wanted([lists.standing_for(self._store, selector)])
                 new = [row for row in found_rows if _key(row) not in rows]
                 jobs += sum(row.counts.get(state, 0) for row in new for state in self.states)
             rows |= {_key(row): row for row in new}
@@ -151,11 +151,11 @@ class _View:
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:
         ranges(self._store, chosen)  # raises NoSuchJob for an id that is not there
-        return listing.job_ids(self._store, chosen, self.states, self._modes, self._limit)
+        return lists.job_ids(self._store, chosen, self.states, self._modes, self._limit)
 
     def _live(self) -> list[Row]:
         """What runs, then what waits."""
-        running = listing.running(self._store, self._modes, self._limit)
+        running = lists.running(self._store, self._modes, self._limit)
         seen = {of.name for of in running} - {None}
         waiting, before = self._waiting() if State.QUEUED in self.states else ([], {})
         waiting = [of for of in waiting if of.name not in seen]
@@ -166,9 +166,9 @@ class _View:
         found: dict[Lane, list[Cohort]] = {lane: [] for lane in Lane}
         before: dict[int, int] = {}
         for lane in Lane:
-            for handler in reading.waiting(self._store, lane):
+            for handler in cohorts.waiting(self._store, lane):
                 jobs = 0
-                for of in listing.queued(self._store, lane, handler, self._modes, self._limit):
+                for of in lists.queued(self._store, lane, handler, self._modes, self._limit):
                     found[lane].append(of)
                     before[of.id] = jobs
                     jobs += of.queued
@@ -181,7 +181,7 @@ class _View:
         """What ended, the latest first; with states asked for, also the groups that go on but hold such jobs."""
         cohorts = [
             of for state in ENDED if state in self.states
-            for of in listing.ended(self._store, state, self._modes, limit)
+            for of in lists.ended(self._store, state, self._modes, limit)
         ]  # fmt: skip
         cohorts.sort(key=lambda of: of.finished or 0.0, reverse=True)
         groups = self._groups(limit)
@@ -190,9 +190,9 @@ class _View:
 
     def _groups(self, limit: int) -> list[Cohort]:
         if len(self.states) < len(State):
-            named = listing.groups_with(self._store, [state for state in ENDED if state in self.states])
-            return [listing.representative(self._store, found.name) for found in named]
-        return listing.by_number(self._store, [found.cohort for found in listing.ended_groups(self._store, limit)])
+            named = lists.groups_with(self._store, [state for state in ENDED if state in self.states])
+            return [lists.representative(self._store, found.name) for found in named]
+        return lists.by_number(self._store, [found.cohort for found in lists.ended_groups(self._store, limit)])
 
     def _wanted(self, cohorts: list[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
         """Their rows, without those that hold nothing in the states that were asked for."""

@@ -10,10 +10,10 @@ from ..brain.forecast import Eta
 from ..brain.reasons import AT_ONCE
 from ..job import ENDED, Lane, State
 from ..outlook import Outlook
-from ..queue import listing
+from ..queue import lists
+from ..queue.cohorts import Cohort
 from ..queue.flushes import flush_record, last_of
-from ..queue.listing import GroupSum, Line
-from ..queue.reading import Cohort
+from ..queue.lists import GroupSum, Line
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
 from .snapshot import Row
@@ -30,8 +30,8 @@ class Rows:
     def of(self, cohorts: Sequence[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
         """A row for each cohort: its group's, or that of its only job. `before`: how many jobs go first, by cohort."""
         before = before or {}
-        sums = listing.group_sums(self._store, [of.name for of in cohorts if of.name is not None])
-        lines = listing.lines(self._store, [of.first for of in cohorts if of.name is None])
+        sums = lists.group_sums(self._store, [of.name for of in cohorts if of.name is not None])
+        lines = lists.lines(self._store, [of.first for of in cohorts if of.name is None])
         return [
             self._job(of, lines[of.first], before.get(of.id)) if of.name is None
             else self._group(of, sums[of.name], before.get(of.id))
@@ -40,8 +40,8 @@ class Rows:
 
     def jobs(self, numbers: Sequence[int]) -> list[Row]:
         """A row for each of these jobs, whether it is in a group or not."""
-        lines = listing.lines(self._store, numbers)
-        cohorts = {of.id: of for of in listing.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
+        lines = lists.lines(self._store, numbers)
+        cohorts = {of.id: of for of in lists.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
         return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
 
     def past(self, of: Cohort, *jobs: int, ran: int = 1) -> str:
@@ -98,7 +98,7 @@ class Rows:
             audience=of.audience, mode=of.mode, lane=of.lane, state=state, counts=counts, submitted=found.accepted,
             started=found.started, finished=found.finished if over else None, start=eta.start, eta=eta.finish,
             eta90=eta.finish90, deadline=of.request.deadline, cost=found.cost if over or found.cost else None,
-            mixed=listing.mixed(self._store, found.name), why=why,
+            mixed=lists.mixed(self._store, found.name), why=why,
             away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )  # fmt: skip
 

@@ -5,8 +5,8 @@ Rule: reads only. Where a runner is at work it has said the same in the store, a
 
 from ..job import Lane, Mode
 from ..outlook import Outlook
-from ..queue.money import withheld
-from ..queue.reading import Cohort
+from ..queue.cohorts import Cohort
+from ..queue.holds import withheld
 from ..queue.runner import daemon_of
 
 

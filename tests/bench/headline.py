@@ -21,11 +21,11 @@ import psutil
 
 from hybridq.demo.play import library
 from hybridq.demo.stage import HANDLER, LIBRARY, WORKER
-from hybridq.follow import End, Piece, follow
 from hybridq.job import Audience, Mode, Request, State
 from hybridq.outlook import Outlook
+from hybridq.queue.cohorts import state_of
+from hybridq.queue.follow import End, Piece, follow
 from hybridq.queue.intake import Accepted
-from hybridq.queue.reading import state_of
 from hybridq.submit import connect, submit, submit_many
 from tests.bench.measure import daemon, quantile, queue, row
 

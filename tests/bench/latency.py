@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 
-from hybridq.doorbell import RUNNER, ring
-from hybridq.follow import End, follow
 from hybridq.job import Audience, Mode, Request
 from hybridq.outlook import Outlook
+from hybridq.queue.doorbell import RUNNER, ring
+from hybridq.queue.follow import End, follow
 from hybridq.submit import submit, submit_many
 from tests.bench.measure import daemon, environment, quantile, queue, row
 

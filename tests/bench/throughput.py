@@ -14,7 +14,7 @@ from hybridq.brain.plan import plan
 from hybridq.drain import Limits, run_drain
 from hybridq.job import Audience, Mode, Request
 from hybridq.outlook import Outlook
-from hybridq.queue.classes import gathered
+from hybridq.queue.buckets import gathered
 from hybridq.submit import submit_many
 from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
 from tests.building import night

@@ -19,11 +19,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from . import __version__
-from .errors import StorageError
-from .home import Home, open_private
-from .queue.refusals import BUSY, told_apart
+from .. import __version__
+from ..errors import StorageError
+from ..home import Home, open_private
 from .schema import VERSION, migrate, version
+from .sqlite_errors import BUSY, told_apart
 
 EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log, to empty it
 RESTARTING = 0.005  # ... to have it written over

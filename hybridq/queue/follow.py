@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from ..job import ENDED, State
+from .cohorts import Result, result, state_of
 from .doorbell import VIEWER, Doorbell
-from .job import ENDED, State
+from .holds import why_kept
 from .outputs import Tail
-from .queue.money import why_kept
-from .queue.reading import Result, result, state_of
-from .queue.rescue import rescue
+from .rescue import rescue
 from .store import Store
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings

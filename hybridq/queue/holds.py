@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from ..brain.outcome import Outcome
-from ..store import Store
 from .counters import QUARTER, note, spend
+from .store import Store
 
 
 class _Asked(Struct):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ..job import State
 from ..selection import All, Group, Ids, Last, Selector
-from ..store import Store
-from .reading import newest, no_such
+from .cohorts import newest, no_such
+from .store import Store
 
 
 def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = tuple(State)) -> Iterator[int]:

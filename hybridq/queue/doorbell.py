@@ -11,7 +11,7 @@ import os
 import select
 import uuid
 
-from .home import Home
+from ..home import Home
 
 RUNNER = "runner"  # there is work, or something to stop
 VIEWER = "viewer"  # something changed that may be seen

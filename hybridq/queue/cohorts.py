@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..errors import NoSuchJob
 from ..job import Audience, Decision, Held, Lane, Mode, Request, State
-from ..store import Store
+from .store import Store
 
 HELD_LIMIT = 100_000  # cohorts that a plan looks at one by one
 T = TypeVar("T", bound=Struct)

@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Held
-from ..store import Store
-from .reading import held
+from .cohorts import held
+from .store import Store
 
 EXACT = 1000  # cohorts of a handler up to which each is planned by itself
 NEAR = 64  # of more: so many that are due first, and so many of those without a deadline that came first

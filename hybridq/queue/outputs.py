@@ -11,8 +11,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from .home import Home, open_private
-from .job import Failure, Output, Partial
+from ..home import Home, open_private
+from ..job import Failure, Output, Partial
 
 SUFFIX = {1: "out", 2: "err"}
 _PER_FOLDER = 1000

@@ -11,10 +11,10 @@ from typing import Any
 
 from ..errors import ReadOnly, StorageError, TryAgain
 from ..home import Home
-from ..schema import VERSION, version
-from ..store import Store, log_size
-from .refusals import may_write, read_only, told_apart
 from .rescue import rescue
+from .schema import VERSION, version
+from .sqlite_errors import may_write, read_only, told_apart
+from .store import Store, log_size
 
 
 def open_to_read(home: Home) -> Store:

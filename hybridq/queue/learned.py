@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from ..brain.estimate import Model
 from ..job import Flush, Lane
-from ..store import Store
-from .reading import lineage, named
+from .cohorts import lineage, named
+from .store import Store
 
 
 class Promise(Struct, frozen=True, kw_only=True):

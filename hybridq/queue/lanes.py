@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..job import Lane, Mode, State
-from ..store import Store
 from .counters import note, shift
+from .store import Store
 
 _MODES = {Lane.STREAM: Mode.STREAM, Lane.BATCH: Mode.BATCH}
 # An adaptive job keeps its mode while it waits for its final, and has none any more when that is streamed.

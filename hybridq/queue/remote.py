@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from ..job import Detached, State
 from ..seam import reached
-from ..store import Store
 from .claims import Claim
 from .counters import note, spend
+from .store import Store
 
 Booked = list[tuple[int, float]]  # (cohort, money)
 CHARGED = "cancelled too late for the provider: it had run, and is charged"

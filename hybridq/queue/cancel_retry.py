@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..job import State
-from ..store import Store, let_others_write
 from .counters import Move, shift
+from .store import Store, let_others_write
 
 RETRIED = "queued again by retry"  # in the history of a job
 CHUNK = 2_000  # jobs a transaction: writers wait for about 20 ms

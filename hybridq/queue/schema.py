@@ -12,7 +12,7 @@ over cohorts (`total`, `groups`) are kept by triggers: whoever changes a counter
 import sqlite3
 from typing import TYPE_CHECKING
 
-from .errors import CorruptQueue, SchemaError
+from ..errors import CorruptQueue, SchemaError
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations

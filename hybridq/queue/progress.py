@@ -1,0 +1,124 @@
+"""How far some jobs are: what is left of them, what became of the rest, and waiting until all have ended.
+
+Rule: kept counters are summed, never jobs counted, and no transaction stays open while somebody waits. Changes nothing
+but what died: a dead runner's jobs are queued again by whoever waits for them.
+"""
+
+import json
+import time
+from collections.abc import Collection, Iterator
+
+from ..job import Lane
+from ..selection import Selector
+from .doorbell import VIEWER, Doorbell
+from .rescue import rescue
+from .select import ranges
+from .store import Store
+
+_AMONG = "id IN (SELECT value FROM json_each(?))"
+
+
+def unfinished(store: Store, handler: str | None, group: str | None, *, stream: bool) -> list[tuple[int, str]]:
+    """(cohort, handler) of all that waits or runs in the batch lane, with `stream` in both; None: of whatever name."""
+    return store.rows(
+        "SELECT id, handler FROM cohort WHERE queued + running > 0 AND accepted IS NOT NULL"
+        " AND (?1 OR lane = 'batch') AND handler = coalesce(?2, handler) AND (?3 IS NULL OR name = ?3)",
+        (stream, handler, group),
+    )
+
+
+def moved_from(store: Store, cohorts: Collection[int]) -> set[int]:
+    """The cohorts that jobs of these were moved into."""
+    return {number for (number,) in store.rows(
+        "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (_array(cohorts),))}  # fmt: skip
+
+
+def sums(store: Store, cohorts: Collection[int]) -> tuple[int, int, int, int, float]:
+    """Of all jobs of these: how many are (left, done, failed, cancelled), and what they have cost (money)."""
+    ((*counts, cost),) = store.rows(
+        "SELECT total(queued + running), total(done), total(failed), total(cancelled), total(cost) FROM cohort"
+        f" WHERE {_AMONG}",
+        (_array(cohorts),),
+    )
+    left, done, failed, cancelled = map(int, counts)
+    return left, done, failed, cancelled, cost
+
+
+def by_lane(store: Store, cohorts: Collection[int]) -> list[tuple[str, Lane, int, float]]:
+    """(handler, lane, jobs left, mean bytes of input) of what is left of these."""
+    return [(handler, Lane(lane), left, size) for handler, lane, left, size in store.rows(
+        "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
+        f" WHERE queued + running > 0 AND {_AMONG} GROUP BY handler, lane", (_array(cohorts),))]  # fmt: skip
+
+
+def left_of(store: Store, cohorts: Collection[int]) -> list[tuple[int, str, Lane, int]]:
+    """(cohort, handler, lane, jobs that run) of those of which something is left."""
+    return [(number, handler, Lane(lane), running) for number, handler, lane, running in store.rows(
+        f"SELECT id, handler, lane, running FROM cohort WHERE queued + running > 0 AND {_AMONG}",
+        (_array(cohorts),))]  # fmt: skip
+
+
+def _array(cohorts: Collection[int]) -> str:
+    return json.dumps(sorted(cohorts))
+
+
+PATIENCE = 1.0  # seconds between two looks when nobody rings
+
+_AWAITED = (
+    " FROM job WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR cohort IN"
+    " (SELECT id FROM cohort WHERE id = ?3 OR origin = ?3)) AND EXISTS"
+    " (SELECT 1 FROM cohort WHERE cohort.id = job.cohort AND accepted IS NOT NULL)"
+)
+
+
+class Awaited:
+    """The jobs that some selectors name now; what is submitted later is not among them. Raises NoSuchJob."""
+
+    def __init__(self, store: Store, selectors: list[Selector]) -> None:
+        self._store = store
+        newest = store.row("SELECT max(id) FROM job")
+        top = newest[0] if newest and newest[0] else 0
+        self._spans = [
+            (first, min(last, top), cohort) for selector in selectors for first, last, cohort in ranges(store, selector)
+        ]
+        self._left = list(self._spans)
+
+    @property
+    def only(self) -> int | None:
+        """The one job's id, where it is one."""
+        first, last, _ = self._spans[0] if len(self._spans) == 1 else (0, -1, None)
+        return first if first == last else None
+
+    def ended(self) -> bool:
+        """Whether nothing of them is queued or running."""
+        while self._left:
+            first, last, cohort = self._left[0]
+            waiting = self._store.row(
+                f"SELECT id{_AWAITED} AND state IN ('queued', 'running') ORDER BY id LIMIT 1", (first, last, cohort)
+            )
+            if waiting is not None:
+                self._left[0] = waiting[0], last, cohort
+                return False
+            del self._left[0]
+        return True
+
+    def count(self, *states: str) -> int:
+        """How many of them are in one of these states."""
+        marks = ", ".join("?" * len(states))
+        return sum(
+            self._store.rows(f"SELECT count(*){_AWAITED} AND state IN ({marks})", (*span, *states))[0][0]
+            for span in self._spans
+        )
+
+
+def looks(store: Store, until: float | None = None) -> Iterator[None]:
+    """Yields whenever it is worth looking again, at once for the first time; ends at `until` (monotonic seconds)."""
+    with Doorbell(store.home, VIEWER) as bell:
+        while True:
+            bell.clear()
+            yield
+            rest = PATIENCE if until is None else min(PATIENCE, until - time.monotonic())
+            if rest <= 0:
+                return
+            if not bell.wait(rest):
+                rescue(store, time.time())
