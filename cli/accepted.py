@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from hybridq.errors import BadData, UsageError
 from hybridq.job import ENDED, Decision, Lane, Mode, State
+from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.intake import Accepted
 from hybridq.queue.runner import daemon_of
-from hybridq.views.withheld import why_withheld
 from hybridq.when import clock, count
 
 from .document import print_document

@@ -16,10 +16,10 @@ from hybridq.brain.policy import check_mode
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
 from hybridq.job import Audience, Decision, Request
+from hybridq.money.why_held import would_be_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
-from hybridq.views.withheld import would_be_withheld
 
 from . import options as asking
 from .inputs import Bad, Item

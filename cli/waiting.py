@@ -7,6 +7,7 @@ import sys
 import time
 
 from hybridq.job import State
+from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
 from hybridq.queue.cohorts import cohort, job, state_of
@@ -14,7 +15,6 @@ from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
 from hybridq.selection import Group, Ids, Last, Selector
 from hybridq.views.overview import take
-from hybridq.views.withheld import why_withheld
 from hybridq.when import clock
 
 from .tell import is_tty, say

@@ -16,8 +16,8 @@ from .config.values import Config
 from .daemon import Service, heed
 from .home import Home
 from .job import Held
-from .loops.budget import Budget
 from .loops.engine import Engine
+from .money.limits import Budget
 from .outlook import Outlook
 from .queue.progress import by_lane, left_of, moved_from, sums, unfinished
 from .queue.rescue import rescue

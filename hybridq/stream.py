@@ -12,9 +12,9 @@ from contextlib import aclosing
 from .brain.estimate import Observation
 from .errors import HybridqError, NoSuchJob
 from .job import Failure, Lane, Mode, Output, Partial, Started, Waits
-from .loops.budget import hold_back
 from .loops.engine import Engine
 from .loops.loop import AGAIN, TICK
+from .money.limits import hold_back
 from .queue.claims import Claim, claim_stream
 from .queue.cohorts import Cohort
 from .queue.doorbell import VIEWER, ring

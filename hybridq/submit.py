@@ -105,7 +105,7 @@ def _within_budgets(outlook: Outlook, now: float) -> Callable[[Decision, str, in
     """What says of a decision how far the daily budget of its handler reaches."""
     if all(each.daily_budget is None for each in outlook.config.handlers.values()):
         return lambda decision, *_: decision
-    from .loops.today import Today  # with it comes zoneinfo: 8 ms that few submissions need
+    from .money.today import Today  # with it comes zoneinfo: 8 ms that few submissions need
 
     return Today(outlook, now).within
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hybridq.brain.costs import UNLIMITED, Spending
 from hybridq.job import Lane, Mode
-from hybridq.loops.budget import Budget, Kind, hold_back, room
+from hybridq.money.limits import Budget, Kind, hold_back, room
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import history
 from hybridq.queue.holds import spent_since, withheld

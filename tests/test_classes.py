@@ -12,8 +12,8 @@ from hybridq import batch
 from hybridq.brain.plan import plan
 from hybridq.brain.work import Work
 from hybridq.job import Flush, State
-from hybridq.loops.budget import Budget, hold_back
 from hybridq.loops.engine import Engine
+from hybridq.money.limits import Budget, hold_back
 from hybridq.outlook import Outlook
 from hybridq.queue.buckets import CLASSES, EXACT, NEAR, Gathered, gathered, pages
 from hybridq.queue.cancel_retry import cancel

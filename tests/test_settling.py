@@ -8,7 +8,7 @@ import pytest
 from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.brain.outcome import Outcome
 from hybridq.job import Lane, Output
-from hybridq.loops.settling import Settling
+from hybridq.money.bill import Settling
 from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import cohorts
 from hybridq.queue.runner import Runner

@@ -24,6 +24,8 @@ from ..handlers.environment import MARK
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Waits
+from ..money.bill import Settling, charge_cancelled
+from ..money.limits import Budget
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
 from ..queue.cohorts import Cohort, waiting
@@ -32,11 +34,8 @@ from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_disk
 from ..seam import reached
-from .budget import Budget
-from .cancelled import charge_cancelled
 from .keys import Keys
 from .learning import Learning
-from .settling import Settling
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it

@@ -17,6 +17,7 @@ from ..brain.costs import mean_size
 from ..brain.forecast import Eta, away_eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
+from ..money.why_held import has_budget, why_withheld, would_be_withheld
 from ..outlook import Outlook
 from ..queue.buckets import counted_in, gathered
 from ..queue.cohorts import Cohort, tally
@@ -25,10 +26,9 @@ from ..queue.learned import intended
 from ..queue.lists import ahead, group_sums, open_flushes, parts, runners, running
 from ..queue.remote import Elsewhere, elsewhere
 from ..when import span
-from .withheld import has_budget, why_withheld, would_be_withheld
 
 if TYPE_CHECKING:
-    from ..loops.today import Today
+    from ..money.today import Today
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
@@ -103,7 +103,7 @@ class Foresight:
         if not has_budget(self._outlook, of.handler):
             return ""
         if self._today is None:
-            from ..loops.today import Today  # with it comes zoneinfo: 8 ms that few views need
+            from ..money.today import Today  # with it comes zoneinfo: 8 ms that few views need
 
             self._today = Today(self._outlook, self.now)
         return self._today.beyond(of.handler, of.lane, queued, of.size)

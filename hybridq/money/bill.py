@@ -1,6 +1,7 @@
-"""From handlers' last words to outcomes with their money: what each job cost, and what it would have cost streamed.
+"""What jobs are charged: each outcome with its cost, and what it would have cost streamed.
 
-Rule: money is counted once, here, with the tariff of now against the tariff at the submission.
+Rule: money is counted once, here, with the tariff of now against the tariff at the submission. A cancelled job pays
+for its time until then; one that was queued again meanwhile is left alone.
 """
 
 import time
@@ -11,8 +12,10 @@ from ..brain.outcome import Outcome, settle
 from ..errors import NoSuchJob
 from ..job import DEAREST, Failure, Lane, Output
 from ..outlook import Outlook
+from ..queue import holds
 from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort
+from ..queue.store import Store
 
 KEPT = 10_000  # cohorts whose terms are remembered
 
@@ -100,3 +103,15 @@ class Settling:
             share=estimate.share if batched else 1.0,
             start=estimate.startup() if batched and handler.anew else None,
         )  # fmt: skip
+
+
+def charge_cancelled(store: Store, settling: Settling, job: int, attempt: int) -> None:
+    """Book what this attempt has cost by now."""
+    found = holds.cancelled_since(store, job, attempt)
+    if found is None:
+        return
+    cohort, started = found
+    ended = Failure(job, attempt, "cancelled", retryable=False, busy=max(0.0, time.time() - started))
+    claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=b"")
+    with store.tx() as connection:
+        holds.charge_cancelled(connection, settling.outcomes([(ended, claim)]))

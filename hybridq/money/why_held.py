@@ -18,7 +18,7 @@ def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
             return told
     if of.request.max_cost is None and not has_budget(outlook, of.handler):
         return ""
-    from ..loops.budget import Budget  # with it comes zoneinfo: 8 ms that few submissions need
+    from .limits import Budget  # with it comes zoneinfo: 8 ms that few submissions need
 
     return Budget(outlook).limits(of.id, of.handler, of.lane, now).why
 
@@ -28,7 +28,7 @@ def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, n
     budget."""
     if not has_budget(outlook, handler):
         return ""
-    from ..loops.budget import Budget
+    from .limits import Budget
 
     lane = Lane.BATCH if mode is Mode.BATCH else Lane.STREAM
     return Budget(outlook).of_handler(handler, lane, now, size=size, draft=mode is Mode.ADAPTIVE).why

@@ -11,7 +11,7 @@ from ..job import Decision, Lane, State
 from ..outlook import Outlook
 from ..queue.cohorts import tally
 from ..when import clock, count
-from .budget import Budget
+from .limits import Budget
 
 
 class _Left(Struct):
