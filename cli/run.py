@@ -14,11 +14,11 @@ from typing import Annotated
 import typer
 
 from hybridq.config.read import load
-from hybridq.drain import Limits, Progress, run_drain
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
 from hybridq.queue.select import ranges
 from hybridq.queue.store import Store
+from hybridq.runner.drain import Limits, Progress, run_drain
 from hybridq.selection import Group, check_group
 from hybridq.when import count, money, parse_deadline
 
@@ -39,7 +39,7 @@ def daemon(
     It stays in the foreground; SIGTERM or Control-C ends it gently, a second one at once. A terminal that is closed
     (SIGHUP) ends it gently, unless it was started with nohup. A changed config.toml is taken up without a signal.
     """
-    from hybridq.daemon import run_daemon
+    from hybridq.runner.daemon import run_daemon
 
     to_stderr(as_json=json_logs)
     home = Home.find(os.environ)

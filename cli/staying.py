@@ -16,8 +16,8 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort
 from hybridq.queue.intake import Accepted
 from hybridq.queue.progress import Awaited
+from hybridq.runner.inline import StandIn
 from hybridq.selection import Group, Ids
-from hybridq.stand_in import StandIn
 
 from .accepted import waits
 from .attend import await_all, fate, follow_job
@@ -41,7 +41,7 @@ class Stay(Struct, frozen=True):
         """Stay until the end; returns the exit code."""
         with leaving(self._left), contextlib.ExitStack() as open_:
             if self._own:
-                from hybridq.own_run import OwnRun
+                from hybridq.runner.inline import OwnRun
 
                 if self.follows:  # which tells why a job waits
                     logging.getLogger("hybridq.provider").setLevel(logging.ERROR)

@@ -31,8 +31,8 @@ for line in sys.stdin:
 RUNNER = """
 import os, sys
 from hybridq.config.read import load
-from hybridq.daemon import run_daemon
-from hybridq.drain import Limits, run_drain
+from hybridq.runner.daemon import run_daemon
+from hybridq.runner.drain import Limits, run_drain
 from hybridq.home import Home
 home = Home.find(os.environ)
 print("up", flush=True)

@@ -15,9 +15,6 @@ import pytest
 
 from hybridq.config.read import load
 from hybridq.job import Mode, Partial, State
-from hybridq.loops import engine as engine_module
-from hybridq.loops.clock import StepDetector
-from hybridq.loops.engine import Engine
 from hybridq.queue import store as store_module
 from hybridq.queue.cancel_retry import hasten
 from hybridq.queue.claims import claim_stream
@@ -25,6 +22,9 @@ from hybridq.queue.doorbell import RUNNER, Doorbell
 from hybridq.queue.outputs import Sink, output_path
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store, checkpoint_apart, log_size, probe_disk
+from hybridq.runner import engine as engine_module
+from hybridq.runner.engine import Engine
+from hybridq.runner.wakeups import StepDetector
 from tests.building import until
 from tests.served import Queue
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hybridq.brain.estimate import SAMPLE, Observation
-from hybridq.loops.bunches import Bunches
+from hybridq.runner.call import Bunches
 
 
 def learned(bunches: Bunches, *busy: float, startup: float | None = None) -> list[Observation]:

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hybridq import batch
 from hybridq.brain.plan import plan
 from hybridq.brain.work import Work
 from hybridq.job import Flush, State
-from hybridq.loops.engine import Engine
 from hybridq.money.limits import Budget, hold_back
 from hybridq.outlook import Outlook
 from hybridq.queue.buckets import CLASSES, EXACT, NEAR, Gathered, gathered, pages
@@ -21,6 +19,8 @@ from hybridq.queue.cohorts import held
 from hybridq.queue.counters import spend
 from hybridq.queue.holds import withheld
 from hybridq.queue.runner import Runner
+from hybridq.runner import batch
+from hybridq.runner.engine import Engine
 from hybridq.submit import submit
 from tests.building import ECHO, asking, command, daemon, document, look, night, queue, until
 from tests.crowd import HOUR, crowd

@@ -11,11 +11,11 @@ import pytest
 from hybridq.config.read import load
 from hybridq.errors import StorageError
 from hybridq.job import Audience, Mode, Output, Request, State
-from hybridq.loops.engine import Engine
 from hybridq.outlook import Outlook
 from hybridq.queue import store as store_module
 from hybridq.queue.claims import NOT_MINE, claim_stream
 from hybridq.queue.store import log_file
+from hybridq.runner.engine import Engine
 from hybridq.submit import connect, submit
 from tests.building import ECHO
 

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from hybridq.brain.plan import plan
-from hybridq.drain import Limits, run_drain
 from hybridq.job import Audience, Mode, Request
 from hybridq.outlook import Outlook
 from hybridq.queue.buckets import gathered
+from hybridq.runner.drain import Limits, run_drain
 from hybridq.submit import submit_many
 from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
 from tests.building import night

@@ -1,18 +1,27 @@
-"""A submit that runs its own job: a runner in a thread beside whoever follows, for one cohort alone.
+"""A submit that runs its own job: at once where nobody serves the queue, or when the daemon goes meanwhile.
 
-Rule: it claims nothing else, and when it is left before the job has ended, the job is given back to the
-queue whole. It never prints; the thread has a connection and an event loop of its own.
+Rule: it claims one cohort's stream jobs and nothing else, and what it leaves before its end is given back whole. It
+never prints; its threads have connections and event loops of their own.
 """
 
 import asyncio
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from .config.values import Config
+from ..config.values import Config
+from ..home import Home
+from ..queue.lists import served
+from ..queue.rescue import rescue
+from ..queue.store import Store
 from .daemon import Service
-from .home import Home
-from .loops.engine import Engine
+from .engine import Engine
+
+if TYPE_CHECKING:
+    pass  # GONE
 
 
 class OwnRun:
@@ -64,3 +73,44 @@ class OwnRun:
         self._service = Service(Engine(home, config, "submit"), only=(cohort,), batch=False)
         self._begun.set()
         await self._service.run()
+
+
+LOOK = 1.0  # seconds
+
+
+class StandIn:
+    """Runs one cohort's stream jobs while it is entered, as soon as nobody else serves the queue."""
+
+    def __init__(self, home: Home, config: Config, cohort: int, begins: Callable[[], None]) -> None:
+        """`begins` is called, in another thread, before it runs anything."""
+        self._home, self._config, self._cohort, self._begins = home, config, cohort, begins
+        self._left = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._own: OwnRun | None = None
+
+    def __enter__(self) -> "StandIn":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._left.set()
+        self._thread.join()
+        if self._own is not None:
+            self._own.__exit__(kind, error, at)
+
+    def _watch(self) -> None:
+        while not self._left.wait(LOOK):
+            if self._alone():
+                pass  # GONE
+
+                self._begins()
+                self._own = OwnRun(self._home, self._config, self._cohort).__enter__()
+                return
+
+    def _alone(self) -> bool:
+        store = Store.open(self._home)
+        try:
+            rescue(store, time.time())
+            return not served(store)
+        finally:
+            store.close()

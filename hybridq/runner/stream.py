@@ -9,16 +9,16 @@ import time
 from collections.abc import Collection
 from contextlib import aclosing
 
-from .brain.estimate import Observation
-from .errors import HybridqError, NoSuchJob
-from .job import Failure, Lane, Mode, Output, Partial, Started, Waits
-from .loops.engine import Engine
-from .loops.loop import AGAIN, TICK
-from .money.limits import hold_back
-from .queue.claims import Claim, claim_stream
-from .queue.cohorts import Cohort
-from .queue.doorbell import VIEWER, ring
-from .queue.outputs import Sink
+from ..brain.estimate import Observation
+from ..errors import HybridqError, NoSuchJob
+from ..job import Failure, Lane, Mode, Output, Partial, Started, Waits
+from ..money.limits import hold_back
+from ..queue.claims import Claim, claim_stream
+from ..queue.cohorts import Cohort
+from ..queue.doorbell import VIEWER, ring
+from ..queue.outputs import Sink
+from .engine import Engine
+from .loop import AGAIN, TICK
 
 
 class StreamLoop:

@@ -24,8 +24,8 @@ from ..queue.counters import note
 from ..queue.remote import Away, charge, claims_of, forget, keep, moved_on
 from ..seam import reached
 from ..when import money
+from .call import Hearing
 from .engine import Engine
-from .hearing import Hearing
 
 log = logging.getLogger("hybridq.away")
 LOOK = 1.0  # seconds between two looks at the deadline

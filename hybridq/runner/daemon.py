@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
+from ..config.values import Config
+from ..home import Home
+from ..queue.cancel_retry import hasten
+from ..queue.cleaning import sweep
+from ..queue.rescue import rescue
+from ..queue.runner import sweep_locks
+from . import loop
 from .batch import BatchLoop, Keep
-from .config.values import Config
-from .home import Home
-from .loops import loop
-from .loops.clock import StepDetector
-from .loops.engine import Engine
-from .loops.review import Review
-from .queue.cancel_retry import hasten
-from .queue.cleaning import sweep
-from .queue.rescue import rescue
-from .queue.runner import sweep_locks
+from .engine import Engine
+from .review import Review
 from .stream import StreamLoop
+from .wakeups import StepDetector
 
 log = logging.getLogger("hybridq")
 SWEEP_PAUSE = 0.01  # seconds between two chunks that are swept away
@@ -161,7 +161,7 @@ def run_daemon(home: Home, config: Config, *, ready: Callable[[], None] = lambda
 
 
 async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None:
-    from .loops.clockwork import Clockwork
+    from .wakeups import Clockwork
 
     engine = Engine(home, config, "daemon")
     service = Service(engine)

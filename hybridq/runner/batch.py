@@ -12,26 +12,26 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 
-from .brain.calls import ChunkSize
-from .brain.costs import mean_size
-from .brain.plan import plan
-from .errors import HybridqError, StorageError
-from .job import Failure, Flush, Held, Lane, State
-from .loops.away import AwayRun
-from .loops.engine import Engine
-from .loops.hearing import Hearing
-from .loops.loop import TICK
-from .queue import flushes
-from .queue.buckets import Gathered, gathered, pages
-from .queue.claims import Claim, claim_batch
-from .queue.cohorts import held
-from .queue.learned import intend
-from .queue.lists import by_number
-from .queue.remote import Away, adopt, claims_of
-from .seam import reached
-from .when import count
+from ..brain.calls import ChunkSize
+from ..brain.costs import mean_size
+from ..brain.plan import plan
+from ..errors import HybridqError, StorageError
+from ..job import Failure, Flush, Held, Lane, State
+from ..queue import flushes
+from ..queue.buckets import Gathered, gathered, pages
+from ..queue.claims import Claim, claim_batch
+from ..queue.cohorts import held
+from ..queue.learned import intend
+from ..queue.lists import by_number
+from ..queue.remote import Away, adopt, claims_of
+from ..seam import reached
+from ..when import count
+from .call import Hearing
+from .engine import Engine
+from .loop import TICK
+from .remote import AwayRun
 
-log = logging.getLogger("hybridq.batch")
+log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
 LEARN = 1.0  # seconds between two times that a running chunk teaches something

@@ -12,17 +12,17 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .config.values import Config
+from ..config.values import Config
+from ..home import Home
+from ..job import Held
+from ..money.limits import Budget
+from ..outlook import Outlook
+from ..queue.progress import by_lane, left_of, moved_from, sums, unfinished
+from ..queue.rescue import rescue
+from ..queue.runner import daemon_of
+from ..queue.store import Store
 from .daemon import Service, heed
-from .home import Home
-from .job import Held
-from .loops.engine import Engine
-from .money.limits import Budget
-from .outlook import Outlook
-from .queue.progress import by_lane, left_of, moved_from, sums, unfinished
-from .queue.rescue import rescue
-from .queue.runner import daemon_of
-from .queue.store import Store
+from .engine import Engine
 
 LOOK = 0.2  # seconds between two looks at how far it is
 
