@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.errors import TryAgain
-from hybridq.handlers.chatter import LOGGED, Chatter
+from hybridq.handlers.worker.chatter import LOGGED, Chatter
 from hybridq.home import Home
 from hybridq.job import Audience, Mode, Partial, Request
 from hybridq.queue import cancel_retry, read_only, rescue

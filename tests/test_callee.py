@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hybridq.handlers.worker import CALLEE
+from hybridq.handlers.worker.worker import CALLEE
 from hybridq.job import Failure
 
 from .handling import WORKERS, calls, ends, run, values, worker

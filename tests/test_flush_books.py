@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.outcome import settle
-from hybridq.handlers.provider_batch import LACKING
+from hybridq.handlers.llm.batches import LACKING
 from hybridq.job import Lane, Output
 from hybridq.outlook import Outlook
 from hybridq.queue.claims import claim_batch, record

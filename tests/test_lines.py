@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.errors import BadData
-from hybridq.handlers.dialect import JsonLines, PlainLines
-from hybridq.handlers.lines import HEAD, LOG, LineReader, Oddity, Overlong, Reply, parse_reply
+from hybridq.handlers.worker.dialect import JsonLines, PlainLines
+from hybridq.handlers.worker.lines import HEAD, LOG, LineReader, Oddity, Overlong, Reply, parse_reply
 from hybridq.job import Call, Lane
 
 

@@ -12,8 +12,8 @@ from hybridq.config.llm import LlmOptions, loopback, options
 from hybridq.config.read import load
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, ConfigError
-from hybridq.handlers.prompts import prompt
-from hybridq.handlers.sdk import scrubbed
+from hybridq.handlers.llm.errors import scrubbed
+from hybridq.handlers.llm.prompts import prompt
 from hybridq.home import Home
 from hybridq.job import Call
 from tests.user import Queue

@@ -233,7 +233,7 @@ def test_importing_the_handlers_imports_no_sdk() -> None:
     import sys
 
     code = (
-        "import sys, hybridq.handlers, hybridq.outlook, hybridq.runner.batch, hybridq.handlers.llm;"
+        "import sys, hybridq.handlers, hybridq.outlook, hybridq.runner.batch, hybridq.handlers.llm.handler;"
         "print([name for name in ('openai', 'anthropic', 'httpx', 'pydantic') if name in sys.modules])"
     )
     done = subprocess.run(

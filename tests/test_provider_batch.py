@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from hybridq.handlers import openai
-from hybridq.handlers.provider import Limits, lines
+from hybridq.handlers.llm import openai
+from hybridq.handlers.llm.provider import Limits, lines
 from hybridq.job import Detached, Lane, Output
 from tests.handling import bad, calls, ends, good
 from tests.llm import COST, KINDS, model, through

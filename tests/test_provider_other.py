@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from hybridq.config.llm import LlmOptions
 from hybridq.errors import HybridqError
-from hybridq.handlers.completions import Words
-from hybridq.handlers.openai import OpenAI
-from hybridq.handlers.sdk import Said, sentence
+from hybridq.handlers.llm.errors import Said, sentence
+from hybridq.handlers.llm.openai import OpenAI
+from hybridq.handlers.llm.openai_words import Words
 from hybridq.job import Failure, Lane, Output
 from tests.handling import calls, collect, ends
 from tests.llm import COST, KINDS, model, said

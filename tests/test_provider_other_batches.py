@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hybridq.brain.remote import MEDIAN
 from hybridq.config.llm import LlmOptions
-from hybridq.handlers.anthropic import Anthropic
+from hybridq.handlers.llm.anthropic import Anthropic
 from hybridq.job import Failure, Lane, Mode, Output
 from tests.building import asking, command, submit_all
 from tests.handling import calls, ends

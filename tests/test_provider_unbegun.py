@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from hybridq.brain.outcome import GIVE_UP, Outcome, settle
-from hybridq.handlers import answers
+from hybridq.handlers.llm import results
 from hybridq.job import Failure, Mode, State
 from hybridq.queue.claims import Claim
 from tests.building import asking, command, daemon, submit_all, until
@@ -20,7 +20,7 @@ from tests.test_rescue_promotion import states
 
 def left_unbegun(unbegun: int, attempt: int) -> Outcome:
     claim = Claim(id=1, attempt=attempt, tries=0, cohort=1, input=b"", unbegun=unbegun)
-    return settle(answers.unbegun(1, attempt, "expired"), claim, retries=3, now=1000.0)
+    return settle(results.unbegun(1, attempt, "expired"), claim, retries=3, now=1000.0)
 
 
 def test_what_a_provider_leaves_unbegun_again_and_again_fails() -> None:

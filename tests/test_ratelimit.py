@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridq.handlers.ratelimit import FIRST_PAUSE, LAST_PAUSE, RateLimit
-from hybridq.handlers.sdk import retry_after
+from hybridq.handlers.llm.errors import retry_after
+from hybridq.handlers.llm.ratelimit import FIRST_PAUSE, LAST_PAUSE, RateLimit
 
 
 class Clock:

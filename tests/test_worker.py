@@ -12,7 +12,8 @@ import pytest
 
 from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.errors import ConfigError, HybridqError
-from hybridq.handlers import instance, make_handler, process
+from hybridq.handlers import make_handler, process
+from hybridq.handlers.worker import instance
 from hybridq.job import Detached, Lane, Output
 
 from .handling import calls, collect, ends, gone, items, program, reasons, run, starts, text, until, values, worker

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from hybridq.config.values import RunnerConfig
-from hybridq.handlers import turn
-from hybridq.handlers.worker import split
+from hybridq.handlers.worker import turn
+from hybridq.handlers.worker.worker import split
 from hybridq.job import Call, Failure, Lane, Output, Started
 
 from .handling import calls, collect, ends, items, program, reasons, run, starts, text, values, worker

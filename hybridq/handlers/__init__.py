@@ -13,7 +13,12 @@ from ..errors import ConfigError
 from .protocol import Handler
 
 GROUP = "hybridq.handlers"
-BUILT_IN = {"shell": "shell:Shell", "worker": "worker:Worker", "openai": "llm:Llm", "anthropic": "llm:Llm"}
+BUILT_IN = {
+    "shell": "shell:Shell",
+    "worker": "worker.worker:Worker",
+    "openai": "llm.handler:Llm",
+    "anthropic": "llm.handler:Llm",
+}
 
 __all__ = ["GROUP", "Handler", "make_handler"]
 

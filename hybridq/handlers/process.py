@@ -1,9 +1,6 @@
-"""One child process under asyncio, leader of its own session and process group.
+"""One child process under asyncio, leader of its own session and process group, and the variables that it may see.
 
-It ends when the process exits, plus a short drain: a grandchild may hold the pipes for ever. It is ended
-as a group: SIGTERM (and SIGCONT, for the stopped), a grace time, SIGKILL. The process is reaped last, so
-that its number stays ours for as long as we may signal it. asyncio's own subprocess machinery is not used:
-it starts half as many processes a second and its reading is unbounded.
+Rule: no key reaches a child by accident.
 """
 
 import asyncio
@@ -20,6 +17,22 @@ from typing import IO, cast
 
 from .ending import cannot_start
 from .pipes import PipeReader, PipeWriter
+
+MARK = "HYBRIDQ_RUNNER"  # names the runner, so that what it leaves behind when it dies can be found
+PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", MARK)
+PASSED_PREFIXES = ("LC_", "PYTHON")
+
+
+def mark() -> dict[str, str]:
+    """The mark of this runner, where it has one."""
+    return {MARK: os.environ[MARK]} if MARK in os.environ else {}
+
+
+def worker_environment(own: Mapping[str, str], further: Sequence[str]) -> dict[str, str]:
+    """What a worker sees of our environment: what programs need to run, and the variables named by `further`."""
+    names = {*PASSED, *further}
+    return {key: value for key, value in own.items() if key in names or key.startswith(PASSED_PREFIXES)}
+
 
 DRAIN = 0.2  # seconds after the exit in which others that hold the pipes may still be heard
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL

@@ -16,8 +16,7 @@ from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
 from .ending import CannotStart, ended, stopping, timed_out
-from .environment import mark
-from .process import Child, woken
+from .process import Child, mark, woken
 
 CHUNK_LIMIT = 64  # jobs that one run of the batch lane may hold
 SHELL = "/bin/sh"

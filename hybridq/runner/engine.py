@@ -20,7 +20,7 @@ from ..config.read import load
 from ..config.values import Config
 from ..errors import HybridqError, StorageError, TryAgain
 from ..handlers import make_handler
-from ..handlers.environment import MARK
+from ..handlers.process import MARK
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Waits

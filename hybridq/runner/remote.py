@@ -17,7 +17,7 @@ from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
 from ..brain.promotion import ENDLESS, ending_time, late, stream_time
 from ..errors import HybridqError
-from ..handlers.answers import unbegun
+from ..handlers.llm.results import unbegun
 from ..job import Detached, Event, Lane, Mode, Output, State
 from ..queue import flushes
 from ..queue.counters import note

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from ..job import Lane
-from .ending import stopping
+from ...job import Lane
+from ..ending import stopping
 
 
 class Worker(Protocol):

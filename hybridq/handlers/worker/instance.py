@@ -9,11 +9,11 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from ..visible import visible
+from ...visible import visible
+from ..ending import ended
+from ..process import Child, woken
 from .chatter import Chatter
-from .ending import ended
 from .lines import LineReader
-from .process import Child, woken
 
 TAIL_LINES = 20  # of the log, for the reason of a failure
 TAIL_LINE = 500  # characters of each

@@ -1,4 +1,4 @@
-"""The life of a provider's batch, the same for every provider: made once, looked at, fetched.
+"""The life of a provider's batch, the same for every provider: written, made once, looked at, fetched.
 
 Rule: before anything is sent there is a Detached with a key of our own, and one more after each step; whoever
 takes over from any of them finds the batch by that key or knows that there is none. What makes a batch is
@@ -20,17 +20,53 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..brain.llm_prices import Tokens
-from ..config.llm import LlmOptions
-from ..errors import BadData, HybridqError
-from ..job import Call, Detached, Event, Failure, Output
-from ..seam import reached
-from .answers import Reading, back, final, refused, unbegun
-from .looking import SLOWEST, Looking, heard
+from msgspec import Struct
+
+from ...brain.llm_prices import Tokens
+from ...config.llm import LlmOptions
+from ...errors import BadData, HybridqError
+from ...job import Call, Detached, Event, Failure, Output
+from ...seam import reached
+from .poll import SLOWEST, Looking, heard
 from .prompts import prompt
-from .provider import Found, Look, Provider
+from .provider import Found, Limits, Look, Provider, custom_id
 from .ratelimit import RateLimit
-from .spool import Spool, too_large, written
+from .results import Reading, back, final, refused, unbegun
+
+
+class Spool(Struct):
+    """The lines of one batch in a file, their jobs in the same order, and calls too large for any."""
+
+    path: Path
+    jobs: tuple[tuple[int, int], ...]
+    large: list[Call]
+
+
+def written(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call]], most: int) -> Spool:
+    """Write as many of these calls as one batch takes, from the end of the list; `most`: no more than so many."""
+    size = 0
+    jobs: list[tuple[int, int]] = []
+    large: list[Call] = []
+    with path.open("wb") as file:
+        while todo and len(jobs) < min(most, provider.limits.lines):
+            text, call = todo[-1]
+            line = provider.line(custom_id(key, call.id, call.attempt), text)
+            if len(line) > provider.limits.size:
+                large.append(call)
+            elif size + len(line) > provider.limits.size:
+                break
+            else:
+                file.write(line)
+                size += len(line)
+                jobs.append((call.id, call.attempt))
+            todo.pop()
+    return Spool(path, tuple(jobs), large)
+
+
+def too_large(call: Call, limits: Limits) -> Failure:
+    """What becomes of a call that no batch takes."""
+    return final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")
+
 
 BUNCH = 256  # events that are told at once
 FILES = 10  # looks that answers may be missing after the end

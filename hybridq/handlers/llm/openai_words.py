@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ..brain.llm_prices import Tokens
-from .sdk import Said, is_error, may_pass, sentence
+from ...brain.llm_prices import Tokens
+from .errors import Said, is_error, may_pass, sentence
 
 NO_ROOM = "the model used up max_tokens before its first word; allow it more"
 WITHHELD = "the provider's filter withheld the answer"

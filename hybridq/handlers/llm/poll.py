@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from ..seam import reached
+from ...seam import reached
 from .provider import Found, Look, Provider
 
 SETTLE = 3.0  # of `poll`: how long a batch that was just made may be missing in the provider's list

@@ -13,10 +13,10 @@ import anthropic
 import msgspec
 from anthropic.types.messages import MessageBatch
 
-from ..brain.llm_prices import Tokens
-from ..config.llm import LlmOptions
+from ...brain.llm_prices import Tokens
+from ...config.llm import LlmOptions
+from .anthropic_words import Words
 from .client import Client, answer, plain
-from .messages import Words
 from .provider import Answer, Found, Limits, Look, parts
 
 URL = "https://api.anthropic.com"

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import msgspec
 import openai
 
-from ..brain.llm_prices import Tokens
-from ..config.llm import LlmOptions
+from ...brain.llm_prices import Tokens
+from ...config.llm import LlmOptions
 from .client import Client, answer, plain
-from .completions import Words, decoded, dicts
+from .errors import Said, is_error, sentence
+from .openai_words import Words, decoded, dicts
 from .provider import Answer, Found, Limits, Look
-from .sdk import Said, is_error, sentence
 
 URL = "https://api.openai.com/v1"
 AUTH = {"security": {"bearer_auth": True}}  # the key that was named, and none that the SDK finds elsewhere

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ..brain.llm_prices import Tokens
+from ...brain.llm_prices import Tokens
 
 
 class Trouble(Struct, frozen=True, kw_only=True):

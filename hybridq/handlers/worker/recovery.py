@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..job import Call
+from ...job import Call
 
 BROKEN = 20  # points at which a worker counts as broken
 AT_WORK = 1  # points for an end without an answer: ten suspects, each tried twice, may still be ten bad inputs

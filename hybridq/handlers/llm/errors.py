@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..visible import visible_line
+from ...visible import visible_line
 from .provider import Trouble
 
 LONGEST_REASON = 2000  # characters

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Sequence
 import msgspec
 from msgspec import Raw
 
-from ..job import DEAREST, Call, Event, Failure, Output, Partial, Started, Usage
+from ...job import DEAREST, Call, Event, Failure, Output, Partial, Started, Usage
 from .dialect import Dialect
 from .lines import LOG, UNREADABLE, Oddity, Reply, given
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from ..brain.llm_prices import Tokens
-from .completions import NO_ROOM, decoded
-from .sdk import Said, is_error, may_pass, sentence
+from ...brain.llm_prices import Tokens
+from .errors import Said, is_error, may_pass, sentence
+from .openai_words import NO_ROOM, decoded
 
 
 class Words:

@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
-from ..config.values import HandlerConfig, RunnerConfig
-from ..errors import BadData, ConfigError, HybridqError
-from ..job import Call, Detached, Event, Failure, Lane
-from ..visible import visible
+from ...config.values import HandlerConfig, RunnerConfig
+from ...errors import BadData, ConfigError, HybridqError
+from ...job import Call, Detached, Event, Failure, Lane
+from ...visible import visible
+from ..ending import NOT_FOUND, CannotStart
+from ..process import worker_environment
 from .chatter import Chatter
 from .dialect import Dialect, JsonLines, PlainLines
-from .ending import NOT_FOUND, CannotStart
-from .environment import worker_environment
 from .exchange import Exchange
 from .instance import Instance
 from .lines import LOG

@@ -15,15 +15,15 @@ from importlib import import_module
 
 import msgspec
 
-from ..brain.llm_prices import CHARACTERS, Tokens, prices
-from ..config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
-from ..config.values import HandlerConfig, RunnerConfig
-from ..errors import HybridqError
-from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Usage, Waits
-from .ending import timed_out
+from ...brain.llm_prices import CHARACTERS, Tokens, prices
+from ...config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
+from ...config.values import HandlerConfig, RunnerConfig
+from ...errors import HybridqError
+from ...job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Usage, Waits
+from ..ending import timed_out
+from .batches import Batches
 from .prompts import prompt
 from .provider import Provider, Trouble
-from .provider_batch import Batches
 from .ratelimit import RateLimit
 
 TRIES = 6  # sendings of one request in one attempt

@@ -11,10 +11,10 @@ from contextlib import aclosing
 from types import ModuleType
 from typing import Any
 
-from ..brain.llm_prices import Tokens
-from ..config.llm import LlmOptions
+from ...brain.llm_prices import Tokens
+from ...config.llm import LlmOptions
+from .errors import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence
 from .provider import Answer, Trouble, lines
-from .sdk import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence
 
 IDLE = 20  # connections kept open: the SDK's pool looks at each of them whenever a request begins or ends
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer

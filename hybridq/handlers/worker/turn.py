@@ -3,8 +3,8 @@
 import math
 import time
 
-from ..job import Event
-from .ending import timed_out
+from ...job import Event
+from ..ending import timed_out
 from .exchange import Exchange
 from .instance import Instance
 from .pool import Pool

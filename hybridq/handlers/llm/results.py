@@ -6,8 +6,8 @@ never began goes back to the queue; that is no failure of its own, but how often
 
 from collections.abc import Callable, Sequence
 
-from ..brain.llm_prices import Tokens
-from ..job import Failure, Output
+from ...brain.llm_prices import Tokens
+from ...job import Failure, Output
 from .provider import Answer, Look, Trouble, parts
 
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for

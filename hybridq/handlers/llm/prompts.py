@@ -7,8 +7,8 @@ import json
 import re
 from pathlib import Path
 
-from ..errors import BadData
-from ..job import Call
+from ...errors import BadData
+from ...job import Call
 
 LARGEST_FILE = 64 * 1024 * 1024  # bytes
 _FIELD = re.compile(r"\{(input|file)\}")

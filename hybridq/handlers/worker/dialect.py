@@ -11,8 +11,8 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw
 
-from ..errors import BadData
-from ..job import Call, Lane
+from ...errors import BadData
+from ...job import Call, Lane
 from .lines import Oddity, Overlong, Reply, is_json, parse_reply
 
 

@@ -1,0 +1,1 @@
+"""The handler `worker`: warm programs that read lines and answer with lines."""
