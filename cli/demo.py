@@ -14,8 +14,8 @@ from hybridq.demo.measured import Measured
 from hybridq.demo.play import Run, library
 from hybridq.demo.stage import Stage
 from hybridq.queue.doorbell import VIEWER, Doorbell
-from hybridq.views.overview import take
-from hybridq.views.snapshot import Snapshot
+from hybridq.status.overview import take
+from hybridq.status.snapshot import Snapshot
 
 from .document import print_document
 from .errors import INTERRUPTED

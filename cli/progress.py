@@ -13,9 +13,9 @@ from hybridq.job import Lane, State
 from hybridq.outlook import Outlook
 from hybridq.queue.progress import looks
 from hybridq.selection import Group
-from hybridq.views.foresight import NOBODY
-from hybridq.views.overview import take
-from hybridq.views.snapshot import Row
+from hybridq.status.foresight import NOBODY
+from hybridq.status.overview import take
+from hybridq.status.snapshot import Row
 
 from .attend import not_done
 from .tell import is_tty, say

@@ -21,7 +21,7 @@ from .reach import look
 from .tell import columns, is_tty, say
 
 if TYPE_CHECKING:
-    from hybridq.report import Report
+    from hybridq.report.report import Report
 
 app = typer.Typer()
 PIPE = 140  # cells of a line where no terminal says how wide it is
@@ -38,7 +38,7 @@ def report(
     ] = False,
 ) -> None:
     """Sum up what really ran: cost and savings, waits, promises, failures."""
-    from hybridq.report import report as sum_up
+    from hybridq.report.report import report as sum_up
 
     now = time.time()
     begin = 0.0 if since is None else parse_since(since, now)
@@ -49,7 +49,7 @@ def report(
             ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
     found = sum_up(ledger, now, unpriced)
     if html is not None:
-        from hybridq.reporting.page import render
+        from hybridq.report.page import render
 
         from .views.report import headline, numbers, sections
 

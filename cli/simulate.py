@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from hybridq.config.values import Config
 from hybridq.errors import UsageError
 from hybridq.home import Home
-from hybridq.simulate import Outcome, World
-from hybridq.simulation.rehearsal import Rehearsal, rehearse, summary
-from hybridq.simulation.station import Times
-from hybridq.simulation.trial import changed, handler_times, supposed, told
-from hybridq.simulation.workload import Suppose, Workload, read_trace
+from hybridq.simulate.clock import Outcome, World
+from hybridq.simulate.rehearsal import Rehearsal, rehearse, summary
+from hybridq.simulate.station import Times
+from hybridq.simulate.trial import changed, handler_times, supposed, told
+from hybridq.simulate.workload import Suppose, Workload, read_trace
 from hybridq.when import parse_span
 
 from .document import print_document
@@ -86,7 +86,7 @@ def simulate(
 def _drawn(trace: Path | None, days: float, suppose: Suppose) -> Workload:
     if trace is not None:
         return read_trace(trace, suppose)
-    from hybridq.simulation.synthetic import synthetic
+    from hybridq.simulate.synthetic import synthetic
 
     return synthetic(days, suppose.seed)
 
@@ -99,7 +99,7 @@ def _world(workload: Workload, config: Config, times: Times, seed: int) -> World
 
 
 def _write_page(path: Path, found: Rehearsal, ours: Outcome) -> None:
-    from hybridq.simulation.page import render
+    from hybridq.simulate.page import render
 
     from .views.simulation import COLUMNS, rows
 
@@ -124,7 +124,7 @@ def _print_table(found: Rehearsal) -> None:
 def _own(config: Config, seed: int) -> World:
     """The world of the user's own queue. Raises UsageError where it has nothing to tell."""
     from hybridq.outlook import Outlook
-    from hybridq.simulation.past import past
+    from hybridq.simulate.past import past
     from hybridq.submit import connect
 
     outlook = connect(dict(os.environ))

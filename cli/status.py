@@ -13,14 +13,14 @@ import typer
 from hybridq.errors import UsageError
 from hybridq.job import Mode, State
 from hybridq.selection import parse_selector
-from hybridq.views.overview import take
+from hybridq.status.overview import take
 
 from .document import print_document
 from .reach import look, reach, renew
 from .tell import is_tty, say
 
 if TYPE_CHECKING:
-    from hybridq.views.snapshot import Snapshot
+    from hybridq.status.snapshot import Snapshot
 
 app = typer.Typer()
 ROWS = 40  # rows that are shown unasked
@@ -72,7 +72,7 @@ def status(
 @app.command()
 def show(selector: One, json: Json = False) -> None:
     """Show all that is known of one job."""
-    from hybridq.views.detail import detail
+    from hybridq.status.detail import detail
 
     now = time.time()
     outlook = look()
@@ -89,7 +89,7 @@ def show(selector: One, json: Json = False) -> None:
 @app.command()
 def explain(selector: One, json: Json = False) -> None:
     """Tell why a job runs the way it does, with the numbers that were compared."""
-    from hybridq.views.detail import explanation
+    from hybridq.status.detail import explanation
 
     now = time.time()
     outlook = look()

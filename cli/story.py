@@ -14,8 +14,8 @@ from hybridq.job import ENDED, State
 from hybridq.queue.cancel_retry import RETRIED
 from hybridq.queue.flushes import FlushRecord
 from hybridq.queue.learned import Promise
-from hybridq.views.detail import Detail, Explanation
-from hybridq.views.snapshot import Row
+from hybridq.status.detail import Detail, Explanation
+from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 

@@ -14,7 +14,7 @@ from hybridq.queue.cohorts import cohort, job, state_of
 from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
 from hybridq.selection import Group, Ids, Last, Selector
-from hybridq.views.overview import take
+from hybridq.status.overview import take
 from hybridq.when import clock
 
 from .tell import is_tty, say

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.queue.runner import dead
 from hybridq.queue.store import Store
-from hybridq.views.snapshot import Snapshot
+from hybridq.status.snapshot import Snapshot
 
 from .views.live import STALE, watch
 

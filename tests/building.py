@@ -24,9 +24,9 @@ from hybridq.queue.cohorts import cohorts
 from hybridq.queue.intake import accept
 from hybridq.queue.runner import Runner, daemon_of
 from hybridq.selection import parse_selector
+from hybridq.status.overview import take
+from hybridq.status.snapshot import Row, Snapshot
 from hybridq.submit import connect, submit_many
-from hybridq.views.overview import take
-from hybridq.views.snapshot import Row, Snapshot
 
 ECHO = """
 [handlers.echo]

@@ -13,7 +13,7 @@ from hybridq.queue.cohorts import job
 from hybridq.queue.intake import Bulk
 from hybridq.queue.ledger import read
 from hybridq.queue.runner import Runner
-from hybridq.report import Report, report
+from hybridq.report.report import Report, report
 from tests.building import queue
 
 CONFIG = '[handlers.echo]\ncommand = ["cat"]\nprotocol = "lines"\nexpected = "20ms"\nfixed = "1s"\n'

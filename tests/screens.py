@@ -13,7 +13,7 @@ import pyte
 
 from hybridq.home import Home
 from hybridq.queue.doorbell import VIEWER, ring
-from hybridq.views.snapshot import Snapshot
+from hybridq.status.snapshot import Snapshot
 
 PROGRAM = Path(__file__).with_name("watched.py")
 Process = subprocess.Popen[bytes]

@@ -5,7 +5,7 @@ import io
 from rich.console import Console, RenderableType
 
 from hybridq.job import Audience, Lane, Mode, State
-from hybridq.views.snapshot import Head, Row, Snapshot
+from hybridq.status.snapshot import Head, Row, Snapshot
 
 NOW = 1_795_443_515.0
 HOSTILE = "a\x1b[2J\x1b]52;c;eA==\x07\u202eb\nc\x9b31m[/nope][bold]\x00"

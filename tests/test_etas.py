@@ -12,9 +12,9 @@ from hybridq.queue.cohorts import cohort, job
 from hybridq.queue.flushes import open_flush
 from hybridq.queue.learned import intend
 from hybridq.queue.runner import Runner
+from hybridq.status.foresight import NOBODY
+from hybridq.status.overview import take
 from hybridq.submit import submit
-from hybridq.views.foresight import NOBODY
-from hybridq.views.overview import take
 from hybridq.when import clock
 from hybridq_cli.views import words
 from tests.building import ECHO, asking, look, night, queue, run_jobs, submit_all

@@ -14,8 +14,8 @@ from hybridq.queue.cancel_retry import cancel, retry
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.runner import Runner
+from hybridq.status.foresight import NOBODY
 from hybridq.submit import submit
-from hybridq.views.foresight import NOBODY
 from tests.building import asking, daemon, groups, look, names, queue, run_jobs, submit_all, until
 
 

@@ -16,8 +16,8 @@ from hybridq.queue.cohorts import job
 from hybridq.queue.lanes import move, move_cohort
 from hybridq.queue.ledger import alike
 from hybridq.queue.rescue import give_back, rescue
-from hybridq.report import report
-from hybridq.reporting.waiting import Waited
+from hybridq.report.report import report
+from hybridq.report.waits import Waited
 from hybridq_cli.views.report import sections
 from tests.building import environment
 from tests.ledgers import START, Past, asked

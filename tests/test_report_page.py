@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from hybridq.job import Audience, Mode
-from hybridq.page import page, spread
-from hybridq.reporting.page import render
+from hybridq.report.html import page, spread
+from hybridq.report.page import render
 from tests.building import command
 from tests.ledgers import Past
 
@@ -155,7 +155,7 @@ def test_it_is_readable_in_light_and_dark(opened: Opened, past: Past, browser: s
 
 def test_of_many_flushes_some_are_drawn_and_the_page_says_so(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chart that leaves something out says how much it draws of how many, and draws no more."""
-    monkeypatch.setattr("hybridq.page.DRAWN", 4)
+    monkeypatch.setattr("hybridq.report.html.DRAWN", 4)
     ledger = past.ledger()
     drawn = spread(ledger.promised)
     assert 2 <= len(drawn) <= 4 < len(ledger.promised) == 11

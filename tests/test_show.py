@@ -11,8 +11,8 @@ import pytest
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
 from hybridq.selection import Group
+from hybridq.status.detail import explanation
 from hybridq.submit import submit
-from hybridq.views.detail import explanation
 from hybridq.when import money
 from hybridq_cli import story
 from tests.building import (

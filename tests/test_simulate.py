@@ -12,15 +12,15 @@ from msgspec.structs import replace
 
 from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.job import Audience, Lane
-from hybridq.simulate import World, run
-from hybridq.simulation import page
-from hybridq.simulation.baselines import BASELINES, Hourly, Nightly, Stream
-from hybridq.simulation.hybrid import Hybrid
-from hybridq.simulation.rehearsal import rehearse, summary
-from hybridq.simulation.station import Flushed, Station, Task, Times
-from hybridq.simulation.synthetic import synthetic
-from hybridq.simulation.verdict import judge
-from hybridq.simulation.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
+from hybridq.simulate import page
+from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
+from hybridq.simulate.clock import World, run
+from hybridq.simulate.hybrid import Hybrid
+from hybridq.simulate.rehearsal import rehearse, summary
+from hybridq.simulate.station import Flushed, Station, Task, Times
+from hybridq.simulate.synthetic import synthetic
+from hybridq.simulate.verdict import judge
+from hybridq.simulate.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
 
 from .workloads import heavy, on_off, sparse, ten_minutes, workload
 

@@ -13,10 +13,10 @@ from hybridq.errors import ConfigError, UsageError
 from hybridq.home import Home
 from hybridq.job import Audience, Mode, Output
 from hybridq.queue.claims import record
-from hybridq.simulation.baselines import BASELINES
-from hybridq.simulation.past import TIMES
-from hybridq.simulation.station import Times
-from hybridq.simulation.trial import changed, handler_times
+from hybridq.simulate.baselines import BASELINES
+from hybridq.simulate.past import TIMES
+from hybridq.simulate.station import Times
+from hybridq.simulate.trial import changed, handler_times
 from tests.ledgers import START, Past
 
 

@@ -10,9 +10,9 @@ import pexpect
 import pytest
 
 from hybridq.outlook import Outlook
+from hybridq.status.overview import take
+from hybridq.status.snapshot import Snapshot
 from hybridq.submit import submit
-from hybridq.views.overview import take
-from hybridq.views.snapshot import Snapshot
 from hybridq_cli.watching import Unchanged
 from tests.building import ECHO, HYBRIDQ, asking, command, daemon, document, environment, groups, queue, typed, until
 

@@ -15,7 +15,7 @@ from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
 from hybridq.job import Lane, Mode
-from hybridq.views.overview import take
+from hybridq.status.overview import take
 from tests.building import asking, daemon, look, submit_all, until
 from tests.llm import served
 from tests.provider import Provider, missing

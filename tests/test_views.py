@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from hybridq.job import Decision, Lane, Mode, State
-from hybridq.views.snapshot import Head, Snapshot
+from hybridq.status.snapshot import Head, Snapshot
 from hybridq_cli.views import plain, words
 from hybridq_cli.views.queue import QueueView
 

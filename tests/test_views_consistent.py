@@ -9,8 +9,8 @@ import pytest
 from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.selection import parse_selector
+from hybridq.status.detail import detail
 from hybridq.submit import connect
-from hybridq.views.detail import detail
 from tests.building import asking, look, queue, run_jobs, submit_all
 
 

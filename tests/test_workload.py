@@ -6,8 +6,8 @@ import pytest
 
 from hybridq.errors import BadData
 from hybridq.job import Audience
-from hybridq.simulation.synthetic import synthetic
-from hybridq.simulation.workload import MONDAY, TRACE, Suppose, Workload, read_trace
+from hybridq.simulate.synthetic import synthetic
+from hybridq.simulate.workload import MONDAY, TRACE, Suppose, Workload, read_trace
 
 
 def read(folder: Path, text: str, suppose: Suppose | None = None) -> Workload:

@@ -12,7 +12,7 @@ import msgspec
 from hybridq.errors import CorruptQueue
 from hybridq.home import Home
 from hybridq.queue.doorbell import VIEWER, Doorbell
-from hybridq.views.snapshot import Snapshot
+from hybridq.status.snapshot import Snapshot
 from hybridq_cli.views import live
 
 

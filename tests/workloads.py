@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 
 from hybridq.job import Audience
-from hybridq.simulation.workload import MONDAY, Arrival, Workload
+from hybridq.simulate.workload import MONDAY, Arrival, Workload
 
 HOUR, DAY = 3600.0, 86400.0
 SHORT = (900.0, 3600.0, 14400.0)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.job import ENDED, Decision, Forecast, Lane, State
-from hybridq.views.snapshot import Row
+from hybridq.status.snapshot import Row
 from hybridq.visible import visible
 from hybridq.when import clock, eta, money, span
 

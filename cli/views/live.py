@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from hybridq.views.snapshot import Snapshot
+from hybridq.status.snapshot import Snapshot
 
 from .plain import Said, changes
 from .queue import QueueView, room

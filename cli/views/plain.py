@@ -7,7 +7,7 @@ like. What comes from jobs cannot break a line.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hybridq.views.snapshot import Row, Snapshot
+from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
 from hybridq.when import clock
 

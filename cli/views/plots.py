@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hybridq.job import Audience
 from hybridq.queue.account import Ledger
-from hybridq.reporting.series import extent, money, waits
+from hybridq.report.series import extent, money, waits
 from hybridq.when import clock, span
 from hybridq.when import money as amount
 

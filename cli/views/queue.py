@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from hybridq.job import ENDED, Lane, State
-from hybridq.views.snapshot import Head, Row, Snapshot
+from hybridq.status.snapshot import Head, Row, Snapshot
 from hybridq.visible import visible_line
 
 from . import words

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hybridq.report import Kept, Report, Saved
-from hybridq.reporting.page import Section
-from hybridq.reporting.waiting import Gathered, Waited
+from hybridq.report.page import Section
+from hybridq.report.report import Kept, Report, Saved
+from hybridq.report.waits import Gathered, Waited
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, money, span
 

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.job import Audience
-from hybridq.simulation.rehearsal import Rehearsal
-from hybridq.simulation.verdict import Promises, Verdict, Waits
+from hybridq.simulate.rehearsal import Rehearsal
+from hybridq.simulate.verdict import Promises, Verdict, Waits
 from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from hybridq.job import ENDED, Decision, Forecast, Lane, State
-from hybridq.views.snapshot import Head, Row
+from hybridq.status.snapshot import Head, Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 

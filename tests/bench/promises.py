@@ -11,13 +11,13 @@ import argparse
 import sys
 
 from hybridq.config.values import Config
-from hybridq.simulate import World, run
-from hybridq.simulation.baselines import BASELINES
-from hybridq.simulation.hybrid import Hybrid
-from hybridq.simulation.station import Times
-from hybridq.simulation.synthetic import synthetic
-from hybridq.simulation.verdict import Verdict, judge
-from hybridq.simulation.workload import Workload
+from hybridq.simulate.baselines import BASELINES
+from hybridq.simulate.clock import World, run
+from hybridq.simulate.hybrid import Hybrid
+from hybridq.simulate.station import Times
+from hybridq.simulate.synthetic import synthetic
+from hybridq.simulate.verdict import Verdict, judge
+from hybridq.simulate.workload import Workload
 from tests.bench.traces import TARIFF
 from tests.workloads import ALL, workload
 

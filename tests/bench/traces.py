@@ -19,13 +19,13 @@ from statistics import fmean
 
 from hybridq.brain.tariff import Tariff
 from hybridq.config.values import Config, PolicyConfig, TariffConfig, Window
-from hybridq.simulate import World
-from hybridq.simulate import run as simulate
-from hybridq.simulation.hybrid import Hybrid
-from hybridq.simulation.station import Times
-from hybridq.simulation.synthetic import synthetic
-from hybridq.simulation.verdict import judge
-from hybridq.simulation.workload import MONDAY, TRACE, Suppose, Workload, read_trace
+from hybridq.simulate.clock import World
+from hybridq.simulate.clock import run as simulate
+from hybridq.simulate.hybrid import Hybrid
+from hybridq.simulate.station import Times
+from hybridq.simulate.synthetic import synthetic
+from hybridq.simulate.verdict import judge
+from hybridq.simulate.workload import MONDAY, TRACE, Suppose, Workload, read_trace
 from tests.judge import Case, Item, Steps, lower_bound, run
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"

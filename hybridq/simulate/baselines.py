@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from ..job import Lane
-from ..simulate import World
+from .clock import World
 from .station import Flushed, Spell, Station, Task
 
 HOUR = 3600.0

@@ -14,11 +14,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from .brain.tariff import Tariff
-from .config.values import Config, HandlerConfig
-from .job import Audience, Lane
-from .simulation.station import Flushed, Spell, Station, Task, Times
-from .simulation.workload import Arrival, Workload
+from ..brain.tariff import Tariff
+from ..config.values import Config, HandlerConfig
+from ..job import Audience, Lane
+from .station import Flushed, Spell, Station, Task, Times
+from .workload import Arrival, Workload
 
 HEADROOM = 0.7  # how busy the instances of a trace's handler would be if everything streamed
 PEAK = 600.0  # seconds over which that is looked at

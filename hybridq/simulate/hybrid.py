@@ -19,7 +19,7 @@ from ..brain.policy import classify, promote
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig, TariffConfig
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
-from ..simulate import World
+from .clock import World
 from .pending import Pending
 from .station import Flushed, Spell, Station, Task
 

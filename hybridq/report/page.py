@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ..brain.tariff import Tariff
-from ..page import chart, figures, heading, page, spread, table, text
 from ..queue.account import Ledger
-from ..report import Report
 from ..when import clock, count, span
 from .charts import promises, saved, timeline, waits
+from .html import chart, figures, heading, page, spread, table, text
+from .report import Report
 from .series import SLOTS, work
 
 Section = tuple[str, str, Sequence[str], Sequence[Sequence[str]]]

@@ -21,9 +21,8 @@ from ..queue.read_only import rescue_if_writable
 from ..queue.store import Store
 from ..selection import Ids, Selector
 from .foresight import Foresight
-from .rows import Rows, have_run
+from .rows import Rows, have_run, subject
 from .snapshot import Row
-from .subject import subject
 
 TEXT_LIMIT = 2000  # characters of an input or a result that are shown
 BY_ITSELF = (State.DONE, State.FAILED)

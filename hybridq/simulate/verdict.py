@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from ..config.values import PolicyConfig
 from ..job import Audience, Lane
-from ..reporting.figures import NEAR, off, rank, share
-from ..simulate import Outcome
+from ..report.figures import NEAR, off, rank, share
+from .clock import Outcome
 from .station import Task
 
 ALIKE = 48  # jobs that tell how long jobs of their size take

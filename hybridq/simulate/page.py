@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..job import Audience, Lane
-from ..page import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
-from ..simulate import Outcome
+from ..report.html import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
 from ..when import count, money, span
+from .clock import Outcome
 from .rehearsal import Rehearsal
 from .station import Task
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from ..brain.tariff import Tariff
-from ..simulate import Outcome, World, run
 from ..when import money
 from .baselines import BASELINES
+from .clock import Outcome, World, run
 from .hybrid import Hybrid
 from .verdict import Verdict, judge
 

@@ -1,9 +1,11 @@
-"""Rows of a view from what the store holds: one job, or one group as a whole.
+"""Rows of a view from what the store holds: one job, or one group as a whole, and what it is about in words.
 
 Rule: a row says what is so and what is foreseen, never a time in the past for what is to come; text of
-jobs is passed on as it is, and made safe by whoever draws it.
+jobs is passed on as valid Unicode, and made safe by whoever draws it.
 """
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 
 from ..brain.forecast import Eta
@@ -17,7 +19,25 @@ from ..queue.lists import GroupSum, Line
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
 from .snapshot import Row
-from .subject import subject
+
+
+def subject(data: bytes) -> str:
+    """A command as it would be typed, a text as it is, any other input as its JSON. `data` may be cut short."""
+    try:
+        asked = json.loads(data)
+    except (ValueError, RecursionError):
+        asked = None
+    match asked:
+        case {"argv": [*words]} if all(isinstance(word, str) for word in words):
+            text = shlex.join(words)
+        case {"shell": str() as line}:
+            text = line
+        case str():
+            text = asked
+        case _:
+            text = data.decode("utf-8", "backslashreplace")
+    # Names that are no UTF-8 come as lone surrogates, which neither SQLite nor JSON can take back.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Rows:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, TypeVar
 
-from .errors import UsageError
-from .when import span
+from ..errors import UsageError
+from ..when import span
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

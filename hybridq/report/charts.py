@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..brain.tariff import Tariff
 from ..job import Audience, Lane
-from ..page import COLOURS, QUIET, hover, seconds, spread
 from ..queue.account import Flushed, Ledger, Promised
 from ..when import count, span
 from ..when import money as amount
+from .html import COLOURS, QUIET, hover, seconds, spread
 from .series import Curve, curve, extent, money, work
 from .series import waits as wait_curve
-from .waiting import held_waits
+from .waits import held_waits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure, Scatter

@@ -9,10 +9,10 @@ from statistics import median
 
 from msgspec import Struct
 
-from .job import Audience
-from .queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
-from .reporting.figures import NEAR, off, share
-from .reporting.waiting import Gathered, Waited, gathered, waits
+from ..job import Audience
+from ..queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
+from .figures import NEAR, off, share
+from .waits import Gathered, Waited, gathered, waits
 
 CAUSES = 10  # reasons of failures that are told one by one
 

@@ -1,0 +1,1 @@
+"""Report: what really ran, read as plain data, summed and drawn."""

@@ -1,1 +1,0 @@
-"""What really ran: read as plain data, summed, drawn."""

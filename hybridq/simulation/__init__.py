@@ -1,1 +1,0 @@
-"""The virtual clock: workloads, simulated hands, baselines, and what a run comes to."""

@@ -1,1 +1,0 @@
-"""What views show, as plain data; drawing it is the command line's."""
