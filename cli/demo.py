@@ -17,9 +17,8 @@ from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Snapshot
 
-from .document import print_document
 from .errors import INTERRUPTED
-from .tell import leaving, say
+from .tell import leaving, print_document, say
 
 app = typer.Typer()
 
@@ -58,8 +57,8 @@ def demo(
 
 def _watch(stage: Stage, run: Run, plain: bool) -> None:
     """The live view until the run is over; `q` leaves it, and the run goes on. Control-C ends both."""
-    from .views.live import watch
-    from .views.terminal import Terminal
+    from .draw.live import watch
+    from .draw.terminal import Terminal
 
     outlook = stage.connect()
 
@@ -79,7 +78,7 @@ def _watch(stage: Stage, run: Run, plain: bool) -> None:
 
 
 def _closing(measured: Measured) -> None:
-    from .views.measured import show
-    from .views.terminal import Terminal
+    from .draw.measured import show
+    from .draw.terminal import Terminal
 
     show(measured, Terminal())

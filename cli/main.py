@@ -25,13 +25,13 @@ def run() -> "NoReturn":
 def _run() -> "NoReturn":
     _complete_streams()
     if sys.argv[1:2] == ["__complete"]:
-        from .complete import answer
+        from .shells.complete import answer
 
         answer(sys.argv[2:])
     from io import TextIOWrapper
 
+    from .commands import call
     from .errors import run_guarded
-    from .lazy import call
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may have another encoding than our text

@@ -21,11 +21,11 @@ from hybridq.queue.store import Store
 from hybridq.selection import Group, Last, Selector, parse_selector
 from hybridq.when import parse_span
 
-from .attend import await_all, code_of, fate, follow_job
-from .printer import Printer, text_of
 from .reach import look, reach
+from .staying.follow import await_all, code_of, fate, follow_job
+from .staying.printer import Printer, text_of
+from .staying.why_waiting import tell_all_waiting, tell_final, tell_waiting
 from .tell import leaving, say
-from .waiting import tell_all_waiting, tell_final, tell_waiting
 
 app = typer.Typer()
 
@@ -86,7 +86,7 @@ def follow(
                 code = follow_job(store, only, Printer(raw=raw), until_draft=not wait_final, told=told)
                 tell_final(outlook, only)
             elif group is not None:
-                from .progress import follow_group
+                from .staying.group import follow_group
 
                 code = follow_group(outlook, group)
             else:

@@ -16,9 +16,8 @@ from hybridq.queue.ledger import read
 from hybridq.queue.read_only import rescue_if_writable
 from hybridq.when import parse_since
 
-from .document import print_document
 from .reach import look
-from .tell import columns, is_tty, say
+from .tell import columns, is_tty, print_document, say
 
 if TYPE_CHECKING:
     from hybridq.report.report import Report
@@ -51,7 +50,7 @@ def report(
     if html is not None:
         from hybridq.report.page import render
 
-        from .views.report import headline, numbers, sections
+        from .draw.report import headline, numbers, sections
 
         _write(html, render(found, ledger, outlook.tariff, headline(found), numbers(found), sections(found)))
     if json:
@@ -64,10 +63,10 @@ def report(
 
 def _print(found: "Report", ledger: Ledger) -> None:
     """The tables; on a terminal the curves, too."""
-    from .views.report import tables
+    from .draw.report import tables
 
     if not is_tty(sys.stdout):
-        from .views.plain import unpadded
+        from .draw.plain import unpadded
 
         print(unpadded(tables(found), columns(PIPE)))
         return
@@ -76,7 +75,7 @@ def _print(found: "Report", ledger: Ledger) -> None:
     console = Console()
     console.print(tables(found))
     if found.done:
-        from .views.plots import plots
+        from .draw.plots import plots
 
         console.print(plots(ledger, console.width))
 

@@ -22,10 +22,10 @@ from hybridq.runner.drain import Limits, Progress, run_drain
 from hybridq.selection import Group, check_group
 from hybridq.when import count, money, parse_deadline
 
+from .draw.words import SEPARATOR
 from .logs import to_stderr
-from .options import check_money
+from .submitting.options import check_money
 from .tell import is_tty
-from .views.words import SEPARATOR
 
 app = typer.Typer()
 
@@ -103,8 +103,8 @@ class _Bar:
         if not self._wanted:
             return
         if self._tell is None:
-            from .views.bar import draining
-            from .views.terminal import Terminal
+            from .draw.bar import draining
+            from .draw.terminal import Terminal
 
             self._tell = self._open.enter_context(draining("drain", so_far.total, Terminal(stderr=True)))
         self._tell(so_far.total - so_far.left, so_far.failed, so_far.finish, so_far.finish90)

@@ -20,8 +20,7 @@ from hybridq.errors import ConfigError, HybridqError, UsageError
 from hybridq.home import Home
 from hybridq.visible import visible
 
-from .document import print_document
-from .tell import is_tty
+from .tell import is_tty, print_document
 
 app = typer.Typer()
 BELOW = "    "  # before what has no room in its row
@@ -95,7 +94,7 @@ def completions(
     \b
     bash: hybridq completions bash > ~/.local/share/bash-completion/completions/hybridq
     """
-    from . import completion
+    from .shells import completion
 
     if write is not None:
         for written in completion.write(write):

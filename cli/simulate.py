@@ -21,8 +21,7 @@ from hybridq.simulate.trial import changed, handler_times, supposed, told
 from hybridq.simulate.workload import Suppose, Workload, read_trace
 from hybridq.when import parse_span
 
-from .document import print_document
-from .tell import columns, is_tty
+from .tell import columns, is_tty, print_document
 
 app = typer.Typer()
 DAYS = 3.0
@@ -101,16 +100,16 @@ def _world(workload: Workload, config: Config, times: Times, seed: int) -> World
 def _write_page(path: Path, found: Rehearsal, ours: Outcome) -> None:
     from hybridq.simulate.page import render
 
-    from .views.simulation import COLUMNS, rows
+    from .draw.simulation import COLUMNS, rows
 
     path.write_text(render(found, ours, (("", ""), *COLUMNS), rows(found)), encoding="utf-8")
 
 
 def _print_table(found: Rehearsal) -> None:
-    from .views.simulation import table
+    from .draw.simulation import table
 
     if not is_tty(sys.stdout):
-        from .views.plain import unpadded
+        from .draw.plain import unpadded
 
         width = columns(PIPE)
         print(unpadded(table(found, width), width))

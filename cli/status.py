@@ -1,26 +1,66 @@
-"""`status`, `show`, `explain`: the queue, one job, and the reasons of either.
+"""`status`, `show`, `explain`: the queue, live with `--watch`, one job, and the reasons of either.
 
-Rule: reads, never decides; what comes from jobs is made harmless before it is printed. Rich is imported
-where a terminal is drawn on or a job is told of, and nowhere else.
+Rule of the live view: a ring is answered with the store's own change counter first, because a stream job rings at each
+piece of its output, which no row shows. A runner that died changes nothing and rings nowhere, so it is asked for.
 """
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hybridq.errors import UsageError
 from hybridq.job import Mode, State
+from hybridq.queue.doorbell import VIEWER, Doorbell
+from hybridq.queue.runner import dead
+from hybridq.queue.store import Store
 from hybridq.selection import parse_selector
 from hybridq.status.overview import take
+from hybridq.status.snapshot import Snapshot
 
-from .document import print_document
+from .draw.live import STALE, watch
 from .reach import look, reach, renew
-from .tell import is_tty, say
+from .tell import is_tty, print_document, say
 
 if TYPE_CHECKING:
     from hybridq.status.snapshot import Snapshot
+
+
+Look = Callable[[int], Snapshot]
+
+
+def watch_queue(store: Store, look: Look, limit: int) -> int:
+    """Show the queue until somebody ends it; returns the exit code. `limit` is the rows at most."""
+    with Doorbell(store.home, VIEWER) as bell:
+        return watch(Unchanged(store, look, limit), bell)
+
+
+class Unchanged:
+    """`look`, but the last snapshot again while nobody has written, no runner has died and it is not yet stale."""
+
+    def __init__(self, store: Store, look: Look, limit: int) -> None:
+        self._store = store
+        self._look = look
+        self._limit = limit
+        self._last: tuple[int, int, float, Snapshot] | None = None
+
+    def __call__(self, rows: int) -> Snapshot:
+        """A snapshot with at most so many rows."""
+        rows, change = min(rows, self._limit), self._store.changes()
+        if self._last is not None:
+            known_rows, known_change, taken, snapshot = self._last
+            if (
+                (rows, change) == (known_rows, known_change)
+                and time.monotonic() - taken < STALE
+                and not dead(self._store)
+            ):
+                return snapshot
+        snapshot = self._look(rows)
+        self._last = rows, change, time.monotonic(), snapshot
+        return snapshot
+
 
 app = typer.Typer()
 ROWS = 40  # rows that are shown unasked
@@ -62,7 +102,7 @@ def status(
 
     with outlook.store:
         if watch:
-            from .watching import watch_queue
+            pass  # GONE
 
             raise typer.Exit(watch_queue(outlook.store, taken, limit or EVERYTHING))
         snapshot = taken(limit or (EVERYTHING if all_ else ROWS))
@@ -109,13 +149,13 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     if is_tty(sys.stdout):
         from rich.console import Console
 
-        from .views.queue import QueueView
+        from .draw.queue import QueueView
 
         console = Console()
         if not console.is_dumb_terminal:  # it has no cursor to put into a column
             console.print(QueueView(snapshot, now))
             return
-    from .views.plain import lines
+    from .draw.plain import lines
 
     for line in lines(snapshot, now):
         print(line)

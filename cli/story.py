@@ -19,10 +19,10 @@ from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
+from .draw import words
+from .draw.job import Fact, explain, show
+from .draw.plain import unpadded
 from .tell import columns, is_tty
-from .views import words
-from .views.job import Fact, explain, show
-from .views.plain import unpadded
 
 ONE_LINE = 200  # cells of an input or a result
 PIPE = 160  # cells of a line where no terminal says how wide it is

@@ -14,10 +14,10 @@ from hybridq.errors import UsageError
 from hybridq.job import Audience, Mode
 from hybridq.submit import connect
 
-from .accepted import Then, after, foretold
-from .options import Options, check, secrets
-from .source import Source, as_command, understood
-from .submission import Skipped, Submission
+from .submitting.accepted import Then, after, foretold
+from .submitting.options import Options, check, secrets
+from .submitting.submission import Skipped, Submission
+from .submitting.words import Source, as_command, understood
 from .tell import leaving, say
 
 app = typer.Typer()

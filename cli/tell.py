@@ -1,6 +1,6 @@
-"""What the commands say beside their results: sentences on standard error, and how a command is left.
+"""What the commands say: sentences on standard error, one JSON document on standard output, and how they are left.
 
-Rule: standard output is never touched here.
+Rule: a document is valid JSON and harmless for a terminal, whatever it holds; nothing else touches standard output.
 """
 
 import contextlib
@@ -12,9 +12,28 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+import msgspec
 import typer
 
 from hybridq.visible import visible
+
+_ODD = re.compile(r"[^\x20-\x7e]")
+
+
+def print_document(value: Any, *, one_line: bool = False) -> None:
+    """Print plain data or Structs as JSON, indented by two, or as one line for whoever gathers several of them."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=-1 if one_line else 2).decode()
+    print("\n".join(_ODD.sub(_escape, line) for line in text.split("\n")), flush=True)
+
+
+def _escape(found: re.Match[str]) -> str:
+    """A letter as it is; anything else as `\\u202e`, beyond the first plane as two."""
+    char = found[0]
+    if char.isprintable():
+        return char
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
 
 NARROWEST = 20  # cells
 COMMAND = re.compile(r"(?<=: )hybridq [^;,()]*")  # in a sentence of ours, as in `no job 7: hybridq status`

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from hybridq_cli.views.bar import counting, draining
+from hybridq_cli.draw.bar import counting, draining
 
 from .snapshots import NOW, console
 

@@ -151,7 +151,7 @@ def test_interrupt_while_it_begins_is_quiet() -> None:
         "import os, signal, sys\n"
         "class Slow:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'hybridq_cli.lazy': os.kill(os.getpid(), signal.SIGINT)\n"
+        "        if name == 'hybridq_cli.commands': os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Slow())\n"
         "from hybridq_cli.main import run\n"
         "run()\n"

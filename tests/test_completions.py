@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hybridq_cli import complete, completion
-from hybridq_cli.completion_shells import SCRIPTS
+from hybridq_cli.shells import complete, completion
+from hybridq_cli.shells.bash_zsh import SCRIPTS
 from tests.completing import KEPT, filled, program
 from tests.user import Queue
 

@@ -24,7 +24,7 @@ from hybridq.demo.stage import DEAR as FACTOR
 from hybridq.errors import HybridqError
 from hybridq.job import Lane, Mode, State
 from hybridq.queue.cohorts import result
-from hybridq_cli.views import measured as view
+from hybridq_cli.draw import measured as view
 
 COMMAND = (sys.executable, "-c", "from hybridq_cli.main import run; run()")
 DAEMON = (*COMMAND, "daemon")

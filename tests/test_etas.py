@@ -16,7 +16,7 @@ from hybridq.status.foresight import NOBODY
 from hybridq.status.overview import take
 from hybridq.submit import submit
 from hybridq.when import clock
-from hybridq_cli.views import words
+from hybridq_cli.draw import words
 from tests.building import ECHO, asking, look, night, queue, run_jobs, submit_all
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperOption
 
-from hybridq_cli.lazy import COMMANDS, load, twin
+from hybridq_cli.commands import COMMANDS, load, twin
 
 
 def hybridq(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +54,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
     assert done.returncode == 0
     listed = re.findall(r"^  (\w+) ", done.stdout.partition("\nJobs:\n")[2], re.MULTILINE)
     assert listed == list(COMMANDS)
-    listing = "from hybridq_cli.lazy import call\nfrom contextlib import suppress\nimport typer\n"
+    listing = "from hybridq_cli.commands import call\nfrom contextlib import suppress\nimport typer\n"
     modules = imported_by(f"{listing}with suppress(typer.Exit): call(['--help'])")
     assert not {f"hybridq_cli.{module}" for module, _ in COMMANDS.values()} & modules
 
@@ -62,7 +62,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
 def test_nothing_heavy_is_imported_before_a_command() -> None:
     """Until a command is called, nothing is imported that would slow `submit` down."""
     modules = imported_by(
-        "import hybridq_cli.lazy, hybridq_cli.errors, hybridq.when, hybridq.home, hybridq.audience,"
+        "import hybridq_cli.commands, hybridq_cli.errors, hybridq.when, hybridq.home, hybridq.audience,"
         " hybridq.config.read, hybridq.selection"
     )
     heavy = {"rich", "asyncio", "sqlite_utils", "apscheduler", "psutil", "platformdirs", "zoneinfo", "tomllib"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.config.read import load
-from hybridq_cli.lazy import COMMANDS
+from hybridq_cli.commands import COMMANDS
 from tests.served import Queue
 
 ROOT = Path(__file__).parent.parent

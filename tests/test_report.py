@@ -18,7 +18,7 @@ from hybridq.queue.ledger import alike
 from hybridq.queue.rescue import give_back, rescue
 from hybridq.report.report import report
 from hybridq.report.waits import Waited
-from hybridq_cli.views.report import sections
+from hybridq_cli.draw.report import sections
 from tests.building import environment
 from tests.ledgers import START, Past, asked
 

@@ -13,7 +13,7 @@ from hybridq.outlook import Outlook
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Snapshot
 from hybridq.submit import submit
-from hybridq_cli.watching import Unchanged
+from hybridq_cli.status import Unchanged
 from tests.building import ECHO, HYBRIDQ, asking, command, daemon, document, environment, groups, queue, typed, until
 
 HOSTILE = "\x1b[2J\x1b]52;c;aGk=\x07\x9b31m[bold red]x[/nope]\u202eabc\u2066\x00\x7f\ud83d\n\ttail"

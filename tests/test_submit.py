@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hybridq.queue.cohorts import cohort, job
+from hybridq_cli.commands import call
 from hybridq_cli.errors import run_guarded
-from hybridq_cli.lazy import call
 from tests.user import ECHO, Queue, count, inputs
 
 
@@ -163,7 +163,7 @@ def test_one_job_imports_little(queue: Queue) -> None:
     (queue.folder / "config.toml").write_text("")
     queue.run("submit", "--", "true")
     program = (
-        "import sys; from hybridq_cli.lazy import call\n"
+        "import sys; from hybridq_cli.commands import call\n"
         "try: call(['submit', '--', 'true'])\nexcept BaseException: pass\nprint(*sys.modules)"
     )
     done = subprocess.run(

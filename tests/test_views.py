@@ -14,8 +14,8 @@ from rich.console import Console
 
 from hybridq.job import Decision, Lane, Mode, State
 from hybridq.status.snapshot import Head, Snapshot
-from hybridq_cli.views import plain, words
-from hybridq_cli.views.queue import QueueView
+from hybridq_cli.draw import plain, words
+from hybridq_cli.draw.queue import QueueView
 
 from .snapshots import HOSTILE, NOW, busy, console, group, queue, row, shown
 

@@ -1,7 +1,7 @@
 """What is drawn and said of one job or group: sentences, `show`, `explain`, and its history."""
 
 from hybridq.job import Decision, Forecast, Mode, State
-from hybridq_cli.views import job, words
+from hybridq_cli.draw import job, words
 
 from .snapshots import HOSTILE, NOW, busy, group, row, shown
 

@@ -13,7 +13,7 @@ from hybridq.errors import CorruptQueue
 from hybridq.home import Home
 from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.status.snapshot import Snapshot
-from hybridq_cli.views import live
+from hybridq_cli.draw import live
 
 
 def main(folder: Path) -> int:

@@ -10,7 +10,7 @@ from typing import IO
 
 from hybridq.visible import visible
 
-from .tell import is_tty
+from ..tell import is_tty
 
 
 class Printer:

@@ -17,11 +17,11 @@ from hybridq.status.foresight import NOBODY
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Row
 
-from .attend import not_done
-from .tell import is_tty, say
-from .views import words
-from .views.bar import draining
-from .views.terminal import Terminal
+from ..draw import words
+from ..draw.bar import draining
+from ..draw.terminal import Terminal
+from ..tell import is_tty, say
+from .follow import not_done
 
 HELD = "held: "  # begins what a limit, or a missing key, says of what it holds
 

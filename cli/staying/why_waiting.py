@@ -17,8 +17,8 @@ from hybridq.selection import Group, Ids, Last, Selector
 from hybridq.status.overview import take
 from hybridq.when import clock
 
-from .tell import is_tty, say
-from .views import words
+from ..draw import words
+from ..tell import is_tty, say
 
 
 def tell_waiting(outlook: Outlook, number: int) -> str:

@@ -17,8 +17,8 @@ from hybridq.queue.rescue import rescue
 from hybridq.queue.store import Store
 from hybridq.when import clock
 
+from ..tell import say
 from .printer import Printer
-from .tell import say
 
 COMPARED = 1 << 20  # bytes of output that are held against the result, so that it is not printed twice
 

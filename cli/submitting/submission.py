@@ -21,11 +21,11 @@ from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
 
+from ..tell import is_tty
 from . import options as asking
 from .inputs import Bad, Item
 from .options import Options
-from .source import Source, as_command
-from .tell import is_tty
+from .words import Source, as_command
 
 LISTED = 20  # of what was left out
 STEP = 1000  # jobs between two looks at the progress bar
@@ -145,8 +145,8 @@ def _counted(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
     if not is_tty(sys.stderr):
         yield lambda _: None
         return
-    from .views.bar import counting
-    from .views.terminal import Terminal
+    from ..draw.bar import counting
+    from ..draw.terminal import Terminal
 
     with counting(name, total, Terminal(stderr=True)) as more:
         yield more

@@ -19,10 +19,10 @@ from hybridq.queue.progress import Awaited
 from hybridq.runner.inline import StandIn
 from hybridq.selection import Group, Ids
 
-from .accepted import waits
-from .attend import await_all, fate, follow_job
+from ..submitting.accepted import waits
+from ..tell import is_tty, leaving, say
+from .follow import await_all, fate, follow_job
 from .printer import Printer
-from .tell import is_tty, leaving, say
 
 
 class Stay(Struct, frozen=True):
@@ -104,7 +104,7 @@ class Stay(Struct, frozen=True):
         if accepted.jobs > 1 and accepted.group is not None:
             if not self.follows:
                 return self._waited(shlex.quote(accepted.group))
-            from .progress import follow_group
+            from .group import follow_group
 
             return follow_group(self.outlook, accepted.group)
         if not self.follows:

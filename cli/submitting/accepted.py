@@ -20,10 +20,9 @@ from hybridq.queue.intake import Accepted
 from hybridq.queue.runner import daemon_of
 from hybridq.when import clock, count
 
-from .document import print_document
+from ..draw import words
+from ..tell import folded, is_tty, print_document, put, say
 from .submission import Skipped
-from .tell import folded, is_tty, put, say
-from .views import words
 
 LONG = 60.0  # seconds for which something is held that a person did not foresee
 
@@ -90,7 +89,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if not follows and not then.json:
         print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
     if follows or then.wait:
-        from .staying import Stay
+        from ..staying.stay import Stay
 
         return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, asked=then.follow).run()
     if accepted.existed:

@@ -7,7 +7,7 @@ Names of jobs and groups are data in them: no value from the queue is ever expan
 from collections.abc import Callable, Iterable, Sequence
 
 from .completion import MADE_BY, Command, Option, Place
-from .completion_fish import fish
+from .fish import fish
 
 _BASH = r"""
 _hybridq_lines() {

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from .lazy import COMMANDS, load
+from ..commands import COMMANDS, load
 
 MADE_BY = "made by `hybridq completions --write FOLDER`"
 
@@ -64,7 +64,7 @@ def commands() -> list[Command]:
 
 def write(folder: Path) -> list[Path]:
     """Write the scripts of all shells into a folder, under the names that the shells look for."""
-    from .completion_shells import SCRIPTS
+    from .bash_zsh import SCRIPTS
 
     known = commands()
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def write(folder: Path) -> list[Path]:
 
 def script(shell: str) -> str:
     """The completion script for `bash`, `zsh` or `fish`."""
-    from .completion_shells import SCRIPTS
+    from .bash_zsh import SCRIPTS
 
     return SCRIPTS[shell][1](commands())
 

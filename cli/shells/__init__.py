@@ -1,0 +1,1 @@
+"""Completion for bash, zsh and fish, made from the command line as plain data."""

@@ -1,0 +1,1 @@
+"""Staying with jobs: following, waiting, and saying what they wait for."""

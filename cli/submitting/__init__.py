@@ -1,0 +1,1 @@
+"""Handing in: from the words on the command line to jobs that were accepted."""
