@@ -11,9 +11,9 @@ from hybridq.job import Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.cancel_retry import cancel
 from hybridq.submit import submit
-from tests.building import asking, queue, run_jobs, submit_all
-from tests.ledgers import Past
-from tests.provider import KEY, Provider
+from tests.support.building import asking, queue, run_jobs, submit_all
+from tests.support.ledgers import Past
+from tests.support.provider import KEY, Provider
 
 # In the background of a shell without job control Control-C is ignored, and so it would be by all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)

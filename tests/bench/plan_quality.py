@@ -15,7 +15,7 @@ from hybridq.brain.plan import plan
 from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.job import Held
-from tests.judge import optimum, run, small_case
+from tests.support.judge import optimum, run, small_case
 
 
 def quality(cases: int, seed: int, *, delay: bool) -> None:

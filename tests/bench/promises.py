@@ -19,7 +19,7 @@ from hybridq.simulate.synthetic import synthetic
 from hybridq.simulate.verdict import Verdict, judge
 from hybridq.simulate.workload import Workload
 from tests.bench.traces import TARIFF
-from tests.workloads import ALL, workload
+from tests.support.workloads import ALL, workload
 
 HEAD = "workload                   jobs  covered  error   best  began   late   cost   beside"
 

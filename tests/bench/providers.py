@@ -16,8 +16,8 @@ from statistics import median
 
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
-from tests.building import asking, daemon, queue, submit_all
-from tests.crash import RUNNER
+from tests.crash.runner import RUNNER
+from tests.support.building import asking, daemon, queue, submit_all
 
 STREAMS = 200
 LINES = 50_000
@@ -25,7 +25,7 @@ ROUNDS = 3  # the SDK alone and hybridq by turns; of each quantile the median co
 SPREADS = ((1.0, 4.0), (0.0, 2.0))  # seconds until the first token of a stream, and how much longer it may take
 SERVER = """
 import sys
-from tests.provider import Provider
+from tests.support.provider import Provider
 with Provider() as provider:
     provider.pieces, provider.gap = 2, 0.3
     provider.first, provider.spread = map(float, sys.argv[1:])

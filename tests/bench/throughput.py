@@ -17,8 +17,8 @@ from hybridq.queue.buckets import gathered
 from hybridq.runner.drain import Limits, run_drain
 from hybridq.submit import submit_many
 from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
-from tests.building import night
-from tests.crowd import HOUR, crowd
+from tests.support.building import night
+from tests.support.crowd import HOUR, crowd
 
 RAW = (
     "CREATE TABLE job (id INTEGER PRIMARY KEY, state TEXT NOT NULL DEFAULT 'queued',"

@@ -26,7 +26,7 @@ from hybridq.simulate.station import Times
 from hybridq.simulate.synthetic import synthetic
 from hybridq.simulate.verdict import judge
 from hybridq.simulate.workload import MONDAY, TRACE, Suppose, Workload, read_trace
-from tests.judge import Case, Item, Steps, lower_bound, run
+from tests.support.judge import Case, Item, Steps, lower_bound, run
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")

@@ -1,0 +1,80 @@
+"""What a decision says of itself: what it knows, what it assumes, and what decided."""
+
+import math
+
+import pytest
+
+from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
+from hybridq.brain.policy import classify
+from hybridq.brain.remote import Remote
+from hybridq.brain.tariff import Tariff
+from hybridq.config.llm import LlmOptions
+from hybridq.config.values import HandlerConfig, TariffConfig
+from hybridq.job import Held, Mode
+from tests.support.deciding import NOON, conditions, person, request
+
+
+def learned(seconds: float) -> Model:
+    return learn_many(Model(), [Observation(size=100, busy=seconds)] * 10)
+
+
+def test_a_batch_of_one_is_no_quicker_than_streaming() -> None:
+    """Batches took a quarter of the time a job; a person alone streams all the same, and a thousand jobs gain by it."""
+    known = Estimate(learned(600.0), learned(150.0), HandlerConfig(fixed=2.0))
+    alone = classify(person(), 1, 100, conditions(estimate=known, tariff=Tariff(TariffConfig())))
+    assert alone.mode is Mode.STREAM
+    stream, batch = alone.considered
+    assert (batch.finish or 0) >= (stream.finish or 0)
+    many = classify(person(), 1000, 100, conditions(estimate=known, tariff=Tariff(TariffConfig())))
+    stream, batch = many.considered
+    assert (batch.finish or 0) < (stream.finish or 0)
+
+
+def test_what_is_known_is_not_said_to_be_unknown() -> None:
+    """Nothing is known only where neither time nor money is; else what is lacking is named, a price first."""
+    model = HandlerConfig(kind="openai")
+    listed, priceless = (
+        Remote(Model(), Model(), model, LlmOptions(model="gpt-5-mini", base_url=url))
+        for url in ("", "http://localhost")
+    )
+    for estimate, says in (
+        (Estimate(None, None, HandlerConfig()), "nothing is known of digest yet, and"),
+        (Estimate(None, None, HandlerConfig(price=0.1)), "how long digest takes is not known, and"),
+        (listed, "how long digest takes in mode stream is not known, and"),
+        (priceless, "what digest costs is not known, and"),
+    ):
+        assert classify(request(), 3, 100, conditions(estimate=estimate)).reason.startswith(says)
+
+
+def test_a_forecast_names_what_it_assumes() -> None:
+    """What no job has told yet is named, and how much of the cost a start is; nothing of it once jobs have told."""
+    told = classify(person(), 1, 100, conditions(2.0, 5.0)).forecast
+    assert told.assumed == ("2s a job",)
+    assert told.cost == pytest.approx(told.starting * 7 / 5)
+    seen = learn_many(Model(), [Observation(size=100, busy=2.0) for _ in range(8)])
+    known = classify(person(), 1, 100, conditions(estimate=Estimate(seen, None, HandlerConfig(expected=9.0))))
+    assert known.forecast.assumed == ()
+    model = Remote(Model(), Model(), HandlerConfig(kind="openai"), LlmOptions(model="gpt-5-mini", max_tokens=50))
+    batched = classify(request(mode=Mode.BATCH), 3, 100, conditions(estimate=model)).forecast
+    assert batched.assumed == ("others' turnaround", "list prices", "50-token answers")
+
+
+def test_a_load_that_decides_is_named() -> None:
+    """Where the load alone makes later cheaper, the reason begins with it; where the tariff does too, it does not."""
+    flat = Tariff(TariffConfig())
+    decision = classify(request(), 500, 100, conditions(load=1.9, tariff=flat))
+    assert decision.mode is Mode.BATCH
+    assert decision.reason.startswith("the load makes now 2.20 times as dear: run at 12:15 it saves")
+    assert classify(request(), 500, 100, conditions(load=1.9)).reason.startswith("run at 22:00 it saves")
+
+
+def test_a_providers_batch_waits_for_no_other() -> None:
+    """Batches at a provider run side by side: one that joins others is there as soon as they are."""
+    estimate = Remote(Model(), Model(), HandlerConfig(kind="openai"), LlmOptions(model="gpt-5-mini"))
+    before = Held(key=1, jobs=3, size=100.0, deadline=math.inf, since=NOON, delay_cost=0.001)
+    alone, joining = (
+        classify(request(mode=Mode.BATCH), 3, 100, conditions(estimate=estimate, held=held)).forecast
+        for held in ((), (before,))
+    )
+    assert (joining.finish or 0) - (joining.start or 0) == (alone.finish or 0) - (alone.start or 0)
+    assert alone.starting == 0  # nothing is started

@@ -1,0 +1,105 @@
+"""`report` as its user types it: lines, one document, curves on a terminal, a page, and what is said without them."""
+
+import json
+import os
+from pathlib import Path
+
+import pexpect
+
+from tests.support.building import HYBRIDQ, command, environment
+from tests.support.ledgers import Past, asked
+
+
+def test_an_empty_queue_says_so_kindly(past: Past) -> None:
+    """With nothing in it the report says what to do; with nothing finished, where to look."""
+    said = command(past.home, "report")
+    assert (said.returncode, said.stdout.strip()) == (0, "nothing has run here yet: hybridq submit -- COMMAND")
+    past.submit(0, 3)
+    said = command(past.home, "report")
+    assert "nothing has finished yet; 3 jobs are on their way" in said.stdout
+    assert "nothing was submitted since" in command(past.home, "report", "--since", "1s").stdout
+
+
+def test_the_document_has_the_same_figures(past: Past) -> None:
+    """`--json` is one document that holds what the report says."""
+    past.flush(100, 110, past.submit(10, 4))
+    said = command(past.home, "report", "--json")
+    found = json.loads(said.stdout)
+    assert (found["done"], found["total"]["saved"], found["total"]["share"]) == (4, 3.0, 0.75)
+    assert found["gathered"]["sooner"] is None
+
+
+def test_it_says_what_the_rules_are(past: Past) -> None:
+    """Below the flushes stands what the rules mean that they were run by, and no other."""
+    past.flush(100, 110, past.submit(10, 4), rule="drain")
+    said = command(past.home, "report").stdout
+    assert "drain: somebody asked\n" in said
+    assert "worth-it" not in said
+
+
+def test_names_from_outside_are_harmless(past: Past) -> None:
+    """What a job's failure says cannot steer the terminal, in tables and in the document; no line ends with spaces."""
+    past.flush(10, 20, past.submit(0, 2), errors=["\x1b]52;c;x\x07[red]boom\u202e"])
+    for flags in ((), ("--json",)):
+        said = command(past.home, "report", *flags)
+        assert "boom" in said.stdout
+        assert not {"\x1b", "\x07", "\u202e"} & set(said.stdout)
+        assert all(line == line.rstrip() for line in said.stdout.splitlines())
+    assert "[red]" in command(past.home, "report").stdout
+
+
+def shown(past: Past, **environ: str) -> str:
+    """What a terminal of 100 columns shows."""
+    text, code = pexpect.run(
+        " ".join([HYBRIDQ[0], "-c", f"'{HYBRIDQ[2]}'", "report"]), withexitstatus=True, encoding="utf-8", timeout=60,
+        env={**environment(past.home, **environ), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"},
+    )  # fmt: skip
+    assert code == 0, text
+    return str(text)
+
+
+def without(module: str, folder: Path) -> dict[str, str]:
+    """The environment of an installation that lacks this module."""
+    (folder / f"{module}.py").write_text("raise ImportError")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), os.getcwd()])}
+
+
+def test_a_terminal_shows_curves(past: Past, tmp_path: Path) -> None:
+    """On a terminal there are tables and curves; without plotext one line says how to get it."""
+    asked(past, 0, 1, 2)
+    past.flush(100, 110, past.submit(10, 4))
+    text = shown(past)
+    assert "Until the first byte" in text
+    assert "cost so far" in text
+    assert "▚" in text
+    bare = shown(past, **without("plotext", tmp_path))
+    assert "Until the first byte" in bare
+    assert "curves need plotext: pip install 'hybridq[report]'" in bare
+    assert "cost so far" not in bare
+
+
+def test_a_page_without_plotly_says_how_to_get_it(past: Past, tmp_path: Path) -> None:
+    """Without plotly nothing is written, and the error names the command that helps."""
+    past.flush(100, 110, past.submit(10, 4))
+    page = tmp_path / "page.html"
+    said = command(past.home, "report", "--html", str(page), **without("plotly", tmp_path))
+    assert said.returncode != 0
+    assert "pip install 'hybridq[report]'" in said.stderr
+    assert not page.exists()
+
+
+def test_a_page_that_cannot_be_written(past: Past, tmp_path: Path) -> None:
+    """A folder that is not there is named, without a traceback."""
+    past.flush(100, 110, past.submit(10, 4))
+    said = command(past.home, "report", "--html", str(tmp_path / "no" / "page.html"))
+    assert said.returncode != 0
+    assert "cannot be written" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_reading_is_all_it_does(past: Past) -> None:
+    """A report changes nothing in the queue."""
+    past.flush(100, 110, past.submit(10, 4))
+    before = past.store.changes()
+    command(past.home, "report", "--json")
+    assert past.store.changes() == before

@@ -1,0 +1,158 @@
+"""Kill -9 of a runner at random instants while it runs batches: what every round must leave.
+
+`python -m tests.crash.runner 200` runs as many rounds and prints its figures; the suite runs fewer.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from hybridq.job import Audience, Mode, Request
+from hybridq.queue.rescue import rescue
+from hybridq.submit import connect, submit, submit_many
+
+WORKER = """
+import json, os, sys, time
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+for line in sys.stdin:
+    calls = json.loads(line)
+    for call in calls if isinstance(calls, list) else [calls]:
+        os.write(log, b"%d %d\\n" % (call["id"], call["attempt"]))
+        time.sleep(0.0002)
+        print(json.dumps({"id": call["id"], "output": "result of " + call["input"]}), flush=True)
+"""
+RUNNER = """
+import os, sys
+from hybridq.config.read import load
+from hybridq.runner.daemon import run_daemon
+from hybridq.runner.drain import Limits, run_drain
+from hybridq.home import Home
+home = Home.find(os.environ)
+print("up", flush=True)
+config = load(home, os.environ)
+run_daemon(home, config) if sys.argv[1] == "daemon" else run_drain(home, config, Limits())
+"""
+CONFIG = """
+[policy]
+background_delay_cost = 1e6
+load_weight = 0
+[handlers.echo]
+expected = 0.001
+command = ["{python}", "{worker}", "{log}"]
+retries = 0
+"""
+
+
+class Doomed:
+    """A queue in a home of its own, whose runners die."""
+
+    def __init__(self, folder: Path, config: str, seed: int, **environment: str) -> None:
+        self.random = random.Random(seed)
+        self.home = folder / "home"
+        self.home.mkdir(mode=0o700, parents=True)
+        (self.home / "config.toml").write_text(config)
+        self.environment = {**os.environ, "HYBRIDQ_HOME": str(self.home), **environment}
+        self.outlook = connect(self.environment)
+        self.jobs = 0
+
+    def runner(self, kind: str = "drain", **environment: str) -> subprocess.Popen[bytes]:
+        """A drain or a daemon, up."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUNNER, kind],
+            env={**self.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    def left(self) -> int:
+        """Jobs that have not ended."""
+        row = self.outlook.store.row("SELECT sum(queued + running) FROM cohort")
+        return int(row[0] or 0) if row else 0
+
+    def drain(self) -> None:
+        """Let drains run in peace until everything has ended."""
+        while self.left():
+            command = [sys.executable, "-c", RUNNER, "drain"]
+            subprocess.run(command, env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+    def check(self, answer: str) -> None:
+        """Each job is done and has one result: `answer`, a blank and its input."""
+        store = self.outlook.store
+        states = dict(store.rows("SELECT state, count(*) FROM job GROUP BY state"))
+        assert states == {"done": self.jobs}, (
+            states,
+            store.rows("SELECT id, error FROM result WHERE error IS NOT NULL"),
+        )
+        results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id")
+        wrong = [row for row in results if row[1] != b'"%s ' % answer.encode() + row[0][1:]]
+        assert not wrong, wrong[:5]
+        assert store.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+class Crash(Doomed):
+    """One queue that runners are killed on, again and again."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.log, worker = folder / "log", folder / "worker.py"
+        worker.write_text(WORKER)
+        super().__init__(folder, CONFIG.format(python=sys.executable, worker=worker, log=self.log), seed)
+        self.kills = 0
+
+    def submit(self, jobs: int) -> None:
+        """A batch of so many jobs, where it is needed, and two stream jobs."""
+        if self.left() < jobs:
+            asked = Request(handler="echo", audience=Audience.BACKGROUND, mode=Mode.BATCH)
+            submit_many(self.outlook, ((asked, b'"%d"' % n, None) for n in range(self.jobs, self.jobs + jobs)))
+            self.jobs += jobs
+        for _ in range(2):
+            submit(self.outlook, Request(handler="echo", audience=Audience.USER, mode=Mode.STREAM), b'"%d"' % self.jobs)
+            self.jobs += 1
+
+    def round(self, jobs: int) -> None:
+        """Start a runner on fresh work and kill it somewhere in the middle."""
+        self.submit(jobs)
+        with self.runner(self.random.choice(["daemon", "drain"])) as process:
+            time.sleep(self.random.uniform(0.0, 0.6))
+            process.send_signal(signal.SIGKILL)
+        self.kills += 1
+
+    def finish(self) -> None:
+        """Let whoever looks next rescue, and a drain run in peace to the end."""
+        rescue(self.outlook.store, time.time())
+        self.drain()
+
+    def verdict(self) -> dict[str, int]:
+        """Check that each job has exactly one result, the right one; returns the figures."""
+        self.check("result of")
+        ran = Counter(line.split()[0] for line in self.log.read_text().splitlines())
+        again = sum(ran.values()) - len(ran)
+        return {"jobs": self.jobs, "kills": self.kills, "run again": again, "per kill": again // max(1, self.kills)}
+
+
+def main(rounds: int, jobs: int = 1000, seed: int = 7) -> None:
+    """Run the rounds and print what came of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        crash = Crash(Path(folder), seed)
+        began = time.monotonic()
+        for number in range(rounds):
+            crash.round(jobs)
+            if number % 20 == 19:
+                print(f"{number + 1} kills, {crash.jobs} jobs, {crash.left()} left, {time.monotonic() - began:.0f} s")
+        crash.finish()
+        print(f"seed {seed}:", crash.verdict())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rounds", type=int, nargs="?", default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args()
+    main(asked.rounds, seed=asked.seed)

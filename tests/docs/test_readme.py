@@ -1,0 +1,104 @@
+"""The README is true: its commands exist, its examples run, its configuration is understood."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hybridq.config.read import load
+from hybridq_cli.commands import COMMANDS
+from tests.support.served import Queue
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    """The fenced examples of one kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Queue:
+    """A queue with the tour's own configuration, and the programs that it names beside it."""
+    # Other tests load this machine, and nothing here is to wait for that.
+    queue = Queue(tmp_path, "[policy]\nload_weight = 0\n" + blocks("toml")[0])
+    for name, code in programs().items():
+        (queue.home.folder / name).write_text(code.replace("time.sleep(", "float("))  # a model that takes no time
+    return queue
+
+
+def programs() -> dict[str, str]:
+    """The Python examples that are files of their own, by the name in their first line."""
+    return {found[1]: block for block in blocks("python") if (found := re.match(r"# (\w+\.py): ", block))}
+
+
+def test_every_command_is_in_the_reference() -> None:
+    """The reference names each command, and no other."""
+    named = re.findall(r"^\| `hybridq (\w+)` \|", README, re.MULTILINE)
+    assert sorted(named) == sorted(COMMANDS)
+
+
+def test_every_command_has_help() -> None:
+    """`--help` of each command says what it does."""
+    for name in COMMANDS:
+        helped = subprocess.run(
+            [sys.executable, "-c", "from hybridq_cli.main import run; run()", name, "--help"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert COMMANDS[name][1] in helped.stdout
+
+
+def test_the_test_command_is_what_ci_runs() -> None:
+    """CI runs the README's test command word for word."""
+    (command,) = [block.strip() for block in blocks("sh") if "pytest" in block]
+    assert command in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_examples_run(queue: Queue, tmp_path: Path) -> None:
+    """Each shell example of the tour runs, in order, in a clean environment, and gives what the text says."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "hybridq").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "from hybridq_cli.main import run; run()" "$@"\n'
+    )
+    (bin_ / "hybridq").chmod(0o755)
+    env = {**queue.environment, "PATH": f"{bin_}:{os.environ['PATH']}"}
+    ends = {"sh -c 'echo hello; exit 3'": 3}
+    said = ""
+    with queue.daemon():
+        for line in (line for block in blocks("sh") if "venv" not in block for line in block.splitlines()):
+            person = {} if "--lines" in line or "--each" in line else {"HYBRIDQ_AUDIENCE": "user"}  # as on a terminal
+            done = subprocess.run(
+                ["bash", "-c", line], env={**env, **person}, cwd=ROOT, capture_output=True, text=True, timeout=60,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            expected = next((code for part, code in ends.items() if part in line), 0)
+            assert done.returncode == expected, (line, done.stdout, done.stderr)
+            said += done.stdout
+    assert queue.store.row("SELECT done FROM cohort WHERE name = 'library'") == (10_000,)
+    words = [len((ROOT / name).read_text().split()) for name in ("README.md", "CHANGELOG.md")]
+    for part in ("hello\n", "line 1\nline 2\n", "ONE TEXT\n", f"{words[0]}\n{words[1]}\n", "[15, 3]\n", "[5, 0]\n"):
+        assert part in said
+
+
+def test_the_configuration_is_understood(queue: Queue) -> None:
+    """All examples of configuration load together, and say what the text beside them says."""
+    queue.home.config_file.write_text("\n".join(blocks("toml")))
+    config = load(queue.home, {})
+    assert config.handlers["embed"].price == 0.001
+    assert config.handlers["upper"].protocol == "lines"
+    assert config.handlers["gpt"].daily_budget == 5.0
+    assert config.tariff.window[0].factor == 0.4
+
+
+def test_the_python_example_runs(queue: Queue) -> None:
+    """The library example submits a job."""
+    (code,) = [block for block in blocks("python") if "from hybridq" in block]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=queue.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("1 ")

@@ -1,0 +1,250 @@
+"""The virtual clock: the same decisions, the same figures for the same seed, and promises that are kept."""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace
+
+from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
+from hybridq.job import Audience, Lane
+from hybridq.simulate import page
+from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
+from hybridq.simulate.clock import World, run
+from hybridq.simulate.hybrid import Hybrid
+from hybridq.simulate.rehearsal import rehearse, summary
+from hybridq.simulate.station import Flushed, Station, Task, Times
+from hybridq.simulate.synthetic import synthetic
+from hybridq.simulate.verdict import judge
+from hybridq.simulate.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
+
+from ..support.workloads import heavy, on_off, sparse, ten_minutes, workload
+
+POLICY = PolicyConfig()
+DOUBLE = TariffConfig(window=(Window(start="06:00", end="10:00", factor=2.0),))
+
+
+def world(arrivals: Sequence[Arrival], *, config: Config | None = None, times: Times | None = None) -> World:
+    return World(
+        config=config or Config(), times={TRACE: times or Times()}, workload=complete(arrivals, "a test", Suppose()),
+        seed=1,
+    )  # fmt: skip
+
+
+def steady(jobs: int, every: float) -> list[Arrival]:
+    """Background jobs of random sizes at random instants, `every` seconds in the mean."""
+    chance, at, found = random.Random(5), MONDAY, []
+    for _ in range(jobs):
+        at += chance.expovariate(1 / every)
+        deadline = at + chance.choice((900.0, 3600.0, 14400.0))
+        size = chance.lognormvariate(7, 0.8)
+        found.append(Arrival(at=at, size=size, output=200, audience=Audience.BACKGROUND, deadline=deadline))
+    return found
+
+
+def task(number: int, *, busy: float = 1.0, due: float = math.inf) -> Task:
+    return Task(
+        number=number, at=0.0, size=1.0, lead=0.5, busy=busy, share=0.25, audience=Audience.USER, due=due, group="",
+        part=1.0, luck=0.5,
+    )  # fmt: skip
+
+
+def station(slots: int) -> Station:
+    return Station(slots, start=20.0, idle=300.0, target=0.5, rate=1.0, factor=lambda at: 1.0)
+
+
+def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
+    """The first job waits 20 s for its instance, the next one none; its first output is there halfway."""
+    hands = station(1)
+    hands.stream(task(1))
+    (first,) = hands.serve(0.0)
+    assert hands.serve(5.0) == []
+    hands.release(first)
+    hands.stream(task(2))
+    (second,) = hands.serve(first.end)
+    one, two = first.tasks[0], second.tasks[0]
+    assert (one.first, one.finish) == (20.5, 21.0)
+    assert (two.first - first.end, two.finish - first.end) == (0.5, 1.0)
+    assert hands.starts == 20.0
+    hands.release(second)
+    assert not hands.warm(second.end + 301)
+
+
+def test_a_flush_pays_one_start_and_serves_stream_jobs_between_its_chunks() -> None:
+    """Ten jobs in a batch take 0.325 each after one start; a stream job goes before the chunks that are left."""
+    hands = station(1)
+    hands.begin(Flushed(at=0.0, rule="plan", reason="", jobs=10), [task(i) for i in range(10)])
+    (starting,) = hands.serve(0.0)
+    assert (starting.end, starting.tasks) == (20.0, ())
+    assert not hands.release(starting)
+    (chunk,) = hands.serve(20.0)
+    assert 0 < len(chunk.tasks) < 10
+    hands.stream(task(99))
+    assert not hands.release(chunk)
+    (streamed,) = hands.serve(chunk.end)
+    assert [each.number for each in streamed.tasks] == [99]
+    hands.release(streamed)
+    now, over = streamed.end, False
+    while not over:
+        (chunk,) = hands.serve(now)
+        over, now = hands.release(chunk), chunk.end
+    batched = [each for each in hands.ended if each.number != 99]
+    assert len(batched) == 10
+    assert all(each.took == pytest.approx(0.325) for each in batched)
+    assert hands.starts == 20.0
+    assert hands.flush is None
+
+
+@pytest.mark.parametrize("baseline", [*BASELINES, Hybrid], ids=lambda one: getattr(one, "name", "hybridq"))
+def test_every_job_runs_once_and_never_more_than_the_instances(baseline: object) -> None:
+    """Whoever decides, each job ends, none starts before it came, and no instance does two things at once."""
+    made = Hybrid if baseline is Hybrid else baseline.make  # type: ignore[attr-defined]
+    place = replace(world(synthetic(0.5, 2).arrivals), slots={TRACE: 2})
+    outcome = run(place, made)
+    assert len(outcome.tasks) == len(place.workload.arrivals)
+    assert all(t.at <= t.start <= t.first <= t.finish for t in outcome.tasks)
+    edges = sorted([(t.start, 1) for t in outcome.tasks] + [(t.finish, -1) for t in outcome.tasks])
+    running = most = 0
+    for _, step in edges:
+        running += step
+        most = max(most, running)
+    assert most <= 2
+
+
+def test_hourly_and_nightly_run_when_they_say() -> None:
+    """Each flush begins at a full hour, or once a night at two of the tariff's zone, over a clock change too."""
+    vienna = Config(tariff=TariffConfig(zone="Europe/Vienna"))
+    saturday = MONDAY + 82 * 86400  # 2026-03-28; at two that night the clocks go to three
+    arrivals = [Arrival(at=saturday + 7000.0 * i, size=100, audience=Audience.BACKGROUND) for i in range(40)]
+    hourly = run(world(arrivals, config=vienna), Hourly).flushes
+    assert len(hourly) > 30
+    assert all(f.at % 3600 == 0 for f in hourly)
+    nightly = run(world(arrivals, config=vienna), Nightly).flushes
+    nights = [datetime.fromtimestamp(f.at, ZoneInfo("Europe/Vienna")) for f in nightly]
+    assert {night.hour for night in nights} <= {2, 3}
+    assert len({night.date() for night in nights}) == len(nights) == 5
+
+
+def test_prices_are_those_of_the_time_at_which_a_job_runs() -> None:
+    """The same job costs twice as much in the dear hours."""
+    pair = [Arrival(at=MONDAY + hour * 3600, size=1000, audience=Audience.USER) for hour in (5, 7)]
+    cheap, dear = run(world(pair, config=Config(tariff=DOUBLE), times=Times(spread=0.0)), Stream).tasks
+    assert dear.cost == pytest.approx(2 * cheap.cost)
+
+
+def test_what_is_paid_by_the_job_costs_that() -> None:
+    """A handler's price counts, and not its time, at the price of then; a provider's is the same at all hours."""
+    pair = [Arrival(at=MONDAY + hour * 3600, size=1000, audience=Audience.USER) for hour in (5, 7)]
+    own = HandlerConfig(price=0.5)
+    for handler, costs in ((own, [0.5, 1.0]), (replace(own, kind="openai"), [0.5, 0.5])):
+        config = Config(tariff=DOUBLE, handlers={TRACE: handler})
+        assert [task.cost for task in run(world(pair, config=config), Stream).tasks] == costs
+    config = Config(handlers={TRACE: own})
+    held = run(world(steady(300, 10.0), config=config), Hybrid).tasks
+    assert {task.cost for task in held} == {0.5}
+
+
+def test_hybridq_costs_less_than_streaming_and_people_wait_no_longer() -> None:
+    """On a day of an office: background work for under half of the money, and the person's median within a tenth."""
+    place = world([*steady(3000, 10.0), *people(600, 50.0)])
+    ours, streaming = (judge("", "", run(place, make), place.config.policy) for make in (Hybrid, Stream))
+    assert ours.cost < 0.6 * streaming.cost
+    assert ours.kept is not None
+    assert ours.kept > 0.995
+    mine, theirs = ours.waits[Audience.USER].p50, streaming.waits[Audience.USER].p50
+    assert mine is not None
+    assert theirs is not None
+    assert mine < 1.1 * theirs
+
+
+def people(jobs: int, every: float) -> list[Arrival]:
+    return [Arrival(at=a.at, size=a.size, output=200, audience=Audience.USER) for a in steady(jobs, every)]
+
+
+def test_promises_are_honest() -> None:
+    """87-93 % are done by the 90th percentile, half within 12 %, held jobs start within a minute, none in the past."""
+    arrivals = [*steady(4000, 3.0), *people(800, 15.0)]
+    outcome = run(world(arrivals, times=Times(input=0.002, output=0.0)), Hybrid)
+    made = judge("", "", outcome, Config().policy).promises
+    assert made.made > 4000
+    assert made.covered is not None
+    assert 0.87 <= made.covered <= 0.93
+    assert made.error is not None
+    assert made.error <= 0.12
+    assert made.started is not None
+    assert made.started > 0.9
+    assert made.past == 0
+
+
+@pytest.mark.parametrize("make", [heavy, sparse, ten_minutes], ids=lambda make: make.__name__)
+def test_promises_hold_on_other_workloads(make: Callable[[random.Random], Iterator[Arrival]]) -> None:
+    """Long tails, few jobs, long jobs: 87-93 % are done in time, held jobs seldom begin late, and what is said to be
+    the best possible error is less than that of the promises."""
+    work = workload(make, 1)
+    made = judge("", "", run(World(config=Config(), times={TRACE: Times()}, workload=work, seed=1), Hybrid), POLICY)
+    assert made.promises.covered is not None
+    assert 0.87 <= made.promises.covered <= 0.93
+    assert (made.promises.late or 0.0) <= 0.03
+    assert (made.promises.best or 0.0) < (made.promises.error or 0.0)
+    assert made.promises.past == 0
+
+
+def test_held_jobs_start_when_it_was_said_though_far_more_come() -> None:
+    """Rush hours and quiet ones by turns: nine of ten begin within a minute of what was said, next to none later."""
+    place = World(config=Config(), times={TRACE: Times()}, workload=workload(on_off, 1), seed=1)
+    made = judge("", "", run(place, Hybrid), POLICY).promises
+    assert (made.started or 0.0) > 0.9
+    assert (made.late or 0.0) <= 0.02
+    assert (made.error or 1.0) <= 0.12
+
+
+def test_hindsight_is_right_where_chance_has_no_part() -> None:
+    """Jobs that all take the same: who knows their starts knows their ends."""
+    arrivals = [replace(a, busy=2.0) for a in people(300, 300.0)]
+    made = judge("", "", run(world(arrivals), Hybrid), POLICY).promises
+    assert made.best == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_hundredfold_change_of_speed_is_noticed() -> None:
+    """A new model version takes a hundred times as long: sixty jobs later what is promised streamed is true again."""
+    before, after = people(300, 300.0), people(300, 300.0)
+    slow = [replace(a, at=a.at + 2 * 86400, busy=100.0) for a in after]
+    outcome = run(world([*(replace(a, busy=1.0) for a in before), *slow]), Hybrid)
+    late = [(t, t.promise.finish) for t in outcome.tasks[360:] if t.promise and t.lane is Lane.STREAM]
+    assert len(late) > 100
+    errors = [abs(t.finish - finish) / (t.finish - t.at) for t, finish in late if finish is not None]
+    assert median(errors) < 0.12
+
+
+def test_the_same_seed_gives_the_same_figures() -> None:
+    """Every contender's verdict is the same in two runs, and another seed's is another."""
+    one, two = (world(synthetic(0.5, 3).arrivals) for _ in range(2))
+    assert [v for v, _ in rehearse(one)] == [v for v, _ in rehearse(two)]
+    assert [v for v, _ in rehearse(replace(one, seed=2))] != [v for v, _ in rehearse(two)]
+
+
+def test_no_two_names_of_a_chart_share_a_place() -> None:
+    """Contenders of one cost are lines of their own, the cheapest first, and prices are marked at what they are."""
+    place = world(steady(60, 600), config=Config(tariff=DOUBLE))
+    contenders = list(rehearse(place))
+    found = summary(place, [verdict for verdict, _ in contenders], contenders[0][1])
+    trade, timeline = page._trade(found), page._timeline(found, contenders[0][1])
+    lines = trade.layout.yaxis.categoryarray
+    assert len(set(lines)) == len(found.verdicts)
+    costs = {verdict.name: verdict.cost for verdict in found.verdicts}
+    assert [costs[line.split(",")[0]] for line in lines] == sorted(costs.values())
+    assert timeline.layout.yaxis2.tickvals == (0, 1.0, 2.0)
+
+
+def test_a_workload_of_many_jobs_of_one_submission_is_one_thing_that_waits() -> None:
+    """A folder of a hundred documents bears one submission's cost of delay, not a hundred's."""
+    folder = [Arrival(at=MONDAY, size=100, audience=Audience.BACKGROUND, group="a") for _ in range(100)]
+    place = World(config=Config(), times={TRACE: Times()}, workload=Workload(tuple(folder), ""), seed=1)
+    outcome = run(place, Stream)
+    waited = judge("", "", outcome, Config().policy).waited
+    mean = sum(t.first - t.at for t in outcome.tasks) / 100
+    assert waited == pytest.approx(0.001 * mean / 3600)

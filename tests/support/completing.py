@@ -1,0 +1,32 @@
+"""What the completion scripts are tried on: a queue with names to complete, and `hybridq` as a program of its own."""
+
+import sys
+from pathlib import Path
+
+from hybridq.home import Home
+from hybridq.job import Audience, Decision, Mode, Request
+from hybridq.queue.intake import accept
+from hybridq.queue.store import Store
+
+KEPT = Path(__file__).parents[2] / "completions"
+
+
+def filled(folder: Path, hostile: str, *, last: int = 3) -> Path:
+    """The folder as a home with a handler, the groups `nightly` and `hostile`, and a job beside them, of id `last`."""
+    folder.chmod(0o700)
+    (folder / "config.toml").write_text("[handlers.digest]\ncommand = 'cat'\n")
+    with Store.open(Home.find({"HYBRIDQ_HOME": str(folder)})) as store:
+        for group in ("nightly", hostile, None):
+            if group is None:
+                with store.tx() as connection:
+                    connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", (last - 1,))
+            request = Request(handler="digest", audience=Audience.USER, group=group)
+            accept(store, request, b"x", lambda *_: (Decision(mode=Mode.BATCH, reason="x"), 0.0), now=1.0)
+    return folder
+
+
+def program(path: Path) -> Path:
+    """An executable file there that is `hybridq`."""
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from hybridq_cli.main import run; run()" "$@"\n')
+    path.chmod(0o755)
+    return path
