@@ -17,7 +17,7 @@ from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Snapshot
 
-from .errors import INTERRUPTED
+from .exit_codes import INTERRUPTED
 from .tell import leaving, print_document, say
 
 app = typer.Typer()

@@ -16,12 +16,22 @@ import typer
 
 from hybridq import errors
 
+from .exit_codes import (
+    ALREADY_RUNNING,
+    BAD_DATA,
+    CLOSED_PIPE,
+    CONFIG,
+    INTERNAL,
+    INTERRUPTED,
+    IO,
+    NO_SUCH_JOB,
+    NOT_ALLOWED,
+    TRY_AGAIN,
+    USAGE,
+)
 from .tell import put, say
 
-USAGE, BAD_DATA, NO_SUCH_JOB, ALREADY_RUNNING = 64, 65, 66, 69
-INTERNAL, IO, TRY_AGAIN, NOT_ALLOWED, CONFIG, INTERRUPTED = 70, 74, 75, 77, 78, 130
 LONGEST = 2000  # characters of a sentence: what was refused may be a megabyte
-CLOSED_PIPE = 141  # what a shell reports for a process that SIGPIPE ended
 
 _CODES: dict[type[BaseException], int] = {
     errors.UsageError: USAGE,

@@ -94,16 +94,16 @@ def completions(
     \b
     bash: hybridq completions bash > ~/.local/share/bash-completion/completions/hybridq
     """
-    from .shells import completion
+    from .shells import scripts
 
     if write is not None:
-        for written in completion.write(write):
+        for written in scripts.write(write):
             print(visible(str(written)))
         return
     name = shell or os.path.basename(os.environ.get("SHELL", ""))
     if name not in ("bash", "zsh", "fish"):
         raise UsageError("name a shell: hybridq completions bash, zsh or fish")
-    print(completion.script(name), end="")
+    print(scripts.script(name), end="")
 
 
 async def _check_all(listed: list[Listed], config: Config) -> list[Listed]:

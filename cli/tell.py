@@ -17,6 +17,8 @@ import typer
 
 from hybridq.visible import visible
 
+from .exit_codes import INTERRUPTED
+
 _ODD = re.compile(r"[^\x20-\x7e]")
 
 
@@ -105,8 +107,6 @@ def leaving(sentence: str | Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from .errors import INTERRUPTED  # which says its sentences by `say`
-
         say(sentence if isinstance(sentence, str) else sentence())
         raise typer.Exit(INTERRUPTED) from None
     finally:

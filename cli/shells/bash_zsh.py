@@ -4,10 +4,9 @@ Names of jobs and groups are data in them: no value from the queue is ever expan
 (bash's `compgen -W` would do that, so it gets fixed words only).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from .completion import MADE_BY, Command, Option, Place
-from .fish import fish
 
 _BASH = r"""
 _hybridq_lines() {
@@ -126,13 +125,6 @@ def zsh(commands: Sequence[Command]) -> str:
         + "\n".join(_zsh_command(command) for command in commands)
         + '\n            esac ;;\n    esac\n}\n\n_hybridq "$@"\n'
     )
-
-
-SCRIPTS: dict[str, tuple[str, Callable[[Sequence[Command]], str]]] = {
-    "bash": ("hybridq", bash),
-    "zsh": ("_hybridq", zsh),
-    "fish": ("hybridq.fish", fish),
-}
 
 
 def _bash_kind(what: Option | Place) -> str:

@@ -4,7 +4,6 @@ Everything is read from the commands themselves, so a script cannot promise what
 Making a script imports every command; completing with one does not.
 """
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
@@ -60,26 +59,6 @@ class Command(NamedTuple):
 def commands() -> list[Command]:
     """Every command of the table, read from its module."""
     return [_command(name, line, load(name)) for name, (_, line) in COMMANDS.items()]
-
-
-def write(folder: Path) -> list[Path]:
-    """Write the scripts of all shells into a folder, under the names that the shells look for."""
-    from .bash_zsh import SCRIPTS
-
-    known = commands()
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for filename, render in SCRIPTS.values():
-        paths.append(folder / filename)
-        paths[-1].write_text(render(known), encoding="utf-8")
-    return paths
-
-
-def script(shell: str) -> str:
-    """The completion script for `bash`, `zsh` or `fish`."""
-    from .bash_zsh import SCRIPTS
-
-    return SCRIPTS[shell][1](commands())
 
 
 def _command(name: str, line: str, command: TyperCommand) -> Command:

@@ -19,10 +19,10 @@ from hybridq.queue.progress import Awaited
 from hybridq.runner.inline import StandIn
 from hybridq.selection import Group, Ids
 
-from ..submitting.accepted import waits
 from ..tell import is_tty, leaving, say
 from .follow import await_all, fate, follow_job
 from .printer import Printer
+from .why_waiting import waits
 
 
 class Stay(Struct, frozen=True):

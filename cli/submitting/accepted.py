@@ -18,9 +18,10 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.intake import Accepted
 from hybridq.queue.runner import daemon_of
-from hybridq.when import clock, count
+from hybridq.when import count
 
 from ..draw import words
+from ..staying.why_waiting import waits
 from ..tell import folded, is_tty, print_document, put, say
 from .submission import Skipped
 
@@ -131,24 +132,6 @@ def _sooner(accepted: Accepted, of: Cohort, now: float) -> str:
     name = shlex.quote(accepted.group) if accepted.group else None
     drain = f"hybridq drain --group {name}" if name else f"hybridq drain --handler {of.handler}"
     return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}; next time, --wait says that you wait"
-
-
-def waits(it: str, of: Cohort, alone: bool, held: str) -> str:
-    """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
-
-    `it`: `it waits`; `held`: why a limit keeps them.
-    """
-    if held:
-        return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
-    if alone:
-        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, time.time())}"
-    return ""
-
-
-def planned(of: Cohort, now: float) -> str:
-    """`, planned for 22:00` where these jobs are held until then."""
-    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-    return f", planned for {clock(start, now)}" if start is not None and start > now else ""
 
 
 def _tell_skipped(skipped: Skipped) -> None:

@@ -4,21 +4,16 @@ Lines are found by reading table headers and keys as text, after the file has be
 is not certain, the file alone is named.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import fields
 
 from ..home import Home
+from .lines import place
 from .read import SECTIONS, environment_twins, parse, read_text
 from .values import Config, HandlerConfig
-
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
-_KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+(?:\s*\.\s*[A-Za-z0-9_\"'-]+)*)\s*=")
 
 
 class Setting(Struct, frozen=True):
@@ -50,12 +45,6 @@ def origins(config: Config, home: Home, environ: Mapping[str, str]) -> list[Sett
     return found
 
 
-def place(path: Path, text: str, key: str) -> str:
-    """`FILE:LINE` of a key or table, `FILE` alone where the line is not certain."""
-    lines = [line for line, found in _lines(text) if found in (key, f"{key}[0]")]
-    return f"{path}:{lines[0]}" if len(lines) == 1 else str(path)
-
-
 def _values(config: Config) -> Iterator[tuple[str, Any]]:
     for section in SECTIONS:
         struct = getattr(config, section)
@@ -72,22 +61,3 @@ def _holds(table: Mapping[str, Any], key: str) -> bool:
     handler, _, name = rest.rpartition(".")
     inner = table.get(section, {})
     return name in (inner.get(handler, {}) if handler else inner)
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Each table header and key with its line number, by reading lines one by one."""
-    table = ""
-    seen: Counter[str] = Counter()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.fullmatch(line):
-            table = _plain(header[2])
-            if header[1] == "[[":
-                seen[table] += 1
-                table = f"{table}[{seen[table] - 1}]"
-            yield number, table
-        elif key := _KEY.match(line):
-            yield number, f"{table}.{_plain(key[1])}" if table else _plain(key[1])
-
-
-def _plain(key: str) -> str:
-    return re.sub(r"\s*\.\s*", ".", key.replace('"', "").replace("'", ""))

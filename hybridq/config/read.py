@@ -86,7 +86,7 @@ def load(home: Home, environ: Mapping[str, str], change: Change | None = None) -
     try:
         config = _config(table, home.config_file.parent)
     except KeyedError as mistake:
-        from .origin import place
+        from .lines import place
 
         raise ConfigError(f"{place(home.config_file, text, mistake.key)}: {mistake}") from None
     return _with_environment(config, environ)

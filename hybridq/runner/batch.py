@@ -7,35 +7,26 @@ a shared instance serves the stream lane between two chunks.
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable
-from contextlib import aclosing
 
-from ..brain.calls import ChunkSize
 from ..brain.costs import mean_size
 from ..brain.plan import plan
-from ..errors import HybridqError, StorageError
-from ..job import Failure, Flush, Held, Lane, State
+from ..job import Flush, Held, Lane, State
 from ..queue import flushes
-from ..queue.buckets import Gathered, gathered, pages
-from ..queue.claims import Claim, claim_batch
+from ..queue.buckets import Gathered, gathered
 from ..queue.cohorts import held
 from ..queue.learned import intend
-from ..queue.lists import by_number
 from ..queue.remote import Away, adopt, claims_of
-from ..seam import reached
 from ..when import count
-from .call import Hearing
 from .engine import Engine
+from .flush import FlushRun
 from .loop import TICK
 from .remote import AwayRun
 
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
-LEARN = 1.0  # seconds between two times that a running chunk teaches something
-JUDGED = 32  # cohorts of a flush whose promises are compared with what became of them
 Keep = Callable[[Held], bool]
 
 
@@ -124,147 +115,3 @@ class BatchLoop:
             self.wake.set()
 
         task.add_done_callback(ended)
-
-
-class FlushRun:
-    """One flush while it runs: some chunks at once, each claimed, run and stored before the next."""
-
-    def __init__(
-        self, engine: Engine, name: str, number: int, keys: list[int], jobs: int, attend: Callable[[Away], None]
-    ) -> None:
-        """`keys` are cohorts and classes; `attend` hears of what is to be looked after because it runs elsewhere."""
-        self.engine = engine
-        self.name = name
-        self.number = number
-        self.claimed = 0
-        self._jobs = jobs
-        self._pages = pages(engine.store, keys)
-        self._keys: list[int] = []  # the cohorts to claim from next
-        self._promised = tuple(key for key in keys if key > 0)[:JUDGED]
-        self._attend = attend
-        self._done = self._failed = self._gone = 0
-        self._startup = self._cost = 0.0
-        self._begun = False  # its first chunk
-        self._learned = time.monotonic()
-
-    async def run(self) -> None:
-        """Run until nothing of it is left, or the runner stops."""
-        engine = self.engine
-        try:
-            handler = self._handler = engine.handler(self.name)
-            config = engine.outlook.handler(self.name)
-            self._whole = config.remote and config.options.get("batch_by", "batch") == "batch"
-            self._anew = config.anew
-            estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
-            each, start = estimate.usual(Lane.BATCH), 0.0
-            if config.anew:  # what a line takes in a batch has its share of the starts
-                each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
-            size = ChunkSize(target, handler.chunk_limit, config.chunk)
-            self._chunk = engine.chunks.setdefault(self.name, size)
-            self._chunk.begin(each, start, estimate.overhead)
-            # One chunk more than instances: the next is claimed and written while one is worked on.
-            self._slots = engine.outlook.slots(self.name, Lane.BATCH)
-            width = self._slots + handler.shared
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(width):
-                    tasks.create_task(self._work())
-        finally:
-            engine.save()
-            with engine.pausing():
-                self._close()
-
-    def _close(self) -> None:
-        store = self.engine.store
-        reached("ending")
-        if not self.claimed:
-            flushes.forget_flush(store, self.number)
-            return
-        flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
-        reached("ended")
-        ended = (of.late for of in by_number(store, self._promised))  # but for what was cleaned away meanwhile
-        self.engine.learning.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
-        ends = (self._done, "done"), (self._failed, "failed"), (self._gone, "handed to the provider")
-        told = ", ".join(f"{count(jobs)} {what}" for jobs, what in ends if jobs)
-        log.info("flush %d ended: %s", self.number, told or "nothing done")
-
-    async def _work(self) -> None:
-        engine = self.engine
-        while not engine.stopping and not engine.paused:
-            if not (claims := await self._claims()):
-                return
-            for some in self._apart(claims):
-                chunk = await self._run_chunk(some)
-            if chunk.done > chunk.failed:  # what fails may do so at once
-                # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
-                self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
-                engine.learning.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead)
-
-    async def _claims(self) -> list[Claim]:
-        """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
-        engine = self.engine
-        most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
-        claims: list[Claim] = []
-        while len(claims) < most and not engine.stopping and not engine.paused:
-            await engine.let_pass()
-            taken: list[Claim] = []
-            with engine.pausing():
-                runner, now = engine.runner.id, time.time()
-                wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
-                while len(self._keys) < wanted and (page := next(self._pages, None)):
-                    self._keys += page
-                taken = claim_batch(
-                    engine.store, runner, self.number, self.name, self._keys, wanted, now,
-                    room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
-                )  # fmt: skip
-            self.claimed += len(taken)
-            claims += taken
-            if not taken or not self._whole:
-                break
-        return claims
-
-    def _apart(self, claims: list[Claim]) -> list[list[Claim]]:
-        """What is handed over together. A provider's batch that may have to be ended for a deadline takes nobody with
-        it who has none."""
-        if not self._whole:
-            return [claims]
-        cohorts = by_number(self.engine.store, sorted({claim.cohort for claim in claims}))
-        due = {of.id for of in cohorts if math.isfinite(of.due)}
-        parts = [[c for c in claims if c.cohort in due], [c for c in claims if c.cohort not in due]]
-        return [part for part in parts if part]
-
-    async def _run_chunk(self, claims: list[Claim]) -> Hearing:
-        engine = self.engine
-        chunk = Hearing(engine, self.name, claims, again=self._anew and self._begun, overhead=self._chunk.overhead)
-        self._begun = True
-        try:
-            async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:
-                async for bunch in events:
-                    for first in range(0, len(bunch), step := engine.step):
-                        await engine.finish_soon(chunk.hear(bunch[first : first + step]))
-                        self._learn(chunk)
-        except HybridqError as error:
-            full = isinstance(error, StorageError)
-            away = {job for each in chunk.away.values() for job, _ in each.work.ids}
-            lost = [
-                Failure(c.id, c.attempt, str(error), retryable=False, gave_back=full)
-                for c in chunk.left() if c.id not in away
-            ]  # fmt: skip
-            await engine.finish_soon(chunk.hear(lost))
-        finally:
-            chunk.close()
-        for gone in chunk.gone():
-            self._gone += len(gone.work.ids)
-            self._attend(gone)
-        self._done += chunk.done
-        self._failed += chunk.failed
-        self._startup += chunk.startup
-        self._cost += chunk.cost
-        self._learn(chunk, at_last=True)
-        return chunk
-
-    def _learn(self, chunk: Hearing, *, at_last: bool = False) -> None:
-        """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""
-        if at_last or (chunk.seen and time.monotonic() >= self._learned + LEARN):
-            self.engine.learning.learn(self.name, Lane.BATCH, chunk.seen)
-            chunk.seen = []
-            self._learned = time.monotonic()

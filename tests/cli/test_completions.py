@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hybridq_cli.shells import complete, completion
-from hybridq_cli.shells.bash_zsh import SCRIPTS
+from hybridq_cli.shells import complete, completion, scripts
+from hybridq_cli.shells.scripts import SCRIPTS
 from tests.support.completing import KEPT, filled, program
 from tests.support.user import Queue
 
@@ -41,7 +41,7 @@ def bash_completes(folder: Path, *words: str) -> list[str]:
 
 def test_kept_scripts_are_the_made_ones(tmp_path: Path) -> None:
     """`hybridq completions --write completions` would change nothing."""
-    written = completion.write(tmp_path)
+    written = scripts.write(tmp_path)
     assert [path.name for path in written] == [name for name, _ in SCRIPTS.values()]
     for path in written:
         assert path.read_text() == (KEPT / path.name).read_text(), "run: hybridq completions --write completions"
@@ -50,7 +50,7 @@ def test_kept_scripts_are_the_made_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shell", list(SCRIPTS))
 def test_script_knows_every_command_and_option(shell: str) -> None:
     """No command and no option is missing from any shell's script."""
-    script = completion.script(shell)
+    script = scripts.script(shell)
     for command in completion.commands():
         assert command.name in script
         for option in command.options:
