@@ -56,7 +56,7 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
         """The command of that name, from its module; None where there is none."""
-        return load(cmd_name) if cmd_name in COMMANDS else None
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands in help without importing any."""
@@ -97,7 +97,7 @@ def hybridq(
     """One queue for work that must answer now and work that can wait. Without a command: status."""
 
 
-def load(name: str) -> TyperCommand:
+def load_command(name: str) -> TyperCommand:
     """The command of that name, built from its module alone."""
     module = import_module(f".{COMMANDS[name][0]}", __package__)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)

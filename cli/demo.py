@@ -78,7 +78,7 @@ def _watch(stage: Stage, run: Run, plain: bool) -> None:
 
 
 def _closing(measured: Measured) -> None:
-    from .draw.measured import show
+    from .draw.measured import draw_measured
     from .draw.terminal import Terminal
 
-    show(measured, Terminal())
+    draw_measured(measured, Terminal())

@@ -64,12 +64,12 @@ def run_guarded(main: Callable[[], object]) -> NoReturn:
         sys.stdout.flush()
         code = 0
     except BaseException as problem:
-        code = report(problem)
+        code = tell_error(problem)
     gc.freeze()  # Python's last collection looks at every module: a sixth of the time of a short command
     raise SystemExit(code)
 
 
-def report(problem: BaseException) -> int:
+def tell_error(problem: BaseException) -> int:
     """Say what went wrong, where there is something to say, and return the exit code for it."""
     while isinstance(problem, BaseExceptionGroup):
         problem = problem.exceptions[0]

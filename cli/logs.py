@@ -25,7 +25,7 @@ LAST = 1.0  # seconds that they may take at the end
 def to_stderr(*, as_json: bool, warnings_only: bool = False) -> None:
     """Send what hybridq logs to standard error; of others only what is wrong."""
     handler = Apart(Queue(ROOM))
-    handler.setFormatter(JsonLine() if as_json else Line())
+    handler.setFormatter(JsonLine() if as_json else TextLine())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("hybridq").setLevel(logging.WARNING if warnings_only else logging.INFO)
     QueueListener(handler.room, Written()).start()
@@ -68,7 +68,7 @@ class Written(logging.Handler):
                 data = data[os.write(2, data) :]
 
 
-class Line(logging.Formatter):
+class TextLine(logging.Formatter):
     """`2026-11-23 22:00:00 INFO flush 7: 120 jobs of digest: ...`, in local time."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -25,9 +25,9 @@ def run() -> "NoReturn":
 def _run() -> "NoReturn":
     _complete_streams()
     if sys.argv[1:2] == ["__complete"]:
-        from .shells.complete import answer
+        from .shells.complete import complete
 
-        answer(sys.argv[2:])
+        complete(sys.argv[2:])
     from io import TextIOWrapper
 
     from .commands import call

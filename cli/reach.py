@@ -7,7 +7,7 @@ submits by the configuration uses `hybridq.submit.connect`, and ends with 78.
 import os
 from contextlib import suppress
 
-from hybridq.config.read import SHELL, load
+from hybridq.config.read import SHELL, load_config
 from hybridq.config.values import Config
 from hybridq.errors import ConfigError
 from hybridq.home import Home
@@ -35,14 +35,14 @@ def look() -> Outlook:
 def renew(outlook: Outlook) -> None:
     """Take up what changed in config.toml; while there is a mistake in it the values so far hold, as in a daemon."""
     with suppress(ConfigError, OSError):
-        config = load(outlook.store.home, os.environ)
+        config = load_config(outlook.store.home, os.environ)
         if config != outlook.config:
             outlook.configure(config)
 
 
 def _configuration(home: Home) -> Config:
     try:
-        return load(home, os.environ)
+        return load_config(home, os.environ)
     except (ConfigError, OSError) as problem:
         wrong = sentence(problem)
         say(f"{wrong}{'' if wrong.endswith('?') else '.'} This command goes on with the defaults")

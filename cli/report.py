@@ -48,11 +48,11 @@ def report(
             ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
     found = sum_up(ledger, now, unpriced)
     if html is not None:
-        from hybridq.report.page import render
+        from hybridq.report.page import report_page
 
         from .draw.report import headline, numbers, sections
 
-        _write(html, render(found, ledger, outlook.tariff, headline(found), numbers(found), sections(found)))
+        _write(html, report_page(found, ledger, outlook.tariff, headline(found), numbers(found), sections(found)))
     if json:
         print_document(found)
         return

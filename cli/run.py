@@ -13,12 +13,12 @@ from typing import Annotated
 
 import typer
 
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
 from hybridq.queue.select import ranges
 from hybridq.queue.store import Store
-from hybridq.runner.drain import Limits, Progress, run_drain
+from hybridq.runner.drain import DrainLimits, Progress, run_drain
 from hybridq.selection import Group, check_group
 from hybridq.when import count, money, parse_deadline
 
@@ -43,7 +43,7 @@ def daemon(
 
     to_stderr(as_json=json_logs)
     home = Home.find(os.environ)
-    run_daemon(home, load(home, os.environ))
+    run_daemon(home, load_config(home, os.environ))
 
 
 @app.command()
@@ -61,14 +61,14 @@ def drain(
     """
     to_stderr(as_json=False, warnings_only=True)
     home = Home.find(os.environ)
-    config = load(home, os.environ)
+    config = load_config(home, os.environ)
     if handler is not None and handler not in config.handlers:
         raise UsageError(f"there is no handler {handler!r}: hybridq handlers lists those there are")
     check_money(max_cost)
     if group is not None:
         with Store.open(home) as store:
             ranges(store, Group(check_group(group)))
-    limits = Limits(
+    limits = DrainLimits(
         handler=handler, group=group, max_cost=max_cost,
         until=None if until is None else parse_deadline(until, time.time()),
     )  # fmt: skip

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from hybridq.config.origin import Setting, origins
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq.config.values import Config, HandlerConfig
 from hybridq.errors import ConfigError, HybridqError, UsageError
 from hybridq.home import Home
@@ -47,7 +47,7 @@ def handlers(
     json: Json = False,
 ) -> None:
     """List the configured handlers."""
-    config = load(Home.find(os.environ), os.environ)
+    config = load_config(Home.find(os.environ), os.environ)
     listed = [_listed(name, handler) for name, handler in config.handlers.items()]
     if check:
         import asyncio
@@ -69,7 +69,7 @@ def config(
     if path:
         print(visible(str(home.config_file)))
         return
-    settings = origins(load(home, os.environ), home, os.environ)
+    settings = origins(load_config(home, os.environ), home, os.environ)
     if json:
         file = str(home.config_file)
         print_document({"path": file, "database": str(home.database), "settings": settings})

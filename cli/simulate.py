@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from hybridq.config.values import Config
 from hybridq.errors import UsageError
 from hybridq.home import Home
-from hybridq.simulate.clock import Outcome, World
-from hybridq.simulate.rehearsal import Rehearsal, rehearse, summary
+from hybridq.simulate.clock import SimulatedRun, World
+from hybridq.simulate.rehearsal import Rehearsal, rehearse, summarise
 from hybridq.simulate.station import Times
 from hybridq.simulate.trial import changed, handler_times, supposed, told
 from hybridq.simulate.workload import Suppose, Workload, read_trace
@@ -73,7 +73,7 @@ def simulate(
         world = replace(world, workload=tried)
     contenders = list(rehearse(world))
     ours = contenders[0][1]
-    found = summary(world, [verdict for verdict, _ in contenders], ours)
+    found = summarise(world, [verdict for verdict, _ in contenders], ours)
     if html is not None:
         _write_page(html, found, ours)
     if json:
@@ -97,27 +97,27 @@ def _world(workload: Workload, config: Config, times: Times, seed: int) -> World
     return World(config=config, times=dict.fromkeys(names, times), workload=workload, seed=seed, slots=slots)
 
 
-def _write_page(path: Path, found: Rehearsal, ours: Outcome) -> None:
-    from hybridq.simulate.page import render
+def _write_page(path: Path, found: Rehearsal, ours: SimulatedRun) -> None:
+    from hybridq.simulate.page import simulation_page
 
     from .draw.simulation import COLUMNS, rows
 
-    path.write_text(render(found, ours, (("", ""), *COLUMNS), rows(found)), encoding="utf-8")
+    path.write_text(simulation_page(found, ours, (("", ""), *COLUMNS), rows(found)), encoding="utf-8")
 
 
 def _print_table(found: Rehearsal) -> None:
-    from .draw.simulation import table
+    from .draw.simulation import simulation_table
 
     if not is_tty(sys.stdout):
         from .draw.plain import unpadded
 
         width = columns(PIPE)
-        print(unpadded(table(found, width), width))
+        print(unpadded(simulation_table(found, width), width))
         return
     from rich.console import Console
 
     console = Console()
-    console.print(table(found, console.width))
+    console.print(simulation_table(found, console.width))
 
 
 def _own(config: Config, seed: int) -> World:

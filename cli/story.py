@@ -20,7 +20,7 @@ from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
 from .draw import words
-from .draw.job import Fact, explain, show
+from .draw.job import Fact, draw_detail, draw_explanation
 from .draw.plain import unpadded
 from .tell import columns, is_tty
 
@@ -31,7 +31,7 @@ PIPE = 160  # cells of a line where no terminal says how wide it is
 def tell_detail(found: Detail, now: float) -> None:
     """Print all that is known of a job or group."""
     history = [(each.at, each.text) for each in found.history]
-    _print(show(found, now, history, list(_details(found, now))))
+    _print(draw_detail(found, now, history, list(_details(found, now))))
 
 
 def tell_explanation(found: Explanation, now: float) -> None:
@@ -45,7 +45,7 @@ def tell_explanation(found: Explanation, now: float) -> None:
     decision = found.decision
     if row.state in ENDED:  # it may have come otherwise
         decision = replace(decision, reason=f"at submission: {decision.reason}")
-    _print(explain(visible_line(name, ONE_LINE), decision, found.decided, now, history, facts))
+    _print(draw_explanation(visible_line(name, ONE_LINE), decision, found.decided, now, history, facts))
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:

@@ -161,7 +161,7 @@ class Partial(Struct, frozen=True, gc=False):
     stream: int = 1
 
 
-class Waits(Struct, frozen=True, gc=False):
+class Throttled(Struct, frozen=True, gc=False):
     """The call is not tried again before `seconds` have passed, for this reason; it goes on by itself then."""
 
     id: int
@@ -217,4 +217,4 @@ class Detached(Struct, frozen=True):
     reference: dict[str, Any]
 
 
-Event = Started | Partial | Waits | Output | Failure | Detached
+Event = Started | Partial | Throttled | Output | Failure | Detached

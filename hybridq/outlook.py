@@ -13,7 +13,7 @@ from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig, TariffConfig
 from .errors import UsageError
 from .job import Held, Lane, Mode, State
-from .queue.buckets import gathered
+from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.learned import last_learned, models
 from .queue.runner import living
@@ -94,13 +94,13 @@ class Outlook:
         counts = tally(self.store)
         estimate = self.estimate(name)
         handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS, now)
-        work = gathered(self.store, name, now).held if work is None else work
+        work = buckets(self.store, name, now).held if work is None else work
         first = min((each.since for each in work), default=now)
         accepted = [*[now] * joins, *_batched(came)]
         before = _batched(arrivals(self.store, name, ARRIVALS, first)) if work else accepted
         # A provider has prices of its own; what is paid by the job costs no more for our load.
         tariff = Tariff(TariffConfig()) if handler.remote else self.tariff
-        machine = 0.0 if handler.remote or handler.price is not None else load()
+        machine = 0.0 if handler.remote or handler.price is not None else machine_load()
         return Conditions(
             now=now, tariff=tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
             load=machine, loaded=name in self.loaded,
@@ -148,6 +148,6 @@ def _batched(came: Sequence[tuple[float, Lane]]) -> list[float]:
     return [at for at, lane in came if lane is Lane.BATCH]
 
 
-def load() -> float:
+def machine_load() -> float:
     """The machine's load of the last minute, per core."""
     return os.getloadavg()[0] / CORES

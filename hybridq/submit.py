@@ -167,7 +167,7 @@ def wake(store: Store) -> None:
 
 def connect(environ: dict[str, str], *, home: Path | None = None) -> Outlook:
     """The queue of this environment (or of the folder `home`), ready to submit to."""
-    from .config.read import load
+    from .config.read import load_config
 
     place = Home.find({**environ, "HYBRIDQ_HOME": str(home)} if home else environ)
-    return Outlook(Store.open(place), load(place, environ))
+    return Outlook(Store.open(place), load_config(place, environ))

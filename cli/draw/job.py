@@ -28,14 +28,14 @@ Happened = tuple[float, str]  # epoch seconds, and what happened then
 Fact = tuple[str, str]  # what is known, and its value
 
 
-def show(row: Row, now: float, history: Sequence[Happened] = (), facts: Sequence[Fact] = ()) -> RenderableType:
+def draw_detail(row: Row, now: float, history: Sequence[Happened] = (), facts: Sequence[Fact] = ()) -> RenderableType:
     """All that is known of one job or group, further facts, and what happened to it, oldest first."""
-    title = Text.assemble((words.ids(row), STRONG), "  ", _text(words.what(row), STRONG))
+    title = Text.assemble((words.id_range(row), STRONG), "  ", _text(words.what(row), STRONG))
     known = [*_facts(row, now), *((name, _text(value)) for name, value in facts)]
     return Group(title, _grid(known), *_history(history, now))
 
 
-def explain(
+def draw_explanation(
     name: str, decision: Decision, decided: float, now: float, history: Sequence[Happened] = (),
     facts: Sequence[Fact] = (),
 ) -> RenderableType:  # fmt: skip
@@ -73,11 +73,11 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     yield "mode", Text(words.mode(row))
     yield "state", Text(f"{sign} {words.state(row)}", style=look)
     if row.group is not None:
-        yield "jobs", Text(words.SEPARATOR.join(words.tally(row.counts, _held(row))))
+        yield "jobs", Text(words.SEPARATOR.join(words.tally_words(row.counts, _held(row))))
     if words.why(row):
         forecast = row.state is State.DONE and row.lane is Lane.STREAM and words.why(row) == row.why
         name = "at submission" if forecast else "why"
-        yield name, _text(words.why(row), ALARM if words.late(row) else PLAIN)
+        yield name, _text(words.why(row), ALARM if words.may_be_late(row) else PLAIN)
     yield "handler", _text(row.handler)
     yield "for", Text(row.audience.value)
     yield "submitted", Text(_ago(row.submitted, now))
@@ -105,7 +105,7 @@ def _end(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     if row.deadline is not None:
         yield "deadline", Text(clock(row.deadline, now))
     if row.exit_code is not None:
-        yield "exit code", Text(words.exit_code(row.exit_code))
+        yield "exit code", Text(words.exit_words(row.exit_code))
 
 
 def _ago(at: float, now: float) -> str:

@@ -15,8 +15,8 @@ from rich.console import Console
 from hybridq.status.snapshot import Snapshot
 
 from .plain import Said, changes
-from .queue import QueueView, room
-from .terminal import Bell, Ears, Terminal, full_screen, keys_of, let_go, typing
+from .queue import QueueView, rows_that_fit
+from .terminal import Bell, Terminal, TerminalWaiter, forget_output, full_screen, keys_of, typing
 
 PACE = 0.25  # seconds between frames, at least
 STALE = 5.0  # seconds after which the queue is read again unasked: load, tariff, a lost ring
@@ -36,7 +36,7 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
     console = console or Terminal()
     output = console.file.fileno()
     drawn = console.is_terminal and not console.is_dumb_terminal
-    with Ears(bell, output, keys_of(console)) as ears:
+    with TerminalWaiter(bell, output, keys_of(console)) as ears:
         try:
             if drawn:
                 _draw(take, bell, console, ears)
@@ -45,11 +45,11 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
-            let_go(output)
+            forget_output(output)
         return ears.code or 0
 
 
-def _draw(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
+def _draw(take: Take, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
     """Frames on the other screen, until the end; Control-Z gives the terminal back meanwhile."""
     while ears.code is None:
         with full_screen(console, keys_of(console)):
@@ -57,17 +57,17 @@ def _draw(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
         _pause(ears)
 
 
-def _pause(ears: Ears) -> None:
+def _pause(ears: TerminalWaiter) -> None:
     """Stop here if Control-Z was heard, until somebody goes on with it."""
     if ears.suspended:
         ears.suspended = False
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _frames(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
+def _frames(take: Take, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
     snapshot, taken, fits, rung = None, 0.0, 0, True
     while ears.code is None and not ears.suspended:
-        rows = room(console.size.height)
+        rows = rows_that_fit(console.size.height)
         if snapshot is None or rung or rows != fits or time.monotonic() - taken >= LOOK:
             bell.clear()
             snapshot, taken, fits = take(rows), time.monotonic(), rows
@@ -79,7 +79,7 @@ def _frames(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
             rung = ears.wait(1 - time.time() % 1)
 
 
-def _tell(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
+def _tell(take: Take, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
     """Lines, each time that something has changed, until the end."""
     said: Said = {}
     while ears.code is None:
@@ -88,7 +88,7 @@ def _tell(take: Take, bell: Bell, console: Console, ears: Ears) -> None:
         _pause(ears)
 
 
-def _changes(take: Take, bell: Bell, console: Console, ears: Ears, said: Said) -> Said:
+def _changes(take: Take, bell: Bell, console: Console, ears: TerminalWaiter, said: Said) -> Said:
     while ears.code is None and not ears.suspended:
         bell.clear()
         told, said = changes(take(PLAIN_ROWS), said, time.time())

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from hybridq.demo.measured import Cost, Measured, Waits
+from hybridq.demo.measured import Cost, Measured, PeopleWaits
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
@@ -29,7 +29,7 @@ _NEXT = (
 Line = tuple[str, Style]
 
 
-def show(measured: Measured, console: Console) -> None:
+def draw_measured(measured: Measured, console: Console) -> None:
     """Print all of it."""
     for text, style in _lines(measured, min(WIDTH, console.width)):
         console.print(Text(text, style), soft_wrap=True)
@@ -73,7 +73,7 @@ def _first(measured: Measured) -> str:
 
 
 def _waited(measured: Measured, width: int) -> Iterator[Line]:
-    def row(name: str, waits: Waits) -> str:
+    def row(name: str, waits: PeopleWaits) -> str:
         return _row(width, name, span(waits.p50), span(waits.worst), count(waits.questions))
 
     yield _row(width, "\nFirst byte for the person", "median", "worst", "questions"), STRONG

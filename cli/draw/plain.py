@@ -40,7 +40,7 @@ def unpadded(what: "RenderableType", width: int) -> str:
 
 def _fields(row: Row, now: float) -> tuple[str, ...]:
     fields = (
-        words.ids(row),
+        words.id_range(row),
         words.what(row),
         words.mode(row),
         words.state(row),
@@ -70,4 +70,4 @@ def _key(row: Row) -> str:
 
 
 def _told(row: Row, now: float) -> str:
-    return f"{words.ids(row)}  {visible_line(words.what(row), FIELD)}  {words.standing(row, now)}"
+    return f"{words.id_range(row)}  {visible_line(words.what(row), FIELD)}  {words.standing(row, now)}"

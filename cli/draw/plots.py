@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hybridq.job import Audience
 from hybridq.queue.account import Ledger
-from hybridq.report.series import extent, money, waits
+from hybridq.report.series import cost_series, extent, wait_curves
 from hybridq.when import clock, span
 from hybridq.when import money as amount
 
@@ -40,7 +40,7 @@ def plots(ledger: Ledger, width: int) -> RenderableType:
 
 
 def _money(plotext: Any, ledger: Ledger, width: int) -> list[str]:
-    found = money(ledger)
+    found = cost_series(ledger)
     begin, end = extent(ledger)
     figure = _figure(plotext, "cost so far", width)
     _line(plotext, figure, found.at, found.streamed, "streamed at once", STREAMED)
@@ -56,7 +56,7 @@ def _waits(plotext: Any, ledger: Ledger, width: int) -> list[str]:
     figure = _figure(plotext, "share that has seen its first byte after", width)
     longest = 0.0
     for audience in Audience:
-        curve = waits([each for each in ledger.ran if each.audience is audience])
+        curve = wait_curves([each for each in ledger.ran if each.audience is audience])
         if curve.seconds:
             _line(
                 plotext, figure, [math.log10(s) for s in curve.seconds], curve.share, audience.value, COLOURS[audience]

@@ -58,12 +58,12 @@ class QueueView:
         rows = self.snapshot.rows
         if self.fitted:
             head = head[: head_height(height)]
-            rows = rows[: room(height)]
+            rows = rows[: rows_that_fit(height)]
         for parts in head:
             yield from line(parts, options)
             yield Segment.line()
         yield Segment.line()
-        yield from table(rows, self.now, options)
+        yield from queue_table(rows, self.now, options)
         hidden = self.snapshot.hidden + len(self.snapshot.rows) - len(rows)
         yield from line([footer(hidden, self.snapshot)], options)
         yield Segment.line()
@@ -74,7 +74,7 @@ def head_height(height: int) -> int:
     return max(1, min(4, height - 6))
 
 
-def room(height: int) -> int:
+def rows_that_fit(height: int) -> int:
     """How many rows fit: the head, a blank line, the titles and the last line are not for rows."""
     return max(1, height - head_height(height) - 3)
 
@@ -92,16 +92,16 @@ def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
     """Who runs the queue; what is in it; the next flush; the tariff and what was saved."""
     return [
         _head_line("daemon", _runner(head), width, PLAIN if head.daemon or head.runners else ALARM),
-        _head_line("queue", words.tally(head.counts, head.held) or ["empty"], width),
+        _head_line("queue", words.tally_words(head.counts, head.held) or ["empty"], width),
         _head_line("flush", words.next_flush(head, now), width, STRONG if head.next_flush else PLAIN),
-        _head_line("tariff", [words.tariff(head, now), words.saved(head), words.spent(head)], width),
+        _head_line("tariff", [words.tariff(head, now), words.saved_words(head), words.spent_words(head)], width),
     ]
 
 
 def _runner(head: Head) -> list[str]:
     parts = [head.daemon or "none: hybridq daemon starts one"]
     if head.runners:
-        parts.append(words.runners(head.runners))
+        parts.append(words.other_runners(head.runners))
     return [*parts, f"load {head.load:.2f} a core"]
 
 
@@ -120,7 +120,7 @@ def _head_line(name: str, pieces: Sequence[str], width: int, style: Style = PLAI
     return parts
 
 
-def table(rows: Sequence[Row], now: float, options: ConsoleOptions) -> Iterator[Segment]:
+def queue_table(rows: Sequence[Row], now: float, options: ConsoleOptions) -> Iterator[Segment]:
     """The titles and the rows, each one line."""
     if not rows:
         return
@@ -192,7 +192,7 @@ def _lane(row: Row) -> Style:
 
 
 def _why(row: Row) -> Style:
-    if words.late(row):
+    if words.may_be_late(row):
         return ALARM
     return QUIET if row.state in (State.DONE, State.CANCELLED) else PLAIN
 
@@ -203,4 +203,4 @@ def _progress(row: Row, now: float) -> Cell:
         return Cell(words.progress(row, now), QUIET)
     failed = row.counts.get(State.FAILED, 0)
     style = LOOK["failed"][1] if failed == row.jobs else LOOK["running"][1]
-    return bar(words.reached(row), row.jobs, style)
+    return bar(words.begun_jobs(row), row.jobs, style)

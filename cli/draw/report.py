@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.report.page import Section
-from hybridq.report.report import Kept, Report, Saved
-from hybridq.report.waits import Gathered, Waited
+from hybridq.report.report import PromisesKept, Report, Saved
+from hybridq.report.waits import Comparison, Waited
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
-from .words import NONE, rules, share
+from .words import NONE, percent_of, rules
 
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
@@ -55,7 +55,7 @@ def headline(found: Report) -> str:
     total, gathered = found.total, found.gathered
     saved = f"It cost {money(total.cost)}; streamed at submission it would have cost {money(total.streamed)}"
     if total.share is not None:
-        saved += f": {money(total.saved)} ({share(total.share)}) saved"
+        saved += f": {money(total.saved)} ({percent_of(total.share)}) saved"
     if gathered.sooner is None:
         return f"{saved}."
     held, was = gathered.held.p50, gathered.was.p50
@@ -74,13 +74,13 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
         return
     yield count(found.done), "jobs done"
     if found.total.share is not None:
-        yield share(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
+        yield percent_of(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
     if found.gathered.sooner is not None:
-        yield share(found.gathered.sooner), "sooner did people see something than gathered"
+        yield percent_of(found.gathered.sooner), "sooner did people see something than gathered"
     for each in found.deadlines:
-        yield share(each.share), f"of the {each.audience.value} deadlines kept"
+        yield percent_of(each.share), f"of the {each.audience.value} deadlines kept"
     if found.promises.covered is not None:
-        yield share(found.promises.covered), "of the promises kept, by their 90th percentile"
+        yield percent_of(found.promises.covered), "of the promises kept, by their 90th percentile"
     if found.failed:
         yield count(found.failed), "jobs failed"
 
@@ -102,7 +102,7 @@ def sections(found: Report) -> Iterator[Section]:
     if found.flushes:
         columns = "rule", "flushes", "jobs", "failed", "ran for", "cost"
         yield "Flushes", rules(each.rule for each in found.flushes), columns, _flushes(found)
-    yield "Kept", "", ("", "", ""), list(_kept(found))
+    yield "PromisesKept", "", ("", "", ""), list(_kept(found))
     if found.causes:
         yield "Failures", "", ("reason", "jobs", "cost"), _failures(found)
 
@@ -131,7 +131,7 @@ def _money(found: Report) -> Rows:
     def row(each: Saved) -> Sequence[str]:
         handler = NONE if each.handler is None else visible_line(each.handler, 40)
         audience = NONE if each.audience is None else each.audience.value
-        figures = money(each.cost), money(each.streamed), money(each.saved), share(each.share)
+        figures = money(each.cost), money(each.streamed), money(each.saved), percent_of(each.share)
         return handler, audience, count(each.done), *figures
 
     rows = [row(each) for each in found.saved]
@@ -152,19 +152,19 @@ def _sampled(found: Report) -> str:
     return f"counted from {count(found.counted)} of {count(found.done)} jobs, spread evenly"
 
 
-def _gathered(found: Gathered) -> Section:
+def _gathered(found: Comparison) -> Section:
     says = f"{found.how}."
     if found.unknown:
         says += f" Of {count(found.unknown)} more it is unknown: no flush of their handler followed."
     rows = [("streamed, as it was", *_wait(("", ""), found.was)[2:]), ("gathered", *_wait(("", ""), found.held)[2:])]
-    rows.append(("sooner by", "", share(found.sooner), "", ""))
+    rows.append(("sooner by", "", percent_of(found.sooner), "", ""))
     return "Had the same been gathered", says, ("people's jobs", "jobs", "half", "95 %", "99 %"), rows
 
 
 def _kept(found: Report) -> Iterator[Sequence[str]]:
     for each in found.deadlines:
         jobs = f"{count(each.kept)} of {count(each.jobs)}"
-        yield f"deadlines, {each.audience.value}", share(each.share), f"{jobs} jobs were done by theirs"
+        yield f"deadlines, {each.audience.value}", percent_of(each.share), f"{jobs} jobs were done by theirs"
     yield from _promises(found.promises)
     moved, drafts = found.moved, found.drafts
     if drafts.drafts + drafts.failed:
@@ -199,7 +199,7 @@ def _kept(found: Report) -> Iterator[Sequence[str]]:
         yield "cleaned away", count(found.cleaned.jobs), f"jobs, in no figure here; cost {money(found.cleaned.cost)}"
 
 
-def _promises(found: Kept) -> Iterator[Sequence[str]]:
+def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
     if not found.ended:
         says = (
             "submissions were promised a time; of none is all done, undrained"
@@ -209,12 +209,16 @@ def _promises(found: Kept) -> Iterator[Sequence[str]]:
         yield "promises", count(found.made), says
         return
     by = f"of {count(found.ended)} submissions that nobody drained were done by their 90th percentile, to the second"
-    yield "promises", share(found.covered), by
-    yield "promised time", share(found.error), "is how far half of them were off at most, of the time promised or taken"
+    yield "promises", percent_of(found.covered), by
+    yield (
+        "promised time",
+        percent_of(found.error),
+        "is how far half of them were off at most, of the time promised or taken",
+    )
     if found.held:
         yield (
             "promised start",
-            share(found.started),
+            percent_of(found.started),
             (f"of {count(found.held)} that were held for over a minute started within a minute of it"),
         )
 

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from hybridq.job import Audience
 from hybridq.simulate.rehearsal import Rehearsal
-from hybridq.simulate.verdict import Promises, Verdict, Waits
+from hybridq.simulate.verdict import Promises, Verdict, WaitTimes
 from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
-from .words import NONE, rules, share
+from .words import NONE, percent_of, rules
 
 WIDE = 125  # cells that the table needs with one line a contender
 COLUMNS = (
@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def table(found: Rehearsal, width: int) -> RenderableType:
+def simulation_table(found: Rehearsal, width: int) -> RenderableType:
     """The whole answer in `width` cells: what was simulated, the table, its legend, hybridq's own figures."""
     stacked = width < WIDE
     grid = Table(box=None, padding=(0, 1 if stacked else 2, 0, 0), header_style=QUIET, pad_edge=False)
@@ -58,7 +58,7 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
         verdict.name,
         f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited),
         *(_waits(verdict.waits[audience]) for audience in Audience),
-        share(verdict.kept), share(verdict.streamed / (verdict.streamed + verdict.batched)),
+        percent_of(verdict.kept), percent_of(verdict.streamed / (verdict.streamed + verdict.batched)),
         count(sum(verdict.flushes.values())),
     )  # fmt: skip
 
@@ -93,16 +93,16 @@ def _kept(made: Promises) -> list[RenderableType]:
     if made.error is None:
         return [_line("promises", "none were made: a handler is not known before some of its jobs are done")]
     kept = (
-        f"{count(made.made)} were made; {share(made.covered)} were done by the promised 90th percentile; half were"
-        f" off by no more than {share(made.error)} of the time to the end ({share(made.best)} is the best"
+        f"{count(made.made)} were made; {percent_of(made.covered)} were done by the promised 90th percentile; half were"
+        f" off by no more than {percent_of(made.error)} of the time to the end ({percent_of(made.best)} is the best"
         " possible: every start known in advance, run times known but for chance)"
     )
     if made.started is None or made.late is None:
         return [_line("promises", kept)]
     starts = (
-        f"of held jobs {share(made.started)} began within a minute of what was said,"
-        f" {share(1 - made.started - made.late)} sooner, as more came or something more urgent, and"
-        f" {share(made.late)} later"
+        f"of held jobs {percent_of(made.started)} began within a minute of what was said,"
+        f" {percent_of(1 - made.started - made.late)} sooner, as more came or something more urgent, and"
+        f" {percent_of(made.late)} later"
     )
     return [_line("promises", kept), _line("starts", starts)]
 
@@ -111,7 +111,7 @@ def _line(name: str, says: str) -> Text:
     return Text.assemble((f"{name}: ", STRONG), says)
 
 
-def _waits(waits: Waits) -> str:
+def _waits(waits: WaitTimes) -> str:
     if not waits.jobs:
         return NONE
     known = [NONE if seconds is None else span(seconds) for seconds in (waits.p50, waits.p95, waits.p99)]

@@ -47,7 +47,7 @@ class Terminal(Console):
         raise
 
 
-class Ears:
+class TerminalWaiter:
     """Hears the bell, keys, signals and the end of the output, while nothing is to be done.
 
     A context manager for the main thread: it takes the signals over and gives them back.
@@ -60,7 +60,7 @@ class Ears:
         self.suspended = False
         self._bell, self._output, self._keys = bell, output, keys
 
-    def __enter__(self) -> "Ears":
+    def __enter__(self) -> "TerminalWaiter":
         self._wake, self._woken = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self._woken, False)
@@ -149,7 +149,7 @@ def full_screen(console: Console, keys: int | None) -> Iterator[None]:
         yield
 
 
-def let_go(output: int) -> None:
+def forget_output(output: int) -> None:
     """Point an output that has gone at nothing, so that what is still buffered fails nowhere at exit."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, output)

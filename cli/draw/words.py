@@ -25,7 +25,7 @@ RULES = {
 }  # fmt: skip
 
 
-def ids(row: Row) -> str:
+def id_range(row: Row) -> str:
     """`7`, or `12-10011` for a group."""
     return str(row.id) if row.last == row.id else f"{row.id}-{row.last}"
 
@@ -51,28 +51,28 @@ def state(row: Row) -> str:
     return row.state.value
 
 
-def ended(row: Row) -> int:
+def ended_jobs(row: Row) -> int:
     """How many of the row's jobs have ended, well or badly."""
     return sum(row.counts.get(state, 0) for state in ENDED)
 
 
-def reached(row: Row) -> int:
+def begun_jobs(row: Row) -> int:
     """How many have run, here or at a provider, and not been cancelled; all of them only when all are here."""
-    ran = ended(row) - row.counts.get(State.CANCELLED, 0)
+    ran = ended_jobs(row) - row.counts.get(State.CANCELLED, 0)
     return min(ran + (row.away or 0), max(ran, row.jobs - 1))
 
 
 def untold(row: Row) -> bool:
     """Whether a provider works on it and does not tell how far it is."""
-    return row.away is None and not ended(row)
+    return row.away is None and not ended_jobs(row)
 
 
 def percent(row: Row) -> int:
     """How much of the row has run, rounded down: 100 means all, and none of it cancelled."""
-    return 100 * reached(row) // max(1, row.jobs)
+    return 100 * begun_jobs(row) // max(1, row.jobs)
 
 
-def share(part: float | None) -> str:
+def percent_of(part: float | None) -> str:
     """A part of a whole in percent, rounded so that 100 % means all of it, and 0 % none; a dash where it is unknown."""
     if part is None:
         return NONE
@@ -85,7 +85,7 @@ def mode(row: Row) -> str:
     return "mixed" if row.mixed else row.mode.value
 
 
-def exit_code(code: int) -> str:
+def exit_words(code: int) -> str:
     """`3`, or `killed by SIGTERM (143)`."""
     if code >= 0:
         return str(code)
@@ -138,7 +138,7 @@ def until(at: float, now: float) -> str:
     return f"in {left(at, now)}" if at - now >= 1 else "now"
 
 
-def late(row: Row) -> bool:
+def may_be_late(row: Row) -> bool:
     """Whether it may miss its deadline, by the 90th percentile."""
     return row.state not in ENDED and row.deadline is not None and (row.eta90 or 0.0) > row.deadline
 
@@ -146,7 +146,7 @@ def late(row: Row) -> bool:
 def why(row: Row) -> str:
     """The reason for its mode, for being held, or for its failure; what is bad comes first."""
     parts = _ends(row) if row.group is not None else []
-    if late(row):
+    if may_be_late(row):
         parts.append("may miss its deadline")
     if (row.exit_code or 0) > 0 and "exit" not in row.why:
         parts.append(f"exit {row.exit_code}")
@@ -161,7 +161,7 @@ def _ends(row: Row) -> list[str]:
     return [", ".join(f"{count(row.counts[state])} {state}" for state in told)] if told else []
 
 
-def tally(counts: dict[State, int], held: int = 0) -> list[str]:
+def tally_words(counts: dict[State, int], held: int = 0) -> list[str]:
     """`3 running`, `10,190 held`, `24 queued`, ... without what is zero. `held` is a part of the queued."""
     waiting = counts.get(State.QUEUED, 0) - held
     named = [
@@ -173,7 +173,7 @@ def tally(counts: dict[State, int], held: int = 0) -> list[str]:
     return [f"{count(number)} {name}" for number, name in named if number > 0]
 
 
-def runners(number: int) -> str:
+def other_runners(number: int) -> str:
     """The runners beside the daemon."""
     return "1 other runner" if number == 1 else f"{count(number)} other runners"
 
@@ -212,19 +212,19 @@ def tariff(head: Head, now: float) -> str:
     return f"{named} until {clock(head.factor_until, now)}{then}"
 
 
-def saved(head: Head) -> str:
+def saved_words(head: Head) -> str:
     """What was saved against streaming all at submission, and which part of the price that is."""
     whole = head.cost + head.saved
     part = f" ({100 * head.saved / whole:.0f} %)" if whole > 0 and head.saved > 0 else ""
     return f"saved {money(head.saved)}{part}"
 
 
-def spent(head: Head) -> str:
+def spent_words(head: Head) -> str:
     """What the jobs have cost so far."""
     return f"spent {money(head.cost)}"
 
 
-def expected(forecast: Forecast, now: float) -> str:
+def promise_words(forecast: Forecast, now: float) -> str:
     """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it."""
     parts = [done_by(forecast.finish, forecast.finish90, now)]
     if forecast.start is not None and forecast.start - now >= 1:
@@ -248,7 +248,7 @@ def _starting(forecast: Forecast, cost: float) -> str:
 
 def promise(decision: Decision, now: float) -> str:
     """Mode, ETA and why of a submission in one line, safe for a terminal."""
-    parts = [decision.mode.value, expected(decision.forecast, now), decision.reason, decision.warning]
+    parts = [decision.mode.value, promise_words(decision.forecast, now), decision.reason, decision.warning]
     return visible_line(SEPARATOR.join(part for part in parts if part), LINE)
 
 

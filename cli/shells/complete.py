@@ -29,10 +29,10 @@ def groups(prefix: str) -> list[str]:
 
 def handlers(prefix: str) -> list[str]:
     """The configured handlers' names that begin so."""
-    from hybridq.config.read import load
+    from hybridq.config.read import load_config
     from hybridq.home import Home
 
-    return [name for name in load(Home.find(os.environ), os.environ).handlers if name.startswith(prefix)]
+    return [name for name in load_config(Home.find(os.environ), os.environ).handlers if name.startswith(prefix)]
 
 
 def selectors(prefix: str) -> list[str]:
@@ -55,7 +55,7 @@ def _from_queue(read: Callable[[Any, str, int], list[str]], prefix: str) -> list
 KINDS = {"ids": ids, "groups": groups, "handlers": handlers, "selectors": selectors}
 
 
-def answer(args: Sequence[str]) -> NoReturn:
+def complete(args: Sequence[str]) -> NoReturn:
     """Print what completes `KIND PREFIX` and exit 0, whatever happens: a shell is in the middle of a line."""
     try:
         kind, prefix = args

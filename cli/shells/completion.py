@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from ..commands import COMMANDS, load
+from ..commands import COMMANDS, load_command
 
 MADE_BY = "made by `hybridq completions --write FOLDER`"
 
@@ -58,7 +58,7 @@ class Command(NamedTuple):
 
 def commands() -> list[Command]:
     """Every command of the table, read from its module."""
-    return [_command(name, line, load(name)) for name, (_, line) in COMMANDS.items()]
+    return [_command(name, line, load_command(name)) for name, (_, line) in COMMANDS.items()]
 
 
 def _command(name: str, line: str, command: TyperCommand) -> Command:

@@ -9,7 +9,7 @@ import time
 from hybridq.errors import TryAgain
 from hybridq.job import State
 from hybridq.queue.cohorts import Result, result, state_of
-from hybridq.queue.follow import End, Kept, Piece, Turn, follow
+from hybridq.queue.follow import End, OutputPiece, StateChange, Withheld, follow
 from hybridq.queue.holds import why_kept
 from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
@@ -29,30 +29,34 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
     attempt, shown, drafted = 0, bytearray(), False
     for event in follow(store, job, time.time):
         match event:
-            case Piece(stream, data):
+            case OutputPiece(stream, data):
                 printer.piece(stream, data)
                 if stream == 1 and len(shown) < COMPARED:
                     shown += data
-            case Turn(State.QUEUED | State.RUNNING, tried) if not drafted and (draft := result(store, job, draft=True)):
+            case StateChange(State.QUEUED | State.RUNNING, tried) if not drafted and (
+                draft := result(store, job, draft=True)
+            ):
                 drafted, attempt = True, tried
                 _draft(job, draft, bytes(shown), printer)
                 if until_draft:
                     return 0
-            case Turn(state, number) if number != attempt and state is not State.QUEUED:  # it may have ended already
+            case StateChange(state, number) if (
+                number != attempt and state is not State.QUEUED
+            ):  # it may have ended already
                 if attempt and not drafted:
                     say(f"this is attempt {number} of job {job}")
                 attempt = number
                 shown.clear()
-            case Turn(_, number, ready) if number:
+            case StateChange(_, number, ready) if number:
                 attempt = number  # one that was over before anybody looked, too
                 _again(store, job, ready)
-            case Kept(reason):
+            case Withheld(reason):
                 if not told:
                     say(f"job {job}: {reason}")
                 told = ""
             case End(state, found, seen):
                 return _end(job, state, found, seen, printer)
-            case Turn():
+            case StateChange():
                 pass
     raise AssertionError("a follow ends with the job's end")
 

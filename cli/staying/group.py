@@ -33,7 +33,7 @@ def follow_group(outlook: Outlook, name: str) -> int:
         said, held = -1, False
         for _ in looks(outlook.store):
             row = _row(outlook, name)
-            tell(words.ended(row), row.counts.get(State.FAILED, 0), row.eta, row.eta90)
+            tell(words.ended_jobs(row), row.counts.get(State.FAILED, 0), row.eta, row.eta90)
             before, held = held, HELD in row.why
             if is_tty(sys.stderr):
                 if held and not before:
@@ -41,12 +41,12 @@ def follow_group(outlook: Outlook, name: str) -> int:
             elif words.percent(row) != said or (held and not before):
                 said = words.percent(row)
                 say(f"{name}: {words.standing(row, time.time())}")
-            if words.ended(row) == row.jobs:
+            if words.ended_jobs(row) == row.jobs:
                 break
     return not_done(row.counts.get(State.FAILED, 0), row.counts.get(State.CANCELLED, 0), shlex.quote(name))
 
 
 def _row(outlook: Outlook, name: str) -> Row:
     row = take(outlook, now=time.time(), limit=1, selectors=[Group(name)]).rows[0]
-    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.why != NOBODY and words.ended(row)
+    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.why != NOBODY and words.ended_jobs(row)
     return replace(row, state=State.RUNNING) if between else row  # between two of its jobs it streams on

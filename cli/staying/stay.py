@@ -16,13 +16,13 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort
 from hybridq.queue.intake import Accepted
 from hybridq.queue.progress import Awaited
-from hybridq.runner.inline import StandIn
+from hybridq.runner.inline import Failover
 from hybridq.selection import Group, Ids
 
 from ..tell import is_tty, leaving, say
 from .follow import await_all, fate, follow_job
 from .printer import Printer
-from .why_waiting import waits
+from .why_waiting import why_waiting
 
 
 class Stay(Struct, frozen=True):
@@ -41,14 +41,14 @@ class Stay(Struct, frozen=True):
         """Stay until the end; returns the exit code."""
         with leaving(self._left), contextlib.ExitStack() as open_:
             if self._own:
-                from hybridq.runner.inline import OwnRun
+                from hybridq.runner.inline import InlineRun
 
                 if self.follows:  # which tells why a job waits
                     logging.getLogger("hybridq.provider").setLevel(logging.ERROR)
-                open_.enter_context(OwnRun(self.outlook.store.home, self.outlook.config, self.of.id))
+                open_.enter_context(InlineRun(self.outlook.store.home, self.outlook.config, self.of.id))
             elif self._streams:
                 home, config = self.outlook.store.home, self.outlook.config
-                open_.enter_context(StandIn(home, config, self.of.id, self._takes_over))
+                open_.enter_context(Failover(home, config, self.of.id, self._takes_over))
             self._tell()
             return self._until_end()
 
@@ -84,7 +84,7 @@ class Stay(Struct, frozen=True):
         if self.state in ENDED:
             return
         if not self._own:
-            if why := waits(f"{self._name} waits", self.of, self.alone, self.held):
+            if why := why_waiting(f"{self._name} waits", self.of, self.alone, self.held):
                 say(why)
         elif self.held:
             say(self.held)

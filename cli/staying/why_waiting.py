@@ -67,7 +67,7 @@ def tell_final(outlook: Outlook, number: int) -> None:
         say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {number} --wait-final")
 
 
-def waits(it: str, of: Cohort, alone: bool, held: str) -> str:
+def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
     """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
 
     `it`: `it waits`; `held`: why a limit keeps them.

@@ -21,7 +21,7 @@ from hybridq.queue.runner import daemon_of
 from hybridq.when import count
 
 from ..draw import words
-from ..staying.why_waiting import waits
+from ..staying.why_waiting import why_waiting
 from ..tell import folded, is_tty, print_document, put, say
 from .submission import Skipped
 
@@ -118,7 +118,7 @@ def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str) -> Non
         promise = words.promise(replace(of.decision, warning=""), now)  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
     it = "it waits" if accepted.jobs == 1 else "they wait"
-    if why := waits(it, of, alone, held):
+    if why := why_waiting(it, of, alone, held):
         say(why)
     elif is_tty(sys.stderr) and (sooner := _sooner(accepted, of, now)):
         say(sooner)

@@ -29,7 +29,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-class Line(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JobLine(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line of `--jsonl`: its input and any option by its name."""
 
     input: Raw
@@ -95,7 +95,7 @@ def lines(path: str, encode: Encode) -> Iterator[Item | Bad]:
 
 def json_lines(path: str, encode: Encode, *, command: bool) -> Iterator[Item | Bad]:
     """One job a JSON object."""
-    decoder = msgspec.json.Decoder(Line)
+    decoder = msgspec.json.Decoder(JobLine)
     for number, line in _numbered(path):
         if isinstance(line, Bad):
             yield line

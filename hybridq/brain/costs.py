@@ -93,7 +93,7 @@ def priceable(p: Paid) -> bool:
     return p.n >= ENOUGH - 0.5
 
 
-def spent(p: Paid, size: float) -> Spending:
+def cost_by_size(p: Paid, size: float) -> Spending:
     """What jobs of this size cost by those that were paid."""
     variance = p.cost2 / p.n - (p.cost / p.n) ** 2
     return Spending(each=line_price(p, size), spread=math.sqrt(max(0.0, variance)), seen=p.n)

@@ -26,7 +26,7 @@ SPREAD = math.log(1.5)  # least distance from the median to the 90th percentile,
 NINETIETH = 1.2816  # the 90th percentile of the standard normal distribution
 
 
-class Line:
+class LogLine:
     """A straight line in logarithms that a few odd jobs do not turn: medians of slopes and of heights (Theil 1950,
     Sen 1968). Where the sizes say little, the slope stays near SLOPE."""
 
@@ -60,7 +60,7 @@ def regime(sizes: Sequence[float], times: Sequence[float]) -> int:
     For each split the residuals of the newest are held against the older by the rank-sum test (Mann and
     Whitney 1947), which asks nothing of the distribution, so that a few odd jobs are no new regime.
     """
-    line, n = Line(sizes, times), len(sizes)
+    line, n = LogLine(sizes, times), len(sizes)
     residuals = [y - line.at(x) for x, y in zip(sizes, times, strict=True)]
     ranks = [0] * n
     for rank, i in enumerate(sorted(range(n), key=residuals.__getitem__), 1):
@@ -77,12 +77,12 @@ def regime(sizes: Sequence[float], times: Sequence[float]) -> int:
     return keep
 
 
-class Curve:
+class RunTimes:
     """One lane's run times as a function of size and quantile. Needs one job or more."""
 
     def __init__(self, sizes: Sequence[float], times: Sequence[float]) -> None:
         """Natural logarithms of size + 1 and, beside them, of seconds."""
-        self.line = Line(sizes, times)
+        self.line = LogLine(sizes, times)
         rows = [(self._left(x, y), x) for x, y in zip(sizes, times, strict=True)]
         self._times = [residual for residual, _ in rows]
         rows.sort()

@@ -16,8 +16,8 @@ from ..config.values import HandlerConfig
 from ..job import Lane
 from ..when import span
 from .calls import NONE, Overhead
-from .costs import ENOUGH, Paid, Spending, line_price, priceable, priced, spent
-from .curve import NINETIETH, SPREAD, TINY, Curve, chance, median, normal, regime
+from .costs import ENOUGH, Paid, Spending, cost_by_size, line_price, priceable, priced
+from .curve import NINETIETH, SPREAD, TINY, RunTimes, chance, median, normal, regime
 
 WINDOW = 128  # jobs that the quantiles come from
 STARTS = 24  # starts that the start-up time comes from
@@ -111,7 +111,7 @@ class Estimate:
         self._models = {Lane.STREAM: stream or Model(), Lane.BATCH: batch or Model()}
         self._handler = handler or HandlerConfig()
         self._machine = machine_cost / 3600
-        self._curves: dict[Lane, Curve | None] = {}
+        self._curves: dict[Lane, RunTimes | None] = {}
         self._starts: list[float] | None = None
 
     def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
@@ -210,7 +210,7 @@ class Estimate:
         """What jobs of this size cost at a price factor, with what is known of their spread; None: unknown."""
         paid = next((paid for which in (lane, _other(lane)) if priceable(paid := self._models[which].paid)), None)
         if paid is not None:
-            return spent(paid, size)
+            return cost_by_size(paid, size)
         if self._handler.price is not None:
             return Spending(each=self._handler.price * factor)
         one, curve = self.cost(lane, size), self._curve(lane)
@@ -257,10 +257,10 @@ class Estimate:
         cold = (model for model in both if len(model.firsts) >= ENOUGH)
         return next(chain(warm, cold, both))
 
-    def _curve(self, lane: Lane) -> Curve | None:
+    def _curve(self, lane: Lane) -> RunTimes | None:
         if lane not in self._curves:
             sizes, times = _window(self._model(lane))
-            self._curves[lane] = Curve(sizes, times) if len(times) >= ENOUGH else None
+            self._curves[lane] = RunTimes(sizes, times) if len(times) >= ENOUGH else None
         return self._curves[lane]
 
     def _started(self, lane: Lane) -> list[float]:

@@ -27,7 +27,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
     output: int = 0
 
 
-class Prices(Struct, frozen=True):
+class TokenPrices(Struct, frozen=True):
     """Money for a million tokens. A call with more than `usual` tokens of input costs `dearer` times as much, all
     of it."""
 
@@ -52,56 +52,56 @@ class Prices(Struct, frozen=True):
 
 
 LIST = {  # as read in November 2026
-    "claude-fable-5-1": Prices(10.0, 0.25, 50.0),
-    "claude-fable-5": Prices(10.0, 1.0, 50.0),
-    "claude-opus-5-5": Prices(4.0, 0.2, 20.0),
-    "claude-opus-5": Prices(5.0, 0.5, 25.0),
-    "claude-opus-4-8": Prices(5.0, 0.5, 25.0),
-    "claude-opus-4-7": Prices(5.0, 0.5, 25.0),
-    "claude-opus-4-6": Prices(5.0, 0.5, 25.0),
-    "claude-opus-4-5": Prices(5.0, 0.5, 25.0),
-    "claude-sonnet-5-5": Prices(2.0, 0.1, 10.0),
-    "claude-sonnet-5": Prices(2.0, 0.2, 10.0),
-    "claude-sonnet-4-6": Prices(3.0, 0.3, 15.0),
-    "claude-sonnet-4-5": Prices(3.0, 0.3, 15.0),
-    "claude-haiku-5-5": Prices(0.1, 0.01, 0.5, usual=100_000, dearer=5.0),
-    "claude-haiku-4-5": Prices(1.0, 0.1, 5.0),
-    "gpt-6.1-sol": Prices(2.0, 0.1, 10.0),
-    "gpt-6.1-terra": Prices(1.0, 0.05, 5.0),
-    "gpt-6-astra": Prices(10.0, 1.0, 50.0),
-    "gpt-6-sol": Prices(2.0, 0.2, 10.0),
-    "gpt-6-luna": Prices(0.1, 0.01, 0.5),
-    "gpt-5.6-sol": Prices(4.0, 0.4, 20.0),
-    "gpt-5.6-terra": Prices(2.0, 0.2, 12.0),
-    "gpt-5.6-luna": Prices(0.2, 0.02, 1.2),
-    "gpt-5.5": Prices(5.0, 0.5, 30.0),
-    "gpt-5.4": Prices(2.5, 0.25, 15.0),
-    "gpt-5.4-mini": Prices(0.75, 0.075, 4.5),
-    "gpt-5.2": Prices(1.75, 0.175, 14.0),
-    "gpt-5": Prices(1.25, 0.125, 10.0),
-    "gpt-5-mini": Prices(0.25, 0.025, 2.0),
-    "gpt-5-nano": Prices(0.05, 0.005, 0.4),
-    "gpt-4.1": Prices(2.0, 0.5, 8.0),
-    "gpt-4.1-mini": Prices(0.4, 0.1, 1.6),
-    "gpt-4.1-nano": Prices(0.1, 0.025, 0.4),
-    "gpt-4o": Prices(2.5, 1.25, 10.0),
-    "gpt-4o-mini": Prices(0.15, 0.075, 0.6),
+    "claude-fable-5-1": TokenPrices(10.0, 0.25, 50.0),
+    "claude-fable-5": TokenPrices(10.0, 1.0, 50.0),
+    "claude-opus-5-5": TokenPrices(4.0, 0.2, 20.0),
+    "claude-opus-5": TokenPrices(5.0, 0.5, 25.0),
+    "claude-opus-4-8": TokenPrices(5.0, 0.5, 25.0),
+    "claude-opus-4-7": TokenPrices(5.0, 0.5, 25.0),
+    "claude-opus-4-6": TokenPrices(5.0, 0.5, 25.0),
+    "claude-opus-4-5": TokenPrices(5.0, 0.5, 25.0),
+    "claude-sonnet-5-5": TokenPrices(2.0, 0.1, 10.0),
+    "claude-sonnet-5": TokenPrices(2.0, 0.2, 10.0),
+    "claude-sonnet-4-6": TokenPrices(3.0, 0.3, 15.0),
+    "claude-sonnet-4-5": TokenPrices(3.0, 0.3, 15.0),
+    "claude-haiku-5-5": TokenPrices(0.1, 0.01, 0.5, usual=100_000, dearer=5.0),
+    "claude-haiku-4-5": TokenPrices(1.0, 0.1, 5.0),
+    "gpt-6.1-sol": TokenPrices(2.0, 0.1, 10.0),
+    "gpt-6.1-terra": TokenPrices(1.0, 0.05, 5.0),
+    "gpt-6-astra": TokenPrices(10.0, 1.0, 50.0),
+    "gpt-6-sol": TokenPrices(2.0, 0.2, 10.0),
+    "gpt-6-luna": TokenPrices(0.1, 0.01, 0.5),
+    "gpt-5.6-sol": TokenPrices(4.0, 0.4, 20.0),
+    "gpt-5.6-terra": TokenPrices(2.0, 0.2, 12.0),
+    "gpt-5.6-luna": TokenPrices(0.2, 0.02, 1.2),
+    "gpt-5.5": TokenPrices(5.0, 0.5, 30.0),
+    "gpt-5.4": TokenPrices(2.5, 0.25, 15.0),
+    "gpt-5.4-mini": TokenPrices(0.75, 0.075, 4.5),
+    "gpt-5.2": TokenPrices(1.75, 0.175, 14.0),
+    "gpt-5": TokenPrices(1.25, 0.125, 10.0),
+    "gpt-5-mini": TokenPrices(0.25, 0.025, 2.0),
+    "gpt-5-nano": TokenPrices(0.05, 0.005, 0.4),
+    "gpt-4.1": TokenPrices(2.0, 0.5, 8.0),
+    "gpt-4.1-mini": TokenPrices(0.4, 0.1, 1.6),
+    "gpt-4.1-nano": TokenPrices(0.1, 0.025, 0.4),
+    "gpt-4o": TokenPrices(2.5, 1.25, 10.0),
+    "gpt-4o-mini": TokenPrices(0.15, 0.075, 0.6),
 }
 _VERSION = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 
-def prices(options: LlmOptions) -> Prices | None:
+def prices(options: LlmOptions) -> TokenPrices | None:
     """What this model costs, or None where nobody says: as configured, else as listed, whatever its date.
 
     The list is for the providers themselves; with a `base_url` of another server only the configuration counts.
     """
     if options.price_input is not None and options.price_output is not None:
         cached = options.price_input if options.price_cached is None else options.price_cached
-        return Prices(options.price_input, cached, options.price_output)
+        return TokenPrices(options.price_input, cached, options.price_output)
     return None if options.base_url else LIST.get(_VERSION.sub("", options.model))
 
 
-def expected(options: LlmOptions, size: float) -> float | None:
+def call_cost(options: LlmOptions, size: float) -> float | None:
     """Money at list price of one call with `size` bytes of input, before any is known; None: no price."""
     return _listed(options, size / CHARACTERS, _answer(options))
 
@@ -126,7 +126,7 @@ def _listed(options: LlmOptions, given: float, answered: int) -> float | None:
 
 
 def guessed(options: LlmOptions) -> tuple[str, ...]:
-    """What `expected` takes for granted, in words."""
+    """What `call_cost` takes for granted, in words."""
     if prices(options) is None:
         return ()
     listed = () if options.price_input is not None and options.price_output is not None else ("list prices",)

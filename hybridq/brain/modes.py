@@ -16,7 +16,7 @@ from .conditions import Conditions
 from .estimate import Estimate
 from .forecast import promised
 from .plan import plan
-from .price_steps import Prices
+from .price_steps import PriceSteps
 
 NEW = -1  # the key of the submission that is being decided; no cohort has it
 
@@ -38,7 +38,7 @@ def delay_cost(policy: PolicyConfig, audience: Audience) -> float:
     return policy.user_delay_cost if audience is Audience.USER else policy.background_delay_cost
 
 
-class _Run(Struct, frozen=True):
+class _LaneRun(Struct, frozen=True):
     """When a run of jobs in one lane begins, and what it costs but for the price factor."""
 
     lane: Lane
@@ -55,7 +55,7 @@ def stream(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     ahead = conditions.stream_ahead
     start = None if ahead is None else conditions.now + ahead
     fixed = 0.0 if conditions.warm else conditions.estimate.fixed_cost()
-    run = _Run(Lane.STREAM, start, not conditions.warm, 0, 1.0, conditions.stream_slots, fixed)
+    run = _LaneRun(Lane.STREAM, start, not conditions.warm, 0, 1.0, conditions.stream_slots, fixed)
     return _forecast(Mode.STREAM, request, jobs, size, conditions, run)
 
 
@@ -80,7 +80,7 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0
-    run = _Run(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed)
+    run = _LaneRun(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
@@ -89,7 +89,7 @@ def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) 
     start = conditions.now + conditions.batch_ahead
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() if cold else 0.0
-    run = _Run(Lane.BATCH, start, cold, 0, float(jobs), conditions.batch_slots, fixed)
+    run = _LaneRun(Lane.BATCH, start, cold, 0, float(jobs), conditions.batch_slots, fixed)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run)
 
 
@@ -122,7 +122,7 @@ def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
 
 
 def _forecast(
-    mode: Mode, request: Request, jobs: int, size: float, conditions: Conditions, run: _Run, note: str = ""
+    mode: Mode, request: Request, jobs: int, size: float, conditions: Conditions, run: _LaneRun, note: str = ""
 ) -> Forecast:
     """Times and money of one mode; the delay is that of the middle of what the submission gives.
 
@@ -138,7 +138,7 @@ def _forecast(
     starting = 0.0
     if one is not None and run.start is not None:
         busy = (finish - run.start) if finish is not None else 0.0
-        factor = Prices(conditions, conditions.now, run.start + busy).over(run.start, busy)
+        factor = PriceSteps(conditions, conditions.now, run.start + busy).over(run.start, busy)
         cost, starting = (jobs * one + run.fixed) * factor, run.fixed * factor if conditions.estimate.startup() else 0.0
     if first is not None and finish is not None:
         seen = first if run.lane is Lane.BATCH else _begin(conditions.estimate, run, 0.5)
@@ -161,7 +161,9 @@ def _forecast(
     )
 
 
-def _times(jobs: int, size: float, conditions: Conditions, run: _Run, q: float) -> tuple[float | None, float | None]:
+def _times(
+    jobs: int, size: float, conditions: Conditions, run: _LaneRun, q: float
+) -> tuple[float | None, float | None]:
     """The epoch seconds of the first and the last result."""
     estimate, slots = conditions.estimate, max(1, run.slots)
     ahead = 0 if run.lane is Lane.BATCH and estimate.at_once else run.ahead
@@ -174,12 +176,12 @@ def _times(jobs: int, size: float, conditions: Conditions, run: _Run, q: float) 
     return start + before + one, start + max(whole, before + one)
 
 
-def _begin(estimate: Estimate, run: _Run, q: float) -> float:
+def _begin(estimate: Estimate, run: _LaneRun, q: float) -> float:
     """The epoch second at which the first job is begun, after the start."""
     return (run.start or 0.0) + ((estimate.startup(q) or 0.0) if run.startup else 0.0)
 
 
-def _one(size: float, estimate: Estimate, run: _Run, q: float) -> float | None:
+def _one(size: float, estimate: Estimate, run: _LaneRun, q: float) -> float | None:
     """Seconds of one job of a run: a batch is quicker than its jobs one by one, but one of a single job is not."""
     one, alone = estimate.run_time(run.lane, size, q), estimate.run_time(Lane.STREAM, size, q)
     return one if one is None or alone is None else one + max(0.0, alone - one) / run.shared

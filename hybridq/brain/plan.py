@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from ..job import Flush, Held
 from .conditions import Conditions
-from .reasons import GATHER, sentence
-from .schedule import TIE, Chains, Part, split
-from .work import Work
+from .reasons import GATHER, flush_reason
+from .schedule import TIE, Chains, Part, fit_cheap_hours
+from .work import HeldWork
 
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again
 SHARED = 0.35  # of a later start's cost counts against waiting for it, as jobs still to come will share it
@@ -49,7 +49,7 @@ def plan(held: Sequence[Held], conditions: Conditions, *, drain: bool = False) -
     waiting = [h for h in held if h.jobs > 0]
     if not waiting:
         return Plan()
-    planner = _Planner(Work(waiting, conditions), conditions)
+    planner = _Planner(HeldWork(waiting, conditions), conditions)
     if drain:
         return planner.finish([planner.part("drain", conditions.now, list(range(len(waiting))))])
     planned = planner.decide()
@@ -65,7 +65,7 @@ def plan(held: Sequence[Held], conditions: Conditions, *, drain: bool = False) -
 class _Planner:
     """One planning: the work, the rules, and the flushes that come of them."""
 
-    def __init__(self, work: Work, conditions: Conditions) -> None:
+    def __init__(self, work: HeldWork, conditions: Conditions) -> None:
         self.work, self.conditions = work, conditions
 
     def decide(self) -> Plan:
@@ -110,7 +110,7 @@ class _Planner:
             keys=tuple(self.work.held[i].key for i in part.members),
             jobs=min(part.jobs, self.conditions.max_flush or part.jobs),
             rule=part.rule,
-            reason=sentence(self.work, part),
+            reason=flush_reason(self.work, part),
         )
 
     def _parts(self, chains: Chains, first: int, rule: str) -> list[Part]:
@@ -130,7 +130,7 @@ class _Planner:
 
     def _split(self, parts: list[Part]) -> list[Part]:
         """Each part as it fits the cheap hours, in the order of time."""
-        return sorted((piece for part in parts for piece in split(self.work, part)), key=lambda part: part.at)
+        return sorted((piece for part in parts for piece in fit_cheap_hours(self.work, part)), key=lambda part: part.at)
 
     def _choice(self, part: Part, otherwise: list[Part]) -> tuple[float, str]:
         """When a flush that is only a choice is run, and by which rule.

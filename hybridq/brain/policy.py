@@ -13,7 +13,7 @@ from ..job import Audience, Decision, Forecast, Mode, Request
 from ..when import clock, money, span
 from .conditions import Conditions as Conditions
 from .modes import batch_now, forecasts, stream
-from .price_steps import Prices
+from .price_steps import PriceSteps
 
 TRIVIAL = 60.0  # seconds of background work that may use a free stream slot
 BRIEF = 0.5  # seconds of background work, however many jobs, that nobody notices who comes after it
@@ -176,7 +176,7 @@ def _reason(
 def _loaded(best: Forecast, conditions: Conditions) -> str:
     """That the load alone makes the present dearer than when this would run, where it does."""
     now, start = conditions.now, best.start or conditions.now
-    surcharge = Prices(conditions, now, start).surcharge
+    surcharge = PriceSteps(conditions, now, start).surcharge
     if surcharge <= 1 or start <= now or conditions.tariff.factor(start) < conditions.tariff.factor(now):
         return ""
     return f"the load makes now {surcharge:.2f} times as dear: "

@@ -16,7 +16,7 @@ SETTLE = 900.0  # seconds after which a load is thought to be over
 DEAD_BAND = 0.1  # load per core around `load_free` within which nothing changes
 
 
-class Prices:
+class PriceSteps:
     """A step function of time, with its integral, so that a mean costs two look-ups."""
 
     def __init__(self, conditions: Conditions, oldest: float, until: float, *, load: bool = True) -> None:

@@ -36,7 +36,7 @@ def ending_time(since: float, due: float) -> float:
     return min(ENDING, max(0.0, SHARE * (due - since))) if math.isfinite(due) else ENDING
 
 
-def late(due: float, now: float, estimate: Estimate, size: float) -> str:
+def promotion_reason(due: float, now: float, estimate: Estimate, size: float) -> str:
     """Why a job that came back unfinished is to be streamed; "": another batch can make its deadline."""
     if not math.isfinite(due):
         return ""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from ..when import clock, money, span
 from .schedule import Part
-from .work import Work
+from .work import HeldWork
 
 AT_ONCE = "run now: "
 LEAST = 1e-9  # money; less is rounding
 GATHER = 5.0  # seconds that jobs of unknown cost gather before a flush that nothing speaks against
 
 
-def saved(work: Work, part: Part) -> float:
+def saved_by_waiting(work: HeldWork, part: Part) -> float:
     """Money that this part saves by running then instead of when its jobs were accepted."""
     price = work.prices.over(work.begin(part.at), work.length(part.members))
     return _share(work, part) * sum(
@@ -22,18 +22,18 @@ def saved(work: Work, part: Part) -> float:
     )
 
 
-def waiting(work: Work, part: Part) -> float:
+def cost_of_waiting(work: HeldWork, part: Part) -> float:
     """Money that the waiting of this part costs until then."""
     return _share(work, part) * sum(work.waited(i, part.at) for i in part.members)
 
 
-def sentence(work: Work, part: Part) -> str:
+def flush_reason(work: HeldWork, part: Part) -> str:
     """Why this part is flushed then: one sentence, as a user reads it."""
     until = AT_ONCE if part.at <= work.now else f"held until {clock(part.at, work.now)}: "
     return until + _because(work, part)
 
 
-def _because(work: Work, part: Part) -> str:
+def _because(work: HeldWork, part: Part) -> str:
     if part.rule == "drain":
         return "a drain was asked for"
     if part.rule == "deadline":
@@ -47,8 +47,8 @@ def _because(work: Work, part: Part) -> str:
     return _figures(work, part)
 
 
-def _figures(work: Work, part: Part) -> str:
-    less, wait = saved(work, part), waiting(work, part)
+def _figures(work: HeldWork, part: Part) -> str:
+    less, wait = saved_by_waiting(work, part), cost_of_waiting(work, part)
     if less > LEAST:
         return f"saves {money(less)}, waiting costs {money(wait)}"
     shared = work.shared(min(work.held[i].jobs / work.held[i].cohorts for i in part.members))
@@ -58,12 +58,12 @@ def _figures(work: Work, part: Part) -> str:
     return "nothing is saved by waiting"
 
 
-def _share(work: Work, part: Part) -> float:
+def _share(work: HeldWork, part: Part) -> float:
     """What of its classes this part holds: a class may be split over two flushes."""
     return part.jobs / sum(work.held[i].jobs for i in part.members)
 
 
-def _deadline(work: Work, members: Sequence[int]) -> str:
+def _deadline(work: HeldWork, members: Sequence[int]) -> str:
     first = min(members, key=lambda i: work.latest[i])
     held = work.held[first]
     if held.deadline == float("inf"):
@@ -71,7 +71,7 @@ def _deadline(work: Work, members: Sequence[int]) -> str:
     return f"takes about {span(work.length(members))} and must be done by {clock(held.deadline, work.now)}"
 
 
-def _unknown(work: Work, part: Part) -> str:
+def _unknown(work: HeldWork, part: Part) -> str:
     now, then = work.prices.over(work.now, 0.0), work.prices.over(part.at, 0.0)
     if then < now:
         return f"the price falls from {now:g} to {then:g}; what the jobs cost is not known yet"

@@ -9,10 +9,10 @@ import math
 from ..config.llm import LlmOptions
 from ..config.values import HandlerConfig
 from ..job import Lane
-from .costs import ENOUGH, Spending, line_price, spent
+from .costs import ENOUGH, Spending, cost_by_size, line_price
 from .curve import TINY, chance, normal
 from .estimate import Estimate, Model
-from .llm_prices import dearest, expected, guessed
+from .llm_prices import call_cost, dearest, guessed
 
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile
@@ -72,7 +72,7 @@ class Remote(Estimate):
         factors = self._factors()
         if (known := self._paid(lane)) is not None:
             return line_price(self._models[known].paid, size) * factors[lane] / factors[known]
-        if (listed := expected(self._options, size)) is not None:
+        if (listed := call_cost(self._options, size)) is not None:
             return listed * factors[lane]
         return self._handler.price
 
@@ -83,7 +83,7 @@ class Remote(Estimate):
         """
         factors = self._factors()
         if (known := self._paid(lane)) is not None:
-            ratio, seen = factors[lane] / factors[known], spent(self._models[known].paid, size)
+            ratio, seen = factors[lane] / factors[known], cost_by_size(self._models[known].paid, size)
             return Spending(each=seen.each * ratio, spread=seen.spread * ratio, seen=seen.seen)
         if (listed := self.cost(lane, size)) is None:
             return None

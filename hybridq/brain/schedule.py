@@ -8,7 +8,7 @@ one. Of a flush too long for its cheap hours, what may wait and saves more than 
 from itertools import accumulate
 from typing import NamedTuple
 
-from .work import Work
+from .work import HeldWork
 
 TIE = 1e-12  # relative; within it two plans cost the same and the later one is chosen
 
@@ -16,7 +16,7 @@ TIE = 1e-12  # relative; within it two plans cost the same and the later one is 
 class Chains:
     """The best plans over the instants at which the work may be flushed."""
 
-    def __init__(self, work: Work, fixed: float) -> None:
+    def __init__(self, work: HeldWork, fixed: float) -> None:
         """`fixed` is the money that one flush counts for."""
         self._at, self._price = work.at, work.price
         costs, delays = [0.0] * len(work.at), [0.0] * len(work.at)
@@ -70,7 +70,7 @@ class Part(NamedTuple):
     jobs: int
 
 
-def split(work: Work, part: Part) -> list[Part]:
+def fit_cheap_hours(work: HeldWork, part: Part) -> list[Part]:
     """The part as it is, or what fits before the price rises and, at a cheaper price, the rest.
 
     Classes run by their latest start; `work.slots` of their jobs at once.
@@ -97,7 +97,7 @@ def split(work: Work, part: Part) -> list[Part]:
     return [part._replace(members=first, jobs=jobs), Part("plan", cheap, rest, left)]
 
 
-def _cut(work: Work, order: list[int], room: float, cheap: float) -> tuple[list[int], list[int], int]:
+def _cut(work: HeldWork, order: list[int], room: float, cheap: float) -> tuple[list[int], list[int], int]:
     """The classes that run first, those that wait until `cheap` (one may be in both), and the jobs that run."""
     first: list[int] = []
     jobs = 0

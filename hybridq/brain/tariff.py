@@ -19,7 +19,7 @@ EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 FARTHEST = 28 * DAY  # a mean over more than this is the mean of these first four weeks
 
 
-class Piece(NamedTuple):
+class DayPiece(NamedTuple):
     """From this second of the local day on, this price."""
 
     second: int
@@ -69,7 +69,7 @@ class Tariff:
             factor, last = new, at
         return (total + factor * (end - last)) / (end - start)
 
-    def _piece(self, at: float) -> Piece:
+    def _piece(self, at: float) -> DayPiece:
         local = datetime.fromtimestamp(math.floor(at), self._zone)
         day = self._week[local.weekday()]
         second = local.hour * 3600 + local.minute * 60 + local.second
@@ -130,12 +130,12 @@ class _Span:
         return (weekday in self.days and second >= self.start) or (before in self.days and second < self.end)
 
 
-def _pieces(weekday: int, windows: list[_Span], otherwise: float) -> list[Piece]:
+def _pieces(weekday: int, windows: list[_Span], otherwise: float) -> list[DayPiece]:
     edges = {0}.union(*({w.start, w.end} for w in windows)) - {DAY}
-    pieces: list[Piece] = []
+    pieces: list[DayPiece] = []
     for second in sorted(edges):
         span = next((w for w in windows if w.holds(weekday, second)), None)
-        pieces.append(Piece(second, span.factor, span.name) if span else Piece(second, otherwise, ""))
+        pieces.append(DayPiece(second, span.factor, span.name) if span else DayPiece(second, otherwise, ""))
     return pieces
 
 

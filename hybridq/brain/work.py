@@ -13,7 +13,7 @@ from functools import cache
 from ..job import Held, Lane
 from .conditions import Conditions
 from .estimate import Estimate
-from .price_steps import Prices
+from .price_steps import PriceSteps
 
 STARTS = 64  # latest starts that are planned one by one; of more, those stand for others that are at most
 ROUNDING = 1.0 / 12  # of the time left later
@@ -23,7 +23,7 @@ UNKNOWN_ROOM = 0.5  # share of the time to a deadline that is kept for work of w
 EAGER = 1e-9  # cost of delay a second, per cost, that only breaks ties towards the earlier instant
 
 
-class Work:
+class HeldWork:
     """Held classes beside their costs. Lists are parallel to `held`; money at factor 1, times in seconds.
 
     `known`: what the jobs cost is known; else each costs 1, and waiting nothing. Of a class, `cost` is the money of its
@@ -54,7 +54,7 @@ class Work:
         self.duration = self.length(range(len(held)))
         behind = [0.0] * len(held) if self._at_once else self.seconds
         self.latest = _latest(held, behind, conditions, sizes)
-        self.prices = Prices(conditions, min(h.since for h in held), max(self.latest), load=self.known)
+        self.prices = PriceSteps(conditions, min(h.since for h in held), max(self.latest), load=self.known)
         self.at = self._instants()
         self.price = [self.prices.over(self.begin(at), self.duration) for at in self.at]
         # One flush is longer than the cheapest hours: none of them may pass unused.

@@ -40,7 +40,7 @@ def nearest(name: str, known: list[str]) -> str:
     return f": did you mean {near[0]}?" if near else f"; there is {', '.join(known)}"
 
 
-def expected(problem: str, kind: Any) -> str:
+def in_words(problem: str, kind: Any) -> str:
     """msgspec's sentence in the words of a configuration file; `kind` is the type that was wanted."""
     if "enum value" in problem:
         choices = get_args(kind) if get_origin(kind) is Literal else list(get_args(kind)[0])
@@ -73,7 +73,7 @@ class KeyedError(Exception):
         self.key, self.problem = key, problem
 
 
-def load(home: Home, environ: Mapping[str, str], change: Change | None = None) -> Config:
+def load_config(home: Home, environ: Mapping[str, str], change: Change | None = None) -> Config:
     """The configuration in force: defaults, then the file where there is one, then the environment.
 
     `change` may alter what the file says before it is read. Raises ConfigError for every mistake, OSError where
@@ -242,7 +242,7 @@ def _field(info: FieldInfo, value: object, key: str, strict: bool = True) -> Any
     try:
         found = msgspec.convert(value, info.type, strict=strict)
     except msgspec.ValidationError as problem:
-        raise KeyedError(key, expected(str(problem), info.type)) from None
+        raise KeyedError(key, in_words(str(problem), info.type)) from None
     _check(info.name, found, key)
     return found
 

@@ -28,7 +28,7 @@ class Question(Struct, frozen=True):
     state: State
 
 
-class Waits(Struct, frozen=True, kw_only=True):
+class PeopleWaits(Struct, frozen=True, kw_only=True):
     """How long people waited, in seconds."""
 
     questions: int
@@ -63,9 +63,9 @@ class Measured(Struct, frozen=True, kw_only=True):
     started: float
     finished: float
     promised: Forecast
-    streamed: Waits
-    gathered: Waits
-    gathered_best: Waits | None  # None: nobody asked before it began
+    streamed: PeopleWaits
+    gathered: PeopleWaits
+    gathered_best: PeopleWaits | None  # None: nobody asked before it began
     batch: Cost
     alone: Cost
     reasons: tuple[Reason, ...]
@@ -98,8 +98,8 @@ def measure(outlook: Outlook, group: Accepted, questions: Sequence[Question], al
     )  # fmt: skip
 
 
-def _waits(seconds: Sequence[float]) -> Waits:
-    return Waits(questions=len(seconds), p50=median(seconds), worst=max(seconds))
+def _waits(seconds: Sequence[float]) -> PeopleWaits:
+    return PeopleWaits(questions=len(seconds), p50=median(seconds), worst=max(seconds))
 
 
 def _cost(outlook: Outlook, documents: int, seconds: float, factor: float) -> Cost:

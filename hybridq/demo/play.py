@@ -19,7 +19,7 @@ from ..job import Audience, Lane, Request, State
 from ..outlook import Outlook
 from ..queue.cohorts import cohort, job
 from ..queue.doorbell import VIEWER, Doorbell, ring
-from ..queue.follow import End, Piece, follow
+from ..queue.follow import End, OutputPiece, follow
 from ..queue.intake import Accepted
 from ..submit import submit, submit_many
 from .measured import Measured, Question, measure
@@ -143,7 +143,7 @@ def ask(outlook: Outlook, path: str, clock: Callable[[], float]) -> Question:
     asked, first = time.time(), None
     accepted = submit(outlook, request, _input(path))
     for event in follow(outlook.store, accepted.first, clock, patience=LOOK):
-        if isinstance(event, Piece):
+        if isinstance(event, OutputPiece):
             first = first or time.time()
         elif isinstance(event, End):
             now = time.time()

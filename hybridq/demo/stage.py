@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..errors import HybridqError
-from ..handlers.ending import ended
+from ..handlers.ending import how_ended
 from ..home import Home
 from ..outlook import Outlook
 from ..queue.runner import daemon_of
@@ -103,7 +103,7 @@ class Stage:
         code = self._daemon.poll()
         if code is not None:
             words = self._log.read_text(encoding="utf-8", errors="replace").strip().split("\n")[-1]
-            raise HybridqError(f"the daemon of the demonstration has ended ({ended(code)}): {words}")
+            raise HybridqError(f"the daemon of the demonstration has ended ({how_ended(code)}): {words}")
 
     def _wait(self) -> None:
         until = time.monotonic() + STARTING

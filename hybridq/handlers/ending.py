@@ -57,7 +57,7 @@ def cannot_start(error: OSError | ValueError, command: str, cwd: str | None) -> 
     return CannotStart(f"cannot execute {command}: {error.strerror}", exit_code=NOT_EXECUTABLE)
 
 
-def ended(returncode: int) -> str:
+def how_ended(returncode: int) -> str:
     """How a process ended: `exit code 3`, `killed by SIGSEGV`."""
     if returncode >= 0:
         return f"exit code {returncode}"

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
-from .ending import CannotStart, ended, stopping, timed_out
+from .ending import CannotStart, how_ended, stopping, timed_out
 from .process import Child, mark, woken
 
 CHUNK_LIMIT = 64  # jobs that one run of the batch lane may hold
@@ -33,12 +33,12 @@ class Shell:
         self._timeout = config.timeout
         self._limit = runner.output_limit
         self._places = _Places(runner.batch_slots or os.cpu_count() or 1)
-        self._runs: set[_Run] = set()
+        self._runs: set[_Commands] = set()
 
     async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run the commands; see `Handler.run`."""
         low = lane is Lane.BATCH
-        run = _Run(calls, self._places if low else _Places(1), self._limit, self._timeout, low)
+        run = _Commands(calls, self._places if low else _Places(1), self._limit, self._timeout, low)
         self._runs.add(run)
         try:
             while not run.over:
@@ -97,7 +97,7 @@ class _Places:
             run.set()
 
 
-class _Run:
+class _Commands:
     """The commands of one `run`: those that wait, those that are alive, and one event that wakes it."""
 
     def __init__(self, calls: Sequence[Call], places: _Places, limit: int, timeout: float | None, low: bool) -> None:
@@ -198,7 +198,7 @@ class _Job:
     def __init__(self, call: Call, wake: Callable[[], None], limit: int, timeout: float | None) -> None:
         self.call, self._timeout = call, timeout
         env = {**call.env, "HYBRIDQ_JOB_ID": str(call.id), "HYBRIDQ_ATTEMPT": str(call.attempt), **mark()}
-        self.child = Child(command(call.input), wake, cwd=call.cwd, env=env, limit=limit)
+        self.child = Child(argument_list(call.input), wake, cwd=call.cwd, env=env, limit=limit)
         self.until = math.inf if timeout is None else time.monotonic() + timeout
         self.over = self._late = False
 
@@ -222,11 +222,11 @@ class _Job:
         busy = self.child.ran
         if code == 0 and not self._late:
             return Output(call.id, call.attempt, busy=busy, dropped=self.child.dropped)
-        reason = timed_out(self._timeout or 0) if self._late else ended(code)
+        reason = timed_out(self._timeout or 0) if self._late else how_ended(code)
         return Failure(call.id, call.attempt, reason, exit_code=code, busy=busy, dropped=self.child.dropped)
 
 
-def command(data: bytes) -> list[str]:
+def argument_list(data: bytes) -> list[str]:
     """The argument list of a job's input: `{"argv": [...]}`, or `{"shell": "..."}` for /bin/sh.
 
     Read with `json`, which keeps file names that are no UTF-8 (as lone surrogates). Raises CannotStart.

@@ -35,7 +35,7 @@ class Terms(NamedTuple):
     start: float | None
 
 
-class Settling:
+class Billing:
     """Knows the cohorts of what a runner holds, and on which terms they run."""
 
     def __init__(self, outlook: Outlook) -> None:
@@ -105,7 +105,7 @@ class Settling:
         )  # fmt: skip
 
 
-def charge_cancelled(store: Store, settling: Settling, job: int, attempt: int) -> None:
+def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) -> None:
     """Book what this attempt has cost by now."""
     found = holds.cancelled_since(store, job, attempt)
     if found is None:
@@ -114,4 +114,4 @@ def charge_cancelled(store: Store, settling: Settling, job: int, attempt: int) -
     ended = Failure(job, attempt, "cancelled", retryable=False, busy=max(0.0, time.time() - started))
     claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=b"")
     with store.tx() as connection:
-        holds.charge_cancelled(connection, settling.outcomes([(ended, claim)]))
+        holds.book_cancelled(connection, settling.outcomes([(ended, claim)]))

@@ -20,8 +20,8 @@ from ..queue.holds import (
     cost_limit,
     drafts_running,
     kind_of,
-    let_go,
     of_submission,
+    release,
     spent_since,
     withheld,
     withhold,
@@ -58,7 +58,7 @@ class Kind(Struct, frozen=True):
         return 0.0 if self.spending is None else self.spending.of(self.running)
 
 
-def room(what: str, limit: float, spent: float, mine: Kind, others: Sequence[Kind] = (), then: str = "") -> Limited:
+def room_for(what: str, limit: float, spent: float, mine: Kind, others: Sequence[Kind] = (), then: str = "") -> Limited:
     """How many jobs more of a kind may begin, so that `limit` is kept beside the money that is `spent` and that is
     reserved for `others`. Of unknown money one at a time may, while anything is left.
 
@@ -140,7 +140,7 @@ class Budget:
         if mine.spending is not None and mine.spending.each > limit:
             return Limited(0, _never(f"the whole daily budget of {handler}", limit, mine.spending, RAISE))
         then = f"; it is renewed {clock(renewed, now)}"
-        return room(f"the daily budget of {handler}", limit, spent, mine, tuple(kinds.values()), then)
+        return room_for(f"the daily budget of {handler}", limit, spent, mine, tuple(kinds.values()), then)
 
     def left_today(self, handler: str, size: float, now: float) -> tuple[float, float] | None:
         """(money that a daily budget has left beside what runs, by what that usually costs; when the budget is
@@ -180,7 +180,7 @@ class Budget:
         spending = self._spending(drafted or handler, lane, size, now)
         if spending is not None and spending.each > limit:
             return Limited(0, _never("the cost limit", limit, spending, ""))
-        return room("the cost limit", limit, spent, Kind(spending, running))
+        return room_for("the cost limit", limit, spent, Kind(spending, running))
 
     def _spending(self, handler: str, lane: Lane, size: float, now: float) -> Spending | None:
         return self._outlook.estimate(handler).spending(lane, size, self._outlook.tariff.factor(now))
@@ -208,4 +208,4 @@ def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:
     if reason:
         withhold(store, cohort, reason, now)
     else:
-        let_go(store, cohort)
+        release(store, cohort)

@@ -46,7 +46,7 @@ class Ran(Struct, frozen=True, kw_only=True):
     streamed: float
 
 
-class Came(Struct, frozen=True, kw_only=True):
+class Arrived(Struct, frozen=True, kw_only=True):
     """One job that is done, as it came: `accepted` and `due` are epoch seconds, infinity for no deadline.
 
     `size` is bytes of input, `busy` the seconds that it ran, `group` "" for a job of its own. `lead` is the share
@@ -64,7 +64,7 @@ class Came(Struct, frozen=True, kw_only=True):
     lead: float | None = None
 
 
-class Flushed(Struct, frozen=True, kw_only=True):
+class FlushDone(Struct, frozen=True, kw_only=True):
     """One flush; `ended` is None while it runs."""
 
     handler: str
@@ -150,7 +150,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     since: float
     sums: tuple[Sum, ...]
     ran: tuple[Ran, ...]
-    flushes: tuple[Flushed, ...]
+    flushes: tuple[FlushDone, ...]
     rules: tuple[RuleSum, ...]
     promises: int
     promised: tuple[Promised, ...]

@@ -48,7 +48,7 @@ _CLASSES = (
 )
 
 
-class Gathered(Struct, frozen=True):
+class Buckets(Struct, frozen=True):
     """Held work. A key is a cohort's, or a class's if it is negative; `parts` are the classes that one stands for."""
 
     held: list[Held]
@@ -63,7 +63,7 @@ class Gathered(Struct, frozen=True):
         return {part: each.key for each in self.held for part in self.keys((each.key,))}
 
 
-def gathered(store: Store, handler: str, now: float, exact: int = EXACT, most: int = CLASSES) -> Gathered:
+def buckets(store: Store, handler: str, now: float, exact: int = EXACT, most: int = CLASSES) -> Buckets:
     """The batch lane's queued work of a handler, the earliest deadline first; of more than `exact` cohorts at most
     about `most` classes."""
     found = store.row(
@@ -71,7 +71,7 @@ def gathered(store: Store, handler: str, now: float, exact: int = EXACT, most: i
         (handler, exact + 1),
     )
     if found is None or found[0] <= exact:
-        return Gathered(held(store, handler))
+        return Buckets(held(store, handler))
     rows = store.rows(_SINGLE, (handler, NEAR))
     single = [_held(row) for row in rows]
     apart: dict[int, list[Held]] = {}  # by class
@@ -79,7 +79,7 @@ def gathered(store: Store, handler: str, now: float, exact: int = EXACT, most: i
         apart.setdefault(row[-1], []).append(each)
     rest = (_rest(store, row, apart.get(row[0], [])) for row in store.rows(_CLASSES, (handler,)))
     told, parts = _fewer([each for each in rest if each is not None], now, most)
-    return Gathered(sorted([*single, *told], key=attrgetter("deadline")), parts)
+    return Buckets(sorted([*single, *told], key=attrgetter("deadline")), parts)
 
 
 def pages(store: Store, keys: Iterable[int]) -> Iterator[list[int]]:

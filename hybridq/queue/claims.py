@@ -15,7 +15,7 @@ from ..brain.outcome import Outcome
 from ..job import Lane, State
 from ..seam import reached
 from .counters import shift
-from .holds import charge_cancelled
+from .holds import book_cancelled
 from .lanes import move
 from .store import Store, insert
 
@@ -142,7 +142,7 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
             move(store, [each.id for each in mine if each.promoted == why], Lane.STREAM, why, mine[0].at)
         if len(mine) < len(outcomes):
             held = {each.id for each in mine}
-            charge_cancelled(connection, [each for each in outcomes if each.id not in held])
+            book_cancelled(connection, [each for each in outcomes if each.id not in held])
             connection.execute(
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (NOT_MINE, len(outcomes) - len(mine)),

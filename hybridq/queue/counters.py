@@ -38,10 +38,10 @@ def shift(
         for state, sign in ((old, -1), (new, 1)):
             if state:
                 tally[handler, lane, state] += sign * jobs
-    count(connection, tally)
+    add_jobs(connection, tally)
 
 
-def count(connection: sqlite3.Connection, tally: Mapping[tuple[str, str, str], int]) -> None:
+def add_jobs(connection: sqlite3.Connection, tally: Mapping[tuple[str, str, str], int]) -> None:
     """So many more jobs of a handler are in a lane in a state."""
     connection.executemany(
         "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs",

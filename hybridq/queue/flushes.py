@@ -33,7 +33,7 @@ class FlushRecord(Struct, frozen=True, kw_only=True):
     cost: float
 
 
-class Came(NamedTuple):
+class FlushResults(NamedTuple):
     """What jobs have come to: how many are done and failed, and the money that all of them cost."""
 
     done: float
@@ -102,17 +102,17 @@ def flush_record(store: Store, number: int | None) -> FlushRecord | None:
     return named(FlushRecord, row) if row else None
 
 
-def came_of(connection: sqlite3.Connection, flush: int, attempts: Iterable[tuple[int, int]]) -> Came:
+def results_of(connection: sqlite3.Connection, flush: int, attempts: Iterable[tuple[int, int]]) -> FlushResults:
     """What these (job, attempt) of a flush have come to, as far as they have ended."""
     found = connection.execute(
         f"{_CAME} json_each(?) AS pair CROSS JOIN job ON job.id = json_extract(pair.value, '$[0]')"
         f" AND job.attempt = json_extract(pair.value, '$[1]') {_PAID} WHERE job.flush = ?",
         (msgspec.json.encode(list(attempts)).decode(), flush),
     ).fetchone()
-    return Came(*found)
+    return FlushResults(*found)
 
 
-def add_to_flush(connection: sqlite3.Connection, flush: int, came: Came, now: float) -> None:
+def add_to_flush(connection: sqlite3.Connection, flush: int, came: FlushResults, now: float) -> None:
     """Note what came of a flush's jobs that ran elsewhere after it had ended here."""
     connection.execute(
         "UPDATE flush SET ended = ?, done = done + ?, failed = failed + ?, cost = cost + ? WHERE id = ?",
@@ -126,7 +126,7 @@ def end_flushes(connection: sqlite3.Connection, runner: int, away: set[tuple[int
     left = connection.execute("SELECT id FROM flush WHERE runner = ? AND ended IS NULL", (runner,)).fetchall()
     for (flush,) in left:
         done, failed, cost = connection.execute(f"{_CAME} job {_PAID} WHERE job.flush = ?", (flush,)).fetchone()
-        later = came_of(connection, flush, away)
+        later = results_of(connection, flush, away)
         connection.execute(
             "UPDATE flush SET ended = ?, done = ?, failed = ?, cost = ? WHERE id = ?",
             (now, done - later.done, failed - later.failed, cost - later.cost, flush),

@@ -20,14 +20,14 @@ PATIENCE = 1.0  # seconds between two looks when nobody rings
 Clock = Callable[[], float]
 
 
-class Piece(Struct, frozen=True):
+class OutputPiece(Struct, frozen=True):
     """Bytes of output as they came. `stream` is 1 for standard output, 2 for standard error."""
 
     stream: int
     data: bytes
 
 
-class Turn(Struct, frozen=True):
+class StateChange(Struct, frozen=True):
     """The job is in another state, or at another attempt: what came before is superseded. Or it waits: it is not
     tried again before `ready` (epoch seconds)."""
 
@@ -36,7 +36,7 @@ class Turn(Struct, frozen=True):
     ready: float
 
 
-class Kept(Struct, frozen=True):
+class Withheld(Struct, frozen=True):
     """It is queued and may not begin: room in a limit, or a key, is lacking. Told once until it may."""
 
     reason: str
@@ -50,7 +50,9 @@ class End(Struct, frozen=True):
     shown: bytes
 
 
-def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) -> Iterator[Piece | Turn | Kept | End]:
+def follow(
+    store: Store, job: int, clock: Clock, *, patience: float = PATIENCE
+) -> Iterator[OutputPiece | StateChange | Withheld | End]:
     """Everything that comes of a job until it ends. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
     with Doorbell(store.home, VIEWER) as bell:
         tails = _Tails(store, job)
@@ -62,11 +64,11 @@ def follow(store: Store, job: int, clock: Clock, *, patience: float = PATIENCE) 
                 now = state, attempt, _ = state_of(store, job)
                 if now != seen:
                     tails.turn(attempt)
-                    yield Turn(*now)
+                    yield StateChange(*now)
                     seen = now
                 before, kept = kept, why_kept(store, job) if state is State.QUEUED else ""
                 if kept and not before:
-                    yield Kept(kept)
+                    yield Withheld(kept)
                 yield from tails.more()
                 if state in ENDED:
                     yield End(state, result(store, job), bytes(tails.shown))
@@ -94,12 +96,12 @@ class _Tails:
         self._tails = {stream: Tail(self._home, self._job, attempt, stream) for stream in (1, 2)}
         self.shown.clear()
 
-    def more(self) -> Iterator[Piece]:
+    def more(self) -> Iterator[OutputPiece]:
         for stream, tail in self._tails.items():
             for data in tail.more():
                 if stream == 1 and len(self.shown) < 1 << 20:
                     self.shown += data
-                yield Piece(stream, data)
+                yield OutputPiece(stream, data)
 
     def close(self) -> None:
         for tail in self._tails.values():

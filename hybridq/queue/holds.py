@@ -82,7 +82,7 @@ def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float] |
     return store.row(f"SELECT cohort, started FROM job WHERE {where}", (job, attempt))
 
 
-def charge_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) -> None:
+def book_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) -> None:
     """Book what these attempts cost, of jobs that were cancelled while they ran; each once."""
     for each in attempts:
         found = connection.execute(
@@ -142,7 +142,7 @@ def withhold_all(store: Store, handler: str, reason: str, now: float) -> None:
         connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
 
 
-def let_go(store: Store, cohort: int) -> None:
+def release(store: Store, cohort: int) -> None:
     """No limit holds this cohort any longer."""
     with store.tx() as connection:
         connection.execute("DELETE FROM withheld WHERE cohort = ?", (cohort,))

@@ -14,7 +14,7 @@ from msgspec import Struct
 from ..errors import BadData, TryAgain
 from ..job import Decision, Lane, Mode, Request, State
 from ..seam import reached
-from .counters import count
+from .counters import add_jobs
 from .runner import Runner
 from .store import Store, insert
 
@@ -235,7 +235,7 @@ def _accept_cohort(
             part.first, part.last, part.size, part.jobs, part.jobs, part.cohort,
         ),
     )  # fmt: skip
-    count(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
+    add_jobs(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
     promised = decision.forecast
     if promised.finish is not None:
         connection.execute(

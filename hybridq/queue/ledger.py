@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..job import Audience, Lane, Mode
-from .account import Came, Cause, Drafts, Flushed, Ledger, Moved, Promised, Ran, RuleSum, Sum
+from .account import Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .claims import NOT_MINE
 from .cleaning import cleaned
 from .cohorts import named
@@ -47,10 +47,10 @@ def read(store: Store, since: float, now: float) -> Ledger:
     )  # fmt: skip
 
 
-def came(store: Store, since: float, limit: int) -> list[Came]:
+def came(store: Store, since: float, limit: int) -> list[Arrived]:
     """The newest jobs that were submitted since an instant and are done, the latest first, at most so many."""
     return [
-        Came(accepted=at, size=size, audience=Audience(audience), due=due, handler=handler, lane=Lane(lane),
+        Arrived(accepted=at, size=size, audience=Audience(audience), due=due, handler=handler, lane=Lane(lane),
              busy=busy or 0.0, group=group, lead=lead)
         for at, size, audience, due, handler, lane, busy, group, lead in store.rows(_CAME, (since, limit))
     ]  # fmt: skip
@@ -169,13 +169,13 @@ def _ran(store: Store, since: float, done: Counter[Audience]) -> tuple[Ran, ...]
     )  # fmt: skip
 
 
-def _flushes(store: Store, since: float) -> tuple[Flushed, ...]:
+def _flushes(store: Store, since: float) -> tuple[FlushDone, ...]:
     rows = store.rows(
         "SELECT handler, started, ended, rule, reason, factor, jobs, cost FROM flush WHERE started >= ?"
         " ORDER BY id DESC LIMIT ?",
         (since, FLUSHES),
     )
-    return tuple(named(Flushed, row) for row in reversed(rows))
+    return tuple(named(FlushDone, row) for row in reversed(rows))
 
 
 def _moved(store: Store, since: float) -> Moved:

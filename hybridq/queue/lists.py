@@ -44,7 +44,7 @@ class GroupSum(Struct, frozen=True, kw_only=True):
     cost: float
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class ListedJob(Struct, frozen=True, kw_only=True):
     """One job as a list shows it: `text` is the beginning of its input, the last three are its result's."""
 
     id: int
@@ -109,7 +109,7 @@ def queued(store: Store, lane: Lane, handler: str, modes: Sequence[Mode], limit:
     )
 
 
-def ended(store: Store, state: State, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+def ended_singles(store: Store, state: State, modes: Sequence[Mode], limit: int) -> list[Cohort]:
     """The single jobs that came to this end, the latest first."""
     numbers: list[tuple[float, int]] = []
     for mode in modes:
@@ -138,7 +138,7 @@ def group_sums(store: Store, names: Sequence[str]) -> dict[str, GroupSum]:
     return {found.name: found for part in parts for found in _groups(store, f"name IN ({_marks(part)})", tuple(part))}
 
 
-def parts(store: Store, name: str, limit: int) -> list[int]:
+def queued_parts(store: Store, name: str, limit: int) -> list[int]:
     """The cohorts of a group that hold queued jobs, at most so many."""
     return [number for (number,) in store.rows(
         "SELECT id FROM cohort WHERE name = ? AND queued > 0 LIMIT ?", (name, limit))]  # fmt: skip
@@ -208,9 +208,9 @@ def by_number(store: Store, numbers: Sequence[int]) -> list[Cohort]:
     return [known[number] for number in numbers if number in known]
 
 
-def lines(store: Store, numbers: Sequence[int]) -> dict[int, Line]:
+def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
     """What a list shows of these jobs, by id; the long tail of an input is not read."""
-    found: dict[int, Line] = {}
+    found: dict[int, ListedJob] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
         for number, cohort, state, ready, started, finished, data, error, code, cost in store.rows(
@@ -220,7 +220,7 @@ def lines(store: Store, numbers: Sequence[int]) -> dict[int, Line]:
             tuple(part),
         ):
             text = _beginning(store, number) if data is None else data[:TEXT]
-            found[number] = Line(
+            found[number] = ListedJob(
                 id=number, cohort=cohort, state=State(state), ready=ready, started=started, finished=finished,
                 text=text, error=error, exit_code=code, cost=cost,
             )  # fmt: skip

@@ -13,7 +13,7 @@ from ..errors import ReadOnly, StorageError, TryAgain
 from ..home import Home
 from .rescue import rescue
 from .schema import VERSION, version
-from .sqlite_errors import may_write, read_only, told_apart
+from .sqlite_errors import may_write, read_only, translating
 from .store import Store, log_size
 
 
@@ -28,7 +28,7 @@ def open_to_read(home: Home) -> Store:
         if not home.database.exists():
             raise
     gc.collect()  # the error's frames are a cycle, and as long as they live SQLite keeps what it had locked
-    with told_apart(home.database):
+    with translating(home.database):
         if may_write(home.database):
             return Store(home, _alone(home), checkpoints=False)
         return _Frozen(home)

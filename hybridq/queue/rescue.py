@@ -10,7 +10,7 @@ from ..job import State
 from .counters import Move, note, shift
 from .flushes import end_flushes
 from .remote import all_away, held_away
-from .runner import Runner, bury, dead, forget_lock
+from .runner import Runner, dead, forget_lock, kill_orphans
 from .store import Store
 
 STOPPED = "the runner stopped before it was done; queued again"
@@ -30,7 +30,7 @@ def rescue(store: Store, now: float) -> int:
     """Queue again what dead runners held, and end the processes that they left; returns how many jobs."""
     rescued = 0
     for runner, mark in dead(store):
-        bury(mark)  # before its row goes: should we die in between, the next one finds it again
+        kill_orphans(mark)  # before its row goes: should we die in between, the next one finds it again
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
                 continue  # somebody else was faster

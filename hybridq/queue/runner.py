@@ -81,7 +81,7 @@ def daemon_of(store: Store) -> tuple[int, float] | None:
     return None
 
 
-def bury(mark: str) -> None:
+def kill_orphans(mark: str) -> None:
     """End what a dead runner left running: every process of ours that carries its mark."""
     import psutil
 

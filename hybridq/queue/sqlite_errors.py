@@ -16,7 +16,7 @@ BUSY = 30.0  # seconds that a writer waits for another; 50 submitters against a 
 _REFUSED = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
-class told_apart:  # noqa: N801 - read as a word: with told_apart(database)
+class translating:  # noqa: N801 - read as a word: with told_apart(database)
     """Turns what SQLite and the system say into errors that a user can act on.
 
     A class, for every statement passes here: a generator's context takes three times as long.

@@ -23,7 +23,7 @@ from .. import __version__
 from ..errors import StorageError
 from ..home import Home, open_private
 from .schema import VERSION, migrate, version
-from .sqlite_errors import BUSY, told_apart
+from .sqlite_errors import BUSY, translating
 
 EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log, to empty it
 RESTARTING = 0.005  # ... to have it written over
@@ -54,7 +54,7 @@ class Store:
         Raises NotAllowed for an unsafe folder, CorruptQueue for a damaged or foreign file, SchemaError
         for one of a newer release, ReadOnly where it may not be written, StorageError when the disk refuses.
         """
-        with told_apart(home.database):
+        with translating(home.database):
             home.prepare()
             if not home.database.exists():
                 _create(home)
@@ -89,7 +89,7 @@ class Store:
         if connection.in_transaction:
             yield connection
             return
-        with told_apart(self._file):
+        with translating(self._file):
             if not durable:
                 connection.execute("PRAGMA synchronous = NORMAL")
             try:
@@ -128,7 +128,7 @@ class Store:
         if self.connection.in_transaction:
             yield
             return
-        with told_apart(self._file):
+        with translating(self._file):
             self.connection.execute("BEGIN")
             try:
                 yield
@@ -137,7 +137,7 @@ class Store:
 
     def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         """Read all rows of one statement at once, so that no read transaction stays open."""
-        with told_apart(self._file):
+        with translating(self._file):
             return _patiently(self.connection, sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Any = ()) -> tuple[Any, ...] | None:

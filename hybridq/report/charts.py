@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from ..brain.tariff import Tariff
 from ..job import Audience, Lane
-from ..queue.account import Flushed, Ledger, Promised
+from ..queue.account import FlushDone, Ledger, Promised
 from ..when import count, span
 from ..when import money as amount
 from .html import COLOURS, QUIET, hover, seconds, spread
-from .series import Curve, curve, extent, money, work
-from .series import waits as wait_curve
+from .series import WaitCurve, cost_series, curve, extent, work_series
+from .series import wait_curves as wait_curve
 from .waits import held_waits
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ WHOLE = 4  # jobs; up to these an axis would show halves of them
 LEAST_SECONDS = 0.01  # what is promised or done sooner is drawn here
 
 
-def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
+def timeline_chart(ledger: Ledger, tariff: Tariff) -> "Figure":
     """Jobs done over time, a row a lane, above the price factor with the flushes in it."""
     from plotly.graph_objects import Bar, Scatter
     from plotly.subplots import make_subplots
 
     figure, done, (begin, end) = make_subplots(
         rows=3, shared_xaxes=True, vertical_spacing=0.04, row_heights=[0.36, 0.36, 0.28]
-    ), work(ledger), extent(ledger)  # fmt: skip
+    ), work_series(ledger), extent(ledger)  # fmt: skip
     for row, lane in enumerate(Lane, 1):
         figure.add_trace(
             Bar(
@@ -59,7 +59,7 @@ def timeline(ledger: Ledger, tariff: Tariff) -> "Figure":
     return figure
 
 
-def _flushes(drawn: Sequence[Flushed]) -> "Scatter":
+def _flushes(drawn: Sequence[FlushDone]) -> "Scatter":
     """A diamond for each, at the price that it met; the larger, the more jobs it had."""
     from plotly.graph_objects import Scatter
 
@@ -74,11 +74,11 @@ def _flushes(drawn: Sequence[Flushed]) -> "Scatter":
     )  # fmt: skip
 
 
-def saved(ledger: Ledger) -> "Figure":
+def saved_chart(ledger: Ledger) -> "Figure":
     """What the jobs done so far have cost, and would have cost streamed."""
     from plotly.graph_objects import Figure, Scatter
 
-    found, figure = money(ledger), Figure()
+    found, figure = cost_series(ledger), Figure()
     at = [_when(instant) for instant in found.at]
     for name, values, colour, fill in (
         ("as it was", found.cost, COLOURS["batch"], None),
@@ -96,7 +96,7 @@ def saved(ledger: Ledger) -> "Figure":
     return figure
 
 
-def waits(ledger: Ledger) -> "Figure":
+def waits_chart(ledger: Ledger) -> "Figure":
     """Which share of the jobs had their first byte after how many seconds, by who waits and by lane."""
     from plotly.graph_objects import Figure
 
@@ -111,7 +111,7 @@ def waits(ledger: Ledger) -> "Figure":
     return figure
 
 
-def _curve(figure: "Figure", found: Curve, name: str, colour: str, dash: str) -> None:
+def _curve(figure: "Figure", found: WaitCurve, name: str, colour: str, dash: str) -> None:
     from plotly.graph_objects import Scatter
 
     if not found.seconds:
@@ -126,7 +126,7 @@ def _curve(figure: "Figure", found: Curve, name: str, colour: str, dash: str) ->
     )  # fmt: skip
 
 
-def promises(ledger: Ledger) -> "Figure":
+def promises_chart(ledger: Ledger) -> "Figure":
     """Each promise beside what came of it, in seconds after the submission."""
     from plotly.graph_objects import Figure, Scatter
 
@@ -154,7 +154,7 @@ def promises(ledger: Ledger) -> "Figure":
     return figure
 
 
-def _told(flush: Flushed) -> str:
+def _told(flush: FlushDone) -> str:
     ran = "running" if flush.ended is None else f"ran {span(flush.ended - flush.started)}, cost {amount(flush.cost)}"
     when = datetime.fromtimestamp(flush.started).isoformat(" ", "seconds")
     return hover(f"{when}  {count(flush.jobs)} jobs of {flush.handler}\n{flush.rule}: {flush.reason}\n{ran}")

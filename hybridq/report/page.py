@@ -10,16 +10,16 @@ from itertools import chain
 from ..brain.tariff import Tariff
 from ..queue.account import Ledger
 from ..when import clock, count, span
-from .charts import promises, saved, timeline, waits
+from .charts import promises_chart, saved_chart, timeline_chart, waits_chart
 from .html import chart, figures, heading, page, spread, table, text
 from .report import Report
-from .series import SLOTS, work
+from .series import SLOTS, work_series
 
 Section = tuple[str, str, Sequence[str], Sequence[Sequence[str]]]
 """title, what it says, columns, rows: a table that a terminal shows too"""
 
 
-def render(
+def report_page(
     found: Report, ledger: Ledger, tariff: Tariff, headline: str, numbers: Iterable[tuple[str, str]],
     sections: Iterable[Section],
 ) -> str:  # fmt: skip
@@ -39,28 +39,28 @@ def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
     )  # fmt: skip
     yield chart(
         "What ran when, and why then",
-        f"Jobs done by lane in {SLOTS} slots of {span(work(ledger).width)}, and the price factor as configured now."
+        f"Jobs done by lane in {SLOTS} slots of {span(work_series(ledger).width)}, and the price factor as it is now."
         " Each diamond is a flush, at the price that it met: hover over it for its reason. Drag to zoom,"
         f" double-click to go back.{evenly}{_some(ledger.flushes, 'flushes')}",
-        timeline(ledger, tariff),
+        timeline_chart(ledger, tariff),
     )
     yield chart(
         "Cost and what was saved",
         "What the jobs done so far have cost, and would have cost streamed at their submission: what lies between"
         f" is saved. Attempts that failed are not in it.{evenly}",
-        saved(ledger),
+        saved_chart(ledger),
     )
     yield chart(
         "How long until something was seen",
         "Which share of the jobs had their first byte after how long, by who waits; dotted, what gathering would"
         f" have made of what people saw streamed.{evenly}",
-        waits(ledger),
+        waits_chart(ledger),
     )
     yield chart(
         "Promised and real finish",
         "A dot is a submission: on the line its promise was exact, below it was done sooner. Orange ones were later"
         f" than the promised 90th percentile.{_some(ledger.promised, 'promises')}",
-        promises(ledger),
+        promises_chart(ledger),
     )
 
 

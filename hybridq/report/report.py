@@ -12,7 +12,7 @@ from msgspec import Struct
 from ..job import Audience
 from ..queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
 from .figures import NEAR, off, share
-from .waits import Gathered, Waited, gathered, waits
+from .waits import Comparison, Waited, compare_gathered, waits
 
 CAUSES = 10  # reasons of failures that are told one by one
 
@@ -39,7 +39,7 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     share: float | None
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class PromisesKept(Struct, frozen=True, kw_only=True):
     """How good the promises made at submission were, for the submissions of which all is done and nobody drained
     any before its time.
 
@@ -71,10 +71,10 @@ class Report(Struct, frozen=True, kw_only=True):
     total: Saved
     saved: tuple[Saved, ...]
     waits: tuple[Waited, ...]
-    gathered: Gathered
+    gathered: Comparison
     deadlines: tuple[Deadlines, ...]
     flushes: tuple[RuleSum, ...]
-    promises: Kept
+    promises: PromisesKept
     drafts: Drafts
     moved: Moved
     causes: tuple[Cause, ...]
@@ -101,7 +101,7 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report
         jobs=sum(each.jobs for each in sums), done=sum(each.done for each in sums), failed=failed,
         cancelled=sum(each.cancelled for each in sums), open=sum(each.open for each in sums), counted=len(ledger.ran),
         total=_priced(None, None, ledger), saved=tuple(_saved(ledger)),
-        waits=tuple(waits(ledger)), gathered=gathered(ledger), deadlines=tuple(_deadlines(ledger)),
+        waits=tuple(waits(ledger)), gathered=compare_gathered(ledger), deadlines=tuple(_deadlines(ledger)),
         flushes=ledger.rules, promises=kept(ledger.promises, ledger.promised), drafts=ledger.drafts,
         moved=ledger.moved, causes=causes, other_causes=failed - sum(each.jobs for each in causes),
         cut_jobs=ledger.cut_jobs, cut_bytes=ledger.cut_bytes, not_mine=ledger.not_mine,
@@ -110,11 +110,11 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report
     )  # fmt: skip
 
 
-def kept(made: int, promised: Sequence[Promised]) -> Kept:
+def kept(made: int, promised: Sequence[Promised]) -> PromisesKept:
     """How good these promises were, of `made`."""
     errors = [off(p.finish - p.made, p.finished - p.made) for p in promised]
     held = [(p.started, p.start) for p in promised if p.start is not None and p.start - p.made > NEAR]
-    return Kept(
+    return PromisesKept(
         made=made, ended=len(promised),
         covered=share(not p.late for p in promised if p.finish90 is not None),
         error=median(errors) if errors else None,

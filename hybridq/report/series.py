@@ -18,7 +18,7 @@ LEAST_WAIT = 0.001  # seconds; less is not drawn on a logarithmic axis
 CURVE = 200  # points of a curve at most
 
 
-class Money(Struct, frozen=True, kw_only=True):
+class CostSeries(Struct, frozen=True, kw_only=True):
     """At each of `at` (epoch seconds): what jobs done by then cost, and would have cost streamed."""
 
     at: tuple[float, ...]
@@ -26,7 +26,7 @@ class Money(Struct, frozen=True, kw_only=True):
     streamed: tuple[float, ...]
 
 
-class Work(Struct, frozen=True, kw_only=True):
+class WorkSeries(Struct, frozen=True, kw_only=True):
     """How many jobs were done in each slot of `width` seconds, by lane; `at` is a slot's middle."""
 
     at: tuple[float, ...]
@@ -34,7 +34,7 @@ class Work(Struct, frozen=True, kw_only=True):
     done: dict[Lane, tuple[int, ...]]
 
 
-class Curve(Struct, frozen=True, kw_only=True):
+class WaitCurve(Struct, frozen=True, kw_only=True):
     """Which share of the jobs had waited no longer than so many seconds."""
 
     seconds: tuple[float, ...]
@@ -56,7 +56,7 @@ def extent(ledger: Ledger) -> tuple[float, float]:
     return begin, max(begin + 1.0, max(each.finished for each in ledger.ran))
 
 
-def money(ledger: Ledger) -> Money:
+def cost_series(ledger: Ledger) -> CostSeries:
     """Cost over time."""
     weight, (begin, end) = weights(ledger), extent(ledger)
     ordered = sorted(ledger.ran, key=lambda each: each.finished)
@@ -67,10 +67,10 @@ def money(ledger: Ledger) -> Money:
         streamed.append(streamed[-1] + each.streamed * weight[each.audience])
     ends = [each.finished for each in ordered]
     upto = [bisect_right(ends, instant) for instant in at[:-1]] + [len(ends)]
-    return Money(at=at, cost=tuple(cost[n] for n in upto), streamed=tuple(streamed[n] for n in upto))
+    return CostSeries(at=at, cost=tuple(cost[n] for n in upto), streamed=tuple(streamed[n] for n in upto))
 
 
-def work(ledger: Ledger) -> Work:
+def work_series(ledger: Ledger) -> WorkSeries:
     """Jobs done over time."""
     weight, (begin, end) = weights(ledger), extent(ledger)
     width = (end - begin) / SLOTS
@@ -78,18 +78,18 @@ def work(ledger: Ledger) -> Work:
     for each in ledger.ran:
         found[each.lane][min(SLOTS - 1, int((each.finished - begin) // width))] += weight[each.audience]
     at = tuple(begin + (slot + 0.5) * width for slot in range(SLOTS))
-    return Work(at=at, width=width, done={lane: tuple(round(n) for n in slots) for lane, slots in found.items()})
+    return WorkSeries(at=at, width=width, done={lane: tuple(round(n) for n in slots) for lane, slots in found.items()})
 
 
-def waits(ran: Sequence[Ran]) -> Curve:
+def wait_curves(ran: Sequence[Ran]) -> WaitCurve:
     """How many of these had waited how long for their first byte."""
     return curve([each.first - each.accepted for each in ran])
 
 
-def curve(seconds: Sequence[float]) -> Curve:
+def curve(seconds: Sequence[float]) -> WaitCurve:
     """How many of these waits were no longer than how many seconds."""
     ordered = sorted(max(LEAST_WAIT, each) for each in seconds)
     places = sorted({round(n * (len(ordered) - 1) / (CURVE - 1)) for n in range(CURVE)}) if ordered else []
-    return Curve(
+    return WaitCurve(
         seconds=tuple(ordered[place] for place in places), share=tuple((place + 1) / len(ordered) for place in places)
     )

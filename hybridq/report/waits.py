@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from ..job import Audience, Lane, Mode
-from ..queue.account import Flushed, Ledger, Ran
+from ..queue.account import FlushDone, Ledger, Ran
 from .figures import rank
 
 HOW_GATHERED = (
@@ -31,7 +31,7 @@ class Waited(Struct, frozen=True, kw_only=True):
     p99: float | None
 
 
-class Gathered(Struct, frozen=True, kw_only=True):
+class Comparison(Struct, frozen=True, kw_only=True):
     """What a person saw streamed, and what gathering would have made of the same jobs.
 
     `unknown` jobs cannot be compared. `sooner` is by how much the median of what was is shorter.
@@ -68,13 +68,13 @@ def _waited(audience: Audience, lane: Lane | None, jobs: int, seconds: Iterable[
     )  # fmt: skip
 
 
-def gathered(ledger: Ledger) -> Gathered:
+def compare_gathered(ledger: Ledger) -> Comparison:
     """Compare what people saw streamed with the flushes that would have taken the same jobs."""
     people, compared = _compared(ledger)
     was = _waited(Audience.USER, Lane.STREAM, len(compared), (each.first - each.accepted for each, _ in compared))
     held = _waited(Audience.USER, Lane.BATCH, len(compared), (at - each.accepted for each, at in compared))
     known = was.p50 is not None and held.p50
-    return Gathered(
+    return Comparison(
         jobs=len(compared), unknown=people - len(compared), was=was, held=held,
         sooner=1 - (was.p50 or 0.0) / (held.p50 or 1.0) if known else None,
     )  # fmt: skip
@@ -97,8 +97,8 @@ def _compared(ledger: Ledger) -> tuple[int, list[tuple[Ran, float]]]:
 class _Until:
     """Until when a job that was submitted at an instant would have been held."""
 
-    def __init__(self, flushes: Iterable[Flushed]) -> None:
-        self._of: dict[str, list[Flushed]] = {}
+    def __init__(self, flushes: Iterable[FlushDone]) -> None:
+        self._of: dict[str, list[FlushDone]] = {}
         for flush in sorted(flushes, key=lambda flush: flush.started):
             self._of.setdefault(flush.handler, []).append(flush)
         self._starts = {handler: [flush.started for flush in found] for handler, found in self._of.items()}

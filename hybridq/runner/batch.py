@@ -14,7 +14,7 @@ from ..brain.costs import mean_size
 from ..brain.plan import plan
 from ..job import Flush, Held, Lane, State
 from ..queue import flushes
-from ..queue.buckets import Gathered, gathered
+from ..queue.buckets import Buckets, buckets
 from ..queue.cohorts import held
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
@@ -22,7 +22,7 @@ from ..when import count
 from .engine import Engine
 from .flush import FlushRun
 from .loop import TICK
-from .remote import AwayRun
+from .remote import RemoteRun
 
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
@@ -61,7 +61,7 @@ class BatchLoop:
         return pause
 
     def _attend(self, away: Away) -> None:
-        run = AwayRun(self.engine, away)
+        run = RemoteRun(self.engine, away)
         task = self._tasks.create_task(run.run(), name=f"away {away.id}")
         self.away.add(task)
         self.engine.cancel_heard.add(run.cancelled)
@@ -90,13 +90,13 @@ class BatchLoop:
         if took > QUICK:
             self._idle_until[name] = time.monotonic() + min(TICK, REST * took)
 
-    def _held(self, name: str, now: float) -> Gathered:
+    def _held(self, name: str, now: float) -> Buckets:
         """The held work; of a drain what it is to run, cohort by cohort."""
         if self._drain is None:
-            return gathered(self.engine.store, name, now)
-        return Gathered([each for each in held(self.engine.store, name) if self._drain(each)])
+            return buckets(self.engine.store, name, now)
+        return Buckets([each for each in held(self.engine.store, name) if self._drain(each)])
 
-    def _start(self, name: str, due: tuple[Flush, ...], found: Gathered, factor: float, now: float) -> None:
+    def _start(self, name: str, due: tuple[Flush, ...], found: Buckets, factor: float, now: float) -> None:
         engine = self.engine
         keys = found.keys(dict.fromkeys(key for flush in due for key in flush.keys))
         jobs = sum(flush.jobs for flush in due)

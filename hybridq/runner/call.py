@@ -11,7 +11,7 @@ from ..brain.calls import NONE, Overhead
 from ..brain.curve import mean
 from ..brain.estimate import SAMPLE, Observation
 from ..brain.outcome import Outcome
-from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Waits
+from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Throttled
 from ..queue.claims import Claim
 from ..queue.outputs import Sink
 from ..queue.remote import Away, forget, keep, sent_back
@@ -21,7 +21,7 @@ from .engine import Engine
 FOLLOWS = 0.02  # of the time before the first of those that come together
 
 
-class Bunches:
+class Bursts:
     """The answers of one call, in the order in which they came."""
 
     def __init__(self, jobs: int) -> None:
@@ -61,7 +61,7 @@ class Bunches:
         ]
 
 
-class Hearing:
+class CallRun:
     """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
 
     def __init__(
@@ -81,7 +81,7 @@ class Hearing:
         self._claims = {claim.id: claim for claim in claims}
         self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
         self._unwanted: dict[int, Claim] = {}
-        self._bunches = Bunches(len(claims))
+        self._bunches = Bursts(len(claims))
         known = overhead.sane()
         self._alone = known.factor(1, len(claims)) if known.jobs else None
         self._again, self._shared = again, 0.0  # seconds of that start that fall on each job
@@ -121,7 +121,7 @@ class Hearing:
                     self.paid.append((gone, event.cost))
             elif isinstance(event, Partial):
                 self._sink(event.id, event.attempt).write(event)
-            elif isinstance(event, Waits):
+            elif isinstance(event, Throttled):
                 self._engine.postpone(event)
             elif isinstance(event, Started):
                 reached("started")

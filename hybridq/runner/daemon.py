@@ -76,9 +76,9 @@ class Service:
                 events.add_reader(engine.bell.fileno(), self._rung)
                 own = [tasks.create_task(self._housekeeping()), tasks.create_task(self._sweeping())]
                 if self._with_stream:
-                    own.append(tasks.create_task(loop.run(self.stream)))
+                    own.append(tasks.create_task(loop.run_loop(self.stream)))
                 if self._with_batch:
-                    own.append(tasks.create_task(loop.run(self.batch)))
+                    own.append(tasks.create_task(loop.run_loop(self.batch)))
                 await self._stop.wait()
                 await self._wind_up()
                 for task in (*own, *self.batch.away):
@@ -137,7 +137,7 @@ class Service:
         await ended
 
 
-def heed(service: Service, told: Callable[[signal.Signals], None] = lambda number: None) -> None:
+def install_signals(service: Service, told: Callable[[signal.Signals], None] = lambda number: None) -> None:
     """SIGTERM and SIGINT stop the service gently, a second one at once; `told` hears of each.
 
     So does SIGHUP, the terminal that goes away, but never at once: the kernel and the shell both send it. Whoever
@@ -161,14 +161,14 @@ def run_daemon(home: Home, config: Config, *, ready: Callable[[], None] = lambda
 
 
 async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None:
-    from .wakeups import Clockwork
+    from .wakeups import Wakeups
 
     engine = Engine(home, config, "daemon")
     service = Service(engine)
-    heed(service, lambda number: _heard(service, number))
+    install_signals(service, lambda number: _heard(service, number))
     log.info("daemon pid %d serves %s", os.getpid(), home.folder)
     ready()
-    with Clockwork(engine, lambda: service.batch.wake.set()):  # the loop is made by `run`
+    with Wakeups(engine, lambda: service.batch.wake.set()):  # the loop is made by `run`
         await service.run()
     log.info("stopped")
 

@@ -21,7 +21,7 @@ from ..queue.progress import by_lane, left_of, moved_from, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
 from ..queue.store import Store
-from .daemon import Service, heed
+from .daemon import Service, install_signals
 from .engine import Engine
 
 LOOK = 0.2  # seconds between two looks at how far it is
@@ -45,7 +45,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     unserved: tuple[str, ...] = ()
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class DrainLimits(Struct, frozen=True, kw_only=True):
     """What a drain is asked to keep to. `until` is an epoch second, `max_cost` money."""
 
     handler: str | None = None
@@ -57,7 +57,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 Told = Callable[[Progress], None]
 
 
-def run_drain(home: Home, config: Config, limits: Limits, *, told: Told = lambda _: None) -> Progress:
+def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = lambda _: None) -> Progress:
     """Run what is held; `told` hears now and then how far it is. Returns the end: `left` > 0 where a limit ended it."""
     with Store.open(home) as store:
         rescue(store, time.time())
@@ -71,7 +71,7 @@ def run_drain(home: Home, config: Config, limits: Limits, *, told: Told = lambda
 class _Scope:
     """The cohorts that held work when it began, and what moves out of them into the other lane."""
 
-    def __init__(self, store: Store, limits: Limits, stream: bool, config: Config) -> None:
+    def __init__(self, store: Store, limits: DrainLimits, stream: bool, config: Config) -> None:
         self._store = store
         found = unfinished(store, limits.handler, limits.group, stream=stream)
         self.cohorts = {cohort for cohort, handler in found if handler in config.handlers}
@@ -112,9 +112,9 @@ class _Scope:
         )
 
 
-async def _drain(home: Home, config: Config, scope: _Scope, limits: Limits, told: Told, *, stream: bool) -> None:
+async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits, told: Told, *, stream: bool) -> None:
     service = Service(Engine(home, config, "drain"), only=scope.cohorts, drain=scope.holds, stream=stream)
-    heed(service)
+    install_signals(service)
     watch = asyncio.create_task(_watch(service, scope, limits, told))
     try:
         await service.run()
@@ -124,7 +124,7 @@ async def _drain(home: Home, config: Config, scope: _Scope, limits: Limits, told
             await watch
 
 
-async def _watch(service: Service, scope: _Scope, limits: Limits, told: Told) -> None:
+async def _watch(service: Service, scope: _Scope, limits: DrainLimits, told: Told) -> None:
     """Stop the service when nothing of it is left, or a limit is reached, or there is nobody to tell."""
     outlook = service.engine.outlook
     try:

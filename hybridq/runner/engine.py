@@ -16,15 +16,15 @@ from msgspec.structs import replace
 
 from ..brain.calls import ChunkSize
 from ..brain.outcome import Outcome
-from ..config.read import load
+from ..config.read import load_config
 from ..config.values import Config
 from ..errors import HybridqError, StorageError, TryAgain
 from ..handlers import make_handler
 from ..handlers.process import MARK
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
-from ..job import Call, Lane, Waits
-from ..money.bill import Settling, charge_cancelled
+from ..job import Call, Lane, Throttled
+from ..money.bill import Billing, charge_cancelled
 from ..money.limits import Budget
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
@@ -59,7 +59,7 @@ class Engine:
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
-        self.settling = Settling(self.outlook)
+        self.settling = Billing(self.outlook)
         self.learning = Learning(self.outlook)
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
@@ -151,7 +151,7 @@ class Engine:
             id=claim.id, attempt=claim.attempt, input=claim.input, timeout=asked.timeout, cwd=asked.cwd, env=asked.env
         )
 
-    def postpone(self, event: Waits) -> None:
+    def postpone(self, event: Throttled) -> None:
         """Let followers and views know that a call waits."""
         with self.pausing():
             postpone(self.store, event.id, event.attempt, event.reason, time.time() + event.seconds)
@@ -217,7 +217,7 @@ class Engine:
             return
         self._stamp = stamp
         try:
-            config = load(self.home, os.environ)
+            config = load_config(self.home, os.environ)
             config = replace(config, handlers=self.config.handlers | config.handlers)
             if config == self.config:
                 return

@@ -20,7 +20,7 @@ from ..queue.lists import by_number
 from ..queue.remote import Away
 from ..seam import reached
 from ..when import count
-from .call import Hearing
+from .call import CallRun
 from .engine import Engine
 
 log = logging.getLogger("hybridq.runner.flush")
@@ -136,9 +136,9 @@ class FlushRun:
         parts = [[c for c in claims if c.cohort in due], [c for c in claims if c.cohort not in due]]
         return [part for part in parts if part]
 
-    async def _run_chunk(self, claims: list[Claim]) -> Hearing:
+    async def _run_chunk(self, claims: list[Claim]) -> CallRun:
         engine = self.engine
-        chunk = Hearing(engine, self.name, claims, again=self._anew and self._begun, overhead=self._chunk.overhead)
+        chunk = CallRun(engine, self.name, claims, again=self._anew and self._begun, overhead=self._chunk.overhead)
         self._begun = True
         try:
             async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:
@@ -166,7 +166,7 @@ class FlushRun:
         self._learn(chunk, at_last=True)
         return chunk
 
-    def _learn(self, chunk: Hearing, *, at_last: bool = False) -> None:
+    def _learn(self, chunk: CallRun, *, at_last: bool = False) -> None:
         """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""
         if at_last or (chunk.seen and time.monotonic() >= self._learned + LEARN):
             self.engine.learning.learn(self.name, Lane.BATCH, chunk.seen)

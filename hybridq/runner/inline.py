@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     pass  # GONE
 
 
-class OwnRun:
+class InlineRun:
     """Runs one cohort's stream jobs while it is entered; for the main thread. Leaving ends what still runs.
 
     If the runner breaks, the main thread gets SIGINT out of its sleep, and leaving raises what broke it.
@@ -38,7 +38,7 @@ class OwnRun:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._service: Service | None = None
 
-    def __enter__(self) -> "OwnRun":
+    def __enter__(self) -> "InlineRun":
         self._thread.start()
         self._begun.wait()
         if self._broken is not None:
@@ -78,7 +78,7 @@ class OwnRun:
 LOOK = 1.0  # seconds
 
 
-class StandIn:
+class Failover:
     """Runs one cohort's stream jobs while it is entered, as soon as nobody else serves the queue."""
 
     def __init__(self, home: Home, config: Config, cohort: int, begins: Callable[[], None]) -> None:
@@ -86,9 +86,9 @@ class StandIn:
         self._home, self._config, self._cohort, self._begins = home, config, cohort, begins
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._own: OwnRun | None = None
+        self._own: InlineRun | None = None
 
-    def __enter__(self) -> "StandIn":
+    def __enter__(self) -> "Failover":
         self._thread.start()
         return self
 
@@ -104,7 +104,7 @@ class StandIn:
                 pass  # GONE
 
                 self._begins()
-                self._own = OwnRun(self._home, self._config, self._cohort).__enter__()
+                self._own = InlineRun(self._home, self._config, self._cohort).__enter__()
                 return
 
     def _alone(self) -> bool:

@@ -25,7 +25,7 @@ class Turning(Protocol):
         ...
 
 
-async def run(loop: Turning) -> None:
+async def run_loop(loop: Turning) -> None:
     """Turn until the engine stops. What a turn raises ends the runner, loudly; a full disk or a long lock pauses it."""
     while not loop.engine.stopping:
         pause = TICK

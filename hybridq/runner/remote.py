@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
-from ..brain.promotion import ENDLESS, ending_time, late, stream_time
+from ..brain.promotion import ENDLESS, ending_time, promotion_reason, stream_time
 from ..errors import HybridqError
 from ..handlers.llm.results import unbegun
 from ..job import Detached, Event, Lane, Mode, Output, State
@@ -24,7 +24,7 @@ from ..queue.counters import note
 from ..queue.remote import Away, charge, claims_of, forget, keep, moved_on
 from ..seam import reached
 from ..when import money
-from .call import Hearing
+from .call import CallRun
 from .engine import Engine
 
 log = logging.getLogger("hybridq.away")
@@ -35,7 +35,7 @@ LOST = "the batch was not done in time; its end was asked for"
 AGAIN = 60.0  # seconds until the next try when the provider cannot even be asked
 
 
-class AwayRun:
+class RemoteRun:
     """One piece of detached work in this runner's care."""
 
     def __init__(self, engine: Engine, away: Away) -> None:
@@ -44,7 +44,7 @@ class AwayRun:
         self._poked = asyncio.Event()
         self._answered = False
         self._heard = time.time()  # when the last answers came; before any, when this runner began to ask
-        self._hearing = Hearing(engine, away.handler, claims_of(engine.store, away))
+        self._hearing = CallRun(engine, away.handler, claims_of(engine.store, away))
         self._hearing.unwanted(claims_of(engine.store, away, State.CANCELLED))
         self._moved = {claim.id: claim for claim in moved_on(engine.store, away)}
         self._charged: dict[int, list[float]] = {}  # by cohort: what cancelled jobs have cost all the same
@@ -181,7 +181,7 @@ class AwayRun:
         of = self._cohorts[outcome.cohort]
         if outcome.state is not State.QUEUED or Mode.STREAM not in self.engine.outlook.modes(of.handler):
             return outcome
-        why = late(of.due, outcome.at, self.engine.outlook.estimate(of.handler), of.size)
+        why = promotion_reason(of.due, outcome.at, self.engine.outlook.estimate(of.handler), of.size)
         return replace(outcome, promoted=why, ready=0.0) if why else outcome
 
     async def _wind_up(self) -> None:
@@ -216,7 +216,7 @@ class AwayRun:
                 for cohort, costs in self._charged.items():
                     note(connection, cohort, charged(len(costs), sum(costs)), time.time())
                 if self._flush is not None:
-                    came = flushes.came_of(connection, self._flush, self.away.work.ids)
+                    came = flushes.results_of(connection, self._flush, self.away.work.ids)
                     flushes.add_to_flush(connection, self._flush, came, time.time())
                 reached("ended")
                 forget(engine.store, self.away.id)

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
-from ..job import Failure, Lane, Mode, Output, Partial, Started, Waits
+from ..job import Failure, Lane, Mode, Output, Partial, Started, Throttled
 from ..money.limits import hold_back
 from ..queue.claims import Claim, claim_stream
 from ..queue.cohorts import Cohort
@@ -109,7 +109,7 @@ class _Attempt:
             case Partial():
                 self._first = self._first or time.time()
                 self.sink.write(event)
-            case Waits():
+            case Throttled():
                 self.engine.postpone(event)
             case Output() | Failure():
                 self._end(self.sink.counted(event))

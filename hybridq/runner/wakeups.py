@@ -27,7 +27,7 @@ class StepDetector:
         return back if back > SLACK else 0.0
 
 
-class Clockwork:
+class Wakeups:
     """Wakes an engine's batch loop at the instants that its plans named. A context manager."""
 
     def __init__(self, engine: Engine, wake: Callable[[], None]) -> None:
@@ -38,7 +38,7 @@ class Clockwork:
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
 
-    def __enter__(self) -> "Clockwork":
+    def __enter__(self) -> "Wakeups":
         self._engine.wake_at = self._set
         self._scheduler.start()
         return self

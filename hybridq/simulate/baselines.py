@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..job import Lane
 from .clock import World
-from .station import Flushed, Spell, Station, Task
+from .station import SimulatedFlush, Spell, Station, Task
 
 HOUR = 3600.0
 NIGHT = 2  # o'clock, in the tariff's zone
@@ -64,7 +64,7 @@ class Gather(Stream):
             return None
         if (at := self.due(now)) > now:
             return at
-        flush = Flushed(at=now, rule=self.rule, reason=self.rule, jobs=len(self.held))
+        flush = SimulatedFlush(at=now, rule=self.rule, reason=self.rule, jobs=len(self.held))
         self.station.begin(flush, self.held)
         self.held = []
         return None

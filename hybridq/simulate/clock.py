@@ -17,7 +17,7 @@ from msgspec import Struct
 from ..brain.tariff import Tariff
 from ..config.values import Config, HandlerConfig
 from ..job import Audience, Lane
-from .station import Flushed, Spell, Station, Task, Times
+from .station import SimulatedFlush, Spell, Station, Task, Times
 from .workload import Arrival, Workload
 
 HEADROOM = 0.7  # how busy the instances of a trace's handler would be if everything streamed
@@ -55,20 +55,20 @@ Make = Callable[[str, Station, World], Contender]
 """(handler, its instances, the world) -> who decides for it."""
 
 
-class Outcome(Struct, frozen=True):
+class SimulatedRun(Struct, frozen=True):
     """What became of every job, in the order of arrival, and every flush; money that starts have cost."""
 
     tasks: list[Task]
-    flushes: list[Flushed]
+    flushes: list[SimulatedFlush]
     starts: float
 
 
-def run(world: World, make: Make) -> Outcome:
+def simulate(world: World, make: Make) -> SimulatedRun:
     """All jobs of the workload, from the first arrival to the last end."""
-    return _Run(world, make).go()
+    return _Clock(world, make).go()
 
 
-class _Run:
+class _Clock:
     """One contender's run: the clock, and who is woken when."""
 
     def __init__(self, world: World, make: Make) -> None:
@@ -93,7 +93,7 @@ class _Run:
             self._stations[name] = station
             self._contenders[name] = make(name, station, world)
 
-    def go(self) -> Outcome:
+    def go(self) -> SimulatedRun:
         """Turn the clock from event to event."""
         coming = iter(zip(self.world.workload.arrivals, self._tasks, strict=True))
         following = next(coming, None)
@@ -109,7 +109,7 @@ class _Run:
             elif self._looks.get(name) == now:
                 self._look(name, now)
         flushes = sorted((f for s in self._stations.values() for f in s.flushes), key=lambda f: f.at)
-        return Outcome(self._tasks, flushes, sum(s.starts for s in self._stations.values()))
+        return SimulatedRun(self._tasks, flushes, sum(s.starts for s in self._stations.values()))
 
     def _arrive(self, arrival: Arrival, task: Task) -> None:
         name = arrival.handler

@@ -21,7 +21,7 @@ from ..config.values import HandlerConfig, TariffConfig
 from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
 from .clock import World
 from .pending import Pending
-from .station import Flushed, Spell, Station, Task
+from .station import SimulatedFlush, Spell, Station, Task
 
 REMEMBER = 2.0  # seconds after which what was learned is known to those who submit
 ASKED = 0.15  # share of held jobs of which somebody asks, at some instant, when they will start
@@ -88,7 +88,7 @@ class Hybrid:
         first = decided.due[0]
         keys = list(dict.fromkeys(key for flush in decided.due for key in flush.keys))
         tasks = self._held.take(keys, sum(flush.jobs for flush in decided.due))
-        self._station.begin(Flushed(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks)), tasks)
+        self._station.begin(SimulatedFlush(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks)), tasks)
         self._decisions.clear()
 
     def _promote(self, held: Sequence[Held], conditions: Conditions) -> None:

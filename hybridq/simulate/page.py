@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..job import Audience, Lane
 from ..report.html import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
 from ..when import count, money, span
-from .clock import Outcome
+from .clock import SimulatedRun
 from .rehearsal import Rehearsal
 from .station import Task
 
@@ -22,7 +22,9 @@ BARS = 120  # of the time line
 LEAST = 0.01  # seconds; what is sooner is drawn here, on a logarithmic scale
 
 
-def render(found: Rehearsal, ours: Outcome, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]) -> str:
+def simulation_page(
+    found: Rehearsal, ours: SimulatedRun, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]
+) -> str:
     """The page. `titles` and `rows` are the table that a terminal shows."""
     many = f"{count(found.jobs)} jobs that came within {span(found.last - found.begin)}, seed {found.seed}."
     return page(
@@ -63,7 +65,7 @@ def _trade(found: Rehearsal) -> "Figure":
     return figure
 
 
-def _timeline(found: Rehearsal, ours: Outcome) -> "Figure":
+def _timeline(found: Rehearsal, ours: SimulatedRun) -> "Figure":
     from plotly.graph_objects import Bar, Figure, Scatter
 
     figure, width = Figure(), max(1.0, (found.end - found.begin) / BARS)
@@ -120,7 +122,7 @@ def _waits(found: Rehearsal) -> "Figure":
     return figure
 
 
-def _promises(ours: Outcome) -> "Figure":
+def _promises(ours: SimulatedRun) -> "Figure":
     from plotly.graph_objects import Figure, Scatter
 
     figure, known = Figure(), _promised(ours)
@@ -141,7 +143,7 @@ def _promises(ours: Outcome) -> "Figure":
     return figure
 
 
-def _promised(ours: Outcome) -> list[tuple[Task, float]]:
+def _promised(ours: SimulatedRun) -> list[tuple[Task, float]]:
     return [(t, t.promise.finish) for t in ours.tasks if t.promise is not None and t.promise.finish is not None]
 
 

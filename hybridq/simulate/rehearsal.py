@@ -10,7 +10,7 @@ from msgspec import Struct
 from ..brain.tariff import Tariff
 from ..when import money
 from .baselines import BASELINES
-from .clock import Outcome, World, run
+from .clock import SimulatedRun, World, simulate
 from .hybrid import Hybrid
 from .verdict import Verdict, judge
 
@@ -35,16 +35,16 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
 
 
-def rehearse(world: World) -> Iterator[tuple[Verdict, Outcome]]:
+def rehearse(world: World) -> Iterator[tuple[Verdict, SimulatedRun]]:
     """Each contender's figures as soon as they are there, hybridq's first."""
-    outcome = run(world, Hybrid)
+    outcome = simulate(world, Hybrid)
     yield judge(OURS, SAYS, outcome, world.config.policy), outcome
     for baseline in BASELINES:
-        outcome = run(world, baseline.make)
+        outcome = simulate(world, baseline.make)
         yield judge(baseline.name, baseline.says, outcome, world.config.policy), outcome
 
 
-def summary(world: World, verdicts: list[Verdict], ours: Outcome) -> Rehearsal:
+def summarise(world: World, verdicts: list[Verdict], ours: SimulatedRun) -> Rehearsal:
     """All of it in one."""
     arrivals, tariff = world.workload.arrivals, Tariff(world.config.tariff)
     begin, end = arrivals[0].at, max(task.finish for task in ours.tasks)

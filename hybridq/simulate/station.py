@@ -58,7 +58,7 @@ class Task(Struct, kw_only=True):
     cost: float = 0.0
 
 
-class Flushed(Struct, kw_only=True):
+class SimulatedFlush(Struct, kw_only=True):
     """One flush that was run."""
 
     at: float
@@ -88,8 +88,8 @@ class Station:
         """`start` and `idle` in seconds; `target`: seconds that a stream job may wait for a chunk; `rate`: money that a
         busy second costs at factor 1."""
         self.slots = slots
-        self.flush: Flushed | None = None  # the one that runs
-        self.flushes: list[Flushed] = []
+        self.flush: SimulatedFlush | None = None  # the one that runs
+        self.flushes: list[SimulatedFlush] = []
         self.ended: list[Task] = []
         self.starts = 0.0  # money that starts have cost
         self.work = dict.fromkeys(Lane, 0.0)  # seconds of jobs queued or running, by lane
@@ -113,7 +113,7 @@ class Station:
         self._enter(task, Lane.STREAM, task.busy)
         heapq.heappush(self._streaming, (task.due, task.at, task.number, task))
 
-    def begin(self, flush: Flushed, tasks: Sequence[Task]) -> None:
+    def begin(self, flush: SimulatedFlush, tasks: Sequence[Task]) -> None:
         """Begin a flush; there must be none running. The earliest deadline goes first."""
         self.flush, self._ready = flush, False
         self.flushes.append(flush)

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..config.read import load
+from ..config.read import load_config
 from ..config.values import Config
 from ..errors import UsageError
 from ..home import Home
@@ -26,7 +26,7 @@ def changed(home: Home, environ: Mapping[str, str], changes: Sequence[str]) -> C
         for key, value in wanted.items():
             _put(table, key, value)
 
-    return load(home, {name: value for name, value in environ.items() if name not in twins}, change)
+    return load_config(home, {name: value for name, value in environ.items() if name not in twins}, change)
 
 
 def told(changes: Sequence[str]) -> str:

@@ -15,13 +15,13 @@ from msgspec import Struct
 from ..config.values import PolicyConfig
 from ..job import Audience, Lane
 from ..report.figures import NEAR, off, rank, share
-from .clock import Outcome
+from .clock import SimulatedRun
 from .station import Task
 
 ALIKE = 48  # jobs that tell how long jobs of their size take
 
 
-class Waits(Struct, frozen=True, kw_only=True):
+class WaitTimes(Struct, frozen=True, kw_only=True):
     """Seconds from the arrival of a job to its first result."""
 
     jobs: int
@@ -56,7 +56,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     says: str
     cost: float
     waited: float  # money that the waiting until each first result cost, by the policy
-    waits: dict[Audience, Waits]
+    waits: dict[Audience, WaitTimes]
     streamed: int
     batched: int
     deadlines: int
@@ -65,7 +65,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     promises: Promises
 
 
-def judge(name: str, says: str, outcome: Outcome, policy: PolicyConfig) -> Verdict:
+def judge(name: str, says: str, outcome: SimulatedRun, policy: PolicyConfig) -> Verdict:
     """The figures of one run."""
     hourly = {Audience.USER: policy.user_delay_cost, Audience.BACKGROUND: policy.background_delay_cost}
     tasks = outcome.tasks
@@ -74,7 +74,7 @@ def judge(name: str, says: str, outcome: Outcome, policy: PolicyConfig) -> Verdi
     return Verdict(
         name=name, says=says, cost=sum(task.cost for task in tasks) + outcome.starts,
         waited=sum(hourly[t.audience] * t.part * (t.first - t.at) / 3600 for t in tasks),
-        waits={audience: waits([t for t in tasks if t.audience is audience]) for audience in Audience},
+        waits={audience: wait_times([t for t in tasks if t.audience is audience]) for audience in Audience},
         streamed=streamed, batched=len(tasks) - streamed, deadlines=len(bound),
         kept=share(task.finish <= task.due for task in bound),
         flushes=dict(sorted(Counter(flush.rule for flush in outcome.flushes).items())),
@@ -82,10 +82,10 @@ def judge(name: str, says: str, outcome: Outcome, policy: PolicyConfig) -> Verdi
     )  # fmt: skip
 
 
-def waits(tasks: Sequence[Task]) -> Waits:
+def wait_times(tasks: Sequence[Task]) -> WaitTimes:
     """How long these jobs' first results took."""
     seconds = sorted(task.first - task.at for task in tasks)
-    return Waits(jobs=len(tasks), p50=rank(seconds, 0.5), p95=rank(seconds, 0.95), p99=rank(seconds, 0.99))
+    return WaitTimes(jobs=len(tasks), p50=rank(seconds, 0.5), p95=rank(seconds, 0.95), p99=rank(seconds, 0.99))
 
 
 def promises(tasks: Sequence[Task]) -> Promises:

@@ -19,11 +19,11 @@ from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
 from ..money.why_held import has_budget, why_withheld, would_be_withheld
 from ..outlook import Outlook
-from ..queue.buckets import counted_in, gathered
+from ..queue.buckets import buckets, counted_in
 from ..queue.cohorts import Cohort, tally
 from ..queue.holds import withheld
 from ..queue.learned import intended
-from ..queue.lists import ahead, group_sums, open_flushes, parts, runners, running
+from ..queue.lists import ahead, group_sums, open_flushes, queued_parts, runners, running
 from ..queue.remote import Elsewhere, elsewhere
 from ..when import span
 
@@ -82,7 +82,7 @@ class Foresight:
         if not queued:
             return ""
         store = self._outlook.store
-        cohorts = [of.id] if of.name is None else parts(store, of.name, CLASSES)
+        cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
         told = next(iter(withheld(store, cohorts).values()), "") if self.served else ""
         return (
             told or would_be_withheld(self._outlook, of.handler, of.mode, of.size, self.now) or self._beyond(of, queued)
@@ -123,7 +123,7 @@ class Foresight:
     def _planned(self, of: Cohort) -> Foreseen:
         batch = self._batch(of.handler)
         store = self._outlook.store
-        cohorts = [of.id] if of.name is None else parts(store, of.name, CLASSES)
+        cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
         classes = counted_in(store, {of.id, *cohorts} - batch.under.keys())
         keys = {key: batch.under.get(classes.get(key, key), key) for key in (of.id, *cohorts)}
         return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[of.id], "")
@@ -205,7 +205,7 @@ class Foresight:
         return self._batches[name]
 
     def _plan(self, name: str) -> _Batch:
-        found = gathered(self._outlook.store, name, self.now, CLASSES, CLASSES)
+        found = buckets(self._outlook.store, name, self.now, CLASSES, CLASSES)
         classes = self._affordable(name, found.held)
         conditions = replace(self._world(name), held=tuple(classes))
         planned = plan(classes, conditions, drain=self._drain)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..job import ENDED, Lane, Mode, State
-from ..outlook import Outlook, load
+from ..outlook import Outlook, machine_load
 from ..queue import cohorts, lists
 from ..queue.cohorts import Cohort
 from ..queue.read_only import rescue_if_writable
@@ -69,7 +69,8 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
     at, why = foresight.next_flush()
     cost = sum(each.cost for each in sums)
     return Head(
-        now=now, daemon=daemons[0] if daemons else "", runners=len(foresight.runners) - len(daemons), load=load(),
+        now=now, daemon=daemons[0] if daemons else "", runners=len(foresight.runners) - len(daemons),
+        load=machine_load(),
         factor=tariff.factor(now), factor_name=tariff.name(now),
         factor_until=change and change[0], factor_next=change and change[1],
         counts={state: jobs for state, jobs in counts.items() if jobs},
@@ -179,13 +180,13 @@ class _View:
 
     def _ended(self, limit: int) -> list[Row]:
         """What ended, the latest first; with states asked for, also the groups that go on but hold such jobs."""
-        cohorts = [
+        singles = [
             of for state in ENDED if state in self.states
-            for of in lists.ended(self._store, state, self._modes, limit)
+            for of in lists.ended_singles(self._store, state, self._modes, limit)
         ]  # fmt: skip
-        cohorts.sort(key=lambda of: of.finished or 0.0, reverse=True)
+        singles.sort(key=lambda of: of.finished or 0.0, reverse=True)
         groups = self._groups(limit)
-        rows = self._wanted([*cohorts[:limit], *groups])
+        rows = self._wanted([*singles[:limit], *groups])
         return sorted(rows, key=lambda row: row.finished or math.inf, reverse=True)[:limit]
 
     def _groups(self, limit: int) -> list[Cohort]:
@@ -194,9 +195,9 @@ class _View:
             return [lists.representative(self._store, found.name) for found in named]
         return lists.by_number(self._store, [found.cohort for found in lists.ended_groups(self._store, limit)])
 
-    def _wanted(self, cohorts: list[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
+    def _wanted(self, shown: list[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
         """Their rows, without those that hold nothing in the states that were asked for."""
-        kept = [of for of in cohorts if of.mode in self._modes]
+        kept = [of for of in shown if of.mode in self._modes]
         return [row for row in self._rows.of(kept, before) if any(state in row.counts for state in self.states)]
 
 

@@ -15,7 +15,7 @@ from ..outlook import Outlook
 from ..queue import lists
 from ..queue.cohorts import Cohort
 from ..queue.flushes import flush_record, last_of
-from ..queue.lists import GroupSum, Line
+from ..queue.lists import GroupSum, ListedJob
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
 from .snapshot import Row
@@ -51,7 +51,7 @@ class Rows:
         """A row for each cohort: its group's, or that of its only job. `before`: how many jobs go first, by cohort."""
         before = before or {}
         sums = lists.group_sums(self._store, [of.name for of in cohorts if of.name is not None])
-        lines = lists.lines(self._store, [of.first for of in cohorts if of.name is None])
+        lines = lists.listed(self._store, [of.first for of in cohorts if of.name is None])
         return [
             self._job(of, lines[of.first], before.get(of.id)) if of.name is None
             else self._group(of, sums[of.name], before.get(of.id))
@@ -60,7 +60,7 @@ class Rows:
 
     def jobs(self, numbers: Sequence[int]) -> list[Row]:
         """A row for each of these jobs, whether it is in a group or not."""
-        lines = lists.lines(self._store, numbers)
+        lines = lists.listed(self._store, numbers)
         cohorts = {of.id: of for of in lists.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
         return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
 
@@ -75,7 +75,7 @@ class Rows:
         why = flush.reason.removeprefix(AT_ONCE)
         return why if flush.jobs >= ran else f"its last flush, of {count(flush.jobs)}: {why}"
 
-    def _job(self, of: Cohort, line: Line, before: int | None) -> Row:
+    def _job(self, of: Cohort, line: ListedJob, before: int | None) -> Row:
         over = line.state in ENDED
         eta, why = self._job_future(of, line, before)
         if line.state is State.FAILED:
@@ -89,7 +89,7 @@ class Rows:
             exit_code=line.exit_code if over else None, why=why,
         )  # fmt: skip
 
-    def _job_future(self, of: Cohort, line: Line, before: int | None) -> Foreseen:
+    def _job_future(self, of: Cohort, line: ListedJob, before: int | None) -> Foreseen:
         foresight = self._foresight
         if line.state in ENDED:
             return Eta(), self.past(of, line.id)

@@ -24,7 +24,7 @@ from hybridq.demo.stage import HANDLER, LIBRARY, WORKER
 from hybridq.job import Audience, Mode, Request, State
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import state_of
-from hybridq.queue.follow import End, Piece, follow
+from hybridq.queue.follow import End, OutputPiece, follow
 from hybridq.queue.intake import Accepted
 from hybridq.submit import connect, submit, submit_many
 from tests.bench.measure import daemon, quantile, queue, row
@@ -218,7 +218,7 @@ def _ask(home: Path, way: Way, path: str, at: float, clock: Callable[[], float])
         number = submit(outlook, request, json.dumps(path).encode()).first
         _until_begun(outlook, number, clock)
         for event in follow(outlook.store, number, clock):
-            if isinstance(event, Piece | End):
+            if isinstance(event, OutputPiece | End):
                 first = first or time.perf_counter() - began
         return number, first, time.thread_time() - spent
 

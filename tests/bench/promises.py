@@ -12,7 +12,7 @@ import sys
 
 from hybridq.config.values import Config
 from hybridq.simulate.baselines import BASELINES
-from hybridq.simulate.clock import World, run
+from hybridq.simulate.clock import World, simulate
 from hybridq.simulate.hybrid import Hybrid
 from hybridq.simulate.station import Times
 from hybridq.simulate.synthetic import synthetic
@@ -31,8 +31,8 @@ def world(work: Workload, config: Config) -> World:
 
 def line(place: World) -> tuple[str, bool]:
     """The figures of one workload, and whether the coverage is as promised."""
-    ours = judge("", "", run(place, Hybrid), place.config.policy)
-    others = [judge(b.name, "", run(place, b.make), place.config.policy) for b in BASELINES]
+    ours = judge("", "", simulate(place, Hybrid), place.config.policy)
+    others = [judge(b.name, "", simulate(place, b.make), place.config.policy) for b in BASELINES]
     best, made = min(others, key=_total), ours.promises
     shares = " ".join(_share(x) for x in (made.covered, made.error, made.best, made.started, made.late))
     kept = 0.87 <= (made.covered or 0.0) <= 0.93 and not made.past

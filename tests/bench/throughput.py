@@ -13,8 +13,8 @@ from pathlib import Path
 from hybridq.brain.plan import plan
 from hybridq.job import Audience, Mode, Request
 from hybridq.outlook import Outlook
-from hybridq.queue.buckets import gathered
-from hybridq.runner.drain import Limits, run_drain
+from hybridq.queue.buckets import buckets
+from hybridq.runner.drain import DrainLimits, run_drain
 from hybridq.submit import submit_many
 from tests.bench.measure import HYBRIDQ, environment, queue, row, timed
 from tests.support.building import night
@@ -79,7 +79,7 @@ def batch_lane(jobs: int = 300_000) -> None:
         before = raw_claim_finish(raw, 50_000)
         request = Request(handler="noop", audience=Audience.BACKGROUND, mode=Mode.BATCH)
         submit_many(outlook, ((request, b"0", None) for _ in range(jobs)))
-        took = timed(lambda: run_drain(outlook.store.home, outlook.config, Limits()))
+        took = timed(lambda: run_drain(outlook.store.home, outlook.config, DrainLimits()))
         after = raw_claim_finish(raw, 50_000)
         done = outlook.store.row("SELECT count(*) FROM result")
         if done != (jobs,):
@@ -176,12 +176,12 @@ def many_submissions(number: int = 100_000) -> None:
     with queue(night(time.time(), 5 * HOUR) + PRICED) as outlook:
         now = crowd(outlook, number, handler="priced")
         took = min(timed(lambda: _look(outlook, now)) for _ in range(5)) * 1000
-        classes = len(gathered(outlook.store, "priced", now).held)
+        classes = len(buckets(outlook.store, "priced", now).held)
         row(f"planning {number:,} submissions", f"{took:.1f} ms", f"{classes:,} classes, 50 ms", took / 50, "<= 1")
 
 
 def _look(outlook: Outlook, now: float) -> None:
-    work = gathered(outlook.store, "priced", now).held
+    work = buckets(outlook.store, "priced", now).held
     plan(work, outlook.conditions("priced", now, work))
 
 
@@ -194,7 +194,7 @@ def shell_jobs(jobs: int = 1000) -> None:
         took = timed(
             lambda: (
                 submit_many(outlook, ((request, b'{"argv": ["true"]}', None) for _ in range(jobs))),
-                run_drain(outlook.store.home, outlook.config, Limits()),
+                run_drain(outlook.store.home, outlook.config, DrainLimits()),
             )
         )
     spooler = shutil.which("tsp")

@@ -20,7 +20,7 @@ from statistics import fmean
 from hybridq.brain.tariff import Tariff
 from hybridq.config.values import Config, PolicyConfig, TariffConfig, Window
 from hybridq.simulate.clock import World
-from hybridq.simulate.clock import run as simulate
+from hybridq.simulate.clock import simulate as simulate
 from hybridq.simulate.hybrid import Hybrid
 from hybridq.simulate.station import Times
 from hybridq.simulate.synthetic import synthetic

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperOption
 
-from hybridq_cli.commands import COMMANDS, load, twin
+from hybridq_cli.commands import COMMANDS, load_command, twin
 
 
 def hybridq(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,7 @@ def imported_by(program: str) -> set[str]:
 
 def test_table_says_what_the_commands_say() -> None:
     """Each command's line in the table is the first line of its own help."""
-    own = {name: (load(name).help or "").partition("\n")[0] for name in COMMANDS}
+    own = {name: (load_command(name).help or "").partition("\n")[0] for name in COMMANDS}
     assert own == {name: line for name, (_, line) in COMMANDS.items()}
 
 
@@ -44,7 +44,7 @@ def test_every_command_explains_itself(name: str) -> None:
     done = hybridq(name, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: hybridq {name}")
-    options = [param for param in load(name).params if isinstance(param, TyperOption)]
+    options = [param for param in load_command(name).params if isinstance(param, TyperOption)]
     assert all(option.hidden or (option.help and (option.envvar == twin(name, option))) for option in options)
 
 
@@ -110,7 +110,9 @@ def test_option_has_an_environment_twin(tmp_path: Path) -> None:
 
 def test_no_two_options_share_a_twin(tmp_path: Path) -> None:
     """What `submit` takes for its jobs (HYBRIDQ_MODE, HYBRIDQ_TIMEOUT) changes no other command."""
-    twins = [option.envvar for name in COMMANDS for option in load(name).params if getattr(option, "envvar", None)]
+    twins = [
+        option.envvar for name in COMMANDS for option in load_command(name).params if getattr(option, "envvar", None)
+    ]
     assert len(set(twins)) == len(twins)
     assert "HYBRIDQ_TIMEOUT" in twins
     done = hybridq("status", HYBRIDQ_HOME=str(tmp_path), HYBRIDQ_MODE="nonsense", HYBRIDQ_LIMIT="0")

@@ -13,7 +13,7 @@ from queue import Queue as Room
 import pytest
 
 from hybridq.job import State
-from hybridq_cli.logs import Apart, Line
+from hybridq_cli.logs import Apart, TextLine
 from tests.support.user import HYBRIDQ, Queue, ended, until
 
 
@@ -151,7 +151,7 @@ def test_a_log_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:
 def test_lines_that_the_log_had_no_room_for_are_counted() -> None:
     """Of what nobody read in time, how much it was is said as soon as there is room."""
     log, kept = logging.getLogger("hybridq"), Apart(Room(2))
-    kept.setFormatter(Line())
+    kept.setFormatter(TextLine())
     log.addHandler(kept)
     try:
         for number in range(5):

@@ -97,7 +97,7 @@ def test_a_bar_is_full_only_when_all_is_done() -> None:
 )
 def test_all_and_none_are_told_of_nothing_else(part: float | None, told: str) -> None:
     """A share that is only nearly all, or nearly nothing, is never rounded to it."""
-    assert words.share(part) == told
+    assert words.percent_of(part) == told
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def test_sentences_are_safe_for_a_terminal() -> None:
 
 def test_show_tells_all_that_is_known() -> None:
     """State, reason, times, exit code and the history, in a pipe too."""
-    text = shown(job.show(busy().rows[2], NOW, [(NOW - 60, "started"), (NOW - 2, HOSTILE)]))
+    text = shown(job.draw_detail(busy().rows[2], NOW, [(NOW - 60, "started"), (NOW - 2, HOSTILE)]))
     for part in ("899", "✗ failed", "exit code  3", "took       58s", "started", "\\x1b[2J"):
         assert part in text
     assert "\x1b" not in text
@@ -29,7 +29,7 @@ def test_one_forecast_is_one_number_wherever_it_is_told() -> None:
     seen = Forecast(mode=Mode.STREAM, first=NOW + 1.6, finish=NOW + 1.6)
     decision = Decision(mode=Mode.STREAM, reason="quick", considered=(seen,))
     assert ", in 2s" in words.promise(decision, NOW)
-    assert "after 2s" in shown(job.explain("7", decision, NOW, NOW), width=200)
+    assert "after 2s" in shown(job.draw_explanation("7", decision, NOW, NOW), width=200)
 
 
 def test_explain_compares_the_modes() -> None:
@@ -39,7 +39,7 @@ def test_explain_compares_the_modes() -> None:
         Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False, note=HOSTILE),
     )
     decision = Decision(mode=Mode.STREAM, reason="only this makes it", considered=considered, warning="[/dear]")
-    text = shown(job.explain("7", decision, NOW, NOW + 9000, [(NOW, "submitted")]), width=200)
+    text = shown(job.draw_explanation("7", decision, NOW, NOW + 9000, [(NOW, "submitted")]), width=200)
     lines = text.splitlines()
     chosen = next(line for line in lines if "3.50" in line)
     other = next(line for line in lines if "1.32" in line)
@@ -57,7 +57,9 @@ def test_explain_is_readable_in_forty_columns() -> None:
         Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70, note="now"),
         Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False),
     )
-    text = shown(job.explain("7", Decision(mode=Mode.STREAM, reason="so", considered=considered), NOW, NOW), width=40)
+    text = shown(
+        job.draw_explanation("7", Decision(mode=Mode.STREAM, reason="so", considered=considered), NOW, NOW), width=40
+    )
     lines = [line.strip() for line in text.splitlines()]
     for line in (
         "» stream",
@@ -72,7 +74,7 @@ def test_explain_is_readable_in_forty_columns() -> None:
 def test_what_happened_again_and_again_is_told_once() -> None:
     """Neighbours in a history that say the same are one line, with how often; the same later is another."""
     history = [(NOW + n, "its runner died") for n in range(20)] + [(NOW + 30, "retried"), (NOW + 40, "its runner died")]
-    lines = shown(job.show(busy().rows[2], NOW + 60, history)).splitlines()
+    lines = shown(job.draw_detail(busy().rows[2], NOW + 60, history)).splitlines()
     assert [line.rstrip().split("  ")[-1] for line in lines[-3:]] == [
         "its runner died (x20)",
         "retried",
@@ -83,9 +85,9 @@ def test_what_happened_again_and_again_is_told_once() -> None:
 def test_a_signal_is_told_by_its_name() -> None:
     """What a signal ended says which, and the exit code that a shell would give; any other code is itself."""
     killed = row(1, state=State.FAILED, started=NOW - 9, finished=NOW, exit_code=-15, why="killed by SIGTERM")
-    assert "exit code  killed by SIGTERM (143)" in shown(job.show(killed, NOW))
+    assert "exit code  killed by SIGTERM (143)" in shown(job.draw_detail(killed, NOW))
     assert words.why(killed) == "killed by SIGTERM"
-    assert words.exit_code(3) == "3"
+    assert words.exit_words(3) == "3"
 
 
 def test_a_group_that_ended_says_how_its_parts_ended() -> None:
@@ -103,6 +105,6 @@ def test_a_promise_says_what_it_rests_on() -> None:
     told = Forecast(
         mode=Mode.STREAM, cost=0.0016, starting=0.0006, finish=NOW + 2, assumed=("2ms a job", "list prices")
     )
-    sentence = words.expected(told, NOW)
+    sentence = words.promise_words(told, NOW)
     assert sentence.endswith("in 2s · costs 0.0016, 0.0006 of it a start · assumes 2ms a job, list prices")
-    assert words.expected(Forecast(mode=Mode.STREAM, cost=1.0, starting=0.01), NOW) == "done: unknown · costs 1.00"
+    assert words.promise_words(Forecast(mode=Mode.STREAM, cost=1.0, starting=0.01), NOW) == "done: unknown · costs 1.00"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybridq.brain.llm_prices import PER, Prices, Tokens, expected, prices
+from hybridq.brain.llm_prices import PER, TokenPrices, Tokens, call_cost, prices
 from hybridq.config.llm import LlmOptions, loopback, options
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, ConfigError
 from hybridq.handlers.llm.errors import scrubbed
@@ -22,7 +22,7 @@ from tests.support.user import Queue
 def read(folder: Path, table: str) -> HandlerConfig:
     """The handler `gpt` of a config.toml with this table."""
     (folder / "config.toml").write_text(f"[handlers.gpt]\n{table}\n")
-    return load(Home(folder, folder / "config.toml"), {}).handlers["gpt"]
+    return load_config(Home(folder, folder / "config.toml"), {}).handlers["gpt"]
 
 
 def test_a_model_needs_nothing_but_its_name(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_only_this_machine_is_spoken_to_without_tls(tmp_path: Path, here: str) -
 
 def test_prices_come_from_the_configuration_first() -> None:
     """Configured prices win; a dated name is the listed one; what is unknown or served elsewhere has no price."""
-    assert prices(LlmOptions(model="gpt-5", price_input=7, price_output=8)) == Prices(7, 7, 8)
+    assert prices(LlmOptions(model="gpt-5", price_input=7, price_output=8)) == TokenPrices(7, 7, 8)
     small = prices(LlmOptions(model="gpt-5-mini-2025-08-07"))
     assert small is not None
     assert small.input == 0.25
@@ -97,7 +97,7 @@ def test_prices_come_from_the_configuration_first() -> None:
 
 def test_cached_and_written_tokens_cost_what_they_cost() -> None:
     """A cached token at its price, one written to the cache a quarter more than a plain one."""
-    found = Prices(10.0, 1.0, 100.0).of(Tokens(input=100, cached=60, written=20, output=5))
+    found = TokenPrices(10.0, 1.0, 100.0).of(Tokens(input=100, cached=60, written=20, output=5))
     assert found == pytest.approx(PER * (20 * 10 + 20 * 12.5 + 60 * 1 + 5 * 100))
 
 
@@ -108,7 +108,7 @@ def test_a_very_long_prompt_costs_what_the_list_says() -> None:
     assert found is not None
     assert found.of(Tokens(input=100_000, output=1000)) == pytest.approx(PER * (100_000 * 0.1 + 1000 * 0.5))
     assert found.of(Tokens(input=100_001, output=1000)) == pytest.approx(5 * PER * (100_001 * 0.1 + 1000 * 0.5))
-    few, many = (expected(LlmOptions(model="claude-haiku-5-5"), 4.0 * tokens) for tokens in (99_000, 198_000))
+    few, many = (call_cost(LlmOptions(model="claude-haiku-5-5"), 4.0 * tokens) for tokens in (99_000, 198_000))
     assert few is not None
     assert many == pytest.approx(10 * few, rel=0.05)
 
@@ -116,8 +116,8 @@ def test_a_very_long_prompt_costs_what_the_list_says() -> None:
 def test_a_price_before_the_first_answer_is_the_lists() -> None:
     """Four bytes a token, and an answer no longer than `max_tokens`."""
     chosen = LlmOptions(model="m", price_input=1, price_output=10, prompt="{input}", max_tokens=50)
-    assert expected(chosen, 393.0) == pytest.approx(PER * (100 + 500))
-    assert expected(LlmOptions(model="m"), 1.0) is None
+    assert call_cost(chosen, 393.0) == pytest.approx(PER * (100 + 500))
+    assert call_cost(LlmOptions(model="m"), 1.0) is None
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.config.origin import origins
-from hybridq.config.read import SHELL, load
+from hybridq.config.read import SHELL, load_config
 from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.errors import ConfigError
 from hybridq.home import Home
@@ -63,7 +63,7 @@ def home_with(folder: Path, text: str) -> Home:
 
 def test_no_file_means_defaults(tmp_path: Path) -> None:
     """Without a file all is as by default, and the shell handler is there."""
-    config = load(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {})
+    config = load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {})
     assert config == Config(handlers={"shell": SHELL})
     assert SHELL.kind == "shell"
     assert SHELL.modes == (Mode.STREAM, Mode.BATCH)
@@ -71,7 +71,7 @@ def test_no_file_means_defaults(tmp_path: Path) -> None:
 
 def test_every_section_is_read(tmp_path: Path) -> None:
     """Each section becomes typed values, durations in seconds."""
-    config = load(home_with(tmp_path, FULL), {})
+    config = load_config(home_with(tmp_path, FULL), {})
     assert config.policy == PolicyConfig(hold=7200.0, theta=1.0)
     assert config.tariff == TariffConfig(
         zone="Europe/Berlin",
@@ -96,14 +96,14 @@ def test_every_section_is_read(tmp_path: Path) -> None:
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     """A program with a slash and a `cwd` are found beside the file; a name in PATH and arguments stay."""
-    near = load(home_with(tmp_path, FULL), {}).handlers["near"]
+    near = load_config(home_with(tmp_path, FULL), {}).handlers["near"]
     assert near.command == (str(tmp_path / "bin/tool"), "./data")
     assert near.cwd == str(tmp_path / "work")
 
 
 def test_shell_handler_can_be_tuned(tmp_path: Path) -> None:
     """`[handlers.shell]` changes the built-in handler, which stays a shell handler."""
-    shell = load(home_with(tmp_path, "[handlers.shell]\nretries = 2"), {}).handlers["shell"]
+    shell = load_config(home_with(tmp_path, "[handlers.shell]\nretries = 2"), {}).handlers["shell"]
     assert (shell.kind, shell.retries, shell.cwd) == ("shell", 2, "")
 
 
@@ -151,7 +151,7 @@ def test_shell_handler_can_be_tuned(tmp_path: Path) -> None:
 def test_mistake_is_named(tmp_path: Path, text: str, place: str, expected: str) -> None:
     """Each mistake names the file, the line where that is certain, the key and what was expected."""
     with pytest.raises(ConfigError) as refused:
-        load(home_with(tmp_path, text), {})
+        load_config(home_with(tmp_path, text), {})
     sentence = str(refused.value)
     assert sentence.startswith(str(tmp_path / "config.toml"))
     assert place in sentence
@@ -163,11 +163,11 @@ def test_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     home = Home.find({"HYBRIDQ_HOME": str(tmp_path)})
     home.config_file.write_bytes(b"[policy]\nname = '\xff'")
     with pytest.raises(ConfigError, match=r"config.toml is not UTF-8"):
-        load(home, {})
+        load_config(home, {})
     home.config_file.unlink()
     home.config_file.mkdir()
     with pytest.raises(ConfigError, match=r"config.toml is a folder"):
-        load(home, {})
+        load_config(home, {})
 
 
 def test_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         "HYBRIDQ_TARIFF_ZONE": "Asia/Tokyo",
         "HYBRIDQ_HOME": "x",
     }
-    config = load(home_with(tmp_path, FULL), environ)
+    config = load_config(home_with(tmp_path, FULL), environ)
     assert (config.policy.hold, config.policy.theta) == (10800.0, 1.0)
     assert config.runner.batch_slots == 5
     assert (config.tariff.zone, len(config.tariff.window)) == ("Asia/Tokyo", 2)
@@ -197,7 +197,7 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_bad_variable_is_named(tmp_path: Path, variable: str, value: str, expected: str) -> None:
     """A mistake in the environment names the variable and what was expected."""
     with pytest.raises(ConfigError) as refused:
-        load(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {variable: value})
+        load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {variable: value})
     assert str(refused.value).startswith(variable)
     assert expected in str(refused.value)
 
@@ -205,7 +205,7 @@ def test_bad_variable_is_named(tmp_path: Path, variable: str, value: str, expect
 def test_every_value_says_where_it_comes_from(tmp_path: Path) -> None:
     """Each value in force is listed once, with its default, line or variable."""
     home, environ = home_with(tmp_path, FULL), {"HYBRIDQ_POLICY_THETA": "0.5"}
-    found = {setting.key: setting for setting in origins(load(home, environ), home, environ)}
+    found = {setting.key: setting for setting in origins(load_config(home, environ), home, environ)}
     file = tmp_path / "config.toml"
     lines = FULL.splitlines()
     timeout = lines.index('timeout = "1m30s"') + 1
@@ -221,7 +221,7 @@ def test_every_value_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_a_line_that_is_not_certain_is_not_named(tmp_path: Path) -> None:
     """A value inside an inline table is said to come from the file, without a line."""
     home = home_with(tmp_path, "policy = { hold = 60 }")
-    found = {setting.key: setting.source for setting in origins(load(home, {}), home, {})}
+    found = {setting.key: setting.source for setting in origins(load_config(home, {}), home, {})}
     assert found["policy.hold"] == str(home.config_file)
 
 
@@ -239,6 +239,6 @@ def test_any_values_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory
     """No combination of keys and values ends in anything but a Config or a ConfigError."""
     home = home_with(tmp_path_factory.getbasetemp(), "\n".join(f"{key} = {value}" for key, value in values.items()))
     try:
-        assert "shell" in load(home, {}).handlers
+        assert "shell" in load_config(home, {}).handlers
     except ConfigError:
         return

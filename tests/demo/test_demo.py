@@ -119,7 +119,7 @@ def test_nothing_is_left(seen: Seen) -> None:
 
 def test_the_report_fits(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:
     """The report has every figure, at most 80 columns, and not a space too many."""
-    view.show(seen.measured, Console(width=200))
+    view.draw_measured(seen.measured, Console(width=200))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert [line for line in lines if line != line.rstrip()] == []
@@ -130,7 +130,7 @@ def test_the_report_fits(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize("width", [40, 60, 70, 71])
 def test_the_report_fits_a_narrow_terminal(seen: Seen, width: int, capsys: pytest.CaptureFixture[str]) -> None:
     """No line is wider than the terminal, from 40 columns on: it would be cut in the middle of a word."""
-    view.show(seen.measured, Console(width=width))
+    view.draw_measured(seen.measured, Console(width=width))
     assert max(map(len, capsys.readouterr().out.splitlines())) <= width
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq_cli.commands import COMMANDS
 from tests.support.served import Queue
 
@@ -88,7 +88,7 @@ def test_the_examples_run(queue: Queue, tmp_path: Path) -> None:
 def test_the_configuration_is_understood(queue: Queue) -> None:
     """All examples of configuration load together, and say what the text beside them says."""
     queue.home.config_file.write_text("\n".join(blocks("toml")))
-    config = load(queue.home, {})
+    config = load_config(queue.home, {})
     assert config.handlers["embed"].price == 0.001
     assert config.handlers["upper"].protocol == "lines"
     assert config.handlers["gpt"].daily_budget == 5.0

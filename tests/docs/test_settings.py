@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import FieldInfo, fields
 
 from hybridq.config.llm import LlmOptions
-from hybridq.config.read import WORKER_ONLY, load
+from hybridq.config.read import WORKER_ONLY, load_config
 from hybridq.config.values import HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 from hybridq.home import Home
 from hybridq.when import parse_span
@@ -81,7 +81,7 @@ def test_a_models_other_defaults_are_named(tmp_path: Path) -> None:
     """Where a language model's default is another than a worker's, the README says which."""
     table = "[handlers.{0}]\nkind = '{0}'\nmodel = 'm'\n"
     (tmp_path / "config.toml").write_text(table.format("openai") + table.format("anthropic"))
-    handlers = load(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {}).handlers
+    handlers = load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {}).handlers
     said = dict(re.findall(r"^\| `(\w+)` .*\(models: (.*)\) \|$", SETTINGS, re.MULTILINE))
     one, other = handlers["openai"], handlers["anthropic"]
     assert said == {

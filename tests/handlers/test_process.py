@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from hybridq.handlers import process
-from hybridq.handlers.ending import CannotStart, ended
+from hybridq.handlers.ending import CannotStart, how_ended
 from hybridq.handlers.pipes import HIGH_WATER, READ_SIZE
 from hybridq.handlers.process import Child
 
@@ -241,7 +241,7 @@ def test_full_machine_is_worth_another_try():
 
 def test_endings_in_words():
     """Exit codes and signals as a user reads them, also a signal without a name."""
-    assert [ended(code) for code in (0, 3, -11, -50)] == [
+    assert [how_ended(code) for code in (0, 3, -11, -50)] == [
         "exit code 0",
         "exit code 3",
         "killed by SIGSEGV",

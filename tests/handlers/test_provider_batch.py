@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from hybridq.handlers.llm import openai
-from hybridq.handlers.llm.provider import Limits, lines
+from hybridq.handlers.llm.provider import BatchLimits, read_lines
 from hybridq.job import Detached, Lane, Output
 from tests.support.handling import bad, calls, ends, good
 from tests.support.llm import COST, KINDS, model, through
@@ -210,7 +210,7 @@ def test_other_batches_are_never_taken_for_ours(provider: Provider) -> None:
 
 def test_a_batch_is_split_by_the_provider_limits(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many lines or bytes for one: several; a request that is larger than any may be fails alone."""
-    monkeypatch.setattr(openai.OpenAI, "limits", Limits(4, 1000))
+    monkeypatch.setattr(openai.OpenAI, "limits", BatchLimits(4, 1000))
     told, fetched = fetch(model(provider), *NAMES, "x" * 2000)
     assert len(provider.batches) == 3
     assert [len(batch.requests) <= 4 for batch in provider.batches] == [True] * 3
@@ -272,7 +272,7 @@ def test_one_line_without_end_fills_no_memory() -> None:
                 yield b"x" * 100
             yield b"\nthree"
 
-        return [line async for line in lines(chunks(), 1000)]
+        return [line async for line in read_lines(chunks(), 1000)]
 
     assert asyncio.run(main()) == [b"one", b"two", b"three"]
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from hybridq.config.llm import LlmOptions
 from hybridq.errors import HybridqError
-from hybridq.handlers.llm.errors import Said, sentence
+from hybridq.handlers.llm.errors import Said, sentence_in
 from hybridq.handlers.llm.openai import OpenAI
-from hybridq.handlers.llm.openai_words import Words
+from hybridq.handlers.llm.openai_words import OpenAIAnswer
 from hybridq.job import Failure, Lane, Output
 from tests.support.handling import calls, collect, ends
 from tests.support.llm import COST, KINDS, model, said
@@ -245,11 +245,11 @@ JSON = st.recursive(
 @given(JSON)
 def test_no_chunk_breaks_the_reading(chunk: Any) -> None:
     """Whatever a server sends is text, nothing, or an error in words."""
-    words = Words()
+    words = OpenAIAnswer()
     with suppress(Said):
         assert isinstance(words.take(chunk), str)
         assert isinstance(words.rest(), str)
-    assert isinstance(sentence(chunk), str)
+    assert isinstance(sentence_in(chunk), str)
 
 
 MODELS = ("GET", "/v1/models")

@@ -12,7 +12,7 @@ import pytest
 
 from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler, process
-from hybridq.handlers.shell import _Run
+from hybridq.handlers.shell import _Commands
 from hybridq.job import Call, Detached, Failure, Lane, Output, Partial, Started
 
 from ..support.handling import collect, ends, run, text, until
@@ -220,8 +220,8 @@ def test_batch_slots_hold_over_all_runs(tmp_path):
 def test_waiting_runs_let_each_other_sleep(monkeypatch):
     """Runs that share the slots look again only when something happened: they do not wake each other for ever."""
     steps = []
-    step = _Run.step
-    monkeypatch.setattr(_Run, "step", lambda run: steps.append(run) or step(run))
+    step = _Commands.step
+    monkeypatch.setattr(_Commands, "step", lambda run: steps.append(run) or step(run))
 
     async def main():
         handler = shell(batch_slots=2)

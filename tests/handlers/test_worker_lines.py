@@ -8,7 +8,7 @@ import pytest
 
 from hybridq.config.values import RunnerConfig
 from hybridq.handlers.worker import turn
-from hybridq.handlers.worker.worker import split
+from hybridq.handlers.worker.worker import chunks_of
 from hybridq.job import Call, Failure, Lane, Output, Started
 
 from ..support.handling import calls, collect, ends, items, program, reasons, run, starts, text, values, worker
@@ -164,7 +164,7 @@ def test_input_over_several_lines_is_one_call():
 def test_big_inputs_go_in_several_chunks():
     """Inputs of 36 MB in all are written a bounded part at a time, in their order, and all answered."""
     big = calls(*[["answer", n, "x" * 4_000_000] for n in range(9)])
-    parts = [chunk.calls for chunk in split(big)]
+    parts = [chunk.calls for chunk in chunks_of(big)]
     assert [len(part) for part in parts] == [4, 4, 1]
     assert [call for part in parts for call in part] == big
     assert len(values(run(items(), big))) == 9

@@ -8,7 +8,7 @@ import pytest
 from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.brain.outcome import Outcome
 from hybridq.job import Lane, Output
-from hybridq.money.bill import Settling
+from hybridq.money.bill import Billing
 from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import cohorts
 from hybridq.queue.runner import Runner
@@ -34,7 +34,7 @@ def settled(folder: Path, config: str, taught: dict[Lane, float], startup: float
         outlook.store, runner.id, 1, "echo", [of.id for of in cohorts(outlook.store, "queued > 0")], 2, now
     )
     ended = [(Output(each.id, each.attempt, value=b"1", busy=0.25), each) for each in claims]
-    found = Settling(outlook).outcomes(ended, startup=startup)
+    found = Billing(outlook).outcomes(ended, startup=startup)
     runner.close(outlook.store)
     outlook.store.close()
     return found

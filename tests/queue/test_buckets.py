@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.plan import plan
-from hybridq.brain.work import Work
+from hybridq.brain.work import HeldWork
 from hybridq.job import Flush, State
 from hybridq.money.limits import Budget, hold_back
 from hybridq.outlook import Outlook
-from hybridq.queue.buckets import CLASSES, EXACT, NEAR, Gathered, gathered, pages
+from hybridq.queue.buckets import CLASSES, EXACT, NEAR, Buckets, buckets, pages
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.cohorts import held
 from hybridq.queue.counters import spend
@@ -52,7 +52,7 @@ def steps(outlook: Outlook, work: Callable[[], object]) -> int:
 
 def flushes(outlook: Outlook, now: float, *, exact: bool) -> list[Flush]:
     """What is planned at an instant, with each cohort by itself or as it is gathered."""
-    work = held(outlook.store, "echo") if exact else gathered(outlook.store, "echo", now).held
+    work = held(outlook.store, "echo") if exact else buckets(outlook.store, "echo", now).held
     planned = plan(work, outlook.conditions("echo", now, work))
     return [*planned.due, *planned.later]
 
@@ -60,20 +60,20 @@ def flushes(outlook: Outlook, now: float, *, exact: bool) -> list[Flush]:
 def test_few_are_told_one_by_one(outlook: Outlook) -> None:
     """Up to a thousand submissions each is a class of its own, as it always was."""
     now = crowd(outlook, 300)
-    assert gathered(outlook.store, "echo", now).held == held(outlook.store, "echo")
+    assert buckets(outlook.store, "echo", now).held == held(outlook.store, "echo")
 
 
 def test_many_are_told_as_few_without_losing_any(crowded: Outlook) -> None:
     """Classes hold every job, its bytes and the cost of its waiting; what is due first and came first is exact."""
     alone = held(crowded.store, "echo")
-    found = gathered(crowded.store, "echo", time.time())
+    found = buckets(crowded.store, "echo", time.time())
     assert len(found.held) < MANY / 2
     assert sum(each.jobs for each in found.held) == sum(each.cohorts for each in found.held) == MANY
     for total in (lambda h: h.delay_cost, lambda h: h.jobs * h.size, lambda h: h.jobs * (h.since - alone[0].since)):
         assert sum(map(total, found.held)) == pytest.approx(sum(map(total, alone)))
     assert [h for h in found.held if h.deadline < math.inf][:NEAR] == alone[:NEAR]
     world = crowded.conditions("echo", time.time(), alone)
-    assert sum(Work(found.held, world).delay) == pytest.approx(sum(Work(alone, world).delay))
+    assert sum(HeldWork(found.held, world).delay) == pytest.approx(sum(HeldWork(alone, world).delay))
     endless = [h for h in alone if h.deadline == math.inf]
     assert all(h in found.held for h in endless[:NEAR])
 
@@ -81,7 +81,7 @@ def test_many_are_told_as_few_without_losing_any(crowded: Outlook) -> None:
 def test_no_deadline_is_told_later_than_it_is(crowded: Outlook) -> None:
     """A class has the deadline of the first of its cohorts that is not told by itself, to the second."""
     crowd(crowded, 400, latest=6.2 * HOUR)  # so that of some classes a part is told by itself
-    found = gathered(crowded.store, "echo", time.time())
+    found = buckets(crowded.store, "echo", time.time())
     alone = {h.key: h for h in held(crowded.store, "echo")}
     single = {h.key for h in found.held if h.key > 0}
     for each in found.held:
@@ -94,22 +94,22 @@ def test_no_deadline_is_told_later_than_it_is(crowded: Outlook) -> None:
 def test_reading_costs_the_classes_not_the_submissions(outlook: Outlook) -> None:
     """Four times as many submissions of the same kinds take no more of SQLite's steps to read."""
     now = crowd(outlook, MANY)
-    few = steps(outlook, lambda: gathered(outlook.store, "echo", now))
+    few = steps(outlook, lambda: buckets(outlook.store, "echo", now))
     crowd(outlook, 3 * MANY)
-    many = steps(outlook, lambda: gathered(outlook.store, "echo", now))
+    many = steps(outlook, lambda: buckets(outlook.store, "echo", now))
     assert many < 1.5 * few
-    assert len(gathered(outlook.store, "echo", now).held) <= CLASSES + 2 * NEAR
+    assert len(buckets(outlook.store, "echo", now).held) <= CLASSES + 2 * NEAR
 
 
 def test_too_many_classes_are_put_together(crowded: Outlook) -> None:
     """However few classes are asked for, no job is lost, and a key still stands for all of its parts."""
     now = time.time()
-    found = gathered(crowded.store, "echo", now, exact=10, most=20)
+    found = buckets(crowded.store, "echo", now, exact=10, most=20)
     assert len(found.held) <= 20 + 2 * NEAR
     assert sum(each.jobs for each in found.held) == MANY
     named = [key for page in pages(crowded.store, found.keys(each.key for each in found.held)) for key in page]
     assert set(named) == {each.key for each in held(crowded.store, "echo")}
-    by_key = {each.key: each for each in gathered(crowded.store, "echo", now).held}
+    by_key = {each.key: each for each in buckets(crowded.store, "echo", now).held}
     for each in found.held:
         assert each.deadline == min(by_key[key].deadline for key in found.keys([each.key]))
 
@@ -138,7 +138,7 @@ def test_a_cohort_with_a_limit_of_its_own_is_told_by_itself(crowded: Outlook) ->
     """`--max-cost` is kept for each submission, so none of these is in a class."""
     limited = submit(crowded, asking(max_cost=5.0), b"1").first
     (place,) = crowded.store.row("SELECT cohort FROM job WHERE id = ?", (limited,)) or (0,)
-    assert place in {each.key for each in gathered(crowded.store, "echo", time.time()).held}
+    assert place in {each.key for each in buckets(crowded.store, "echo", time.time()).held}
     check_classes(crowded.store)
 
 
@@ -147,10 +147,10 @@ def test_any_number_with_limits_of_their_own_is_looked_at_some_at_a_time(tmp_pat
     outlook = queue(tmp_path, PRICED)
     with outlook.store:
         now = crowd(outlook, 4 * MANY, max_cost=5.0)
-        told = gathered(outlook.store, "echo", now).held
+        told = buckets(outlook.store, "echo", now).held
         assert len(told) <= 8 * NEAR
         hold_back(outlook.store, told[0].key, "it is held", now)
-        after = gathered(outlook.store, "echo", now).held
+        after = buckets(outlook.store, "echo", now).held
         assert {each.key for each in told} < {each.key for each in after}
         limit = Budget(outlook)
         assert steps(outlook, lambda: limit.affordable(after, "echo", now)) < 10 * len(after)
@@ -173,7 +173,7 @@ def test_a_daily_budget_holds_and_frees_all_at_once(tmp_path: Path) -> None:
         with outlook.store.tx() as connection:
             spend(connection, "echo", 5.0, now)
         budget, said = Budget(outlook), list[str]()
-        work = gathered(outlook.store, "echo", now).held
+        work = buckets(outlook.store, "echo", now).held
         outlook.store.connection.set_trace_callback(said.append)
         assert budget.affordable(work, "echo", now) == []
         assert budget.affordable(work, "echo", now) == []
@@ -229,10 +229,10 @@ def test_a_look_that_takes_long_is_followed_by_a_rest(crowded: Outlook, monkeypa
     lane = batch.BatchLoop(engine, asyncio.TaskGroup())
     clock, looks = [100.0], [0]
 
-    def slow(*_: object) -> Gathered:
+    def slow(*_: object) -> Buckets:
         clock[0] += 0.1
         looks[0] += 1
-        return Gathered([])
+        return Buckets([])
 
     monkeypatch.setattr(batch, "gathered", slow)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])

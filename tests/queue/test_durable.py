@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq.errors import StorageError
 from hybridq.job import Audience, Mode, Output, Request, State
 from hybridq.outlook import Outlook
@@ -55,7 +55,7 @@ def test_a_submission_is_on_the_disk_before_its_id_is_known(outlook: Outlook, sy
 def test_a_result_is_written_to_the_disk_at_once(outlook: Outlook, synced: list[list[str]]) -> None:
     """Who follows can see it before, and the runner does nothing else until it is there."""
     submit(outlook, ASKED, b'"x"')
-    engine = Engine(outlook.store.home, load(outlook.store.home, {}), "drain")
+    engine = Engine(outlook.store.home, load_config(outlook.store.home, {}), "drain")
     (claim,) = claim_stream(engine.store, engine.runner.id, "echo", 1, 2e9)
     assert len(synced) == 1  # a claim that a power cut takes back is made again
     output = Output(claim.id, claim.attempt, value=b'"fine"')
@@ -72,7 +72,7 @@ def test_a_disk_that_does_not_confirm_is_told(outlook: Outlook, monkeypatch: pyt
     monkeypatch.setattr(store_module, "_sync", broken)
     with pytest.raises(StorageError, match="in the queue, but a power cut may take it back"):
         submit(outlook, ASKED, b'"x"')
-    engine = Engine(outlook.store.home, load(outlook.store.home, {}), "drain")
+    engine = Engine(outlook.store.home, load_config(outlook.store.home, {}), "drain")
     (claim,) = claim_stream(engine.store, engine.runner.id, "echo", 1, 2e9)
     output = Output(claim.id, claim.attempt, value=b'"fine"')
     engine.finish(engine.settling.outcomes([(output, claim)]))

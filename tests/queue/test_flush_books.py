@@ -11,7 +11,7 @@ from hybridq.handlers.llm.batches import LACKING
 from hybridq.job import Lane, Output
 from hybridq.outlook import Outlook
 from hybridq.queue.claims import claim_batch, record
-from hybridq.queue.flushes import add_to_flush, came_of, end_flushes, open_flush
+from hybridq.queue.flushes import add_to_flush, end_flushes, open_flush, results_of
 from hybridq.queue.ledger import read
 from hybridq.queue.runner import Runner
 from tests.crash.provider import ProviderCrash
@@ -81,6 +81,6 @@ def test_what_runs_elsewhere_when_its_flush_dies_is_added_once(outlook: Outlook)
         end_flushes(connection, runner.id, set(pairs), now)
     record(store, [settle(Output(*pairs[1], value=b"2"), claims[1], retries=0, now=now, cost=0.25, streamed=1.0)])
     with store.tx() as connection:
-        add_to_flush(connection, flush, came_of(connection, flush, pairs), now)
+        add_to_flush(connection, flush, results_of(connection, flush, pairs), now)
     runner.close(store)
     check(outlook, 2)

@@ -12,7 +12,7 @@ import pytest
 
 from hybridq.job import Audience, Mode
 from hybridq.report.html import page, spread
-from hybridq.report.page import render
+from hybridq.report.page import report_page
 from tests.support.building import command
 from tests.support.ledgers import Past
 
@@ -159,7 +159,7 @@ def test_of_many_flushes_some_are_drawn_and_the_page_says_so(past: Past, monkeyp
     ledger = past.ledger()
     drawn = spread(ledger.promised)
     assert 2 <= len(drawn) <= 4 < len(ledger.promised) == 11
-    html = render(past.report(), ledger, past.outlook.tariff, "", (), ())
+    html = report_page(past.report(), ledger, past.outlook.tariff, "", (), ())
     assert f"{len(drawn)} of 11 promises are drawn, spread evenly." in html
     assert "flushes are drawn" not in html
 

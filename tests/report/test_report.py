@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hybridq.brain.policy import promote, reclassify
-from hybridq.brain.promotion import late
+from hybridq.brain.promotion import promotion_reason
 from hybridq.job import Audience, Lane, Mode, Request
 from hybridq.queue import ledger
 from hybridq.queue.account import Cause
@@ -165,7 +165,7 @@ def test_promotions_and_what_they_cost(past: Past) -> None:
     conditions = replace(past.outlook.conditions("echo", START), batch_ahead=3600.0)
     decided = promote(Request(handler="echo", audience=BACKGROUND, deadline=START + 60), 1, 1.0, conditions)
     assert decided is not None
-    reasons = [late(START, START, conditions.estimate, 1.0), decided.reason]
+    reasons = [promotion_reason(START, START, conditions.estimate, 1.0), decided.reason]
     move_cohort(past.store, job(past.store, whole).cohort, Lane.STREAM, reasons[0], START + 50)
     move(past.store, several[:2], Lane.STREAM, reasons[1], START + 60)
     for number in (whole, *several[:2]):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq.job import Mode, Partial, State
 from hybridq.queue import store as store_module
 from hybridq.queue.cancel_retry import hasten
@@ -58,7 +58,7 @@ def test_a_configuration_that_broke_leaves_the_daemon_with_what_it_knew(tmp_path
 def test_a_configuration_that_changes_while_the_daemon_starts_is_taken_up(tmp_path: Path) -> None:
     """What was written after the file was read, and before anybody watched it, counts like any later change."""
     queue = Queue(tmp_path, "[policy]\n")
-    before = load(queue.home, {})
+    before = load_config(queue.home, {})
     queue.home.config_file.write_text(ECHO)
     engine = Engine(queue.home, before, "drain")
     engine.reload()
@@ -130,7 +130,7 @@ def test_a_queue_that_is_locked_for_long_pauses_and_then_goes_on(
     """Somebody who holds the database for longer than writers wait is no reason to end."""
     monkeypatch.setattr(store_module, "BUSY", 0.05)
     queue = Queue(tmp_path)
-    engine = Engine(queue.home, load(queue.home, {}), "drain")
+    engine = Engine(queue.home, load_config(queue.home, {}), "drain")
     other = sqlite3.connect(queue.home.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with engine.pausing():
@@ -190,7 +190,7 @@ def test_a_log_that_cannot_be_copied_back_stays(tmp_path: Path) -> None:
 def test_a_log_to_which_nothing_is_added_is_copied_back_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it is: an idle daemon does not open the queue again and again for it."""
     queue = Queue(tmp_path, ECHO)
-    engine = Engine(queue.home, load(queue.home, {}), "drain")
+    engine = Engine(queue.home, load_config(queue.home, {}), "drain")
     copied: list[Path] = []
     monkeypatch.setattr(engine_module, "checkpoint_apart", lambda home: copied.append(home.folder))
 

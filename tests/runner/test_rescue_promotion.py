@@ -11,7 +11,7 @@ from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
 from hybridq.brain.outcome import settle
 from hybridq.brain.plan import plan
 from hybridq.brain.policy import classify
-from hybridq.brain.promotion import UNKNOWN_CALL, ending_time, late, stream_time
+from hybridq.brain.promotion import UNKNOWN_CALL, ending_time, promotion_reason, stream_time
 from hybridq.brain.remote import MEDIAN, NINETY, WINDOW, Remote
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
@@ -234,9 +234,9 @@ def test_the_last_safe_moment_grows_with_what_is_left() -> None:
 def test_only_what_no_further_batch_can_make_is_promoted() -> None:
     """Given back with an hour and a half left another batch will do; with ten minutes left it is streamed."""
     now = 1_000_000.0
-    assert late(now + 5400, now, remote(), 1.0) == ""
-    assert late(float("inf"), now, remote(), 1.0) == ""
-    assert late(now + 600, now, remote(), 1.0).startswith("promoted: ")
+    assert promotion_reason(now + 5400, now, remote(), 1.0) == ""
+    assert promotion_reason(float("inf"), now, remote(), 1.0) == ""
+    assert promotion_reason(now + 600, now, remote(), 1.0).startswith("promoted: ")
 
 
 def world(seen: Model = Model(), price: float | None = 1.0) -> Conditions:  # noqa: B008 - it is frozen

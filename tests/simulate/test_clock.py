@@ -14,10 +14,10 @@ from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffCon
 from hybridq.job import Audience, Lane
 from hybridq.simulate import page
 from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
-from hybridq.simulate.clock import World, run
+from hybridq.simulate.clock import World, simulate
 from hybridq.simulate.hybrid import Hybrid
-from hybridq.simulate.rehearsal import rehearse, summary
-from hybridq.simulate.station import Flushed, Station, Task, Times
+from hybridq.simulate.rehearsal import rehearse, summarise
+from hybridq.simulate.station import SimulatedFlush, Station, Task, Times
 from hybridq.simulate.synthetic import synthetic
 from hybridq.simulate.verdict import judge
 from hybridq.simulate.workload import MONDAY, TRACE, Arrival, Suppose, Workload, complete
@@ -77,7 +77,7 @@ def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
 def test_a_flush_pays_one_start_and_serves_stream_jobs_between_its_chunks() -> None:
     """Ten jobs in a batch take 0.325 each after one start; a stream job goes before the chunks that are left."""
     hands = station(1)
-    hands.begin(Flushed(at=0.0, rule="plan", reason="", jobs=10), [task(i) for i in range(10)])
+    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason="", jobs=10), [task(i) for i in range(10)])
     (starting,) = hands.serve(0.0)
     assert (starting.end, starting.tasks) == (20.0, ())
     assert not hands.release(starting)
@@ -104,7 +104,7 @@ def test_every_job_runs_once_and_never_more_than_the_instances(baseline: object)
     """Whoever decides, each job ends, none starts before it came, and no instance does two things at once."""
     made = Hybrid if baseline is Hybrid else baseline.make  # type: ignore[attr-defined]
     place = replace(world(synthetic(0.5, 2).arrivals), slots={TRACE: 2})
-    outcome = run(place, made)
+    outcome = simulate(place, made)
     assert len(outcome.tasks) == len(place.workload.arrivals)
     assert all(t.at <= t.start <= t.first <= t.finish for t in outcome.tasks)
     edges = sorted([(t.start, 1) for t in outcome.tasks] + [(t.finish, -1) for t in outcome.tasks])
@@ -120,10 +120,10 @@ def test_hourly_and_nightly_run_when_they_say() -> None:
     vienna = Config(tariff=TariffConfig(zone="Europe/Vienna"))
     saturday = MONDAY + 82 * 86400  # 2026-03-28; at two that night the clocks go to three
     arrivals = [Arrival(at=saturday + 7000.0 * i, size=100, audience=Audience.BACKGROUND) for i in range(40)]
-    hourly = run(world(arrivals, config=vienna), Hourly).flushes
+    hourly = simulate(world(arrivals, config=vienna), Hourly).flushes
     assert len(hourly) > 30
     assert all(f.at % 3600 == 0 for f in hourly)
-    nightly = run(world(arrivals, config=vienna), Nightly).flushes
+    nightly = simulate(world(arrivals, config=vienna), Nightly).flushes
     nights = [datetime.fromtimestamp(f.at, ZoneInfo("Europe/Vienna")) for f in nightly]
     assert {night.hour for night in nights} <= {2, 3}
     assert len({night.date() for night in nights}) == len(nights) == 5
@@ -132,7 +132,7 @@ def test_hourly_and_nightly_run_when_they_say() -> None:
 def test_prices_are_those_of_the_time_at_which_a_job_runs() -> None:
     """The same job costs twice as much in the dear hours."""
     pair = [Arrival(at=MONDAY + hour * 3600, size=1000, audience=Audience.USER) for hour in (5, 7)]
-    cheap, dear = run(world(pair, config=Config(tariff=DOUBLE), times=Times(spread=0.0)), Stream).tasks
+    cheap, dear = simulate(world(pair, config=Config(tariff=DOUBLE), times=Times(spread=0.0)), Stream).tasks
     assert dear.cost == pytest.approx(2 * cheap.cost)
 
 
@@ -142,16 +142,16 @@ def test_what_is_paid_by_the_job_costs_that() -> None:
     own = HandlerConfig(price=0.5)
     for handler, costs in ((own, [0.5, 1.0]), (replace(own, kind="openai"), [0.5, 0.5])):
         config = Config(tariff=DOUBLE, handlers={TRACE: handler})
-        assert [task.cost for task in run(world(pair, config=config), Stream).tasks] == costs
+        assert [task.cost for task in simulate(world(pair, config=config), Stream).tasks] == costs
     config = Config(handlers={TRACE: own})
-    held = run(world(steady(300, 10.0), config=config), Hybrid).tasks
+    held = simulate(world(steady(300, 10.0), config=config), Hybrid).tasks
     assert {task.cost for task in held} == {0.5}
 
 
 def test_hybridq_costs_less_than_streaming_and_people_wait_no_longer() -> None:
     """On a day of an office: background work for under half of the money, and the person's median within a tenth."""
     place = world([*steady(3000, 10.0), *people(600, 50.0)])
-    ours, streaming = (judge("", "", run(place, make), place.config.policy) for make in (Hybrid, Stream))
+    ours, streaming = (judge("", "", simulate(place, make), place.config.policy) for make in (Hybrid, Stream))
     assert ours.cost < 0.6 * streaming.cost
     assert ours.kept is not None
     assert ours.kept > 0.995
@@ -168,7 +168,7 @@ def people(jobs: int, every: float) -> list[Arrival]:
 def test_promises_are_honest() -> None:
     """87-93 % are done by the 90th percentile, half within 12 %, held jobs start within a minute, none in the past."""
     arrivals = [*steady(4000, 3.0), *people(800, 15.0)]
-    outcome = run(world(arrivals, times=Times(input=0.002, output=0.0)), Hybrid)
+    outcome = simulate(world(arrivals, times=Times(input=0.002, output=0.0)), Hybrid)
     made = judge("", "", outcome, Config().policy).promises
     assert made.made > 4000
     assert made.covered is not None
@@ -185,7 +185,9 @@ def test_promises_hold_on_other_workloads(make: Callable[[random.Random], Iterat
     """Long tails, few jobs, long jobs: 87-93 % are done in time, held jobs seldom begin late, and what is said to be
     the best possible error is less than that of the promises."""
     work = workload(make, 1)
-    made = judge("", "", run(World(config=Config(), times={TRACE: Times()}, workload=work, seed=1), Hybrid), POLICY)
+    made = judge(
+        "", "", simulate(World(config=Config(), times={TRACE: Times()}, workload=work, seed=1), Hybrid), POLICY
+    )
     assert made.promises.covered is not None
     assert 0.87 <= made.promises.covered <= 0.93
     assert (made.promises.late or 0.0) <= 0.03
@@ -196,7 +198,7 @@ def test_promises_hold_on_other_workloads(make: Callable[[random.Random], Iterat
 def test_held_jobs_start_when_it_was_said_though_far_more_come() -> None:
     """Rush hours and quiet ones by turns: nine of ten begin within a minute of what was said, next to none later."""
     place = World(config=Config(), times={TRACE: Times()}, workload=workload(on_off, 1), seed=1)
-    made = judge("", "", run(place, Hybrid), POLICY).promises
+    made = judge("", "", simulate(place, Hybrid), POLICY).promises
     assert (made.started or 0.0) > 0.9
     assert (made.late or 0.0) <= 0.02
     assert (made.error or 1.0) <= 0.12
@@ -205,7 +207,7 @@ def test_held_jobs_start_when_it_was_said_though_far_more_come() -> None:
 def test_hindsight_is_right_where_chance_has_no_part() -> None:
     """Jobs that all take the same: who knows their starts knows their ends."""
     arrivals = [replace(a, busy=2.0) for a in people(300, 300.0)]
-    made = judge("", "", run(world(arrivals), Hybrid), POLICY).promises
+    made = judge("", "", simulate(world(arrivals), Hybrid), POLICY).promises
     assert made.best == pytest.approx(0.0, abs=1e-6)
 
 
@@ -213,7 +215,7 @@ def test_a_hundredfold_change_of_speed_is_noticed() -> None:
     """A new model version takes a hundred times as long: sixty jobs later what is promised streamed is true again."""
     before, after = people(300, 300.0), people(300, 300.0)
     slow = [replace(a, at=a.at + 2 * 86400, busy=100.0) for a in after]
-    outcome = run(world([*(replace(a, busy=1.0) for a in before), *slow]), Hybrid)
+    outcome = simulate(world([*(replace(a, busy=1.0) for a in before), *slow]), Hybrid)
     late = [(t, t.promise.finish) for t in outcome.tasks[360:] if t.promise and t.lane is Lane.STREAM]
     assert len(late) > 100
     errors = [abs(t.finish - finish) / (t.finish - t.at) for t, finish in late if finish is not None]
@@ -231,7 +233,7 @@ def test_no_two_names_of_a_chart_share_a_place() -> None:
     """Contenders of one cost are lines of their own, the cheapest first, and prices are marked at what they are."""
     place = world(steady(60, 600), config=Config(tariff=DOUBLE))
     contenders = list(rehearse(place))
-    found = summary(place, [verdict for verdict, _ in contenders], contenders[0][1])
+    found = summarise(place, [verdict for verdict, _ in contenders], contenders[0][1])
     trade, timeline = page._trade(found), page._timeline(found, contenders[0][1])
     lines = trade.layout.yaxis.categoryarray
     assert len(set(lines)) == len(found.verdicts)
@@ -244,7 +246,7 @@ def test_a_workload_of_many_jobs_of_one_submission_is_one_thing_that_waits() -> 
     """A folder of a hundred documents bears one submission's cost of delay, not a hundred's."""
     folder = [Arrival(at=MONDAY, size=100, audience=Audience.BACKGROUND, group="a") for _ in range(100)]
     place = World(config=Config(), times={TRACE: Times()}, workload=Workload(tuple(folder), ""), seed=1)
-    outcome = run(place, Stream)
+    outcome = simulate(place, Stream)
     waited = judge("", "", outcome, Config().policy).waited
     mean = sum(t.first - t.at for t in outcome.tasks) / 100
     assert waited == pytest.approx(0.001 * mean / 3600)

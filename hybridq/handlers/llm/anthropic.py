@@ -15,9 +15,9 @@ from anthropic.types.messages import MessageBatch
 
 from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
-from .anthropic_words import Words
-from .client import Client, answer, plain
-from .provider import Answer, Found, Limits, Look, parts
+from .anthropic_words import AnthropicAnswer
+from .client import Client, as_sent, whole_answer
+from .provider import Answer, BatchLimits, Found, Look, parse_custom_id
 
 URL = "https://api.anthropic.com"
 MAX_TOKENS = 4096  # of an answer, where `max_tokens` does not say; the provider wants a number
@@ -29,7 +29,7 @@ PASSING = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeo
 class Anthropic(Client):
     """See `Provider`."""
 
-    limits = Limits(100_000, 250_000_000)  # of 256 MB, some are the frame
+    limits = BatchLimits(100_000, 250_000_000)  # of 256 MB, some are the frame
 
     def __init__(self, options: LlmOptions, key: str) -> None:
         made, transport = anthropic.AsyncAnthropic, anthropic.DefaultAsyncHttpxClient
@@ -39,7 +39,7 @@ class Anthropic(Client):
 
     async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come. There is no flexible tier."""
-        async for piece in self._spoken(Words(), self._events("/v1/messages", self._body(text))):
+        async for piece in self._spoken(AnthropicAnswer(), self._events("/v1/messages", self._body(text))):
             yield piece
 
     def line(self, custom: str, text: str) -> bytes:
@@ -79,7 +79,7 @@ class Anthropic(Client):
 
     async def look(self, batch: str) -> Look:
         """How a batch stands. The provider's own counts say nothing before its end."""
-        found = plain(await self._client.messages.batches.retrieve(batch))
+        found = as_sent(await self._client.messages.batches.retrieve(batch))
         over, counts = found.get("processing_status") == "ended", found.get("request_counts") or {}
         done = (counts.get("succeeded") or 0) + (counts.get("errored") or 0)
         whole = over and not counts.get("canceled") and not counts.get("expired")
@@ -104,7 +104,7 @@ class Anthropic(Client):
         custom = found["custom_id"]
         match result:
             case {"type": "succeeded", "message": {"content": list(blocks), **rest}}:
-                return answer(custom, Words(), {"content": blocks, **rest})
+                return whole_answer(custom, AnthropicAnswer(), {"content": blocks, **rest})
             case {"type": "expired" | "canceled" as kind}:
                 return Answer(custom=custom, error=f"the provider's batch: {kind}", unbegun=True)
             case {"error": {"error": {"type": kind, "message": why}}}:
@@ -124,7 +124,7 @@ class Anthropic(Client):
         async with aclosing(self.results(batch, look)) as found:
             async for line in found:
                 answer = self.read(line)
-                where = None if answer is None else parts(answer.custom)
+                where = None if answer is None else parse_custom_id(answer.custom)
                 return None if where is None else where[0]
         return None
 

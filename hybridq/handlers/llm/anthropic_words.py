@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from ...brain.llm_prices import Tokens
-from .errors import Said, is_error, may_pass, sentence
+from .errors import Said, is_error, may_pass, sentence_in
 from .openai_words import NO_ROOM, decoded
 
 
-class Words:
+class AnthropicAnswer:
     """One answer as its events come."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Words:
     def take(self, event: dict[str, Any]) -> str:
         """The text in an event, or in a whole message. Raises Said for an error in its place."""
         if is_error(event):
-            raise Said(sentence(event) or "the provider says only that there was an error", passing=may_pass(event))
+            raise Said(sentence_in(event) or "the provider says only that there was an error", passing=may_pass(event))
         message, delta = _dict(event.get("message")) or event, _dict(event.get("delta"))
         self._usage |= {name: count for name, count in _dict(message.get("usage")).items() if count}
         over = "end_turn" if event.get("type") == "message_stop" else ""

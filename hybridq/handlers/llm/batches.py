@@ -29,7 +29,7 @@ from ...job import Call, Detached, Event, Failure, Output
 from ...seam import reached
 from .poll import SLOWEST, Looking, heard
 from .prompts import prompt
-from .provider import Found, Limits, Look, Provider, custom_id
+from .provider import BatchLimits, Found, Look, Provider, custom_id
 from .ratelimit import RateLimit
 from .results import Reading, back, final, refused, unbegun
 
@@ -63,7 +63,7 @@ def written(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call
     return Spool(path, tuple(jobs), large)
 
 
-def too_large(call: Call, limits: Limits) -> Failure:
+def no_batch_takes(call: Call, limits: BatchLimits) -> Failure:
     """What becomes of a call that no batch takes."""
     return final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")
 
@@ -116,7 +116,7 @@ class Batches:
                 elif spool.jobs:
                     yield [back(*each, LACKING) for each in spool.jobs]
                 if spool.large:
-                    yield [too_large(call, provider.limits) for call in spool.large]
+                    yield [no_batch_takes(call, provider.limits) for call in spool.large]
                 spool.path.unlink()
 
     async def watch(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:

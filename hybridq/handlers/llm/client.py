@@ -13,8 +13,8 @@ from typing import Any
 
 from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
-from .errors import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence
-from .provider import Answer, Trouble, lines
+from .errors import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence_in
+from .provider import Answer, Trouble, read_lines
 
 IDLE = 20  # connections kept open: the SDK's pool looks at each of them whenever a request begins or ends
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
@@ -44,7 +44,7 @@ class Client(ABC):
         answer."""
         began = time.monotonic()
         try:
-            found = plain(await self._client.models.retrieve(self._options.model))
+            found = as_sent(await self._client.models.retrieve(self._options.model))
         except self._sdk.APIStatusError as refused:
             if not self._options.base_url or refused.status_code not in NO_SUCH:
                 raise
@@ -63,12 +63,12 @@ class Client(ABC):
         if isinstance(error, Said):
             return Trouble(reason=scrubbed(str(error), self._key), passing=error.passing, slow=error.passing)
         if isinstance(error, self._sdk.APIStatusError):
-            told = scrubbed(sentence(error.body) or sentence(error.message), self._key)
+            told = scrubbed(sentence_in(error.body) or sentence_in(error.message), self._key)
             return refusal(error.status_code, told, error.response.headers, f"{error.message} {error.body}")
         if isinstance(error, self._sdk.APIConnectionError):  # a timeout is one, too
             return no_answer(self._client.base_url.netloc.decode(), error.__cause__ or error, self._key)
         if isinstance(error, self._sdk.APIError):
-            told = sentence(error.body) or error.message
+            told = sentence_in(error.body) or error.message
         else:
             told = str(error) if isinstance(error, EOFError) else repr(error)
         return Trouble(reason=scrubbed(told, self._key), passing=True, unsure=True)
@@ -112,11 +112,11 @@ class Client(ABC):
     async def _lines(self, opened: Any) -> AsyncGenerator[bytes, None]:
         """The lines of a file of answers."""
         async with opened as response:
-            async for line in lines(response.iter_bytes(), LINE_LIMIT):
+            async for line in read_lines(response.iter_bytes(), LINE_LIMIT):
                 yield line
 
 
-def answer(custom: str, words: Any, message: Any) -> Answer:
+def whole_answer(custom: str, words: Any, message: Any) -> Answer:
     """One answer of a batch, read as a whole by `words`."""
     try:
         text = words.take(message) + words.rest()
@@ -125,7 +125,7 @@ def answer(custom: str, words: Any, message: Any) -> Answer:
     return Answer(custom=custom, text=text, tokens=words.tokens)
 
 
-def plain(found: Any) -> dict[str, Any]:
+def as_sent(found: Any) -> dict[str, Any]:
     """What the SDK made of an answer, as it was sent."""
     data = found if isinstance(found, dict) else found.to_dict(warnings=False) if hasattr(found, "to_dict") else {}
     return data if isinstance(data, dict) else {}

@@ -39,7 +39,7 @@ def answered(body: bytes) -> dict[str, Any]:
         found = body.decode("utf-8", "replace")
     if isinstance(found, dict) and not is_error(found):
         return found
-    why = sentence(found) or "nothing"
+    why = sentence_in(found) or "nothing"
     if not isinstance(found, dict):
         why = f"the server answered with a page, not with the model's words; is base_url right? It says: {why}"
     raise Said(why, passing=isinstance(found, dict) and may_pass(found))
@@ -57,14 +57,14 @@ def may_pass(error: Any) -> bool:
     return any(_LATER.search(str(kind)) for kind in kinds)
 
 
-def sentence(error: Any) -> str:
+def sentence_in(error: Any) -> str:
     """The sentence in an error, however deep it lies; "" where there is none. Of a page, its words."""
     for _ in range(8):
         if not isinstance(error, dict):
             break
         error = next((error[name] for name in ("error", "message", "detail", "msg") if error.get(name)), None)
     if isinstance(error, list):
-        return "; ".join(filter(None, map(sentence, error[:5])))
+        return "; ".join(filter(None, map(sentence_in, error[:5])))
     if isinstance(error, str) and error.lstrip()[:1] == "<":
         error = " ".join(unescape(_MARKUP.sub(" ", error)).split())
     return "" if error is None or isinstance(error, dict) else str(error)[:LONGEST_REASON]

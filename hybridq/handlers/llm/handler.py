@@ -19,7 +19,7 @@ from ...brain.llm_prices import CHARACTERS, Tokens, prices
 from ...config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
 from ...config.values import HandlerConfig, RunnerConfig
 from ...errors import HybridqError
-from ...job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Usage, Waits
+from ...job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Throttled, Usage
 from ..ending import timed_out
 from .batches import Batches
 from .prompts import prompt
@@ -45,7 +45,7 @@ class Llm:
         self._options = options(config)
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
         self._why = ""  # the last request was not answered for this reason
-        self._money = Money(self._options)
+        self._money = Pricing(self._options)
         self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
         self._log = logging.getLogger(f"hybridq.provider.{name}")
         self._opening = asyncio.Lock()
@@ -157,7 +157,7 @@ class Llm:
                 yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
                 return
             if wait > TOLD and self._why:
-                yield [Waits(call.id, call.attempt, self._why + advice, wait)]
+                yield [Throttled(call.id, call.attempt, self._why + advice, wait)]
             asking = _Asking(call, self._timeout, flex, await self._limit.admit(guess))
             async with aclosing(asking.events(provider, text, live)) as events:
                 async for bunch in events:
@@ -236,7 +236,7 @@ class _Asking:
             self.busy = time.monotonic() - began
 
 
-class Money:
+class Pricing:
     """An answer as an Output, with what it cost."""
 
     def __init__(self, chosen: LlmOptions) -> None:

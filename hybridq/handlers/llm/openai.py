@@ -14,10 +14,10 @@ import openai
 
 from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
-from .client import Client, answer, plain
-from .errors import Said, is_error, sentence
-from .openai_words import Words, decoded, dicts
-from .provider import Answer, Found, Limits, Look
+from .client import Client, as_sent, whole_answer
+from .errors import Said, is_error, sentence_in
+from .openai_words import OpenAIAnswer, decoded, dicts
+from .provider import Answer, BatchLimits, Found, Look
 
 URL = "https://api.openai.com/v1"
 AUTH = {"security": {"bearer_auth": True}}  # the key that was named, and none that the SDK finds elsewhere
@@ -47,7 +47,7 @@ class _Stream(openai.AsyncStream[object]):
 class OpenAI(Client):
     """See `Provider`."""
 
-    limits = Limits(50_000, 200_000_000)
+    limits = BatchLimits(50_000, 200_000_000)
 
     def __init__(self, options: LlmOptions, key: str) -> None:
         made, transport = openai.AsyncOpenAI, openai.DefaultAsyncHttpxClient
@@ -56,7 +56,7 @@ class OpenAI(Client):
 
     async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come."""
-        async for piece in self._spoken(Words(), self._chunks(self._body(text, flex))):
+        async for piece in self._spoken(OpenAIAnswer(), self._chunks(self._body(text, flex))):
             yield piece
 
     def line(self, custom: str, text: str) -> bytes:
@@ -90,7 +90,7 @@ class OpenAI(Client):
 
     async def look(self, batch: str) -> Look:
         """How a batch stands."""
-        found = plain(await self._client.batches.retrieve(batch))
+        found = as_sent(await self._client.batches.retrieve(batch))
         files = tuple(name for name in (found.get("output_file_id"), found.get("error_file_id")) if name)
         status = str(found.get("status")).lower()
         over = status in OVER or (status not in GOING and bool(files))
@@ -101,9 +101,9 @@ class OpenAI(Client):
             whole=over and (status in WHOLE or status not in OVER),
             finished=_finished(found.get("request_counts")),
             files=files,
-            problem=("; ".join(filter(None, map(sentence, errors))) or SILENT) if status in FAILED else "",
+            problem=("; ".join(filter(None, map(sentence_in, errors))) or SILENT) if status in FAILED else "",
             busy=any(each.get("code") in BUSY for each in errors),
-            refused={each["line"] - 1: sentence(each) for each in errors if isinstance(each.get("line"), int)},
+            refused={each["line"] - 1: sentence_in(each) for each in errors if isinstance(each.get("line"), int)},
         )
 
     async def results(self, batch: str, look: Look) -> AsyncGenerator[bytes, None]:
@@ -124,11 +124,11 @@ class OpenAI(Client):
         if isinstance(response, dict) and (status := _status(response)) != 200:
             error = error or decoded(response.get("body"))
             passing = status in (408, 409, 429) or status >= 500
-            return Answer(custom=custom, error=f"{status}: {sentence(error)}", passing=passing)
+            return Answer(custom=custom, error=f"{status}: {sentence_in(error)}", passing=passing)
         if isinstance(response, dict):
-            return answer(custom, Words(), decoded(response.get("body", response)))
+            return whole_answer(custom, OpenAIAnswer(), decoded(response.get("body", response)))
         unbegun = isinstance(error, dict) and error.get("code") in UNBEGUN
-        return Answer(custom=custom, error=sentence(error) or SILENT, unbegun=unbegun)
+        return Answer(custom=custom, error=sentence_in(error) or SILENT, unbegun=unbegun)
 
     async def cancel(self, batch: str) -> None:
         """Ask for the end of a batch."""
@@ -192,9 +192,9 @@ def _address(base_url: str) -> str:
 
 def _named(made: Any) -> str:
     """The id of what was made. Raises Said where it was refused in spite of a good status."""
-    found = plain(made)
+    found = as_sent(made)
     if is_error(found):
-        raise Said(sentence(found))
+        raise Said(sentence_in(found))
     return str(found["id"])
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from ...brain.llm_prices import Tokens
-from .errors import Said, is_error, may_pass, sentence
+from .errors import Said, is_error, may_pass, sentence_in
 
 NO_ROOM = "the model used up max_tokens before its first word; allow it more"
 WITHHELD = "the provider's filter withheld the answer"
 SILENT = "the provider's answer has no text"
 
 
-class Words:
+class OpenAIAnswer:
     """One answer as its pieces come."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Words:
         if not isinstance(chunk, dict):
             raise Said(SILENT, passing=True)
         if is_error(chunk):
-            raise Said(sentence(chunk) or "the provider says only that there was an error", passing=may_pass(chunk))
+            raise Said(sentence_in(chunk) or "the provider says only that there was an error", passing=may_pass(chunk))
         if isinstance(usage := chunk.get("usage"), dict):
             self.tokens = tokens(usage)
         text = ""

@@ -35,7 +35,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     at: int | None = None
 
 
-class Limits(Struct, frozen=True):
+class BatchLimits(Struct, frozen=True):
     """What one batch may hold."""
 
     lines: int
@@ -86,7 +86,7 @@ class Found(Struct, frozen=True):
 class Provider(Protocol):
     """One model at one provider."""
 
-    limits: Limits
+    limits: BatchLimits
 
     def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
         """The answer's pieces as they come, and what was used. Raises what `trouble` understands."""
@@ -141,7 +141,7 @@ class Provider(Protocol):
         ...
 
 
-async def lines(chunks: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:
+async def read_lines(chunks: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:
     """Bytes as they come into lines; empty ones, and one that is longer than `limit`, are left out."""
     rest, over = bytearray(), False
     async for chunk in chunks:
@@ -163,7 +163,7 @@ def custom_id(key: str, job: int, attempt: int) -> str:
     return f"{key}-{job}-{attempt}"
 
 
-def parts(custom: str) -> tuple[str, int, int] | None:
+def parse_custom_id(custom: str) -> tuple[str, int, int] | None:
     """(key, job, attempt) of such an id; None for any other."""
     words: Sequence[str] = custom.split("-")
     if len(words) != 3 or not (words[1].isascii() and words[1].isdigit() and words[2].isascii() and words[2].isdigit()):

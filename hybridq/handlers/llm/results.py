@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ...brain.llm_prices import Tokens
 from ...job import Failure, Output
-from .provider import Answer, Look, Trouble, parts
+from .provider import Answer, Look, Trouble, parse_custom_id
 
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
 
@@ -26,7 +26,7 @@ class Reading:
 
     def take(self, answer: Answer | None, ending: Callable[[int, int, str, Tokens | None], Output]) -> Output | None:
         """The Output of an answer; errors wait for the end, since an answer is worth more."""
-        where = None if answer is None else parts(answer.custom)
+        where = None if answer is None else parse_custom_id(answer.custom)
         if answer is None or where is None or where[0] != self._key or where[1:] not in self._left:
             self.odd += 1
             return None

@@ -91,16 +91,16 @@ def attempt(function: Function, calls: Calls, answers: BinaryIO) -> list[Calls]:
         except (StopIteration, WrongResult) as error:
             reason = str(error) or f"the function gave {place} outputs for {len(calls)} inputs"
             for left in calls[place:]:
-                answer(answers, left, "error", reason)
+                write_answer(answers, left, "error", reason)
             return []
         except (Exception, SystemExit) as error:
             traceback.print_exc()
             if place == 0 and len(calls) > 1:
                 middle = len(calls) // 2
                 return [calls[:middle], calls[middle:]]
-            answer(answers, call, "error", describe(error))
+            write_answer(answers, call, "error", describe(error))
             return [calls[place + 1 :]]
-        answer(answers, call, "output", output)
+        write_answer(answers, call, "output", output)
         if not isinstance(results, Ready):
             answers.flush()
     return []
@@ -131,17 +131,17 @@ def outputs(function: Function, calls: Calls) -> Iterator[Any]:
     return Ready(results)
 
 
-def answer(answers: BinaryIO, call: Any, key: str, value: Any) -> None:
+def write_answer(answers: BinaryIO, call: Any, key: str, value: Any) -> None:
     """Write one answer; an output that is not JSON makes it an error."""
     reply = {"id": call["id"], "attempt": call["attempt"], key: value}
     try:
-        text = json.dumps(reply, allow_nan=False, default=plain)
+        text = json.dumps(reply, allow_nan=False, default=without_arrays)
     except (TypeError, ValueError, RecursionError) as error:
         text = json.dumps({**reply, "output": None, "error": f"the output is not JSON: {describe(error)}"})
     answers.write(text.encode() + b"\n")
 
 
-def plain(value: Any) -> Any:
+def without_arrays(value: Any) -> Any:
     """Arrays and scalars of numerical libraries as lists and numbers."""
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from ...visible import visible
-from ..ending import ended
+from ..ending import how_ended
 from ..process import Child, woken
 from .chatter import Chatter
 from .lines import LineReader
@@ -94,7 +94,7 @@ class Instance:
 
     def last_words(self) -> str:
         """How it ended, and the end of its log."""
-        how = self._quitting or ended(self._child.returncode or 0)
+        how = self._quitting or how_ended(self._child.returncode or 0)
         return "\n".join([how, *self._tail])
 
     async def end(self) -> None:

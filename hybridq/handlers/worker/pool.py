@@ -14,7 +14,7 @@ from ...job import Lane
 from ..ending import stopping
 
 
-class Worker(Protocol):
+class PooledWorker(Protocol):
     """What the pool knows of a worker, wherever it runs."""
 
     @property
@@ -27,7 +27,7 @@ class Worker(Protocol):
         ...
 
 
-W = TypeVar("W", bound=Worker)
+W = TypeVar("W", bound=PooledWorker)
 
 
 class Pool(Generic[W]):

@@ -14,7 +14,7 @@ QUIET = 5.0  # seconds of silence after which a worker is asked to end if all it
 LAST_CHANCE = 0.25  # seconds in which a worker may still answer when nobody waits for it any more
 
 
-class Turn:
+class ChunkTurn:
     """Joins what is asked (the exchange) with who is asked (the instance)."""
 
     def __init__(self, worker: Instance, exchange: Exchange, begun: set[int]) -> None:

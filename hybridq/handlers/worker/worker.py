@@ -25,7 +25,7 @@ from .instance import Instance
 from .lines import LOG
 from .pool import Pool
 from .recovery import Chunk, points, remedy
-from .turn import Turn
+from .turn import ChunkTurn
 
 CALLEE = str(Path(__file__).with_name("callee.py"))
 CHUNK_LIMIT = 1024
@@ -45,7 +45,7 @@ class Worker:
         self.name = name
         self.chunk_limit = config.chunk or CHUNK_LIMIT
         self.oddities: dict[str, int] = Counter()
-        self._argv = command(name, config)
+        self._argv = worker_command(name, config)
         self._config, self._limit = config, runner.output_limit
         self._dialect: Dialect = PlainLines() if config.protocol == "lines" else JsonLines()
         self._log = logging.getLogger(f"hybridq.worker.{name}")
@@ -55,7 +55,7 @@ class Worker:
 
     async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run the calls; see `Handler.run`."""
-        todo, begun = split(calls), set[int]()
+        todo, begun = chunks_of(calls), set[int]()
         while todo:
             chunk, data, refused = self._encode(todo.pop(0), lane)
             if refused:
@@ -67,7 +67,7 @@ class Worker:
             except CannotStart as why:
                 yield [why.failure(call) for left in (chunk, *todo) for call in left.calls]
                 return
-            turn = Turn(worker, self._exchange(worker, chunk), begun)
+            turn = ChunkTurn(worker, self._exchange(worker, chunk), begun)
             try:
                 if events := turn.send(data, last=self._dialect.closes):
                     yield events
@@ -167,7 +167,7 @@ class Worker:
             earlier=worker.served,
         )
 
-    def _cure(self, turn: Turn, chunk: Chunk, todo: list[Chunk]) -> tuple[list[Failure], list[Chunk]]:
+    def _cure(self, turn: ChunkTurn, chunk: Chunk, todo: list[Chunk]) -> tuple[list[Failure], list[Chunk]]:
         """The failures that a worker's end means, and what is to be done after it."""
         exchange = turn.exchange
         if not exchange.pending:
@@ -199,7 +199,7 @@ def sample(line: bytes) -> str:
     return visible(line[:SAMPLE].decode("utf-8", "replace"))
 
 
-def split(calls: Sequence[Call]) -> list[Chunk]:
+def chunks_of(calls: Sequence[Call]) -> list[Chunk]:
     """Chunks of at most CHUNK_BYTES of input, so that what is written for one stays small."""
     chunks: list[Chunk] = []
     begin = size = 0
@@ -211,10 +211,10 @@ def split(calls: Sequence[Call]) -> list[Chunk]:
     return [*chunks, Chunk(tuple(calls[begin:]))]
 
 
-def command(name: str, config: HandlerConfig) -> list[str]:
+def worker_command(name: str, config: HandlerConfig) -> list[str]:
     """The program that a handler's configuration names. Raises ConfigError when it names none, or two."""
     if bool(config.command) == bool(config.call):
-        raise ConfigError(f"handlers.{name}: expected either `command` or `call`")
+        raise ConfigError(f"handlers.{name}: expected either `worker_command` or `call`")
     if not config.call:
         return list(config.command)
     if not all(part.isidentifier() for part in config.call.replace(":", ".").split(".")) or config.call.count(":") != 1:
