@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from hybridq.installed import install_command
 from hybridq.job import Audience
 from hybridq.queue.account import Ledger
 from hybridq.report.series import cost_series, extent, wait_curves
@@ -18,7 +19,6 @@ from hybridq.when import money as amount
 
 HEIGHT = 13
 NARROW = 80  # columns; below that one plot stands under the other
-MISSING = "curves need plotext: pip install 'hybridq[report]'"
 COST, STREAMED = "green", "blue"
 COLOURS = {Audience.USER: "red", Audience.BACKGROUND: "magenta"}
 TICKS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)  # seconds
@@ -29,7 +29,7 @@ def plots(ledger: Ledger, width: int) -> RenderableType:
     try:
         import plotext  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
-        return Text(MISSING, style="dim")
+        return Text(f"curves need plotext: {install_command('report')}", style="dim")
     beside = width >= NARROW
     each = width // 2 if beside else width
     drawn = [_money(plotext, ledger, each), _waits(plotext, ledger, each)]

@@ -13,6 +13,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptQueue, SchemaError
+from ..installed import upgrade_command
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -33,7 +34,7 @@ def version(connection: sqlite3.Connection, path: str) -> int:
         made_by = connection.execute("SELECT value FROM meta WHERE name = 'release'").fetchone()
         raise SchemaError(
             f"{path} was made by a newer release ({made_by[0] if made_by else 'unknown'}, schema {found}; "
-            f"this one knows {VERSION}). Upgrade hybridq: pip install -U hybridq"
+            f"this one knows {VERSION}). Upgrade hybridq: {upgrade_command()}"
         )
     return found
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UsageError
+from ..installed import install_command
 from ..when import span
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def page(title: str, parts: Iterable[str]) -> str:
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise UsageError("charts need plotly: pip install 'hybridq[report]'") from None
+        raise UsageError(f"charts need plotly: {install_command('report')}") from None
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style>{_STYLE}</style>'

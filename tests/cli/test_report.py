@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pexpect
 
+from hybridq.installed import install_command
 from tests.support.building import HYBRIDQ, command, environment
 from tests.support.ledgers import Past, asked
 
@@ -74,7 +75,7 @@ def test_a_terminal_shows_curves(past: Past, tmp_path: Path) -> None:
     assert "▚" in text
     bare = shown(past, **without("plotext", tmp_path))
     assert "Until the first byte" in bare
-    assert "curves need plotext: pip install 'hybridq[report]'" in bare
+    assert f"curves need plotext: {install_command('report')}" in " ".join(bare.split())
     assert "cost so far" not in bare
 
 
@@ -84,7 +85,7 @@ def test_a_page_without_plotly_says_how_to_get_it(past: Past, tmp_path: Path) ->
     page = tmp_path / "page.html"
     said = command(past.home, "report", "--html", str(page), **without("plotly", tmp_path))
     assert said.returncode != 0
-    assert "pip install 'hybridq[report]'" in said.stderr
+    assert install_command("report") in said.stderr
     assert not page.exists()
 
 

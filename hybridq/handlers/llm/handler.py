@@ -19,6 +19,7 @@ from ...brain.llm_prices import CHARACTERS, Tokens, prices
 from ...config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
 from ...config.values import HandlerConfig, RunnerConfig
 from ...errors import HybridqError
+from ...installed import install_command
 from ...job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Throttled, Usage
 from ..ending import timed_out
 from .batches import Batches
@@ -267,6 +268,6 @@ def _make(name: str, kind: str, chosen: LlmOptions) -> Provider:
     try:
         module = import_module(f".{kind}", __package__)
     except ImportError as missing:
-        raise HybridqError(f"handlers.{name}: {missing}. Install it: pip install 'hybridq[{kind}]'") from None
+        raise HybridqError(f"handlers.{name}: {missing}. Install it: {install_command(kind)}") from None
     made: Callable[[LlmOptions, str], Provider] = module.PROVIDER
     return made(chosen, key)
