@@ -35,6 +35,7 @@ COMMANDS = {
     "handlers": ("setup", "List the configured handlers."),
     "config": ("setup", "Show the values in force and where each comes from."),
     "completions": ("setup", "Print the completion script for a shell."),
+    "help": ("help.command", "Explain a topic: handlers, models, settings, exit codes and more."),
     "demo": ("demo", "Run the whole product on Python's own library, and print what was measured."),
 }
 # The headings of the help, each by the command that it stands above.

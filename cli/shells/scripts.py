@@ -1,5 +1,6 @@
 """The completion scripts of every shell, by the shell's name: printed, or written into a folder."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from .fish import fish
 
 def write(folder: Path) -> list[Path]:
     """Write the scripts of all shells into a folder, under the names that the shells look for."""
-
     known = commands()
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -22,7 +22,6 @@ def write(folder: Path) -> list[Path]:
 
 def script(shell: str) -> str:
     """The completion script for `bash`, `zsh` or `fish`."""
-
     return SCRIPTS[shell][1](commands())
 
 
@@ -31,3 +30,7 @@ SCRIPTS: dict[str, tuple[str, Callable[[Sequence[Command]], str]]] = {
     "zsh": ("_hybridq", zsh),
     "fish": ("hybridq.fish", fish),
 }
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,49 @@
+"""`help`: a topic's page, or the list of topics; of a command, what its `--help` says."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hybridq.errors import UsageError
+
+from ..tell import is_tty
+
+app = typer.Typer()
+
+
+@app.command("help")
+def show_help(
+    topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="A topic, or a command.", show_default=False)] = "",
+) -> None:
+    """Explain a topic: handlers, models, settings, exit codes and more.
+
+    Without a topic it lists them; of a command it says what --help says.
+    """
+    from ..commands import COMMANDS, call
+    from .topics import TOPICS, text
+
+    if topic in COMMANDS and topic not in TOPICS:
+        call([topic, "--help"])
+    elif topic in TOPICS:
+        _print(text(topic))
+    elif topic:
+        from hybridq.config.read import nearest
+
+        raise UsageError(f"no topic {topic!r}{nearest(topic, [*TOPICS, *COMMANDS])}")
+    else:
+        wide = max(map(len, TOPICS))
+        print("hybridq help TOPIC explains\n")
+        print("\n".join(f"  {name:{wide}}  {line}" for name, line in TOPICS.items()))
+        print("\nhybridq help COMMAND is the same as hybridq COMMAND --help.")
+
+
+def _print(page: str) -> None:
+    """Markdown as it is into a pipe; drawn on a terminal."""
+    if not is_tty(sys.stdout):
+        print(page, end="")
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(page))

@@ -1,0 +1,43 @@
+"""The topics of `hybridq help`: each is a page of Markdown that lies beside this file.
+
+Rule: what is kept is what is read; `write` makes anew those pages that come from the code.
+"""
+
+from pathlib import Path
+
+from . import reference, settings
+
+FOLDER = Path(__file__).with_name("pages")
+TOPICS = {
+    "deciding": "how hybridq chooses between now and later, and what a batch waits for",
+    "handlers": "kinds of work: commands, workers, line filters, Python functions",
+    "models": "language models: OpenAI, Anthropic and servers that speak their languages",
+    "plugins": "kinds of handler of your own, as an installed package",
+    "python": "submitting from Python",
+    "promises": "what holds whatever happens, and the limits",
+    "words": "what job, lane, flush and the other words mean; the marks of the views",
+    "exit-codes": "with which code a command ends",
+    "settings": "every key of config.toml",
+    "commands": "every command and option",
+}
+_MADE = {"settings": settings.page, "commands": reference.page}
+
+
+def text(topic: str) -> str:
+    """The page of a topic, as Markdown."""
+    return (FOLDER / f"{topic}.md").read_text(encoding="utf-8")
+
+
+def made() -> dict[str, str]:
+    """The pages that come from the code, as they are to be now."""
+    return {topic: page() for topic, page in _MADE.items()}
+
+
+def write() -> None:
+    """Write the pages that come from the code."""
+    for topic, page in made().items():
+        (FOLDER / f"{topic}.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
