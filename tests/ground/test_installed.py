@@ -39,16 +39,18 @@ def told(folder: Path, origin: dict[str, object] | None, *, installer: str = "pi
         (None, f"{PIP} 'hybrid-queue[report]'", f"{PIP} -U hybrid-queue"),
         (
             {"url": "file:///src/a%20b", "dir_info": {"editable": True}},
-            f"{PIP} -e '/src/a b[report]'", f"{PIP} -U -e '/src/a b'",
+            f"{PIP} -e '/src/a b[report]'",
+            f"{PIP} -U -e '/src/a b'",
         ),
         ({"url": "file:///src/q", "dir_info": {}}, f"{PIP} '/src/q[report]'", f"{PIP} -U /src/q"),
         (
             {"url": "file:///d/q.whl", "archive_info": {}},
-            f"{PIP} 'hybrid-queue[report] @ file:///d/q.whl'", f"{PIP} -U 'hybrid-queue @ file:///d/q.whl'",
+            f"{PIP} 'hybrid-queue[report] @ file:///d/q.whl'",
+            f"{PIP} -U 'hybrid-queue @ file:///d/q.whl'",
         ),
     ],
     ids=["index", "editable", "folder", "wheel"],
-)  # fmt: skip
+)
 def test_pip_is_told_what_it_installed(tmp_path: Path, origin: dict[str, object], extra: str, newer: str) -> None:
     """The hints repeat what was given to pip: the folder, the file, or the name on the index."""
     assert told(tmp_path, origin) == [extra, newer]
@@ -60,12 +62,14 @@ def test_pip_is_told_what_it_installed(tmp_path: Path, origin: dict[str, object]
         ("pipx_metadata.json", "pip", "pipx install --force 'hybrid-queue[report]'", "pipx upgrade hybrid-queue"),
         ("uv-receipt.toml", "uv", "uv tool install --force 'hybrid-queue[report]'", "uv tool upgrade hybrid-queue"),
         (
-            "", "uv", f"uv pip install --python {sys.executable} 'hybrid-queue[report]'",
+            "",
+            "uv",
+            f"uv pip install --python {sys.executable} 'hybrid-queue[report]'",
             f"uv pip install --python {sys.executable} -U hybrid-queue",
         ),
     ],
     ids=["pipx", "uv tool", "uv pip"],
-)  # fmt: skip
+)
 def test_other_installers_are_told_apart(tmp_path: Path, mark: str, installer: str, extra: str, newer: str) -> None:
     """pipx and uv leave a mark of their own; the hint is a command of theirs."""
     assert told(tmp_path, None, installer=installer, mark=mark) == [extra, newer]
