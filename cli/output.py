@@ -13,11 +13,12 @@ import typer
 
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
 from hybridq.job import ENDED, State
-from hybridq.queue.cohorts import Result, newest, result, state_of
+from hybridq.queue.cohorts import Result, result, state_of
 from hybridq.queue.outputs import Tail
 from hybridq.queue.progress import Awaited
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
+from hybridq.queue.submissions import newest
 from hybridq.selection import Group, Last, Selector, parse_selector
 from hybridq.when import parse_span
 

@@ -106,8 +106,8 @@ def leaving(sentence: str | Callable[[], str]) -> Iterator[None]:
             signal.signal(number, told)
     try:
         yield
-    except KeyboardInterrupt:
-        say(sentence if isinstance(sentence, str) else sentence())
+    except KeyboardInterrupt as left:
+        say(str(left) or (sentence if isinstance(sentence, str) else sentence()))
         raise typer.Exit(INTERRUPTED) from None
     finally:
         for number, handler in before.items():

@@ -22,6 +22,7 @@ Point = Literal[
     "polled",
     "reading",
     "cleaning",
+    "showing",
 ]
 
 _name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")

@@ -15,8 +15,9 @@ from .brain.policy import Conditions, classify
 from .home import Home
 from .job import Audience, Decision, Held, Lane, Mode, Request
 from .outlook import Outlook
+from .queue.bulk import Bulk
 from .queue.doorbell import RUNNER, VIEWER, ring
-from .queue.intake import Accepted, Bulk, Decide, Refused, accept
+from .queue.intake import Accepted, Decide, Refused, accept
 from .queue.runner import daemon_of
 from .queue.store import Store
 
@@ -163,7 +164,7 @@ def submit_many(
             bulk.add(request, data, key)
         now = time.time()
         accepted = bulk.accept(deciding(outlook, now), now=now)
-    wake(outlook.store)
+        wake(outlook.store)
     return accepted
 
 

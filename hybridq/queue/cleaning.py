@@ -12,6 +12,7 @@ from itertools import groupby
 import msgspec
 
 from ..seam import reached
+from .acceptance import PROMISED, show_for_dead
 from .account import Cleaned
 from .outputs import remove
 from .runner import Runner
@@ -49,7 +50,7 @@ def clean(store: Store, before: float, groups: list[str] | None = None) -> Clean
                 going = _still_ended(store, part, before)
                 hidden = _hide(store, going, runner.id)
             jobs, cost = jobs + hidden.jobs, cost + hidden.cost
-            take_back(store, going)
+            take_back(store, runner.id)
         return Cleaned(jobs, cost)
     finally:
         runner.close(store)
@@ -65,21 +66,21 @@ def cleaned(store: Store) -> Cleaned:
 def sweep(store: Store) -> Iterator[None]:
     """Remove what nobody can see and whose writer is gone: submissions that were never accepted, and what was being
     cleaned away. Yields after each chunk, for whoever has others to serve meanwhile."""
-    yield from _removing(
-        store,
-        [
-            number
-            for (number,) in store.rows(
-                "SELECT id FROM cohort WHERE accepted IS NULL AND writer NOT IN (SELECT id FROM runner)"
-            )
-        ],
-    )
+    show_for_dead(store)
+    gone = f"writer NOT IN (SELECT id FROM runner) AND '{PROMISED}' || writer NOT IN (SELECT name FROM meta)"
+    yield from _removing(store, _unseen(store, gone))
 
 
-def take_back(store: Store, cohorts: Iterable[int]) -> None:
-    """Remove submissions that nobody can see, to the last job."""
-    for _ in _removing(store, cohorts):
+def take_back(store: Store, writer: int) -> None:
+    """Remove what nobody can see and carries this writer's mark, to the last job."""
+    for _ in _removing(store, _unseen(store, "writer = ?", writer)):
         pass
+
+
+def _unseen(store: Store, condition: str, *parameters: int) -> list[int]:
+    """The cohorts that nobody can see, of which a condition on their writer holds."""
+    where = f"accepted IS NULL AND {condition}"
+    return [number for (number,) in store.rows(f"SELECT id FROM cohort WHERE {where} ORDER BY id", parameters)]
 
 
 def _ended(store: Store, before: float, groups: list[str] | None) -> Iterator[list[int]]:

@@ -105,14 +105,6 @@ def cohort(store: Store, number: int) -> Cohort:
     return found[0]
 
 
-def newest(store: Store) -> Cohort:
-    """The cohort that came last. Raises NoSuchJob where there is none."""
-    found = cohorts(store, "accepted IS NOT NULL ORDER BY id DESC LIMIT 1")
-    if not found:
-        raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
-    return found[0]
-
-
 def next_of(store: Store, lane: Lane, handler: str, limit: int) -> list[Cohort]:
     """The cohorts of a lane and handler that hold queued jobs, in the order in which they run, at most so many."""
     return cohorts(

@@ -12,8 +12,9 @@ from msgspec import Struct
 from ..errors import UsageError
 from ..job import Lane, Mode, State
 from ..selection import Group, Ids, Last, Selector
-from .cohorts import Cohort, cohorts, newest, no_such
+from .cohorts import Cohort, cohorts, no_such
 from .store import Store
+from .submissions import newest
 
 SCAN = 2000  # cohorts of one lane and handler that are looked through for rows: a group may have a million
 MANY = 500  # values one statement is given

@@ -28,11 +28,13 @@ def unfinished(store: Store, handler: str | None, group: str | None, *, stream: 
 
 
 def moved_from(store: Store, cohorts: Collection[int]) -> set[int]:
-    """The cohorts that jobs of these were moved into."""
+    """The cohorts that jobs of these were moved into, however often."""
     return {
         number
         for (number,) in store.rows(
-            "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (_array(cohorts),)
+            "WITH RECURSIVE line (id) AS (SELECT value FROM json_each(?)"
+            " UNION SELECT cohort.id FROM line JOIN cohort ON cohort.origin = line.id) SELECT id FROM line",
+            (_array(cohorts),),
         )
     }
 
@@ -77,8 +79,9 @@ def _array(cohorts: Collection[int]) -> str:
 PATIENCE = 1.0  # seconds between two looks when nobody rings
 
 _AWAITED = (
-    " FROM job WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR cohort IN"
-    " (SELECT id FROM cohort WHERE id = ?3 OR origin = ?3)) AND EXISTS"
+    # What was in the cohort when it was named, wherever it has moved meanwhile, and however often.
+    " FROM job WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR cohort IN (WITH RECURSIVE line (id) AS (SELECT ?3"
+    " UNION SELECT cohort.id FROM line JOIN cohort ON cohort.origin = line.id) SELECT id FROM line)) AND EXISTS"
     " (SELECT 1 FROM cohort WHERE cohort.id = job.cohort AND accepted IS NOT NULL)"
 )
 

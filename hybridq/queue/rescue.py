@@ -7,6 +7,7 @@ that a provider runs is never queued again by this: the next runner goes on with
 from collections import Counter
 
 from ..job import State
+from .acceptance import show
 from .counters import Move, note, shift
 from .flushes import end_flushes
 from .remote import all_away, held_away
@@ -31,6 +32,7 @@ def rescue(store: Store, now: float) -> int:
     rescued = 0
     for runner, mark in dead(store):
         kill_orphans(mark)  # before its row goes: should we die in between, the next one finds it again
+        show(store, runner)
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
                 continue  # somebody else was faster

@@ -67,6 +67,12 @@ def dead(store: Store) -> list[tuple[int, str]]:
     return [each for each in free if store.row("SELECT 1 FROM runner WHERE id = ?", each[:1])]
 
 
+def alive(store: Store, runner: int, kind: str | None = None) -> bool:
+    """Whether this runner (of this kind) is signed on and lives."""
+    row = store.row("SELECT lock FROM runner WHERE id = ?1 AND kind = coalesce(?2, kind)", (runner, kind))
+    return row is not None and _held(store.home.runners / row[0])
+
+
 def living(store: Store) -> list[float]:
     """Since when (epoch seconds) each living runner runs."""
     rows = store.rows("SELECT lock, since FROM runner")

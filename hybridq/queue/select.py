@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from ..job import State
 from ..selection import All, Group, Ids, Last, Selector
-from .cohorts import newest, no_such
+from .cohorts import no_such
 from .store import Store
+from .submissions import last as last_submission
+from .submissions import parts
 
 
 def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = tuple(State)) -> Iterator[int]:
@@ -37,15 +39,14 @@ def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]
                     raise no_such(f"job {first if first == last else f'{first}-{last}'}")
             return [(first, last, None) for first, last in spans]
         case Last():
-            found = newest(store)
-            return [(found.first, found.last, found.id)]
+            return list(parts(store, last_submission(store)))
         case Group(name=name):
-            parts = store.rows(
+            found = store.rows(
                 "SELECT first_id, last_id, id FROM cohort WHERE name = ? AND accepted IS NOT NULL", (name,)
             )
-            if not parts:
+            if not found:
                 raise no_such(f"group '{name}'")
-            return parts
+            return found
         case All():
             return [(1, 2**62, None)]
     raise AssertionError(selector)

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,10 +116,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, what: Callable[[], object]) -> No
     """Do this once while something is cleaned away: when it is invisible, before it is removed."""
     rest = [what]
 
-    def take_back(store: Store, cohorts: Iterable[int]) -> None:
+    def take_back(store: Store, writer: int) -> None:
         if rest:
             rest.pop()()
-        for_real(store, cohorts)
+        for_real(store, writer)
 
     for_real = cleaning.take_back
     monkeypatch.setattr(cleaning, "take_back", take_back)

@@ -10,11 +10,12 @@ from hybridq.brain.estimate import Model
 from hybridq.errors import BadData, NoSuchJob, TryAgain
 from hybridq.home import Home
 from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.claims import claim_batch, claim_stream, record
 from hybridq.queue.cleaning import sweep
 from hybridq.queue.cohorts import cohorts, held, job, result
-from hybridq.queue.intake import Bulk, accept
+from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.learned import models
 from hybridq.queue.rescue import give_back, rescue, to_stop

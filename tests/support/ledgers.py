@@ -8,9 +8,9 @@ from hybridq.brain.outcome import settle
 from hybridq.job import Audience, Decision, Failure, Forecast, Lane, Mode, Output, Request
 from hybridq.queue import flushes
 from hybridq.queue.account import Ledger
+from hybridq.queue.bulk import Bulk
 from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
 from hybridq.queue.cohorts import job
-from hybridq.queue.intake import Bulk
 from hybridq.queue.ledger import read
 from hybridq.queue.runner import Runner
 from hybridq.report.report import Report, report

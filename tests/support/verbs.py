@@ -7,8 +7,8 @@ import pytest
 
 from hybridq.brain.outcome import Outcome, settle
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
+from hybridq.queue.bulk import Bulk
 from hybridq.queue.claims import Claim
-from hybridq.queue.intake import Bulk
 from hybridq.queue.store import Store
 
 BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)

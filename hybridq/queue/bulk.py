@@ -1,0 +1,220 @@
+"""Accepting many jobs as one submission: a million as one.
+
+Rule: what is acknowledged is durable and whole. The jobs are written in chunks that nobody can see and that carry
+their writer's mark; one small transaction at the end accepts them all (see `acceptance`). Of a submission that is
+refused, interrupted or whose writer dies before that nothing is left, and what is taken back is what carries the mark.
+"""
+
+import shlex
+
+from ..errors import BadData, TryAgain
+from ..job import Decision, Request
+from .acceptance import TOGETHER, promise, show, show_for_dead
+from .intake import LARGEST_INPUT, Accepted, Decide, Part, Refused, accept_cohort, open_cohort, too_large
+from .keys import digest_of, keep, known
+from .runner import Runner
+from .store import Store, insert, let_others_write
+from .submissions import came
+
+CHUNK_ROWS = 20_000
+CHUNK_MIXED = 2_000  # of jobs that have keys or options of their own: each costs ten times as much
+CHUNK_BYTES = 8 * 1024 * 1024  # of inputs; whichever comes first ends a chunk
+
+
+class Bulk:
+    """Many jobs as one submission: `add` them, then `accept`. Leaving without `accept` takes all back.
+
+    A KeyboardInterrupt that came too late for that leaves with a sentence that says so.
+    """
+
+    def __init__(self, store: Store, refused: Refused | None = None) -> None:
+        """Without `refused` the first job that cannot be taken raises BadData."""
+        self._store = store
+        self._refused = refused or _refuse
+        self._writer = Runner(store, "submit")
+        self._parts: dict[int, Part] = {}  # by the identity of the request: hashing a million is dear
+        self._buffer: list[tuple[Request, bytes, str | None]] = []
+        self._bytes = 0
+        self._mixed = False  # the buffer holds keys, or jobs of more than one request
+        self._torn = False  # a chunk could not be written
+        self._asked = 0, ""  # the submission, once it is to be accepted, and what it is called
+        self.existed = 0
+
+    def add(self, request: Request, data: bytes, key: str | None = None) -> None:
+        """One more job; refused is an input that is too large, or a key that stands for something else."""
+        if len(data) > LARGEST_INPUT:
+            self._refused(too_large(data))
+            return
+        if key is not None or (self._buffer and request is not self._buffer[-1][0]):
+            self._mixed = True
+        self._buffer.append((request, data, key))
+        self._bytes += len(data)
+        if len(self._buffer) >= (CHUNK_MIXED if self._mixed else CHUNK_ROWS) or self._bytes >= CHUNK_BYTES:
+            self._write()
+            let_others_write()
+
+    def accept(self, decide: Decide, *, now: float) -> Accepted | None:
+        """Accept all of them at one instant; None when every job was there already."""
+        self._write()
+        parts = [part for part in self._parts.values() if part.jobs]
+        if not parts:
+            return None
+        total = sum(part.jobs for part in parts)
+        first = min(part.first for part in parts)
+        largest = max(parts, key=lambda part: part.jobs)
+        # Before the lock: of many parts that are not alike it takes a while.
+        decided = [decide(part.request, part.jobs, part.size / part.jobs) for part in parts]
+        name = largest.request.group
+        self._asked = self._submission, name or str(first)
+        with self._store.tx():
+            if name is None and total > 1:
+                name = _free_name(self._store, f"{largest.request.handler}-{first}")
+                self._asked = self._submission, name
+            if len(parts) <= TOGETHER:
+                self._describe(parts, decided, name, now, visible=True)
+                came(self._store.connection, self._submission)
+        if len(parts) > TOGETHER:
+            self._accept_in_pieces(parts, decided, name, now)
+        self._parts = {}
+        return Accepted(
+            first=first,
+            last=max(part.last for part in parts),
+            jobs=total,
+            group=name,
+            decision=decided[parts.index(largest)][0],
+            existed=self.existed,
+        )
+
+    def _accept_in_pieces(
+        self, parts: list[Part], decided: list[tuple[Decision, float]], name: str | None, now: float
+    ) -> None:
+        store = self._store
+        for at in range(0, len(parts), TOGETHER):
+            with store.tx(durable=False):
+                self._describe(parts[at : at + TOGETHER], decided[at : at + TOGETHER], name, now, visible=False)
+            let_others_write()
+        with store.tx():
+            self._still_ours()
+            promise(store, self._writer.id, self._submission, now)
+        show(store, self._writer.id)
+
+    def _describe(
+        self, parts: list[Part], decided: list[tuple[Decision, float]], name: str | None, now: float, *, visible: bool
+    ) -> None:
+        self._still_ours()
+        total = sum(part.jobs for part in self._parts.values())
+        for part, (decision, delay_cost) in zip(parts, decided, strict=True):
+            group = part.request.group or name
+            accept_cohort(
+                self._store,
+                part,
+                group,
+                decision,
+                delay_cost / total,
+                now,
+                submission=self._submission,
+                writer=None if visible else self._writer.id,
+            )
+
+    @property
+    def _submission(self) -> int:
+        """What the submission is named by: the cohort that was opened first."""
+        return min(part.cohort for part in self._parts.values() if part.jobs)
+
+    def __enter__(self) -> "Bulk":
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        store, writer = self._store, self._writer.id
+        try:
+            show(store, writer)  # whatever came in between: what is promised is accepted
+            if self._parts:
+                from .cleaning import take_back  # needed only where something went wrong
+
+                take_back(store, writer)
+        finally:
+            self._writer.close(store)
+        if isinstance(error, KeyboardInterrupt) and self._accepted():
+            error.args = (f"all of it was submitted before that: hybridq status {shlex.quote(self._asked[1])}",)
+        store.checkpoint()
+
+    def _accepted(self) -> bool:
+        return self._store.row("SELECT 1 FROM cohort WHERE id = ? AND accepted > 0", self._asked[:1]) is not None
+
+    def _still_ours(self) -> None:
+        """Raises TryAgain where what was written may be gone: somebody took this writer for dead, or it was refused."""
+        if self._torn or not self._store.row("SELECT 1 FROM runner WHERE id = ?", (self._writer.id,)):
+            raise TryAgain("a part of this submission is not there, so nothing of it was accepted: submit it again")
+
+    def _write(self) -> None:
+        """Write the buffer in one transaction, in the order in which it came."""
+        if not self._buffer:
+            return
+        if self._mixed:
+            show_for_dead(self._store)
+        try:
+            with self._store.tx(durable=False):  # the one that accepts it makes it last
+                self._still_ours()
+                if self._mixed:
+                    self._write_mixed()
+                else:  # nearly always: a third faster than looking at each
+                    self._insert(self._part(self._buffer[0][0]), [data for _, data, _ in self._buffer])
+        except BaseException:
+            self._torn = True  # nothing of this chunk is there, whatever the parts say
+            raise
+        self._buffer, self._bytes, self._mixed = [], 0, False
+
+    def _write_mixed(self) -> None:
+        run: list[bytes] = []
+        part: Part | None = None
+        for request, data, key in self._buffer:
+            here = self._part(request)
+            if here is not part or key is not None:
+                self._insert(part, run)
+                part, run = here, []
+            if key is None:
+                run.append(data)
+            else:
+                self._insert_keyed(here, data, key)
+        self._insert(part, run)
+
+    def _part(self, request: Request) -> Part:
+        part = self._parts.get(id(request))
+        if part is None:
+            part = self._parts[id(request)] = Part(request)
+        return part
+
+    def _insert(self, part: Part | None, run: list[bytes]) -> None:
+        if part is None or not run:
+            return
+        connection = self._store.connection
+        if not part.cohort:  # not before: of a part whose jobs are all there already nothing is to be left
+            part.cohort = open_cohort(self._store, part.request, self._writer.id)
+        insert(connection, "INSERT INTO job (cohort, input)", [(part.cohort, data) for data in run])
+        last = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+        part.first = part.first or last - len(run) + 1
+        part.last = last
+        part.jobs += len(run)
+        part.size += sum(len(data) for data in run)
+
+    def _insert_keyed(self, part: Part, data: bytes, key: str) -> None:
+        digest = digest_of(part.request, data)
+        try:
+            if known(self._store, key, digest, self._writer.id) is not None:
+                self.existed += 1
+                return
+        except BadData as problem:
+            self._refused(problem)
+            return
+        self._insert(part, [data])
+        keep(self._store, key, part.last, digest)
+
+
+def _refuse(problem: BadData) -> None:
+    raise problem
+
+
+def _free_name(store: Store, wanted: str) -> str:
+    """The name of a group that was not named; parts of one submission share it, other groups never do."""
+    taken = store.row("SELECT 1 FROM cohort WHERE name = ? AND accepted IS NOT NULL", (wanted,))
+    return f"{wanted}-group" if taken else wanted

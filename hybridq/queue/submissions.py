@@ -1,0 +1,51 @@
+"""Submissions: which cohorts one consists of, wherever its jobs have moved, and which came last.
+
+Rule: a submission is named by its first cohort, for ever; every other cohort of it names that one. Reads only, but for
+`came`, which whoever accepts says.
+"""
+
+import sqlite3
+
+from ..errors import NoSuchJob
+from .cohorts import Cohort, cohorts
+from .store import Store
+
+_LAST = "last"  # in `meta`: the submission that was accepted last
+_OF = "(id = ?1 OR submission = ?1) AND accepted IS NOT NULL"
+
+
+def came(connection: sqlite3.Connection, submission: int) -> None:
+    """This submission is the last one that was accepted."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LAST, submission))
+
+
+def last(store: Store) -> int:
+    """The submission that was accepted last, of those that are there. Raises NoSuchJob where there is none."""
+    for (number,) in store.rows("SELECT value FROM meta WHERE name = ?", (_LAST,)):
+        if store.row(f"SELECT 1 FROM cohort WHERE {_OF} LIMIT 1", (number,)):
+            return int(number)
+    # It was cleaned away, or the queue is of a time when nobody kept this.
+    newest = store.row(
+        "SELECT coalesce(submission, id) FROM cohort WHERE origin IS NULL AND accepted IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    if newest is None:
+        raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
+    return int(newest[0])
+
+
+def of(store: Store, cohort: int) -> int:
+    """The submission that a cohort is a part of."""
+    found = store.row("SELECT coalesce(submission, id) FROM cohort WHERE id = ?", (cohort,))
+    return cohort if found is None else int(found[0])
+
+
+def parts(store: Store, submission: int) -> list[tuple[int, int, int]]:
+    """(first job, last job, cohort) of all that a submission's jobs are in by now, in the order of their ids."""
+    return store.rows(f"SELECT first_id, last_id, id FROM cohort WHERE {_OF} ORDER BY first_id, id", (submission,))
+
+
+def newest(store: Store) -> Cohort:
+    """The cohort that stands for the last submission: one that runs, else one that waits. Raises NoSuchJob."""
+    where = f"{_OF} ORDER BY running > 0 DESC, queued > 0 DESC, jobs > 0 DESC, id LIMIT 1"
+    return cohorts(store, where, (last(store),))[0]
