@@ -6,8 +6,9 @@ refused, interrupted or whose writer dies before that nothing is left, and what 
 """
 
 import shlex
+from contextlib import suppress
 
-from ..errors import BadData, TryAgain
+from ..errors import BadData, HybridqError, TryAgain
 from ..job import Decision, Request
 from .acceptance import TOGETHER, promise, show, show_for_dead
 from .intake import LARGEST_INPUT, Accepted, Decide, Part, Refused, accept_cohort, open_cohort, too_large
@@ -96,7 +97,8 @@ class Bulk:
         with store.tx():
             self._still_ours()
             promise(store, self._writer.id, self._submission, now)
-        show(store, self._writer.id)
+        with suppress(HybridqError):  # it is accepted, whatever happens now: whoever looks next shows the rest
+            show(store, self._writer.id)
 
     def _describe(
         self, parts: list[Part], decided: list[tuple[Decision, float]], name: str | None, now: float, *, visible: bool
@@ -126,13 +128,14 @@ class Bulk:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         store, writer = self._store, self._writer.id
-        try:
-            show(store, writer)  # whatever came in between: what is promised is accepted
+        # What is not done here of this is done by whoever looks next; it changes nothing about what was accepted.
+        with suppress(HybridqError):
             if self._parts:
                 from .cleaning import take_back  # needed only where something went wrong
 
+                show(store, writer)  # if it was promised, it is accepted
                 take_back(store, writer)
-        finally:
+        with suppress(HybridqError):
             self._writer.close(store)
         if isinstance(error, KeyboardInterrupt) and self._accepted():
             error.args = (f"all of it was submitted before that: hybridq status {shlex.quote(self._asked[1])}",)

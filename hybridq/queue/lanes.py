@@ -44,7 +44,7 @@ def move_cohort(store: Store, cohort: int, lane: Lane, why: str, now: float) -> 
 def _move(connection: Any, job: int, lane: Lane, why: str, now: float) -> int:
     row = connection.execute(
         "SELECT cohort.id, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
-        " WHERE job.id = ? AND state = 'queued' AND lane <> ?",
+        " WHERE job.id = ? AND state = 'queued' AND lane <> ? AND accepted IS NOT NULL",
         (job, lane),
     ).fetchone()
     if row is None:

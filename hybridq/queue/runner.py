@@ -51,12 +51,14 @@ class Runner:
 
     def close(self, store: Store) -> None:
         """Sign off. Give back first: what a runner that is gone still held is found by nobody."""
-        with store.tx() as connection:
-            connection.execute("DELETE FROM runner WHERE id = ?", (self.id,))
-        self._lock_path.unlink(missing_ok=True)
-        os.close(self._lock)
-        if self._daemon is not None:
-            os.close(self._daemon)
+        try:
+            with store.tx() as connection:
+                connection.execute("DELETE FROM runner WHERE id = ?", (self.id,))
+            self._lock_path.unlink(missing_ok=True)
+        finally:  # a runner whose row stays is dead from now on
+            os.close(self._lock)
+            if self._daemon is not None:
+                os.close(self._daemon)
 
 
 def dead(store: Store) -> list[tuple[int, str]]:

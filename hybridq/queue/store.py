@@ -158,7 +158,8 @@ class Store:
         One process at a time, by a lock: SQLite before 3.51.3 can lose pages when two connections
         checkpoint at once, so no connection of ours does it by itself.
         """
-        with contextlib.suppress(BlockingIOError):
+        # What the disk refuses now stays in the log, where it is as safe: what was written is no failure for that.
+        with contextlib.suppress(BlockingIOError, sqlite3.OperationalError):
             if log_size(self.home) > above:
                 with _locked(self.home, "checkpoint.lock", wait=False):
                     self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()

@@ -10,6 +10,7 @@ from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.claims import Claim
 from hybridq.queue.store import Store
+from tests.support.recounting import check_sums
 
 BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)
 
@@ -64,6 +65,7 @@ def check_counters(store: Store) -> None:
         == []
     )
     check_classes(store)
+    check_sums(store)
 
 
 def check_classes(store: Store) -> None:

@@ -1,0 +1,53 @@
+# ruff: noqa: S608 - names of our own tables
+"""What every sum must be, recomputed from the rows alone, and what may lie nowhere: rows that belong to nothing."""
+
+import pytest
+
+from hybridq.queue.store import Store
+
+_SUMS = "total(queued), total(running), total(done), total(failed), total(cancelled)"
+_SPAN = "min(first_id), max(last_id), min(accepted)"
+_NO_JOB, _NO_COHORT = "NOT IN (SELECT id FROM job)", "NOT IN (SELECT id FROM cohort)"
+_ORPHANS = {
+    "job": f"cohort {_NO_COHORT}",
+    "result": f"id {_NO_JOB}",
+    "draft": f"id {_NO_JOB}",
+    "key": f"job {_NO_JOB}",
+    "stop": f"job {_NO_JOB}",
+    "history": f"cohort {_NO_COHORT}",
+    "promise": f"cohort {_NO_COHORT}",
+    "withheld": f"cohort {_NO_COHORT}",
+    "cohort": "accepted IS NULL AND writer NOT IN (SELECT id FROM runner)",
+}
+
+
+def check_sums(store: Store) -> None:
+    """`total`, `groups`, `spent` and the sizes of cohorts are what their rows give, and no row is an orphan."""
+    assert orphans(store) == []
+    assert store.rows("SELECT mode, queued, running, done, failed, cancelled FROM total ORDER BY mode") == store.rows(
+        f"SELECT total.mode, {_SUMS.replace('(', '(cohort.')} FROM total LEFT JOIN cohort"
+        " ON cohort.mode = total.mode AND cohort.accepted IS NOT NULL GROUP BY total.mode ORDER BY total.mode"
+    )
+    kept = "name, queued, running, done, failed, cancelled, first_id, last_id, accepted"
+    assert store.rows(f"SELECT {kept} FROM groups ORDER BY name") == store.rows(
+        f"SELECT name, {_SUMS}, {_SPAN} FROM cohort WHERE name IS NOT NULL AND accepted IS NOT NULL GROUP BY name"
+        " ORDER BY name"
+    )
+    counted = "(SELECT count(*) FROM job WHERE cohort = cohort.id)"
+    assert store.rows(f"SELECT id FROM cohort WHERE accepted IS NOT NULL AND jobs <> {counted}") == []
+    _check_money(store)
+
+
+def orphans(store: Store) -> list[tuple[object, ...]]:
+    """(table, its columns) of each row that belongs to nothing."""
+    return [
+        (table, *row) for table, lost in _ORPHANS.items() for row in store.rows(f"SELECT * FROM {table} WHERE {lost}")
+    ]
+
+
+def _check_money(store: Store) -> None:
+    """Whatever was spent was spent by some cohort, or by one that was cleaned away."""
+    ((cost,),) = store.rows("SELECT total(cost) FROM cohort WHERE accepted IS NOT NULL")
+    ((gone,),) = store.rows("SELECT total(value) FROM meta WHERE name = 'cleaned_cost'")
+    for table in ("spent", "total"):
+        assert store.rows(f"SELECT total(cost) FROM {table}") == [(pytest.approx(cost + gone),)], table
