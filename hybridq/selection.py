@@ -1,7 +1,8 @@
 """Which jobs a command means: `7`, `3,5-8`, `last`, `all`, or a group's name, as plain data.
 
 A name that could be read as anything else is refused when the group is made, so a selector means one
-thing for ever. Whether such jobs exist is the store's to say.
+thing for ever. Whether such jobs exist is the store's to say. A date (2026-11-30, 20261130) is a group's name;
+that job 20261130 is meant where there is no such group is the store's to say, too (`names.meant`).
 """
 
 import re
@@ -16,6 +17,11 @@ NAME_LIMIT = 200  # characters
 _RESERVED = frozenset({"last", "all"})
 _IDS = re.compile(r"[0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*", re.ASCII)
 _IDS_ALPHABET = re.compile(r"[0-9,\s-]*", re.ASCII)
+# As `date` writes it: 2026-11, 2026-11-30, 2026-11-30-22-00, 20261130, 20261130-2200, 20261130220000.
+_MONTH, _DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
+_DATE = re.compile(
+    f"(?:19|20)[0-9]{{2}}(?:-{_MONTH}(?:-{_DAY}(?:-[0-9]{{2,6}}){{0,3}})?|{_MONTH}{_DAY}(?:-?[0-9]{{4}}(?:[0-9]{{2}})?)?)"
+)
 
 
 class Ids(Struct, frozen=True):
@@ -48,7 +54,7 @@ def parse_selector(text: str) -> Selector:
         return Last()
     if word == "all":
         return All()
-    if _IDS_ALPHABET.fullmatch(word):
+    if _IDS_ALPHABET.fullmatch(word) and not _DATE.fullmatch(word):
         return _ids(word)
     return Group(check_group(word))
 
@@ -62,8 +68,12 @@ def check_group(name: str) -> str:
         raise UsageError(f"the group name '{shown}' is too long: it may have {NAME_LIMIT} characters")
     if name != name.strip() or visible_line(name, 10 * NAME_LIMIT) != name:
         raise UsageError(f"the group name '{shown}' has characters that cannot be seen: leave them out")
-    if name in _RESERVED or name.startswith("-") or _IDS_ALPHABET.fullmatch(name):
-        raise UsageError(f"a group cannot be called '{shown}': that already means something else, so name it otherwise")
+    numbers = _IDS_ALPHABET.fullmatch(name) and not _DATE.fullmatch(name)
+    if name in _RESERVED or name.startswith("-") or numbers:
+        such = f", such as g{shown}" if numbers else ""
+        raise UsageError(
+            f"a group cannot be called '{shown}': that already means something else, so name it otherwise{such}"
+        )
     return name
 
 

@@ -19,6 +19,7 @@ from .holds import book_cancelled
 from .lanes import move
 from .store import Store, insert
 
+CLAIM_BYTES = 16 * 1024 * 1024  # of inputs that are claimed at once, if it is more than one
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
 Room = Callable[[int], int]
 """cohort -> how many of its jobs may begin now (see `budget`)."""
@@ -35,10 +36,13 @@ class Claim(Struct, frozen=True, gc=False):
     unbegun: int = 0
 
 
+# What the inputs come to is asked first: their number alone would let a few thousand bytes become gigabytes.
+_READY = (
+    "SELECT id, length(input) FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?"
+)
 _TAKE = (
     "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
-    " WHERE id IN (SELECT id FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?)"
-    " RETURNING id, attempt, tries, cohort, input, unbegun"
+    " WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, attempt, tries, cohort, input, unbegun"
 )
 
 
@@ -68,7 +72,8 @@ def claim_stream(
     only: Collection[int] | None = None,
     room: Room | None = None,
 ) -> list[Claim]:
-    """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
+    """Up to `limit` stream jobs of this handler (of the cohorts `only`), of CLAIM_BYTES at most: by deadline, then
+    priority, then age."""
     # More than the slots: some may have no room.
     waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
     if not waiting:
@@ -87,8 +92,8 @@ def claim_batch(
     *,
     room: Room | None = None,
 ) -> list[Claim]:
-    """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left, or no more `room`, are
-    dropped from the list."""
+    """Up to `limit` jobs of these cohorts, in their order, of CLAIM_BYTES at most. Cohorts that have none left, or no
+    more `room`, are dropped from the list."""
     return _claim(store, runner, flush, cohorts, limit, now, room)
 
 
@@ -102,6 +107,7 @@ def _claim(
     room: Room | None,
 ) -> list[Claim]:
     claims: list[Claim] = []
+    left = CLAIM_BYTES
     # A claim that a power cut takes back leaves the job queued, as its runner's death would: no need to wait for the
     # disk, which is a third of what a short job takes.
     with store.tx(durable=False) as connection:
@@ -111,18 +117,34 @@ def _claim(
             if wanted <= 0:
                 break
             most = wanted if room is None else min(wanted, room(cohort))
-            taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, most)).fetchall() if most else []
-            if taken:
+            ready = connection.execute(_READY, (cohort, now, most)).fetchall() if most else []
+            fitting, left = _within(ready, left, first=not claims)
+            if fitting:
+                taken = connection.execute(_TAKE, (runner, flush, now, json.dumps(fitting))).fetchall()
                 taken.sort()  # by id: RETURNING promises no order
                 # At once, so that `room` sees it.
                 shift(connection, {(cohort, State.QUEUED, State.RUNNING): len(taken)}, at=now)
                 claims.extend(Claim(*row) for row in taken)
-            if len(taken) < wanted:
+            if len(fitting) < len(ready):
+                break  # these inputs are large: the rest is for the next claim
+            if len(fitting) < wanted:
                 emptied += 1
         del cohorts[:emptied]
     if claims:
         reached("claimed")
     return claims
+
+
+def _within(ready: Sequence[tuple[int, int]], left: int, *, first: bool) -> tuple[list[int], int]:
+    """Those of these (job, bytes of input) that come to no more than the bytes `left`, but the very `first` one in any
+    case; and what is left then."""
+    fitting: list[int] = []
+    for number, size in ready:
+        if size > left and not (first and not fitting):
+            break
+        fitting.append(number)
+        left -= size
+    return fitting, left
 
 
 def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> None:

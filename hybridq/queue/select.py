@@ -30,9 +30,19 @@ def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = 
             yield from (number for (number,) in found)
 
 
+def meant(store: Store, selector: Selector) -> Selector:
+    """What a selector means in this queue: a date in digits that no group is called is a job's number."""
+    if isinstance(selector, Group) and selector.name.isdigit():
+        there = store.row("SELECT 1 FROM cohort WHERE name = ? AND accepted IS NOT NULL", (selector.name,))
+        number = int(selector.name)
+        if not there and _any_job(store, number, number):
+            return Ids(((number, number),))
+    return selector
+
+
 def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]]:
     """(first id, last id, cohort) that together hold what a selector names. Raises NoSuchJob."""
-    match selector:
+    match meant(store, selector):
         case Ids(ranges=spans):
             for first, last in spans:
                 if not _any_job(store, first, last):

@@ -20,6 +20,7 @@ from ..queue.lists import by_number
 from ..queue.remote import Away
 from ..seam import reached
 from ..when import count
+from .batch import WHOLE_BYTES, log
 from .call import CallRun
 from .engine import Engine
 
@@ -108,6 +109,7 @@ class FlushRun:
         engine = self.engine
         most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
         claims: list[Claim] = []
+        size = 0
         while len(claims) < most and not engine.stopping and not engine.paused:
             await engine.let_pass()
             taken: list[Claim] = []
@@ -128,7 +130,8 @@ class FlushRun:
                 )
             self.claimed += len(taken)
             claims += taken
-            if not taken or not self._whole:
+            size += sum(len(claim.input) for claim in taken)
+            if not taken or not self._whole or size >= WHOLE_BYTES:
                 break
         return claims
 

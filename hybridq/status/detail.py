@@ -18,6 +18,7 @@ from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, output_path
 from ..queue.read_only import rescue_if_writable
+from ..queue.select import meant
 from ..queue.store import Store
 from ..selection import Ids, Selector
 from .foresight import Foresight
@@ -144,6 +145,7 @@ def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
 def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]:
     """The row that a selector names, and its cohort; of a group the one with the most jobs speaks for it."""
     rows = Rows(outlook, Foresight(outlook, now))
+    selector = meant(outlook.store, selector)
     if isinstance(selector, Ids):
         number = _only(selector)
         of = cohort(outlook.store, job(outlook.store, number).cohort)

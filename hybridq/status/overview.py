@@ -12,7 +12,7 @@ from ..outlook import Outlook, machine_load
 from ..queue import cohorts, lists
 from ..queue.cohorts import Cohort
 from ..queue.read_only import rescue_if_writable
-from ..queue.select import ranges
+from ..queue.select import meant, ranges
 from ..selection import All, Ids, Selector
 from ..when import clock
 from .foresight import Foresight
@@ -146,7 +146,7 @@ class _View:
         """The rows that these selectors name, each once, and how many jobs that are."""
         rows: dict[int | str, Row] = {}
         jobs = 0
-        for selector in selectors:
+        for selector in (meant(self._store, each) for each in selectors):
             if isinstance(selector, Ids):
                 numbers, found = self._numbered(selector)
                 new = self._rows.jobs([number for number in numbers if number not in rows])
