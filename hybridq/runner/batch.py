@@ -27,7 +27,6 @@ from .remote import RemoteRun
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
-WHOLE_BYTES = 64 * 1024 * 1024  # of inputs after which a batch that is handed over whole is large enough
 Keep = Callable[[Held], bool]
 
 

@@ -20,11 +20,11 @@ from ..queue.lists import by_number
 from ..queue.remote import Away
 from ..seam import reached
 from ..when import count
-from .batch import WHOLE_BYTES, log
 from .call import CallRun
 from .engine import Engine
 
 log = logging.getLogger("hybridq.runner.flush")
+WHOLE_BYTES = 64 * 1024 * 1024  # of inputs after which a batch that is handed over whole is large enough
 LEARN = 1.0  # seconds between two times that a running chunk teaches something
 
 
