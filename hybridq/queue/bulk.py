@@ -62,18 +62,23 @@ class Bulk:
             return None
         total = sum(part.jobs for part in parts)
         first = min(part.first for part in parts)
-        largest = max(parts, key=lambda part: part.jobs)
+        submission = min(part.cohort for part in parts)  # named by the cohort that was opened first
+        most = max(range(len(parts)), key=lambda place: parts[place].jobs)
+        largest = parts[most]
         # Before the lock: of many parts that are not alike it takes a while.
-        decided = [decide(part.request, part.jobs, part.size / part.jobs) for part in parts]
+        decided = [
+            (decision, delay_cost / total)
+            for decision, delay_cost in (decide(part.request, part.jobs, part.size / part.jobs) for part in parts)
+        ]
         name = largest.request.group
-        self._asked = self._submission, name or str(first)
+        self._asked = submission, name or str(first)
         with self._store.tx():
             if name is None and total > 1:
                 name = _free_name(self._store, f"{largest.request.handler}-{first}")
-                self._asked = self._submission, name
+                self._asked = submission, name
             if len(parts) <= TOGETHER:
                 self._describe(parts, decided, name, now, visible=True)
-                came(self._store.connection, self._submission)
+                came(self._store.connection, submission)
         if len(parts) > TOGETHER:
             self._accept_in_pieces(parts, decided, name, now)
         self._parts = {}
@@ -82,7 +87,7 @@ class Bulk:
             last=max(part.last for part in parts),
             jobs=total,
             group=name,
-            decision=decided[parts.index(largest)][0],
+            decision=decided[most][0],
             existed=self.existed,
         )
 
@@ -96,7 +101,7 @@ class Bulk:
             let_others_write()
         with store.tx():
             self._still_ours()
-            promise(store, self._writer.id, self._submission, now)
+            promise(store, self._writer.id, self._asked[0], now)
         with suppress(HybridqError):  # it is accepted, whatever happens now: whoever looks next shows the rest
             show(store, self._writer.id)
 
@@ -104,7 +109,6 @@ class Bulk:
         self, parts: list[Part], decided: list[tuple[Decision, float]], name: str | None, now: float, *, visible: bool
     ) -> None:
         self._still_ours()
-        total = sum(part.jobs for part in self._parts.values())
         for part, (decision, delay_cost) in zip(parts, decided, strict=True):
             group = part.request.group or name
             accept_cohort(
@@ -112,16 +116,11 @@ class Bulk:
                 part,
                 group,
                 decision,
-                delay_cost / total,
+                delay_cost,
                 now,
-                submission=self._submission,
+                submission=self._asked[0],
                 writer=None if visible else self._writer.id,
             )
-
-    @property
-    def _submission(self) -> int:
-        """What the submission is named by: the cohort that was opened first."""
-        return min(part.cohort for part in self._parts.values() if part.jobs)
 
     def __enter__(self) -> "Bulk":
         return self
