@@ -11,10 +11,10 @@ from typing import IO, Annotated
 
 import typer
 
-from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
+from hybridq.errors import HybridqError, NoSuchJob, StorageError, TryAgain, UsageError
 from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import Result, result, state_of
-from hybridq.queue.outputs import Tail
+from hybridq.queue.outputs import Tail, missing, output_path
 from hybridq.queue.progress import Awaited
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
@@ -155,7 +155,8 @@ def _print_all(
 ) -> int:
     """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
     raises where the only job waits."""
-    missing = failed = drafts = 0
+    lacking = failed = drafts = 0
+    cut: list[int] = []
     for job in jobs:
         found = result(store, job, draft=draft)
         if not (draft or stderr) and (first := _instead(store, job, found)) is not None:
@@ -166,14 +167,18 @@ def _print_all(
             empty = False
         if found is not None and found.dropped:
             say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
-        if empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
+        if _cut(store, found, stderr=stderr):
+            cut.append(job)
+        elif empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
             if len(jobs) == 1:
                 say(f"job {job} put out nothing; it failed: {found.error}")
-            missing, failed = missing + 1, failed + 1
+            lacking, failed = lacking + 1, failed + 1
         elif empty and (why := _missing(store, job, found, draft=draft)) is not None:
             if len(jobs) == 1:
                 raise why
-            missing += 1
+            lacking += 1
+    if cut:
+        raise StorageError(_gone(store, cut, stderr=stderr))
     if drafts:
         say(_drafts(store, jobs, drafts))
     if len(jobs) == 1:
@@ -181,10 +186,28 @@ def _print_all(
         if state is State.CANCELLED:
             say(f"job {jobs[0]} was cancelled")
         return code_of(state, result(store, jobs[0])) if state in ENDED and not draft else 0
-    if missing:
+    if lacking:
         only = " --state failed" if failed else ""
-        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
+        say(f"{lacking:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
     return 0
+
+
+def _cut(store: Store, found: Result | None, *, stderr: bool) -> int:
+    """How many bytes that were stored are not there any more."""
+    if found is None or (found.value is not None and not stderr):
+        return 0
+    return missing(store.home, found.id, found.attempt, 2 if stderr else 1, found.err if stderr else found.out)
+
+
+def _gone(store: Store, jobs: list[int], *, stderr: bool) -> str:
+    """The sentence about outputs that are not whole."""
+    job, found = jobs[0], result(store, jobs[0])
+    assert found is not None  # noqa: S101 - it was read before
+    path = output_path(store.home, job, found.attempt, 2 if stderr else 1)
+    others = f", and of {len(jobs) - 1:,} more jobs" if len(jobs) > 1 else ""
+    bytes_gone = _cut(store, found, stderr=stderr)
+    what = f"{bytes_gone:,} byte{'s' if bytes_gone != 1 else ''} of job {job}'s output"
+    return f"{what}{others} are gone: {path} was cut or removed since. To see what had run: hybridq show {job}"
 
 
 def _instead(store: Store, job: int, found: Result | None) -> Result | None:

@@ -107,6 +107,8 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
         yield "result", visible_line(found.result, ONE_LINE)
     if found.dropped:
         yield "dropped", f"{count(found.dropped)} bytes of output beyond the limit"
+    if found.missing:
+        yield "missing", f"{count(found.missing)} bytes of output: files of it were cut or removed since"
 
 
 def reasons(found: Explanation, now: float) -> Iterator[Fact]:

@@ -184,6 +184,7 @@ class Output(Struct, frozen=True, gc=False):
     usage: Usage | None = None
     busy: float = 0.0
     dropped: int = 0  # bytes of output beyond the limit
+    kept: tuple[int, int] | None = None  # bytes of both outputs in the job's files; set by who wrote them
 
 
 class Failure(Struct, frozen=True, gc=False):
@@ -204,6 +205,7 @@ class Failure(Struct, frozen=True, gc=False):
     unbegun: bool = False
     retry_after: float | None = None  # seconds that the other side asked us to wait
     dropped: int = 0  # bytes of output beyond the limit
+    kept: tuple[int, int] | None = None
     cost: float | None = None  # what was paid all the same, where the handler knows
 
 

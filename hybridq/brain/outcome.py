@@ -22,8 +22,9 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds), which is `counted` against the
     retries or not; `unbegun`: against what a provider may leave unbegun. `cost` is money, `streamed` what the job
     would have cost streamed at its submission, `busy` the seconds that it kept an instance busy, `first` the epoch
-    second of its first byte, `dropped` bytes of output that were not kept. `draft` keeps it as an adaptive job's
-    draft: the job goes on in the batch lane. `promoted` says why it goes on in the stream lane, where it does.
+    second of its first byte, `dropped` bytes of output that were not kept, `out` and `err` those that are in the job's
+    files. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says why it goes
+    on in the stream lane, where it does.
     """
 
     id: int
@@ -38,6 +39,8 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     error: str | None = None
     exit_code: int | None = None
     dropped: int = 0
+    out: int | None = None
+    err: int | None = None
     cost: float = 0.0
     streamed: float = 0.0
     busy: float = 0.0
@@ -80,6 +83,7 @@ def settle(
     draft: bool = False,
 ) -> Outcome:
     """The outcome of an attempt that ended with `event`, after `claim.tries` counted failures of `retries` allowed."""
+    out, err = event.kept or (None, None)
     if isinstance(event, Output):
         return Outcome(
             id=event.id,
@@ -89,6 +93,8 @@ def settle(
             state=State.QUEUED if draft else State.DONE,
             value=event.value,
             dropped=event.dropped,
+            out=out,
+            err=err,
             cost=cost,
             streamed=streamed,
             busy=event.busy,
@@ -113,6 +119,8 @@ def settle(
         error=_storable(event.reason),
         exit_code=event.exit_code,
         dropped=event.dropped,
+        out=out,
+        err=err,
         cost=cost,
         streamed=streamed,
         busy=event.busy,

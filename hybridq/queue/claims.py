@@ -235,14 +235,15 @@ def _runs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     return runs
 
 
-_EVERYTHING = ("value", "cost", "streamed", "busy", "error", "exit_code", "dropped", "first", "usage")
+_EVERYTHING = ("value", "cost", "streamed", "busy", "error", "exit_code", "dropped", "out", "err", "first", "usage")
 _PLAIN = _EVERYTHING[:4]  # binding a parameter costs as much as storing it: most results have only these
 
 
 def _keep(connection: sqlite3.Connection, outcomes: Iterable[Outcome]) -> None:
     kinds: dict[tuple[str, tuple[str, ...]], list[Outcome]] = {}
     for each in outcomes:
-        plain = each.error is None and each.first is None and each.usage is None and not each.dropped
+        told = each.error is not None or each.first is not None or each.usage is not None
+        plain = not told and each.out is None and not each.dropped
         kinds.setdefault(("draft" if each.draft else "result", _PLAIN if plain else _EVERYTHING), []).append(each)
     for (table, columns), some in kinds.items():
         get = attrgetter("id", "attempt", *columns)

@@ -84,6 +84,8 @@ class Result(Struct, frozen=True, kw_only=True):
     busy: float
     first: float | None
     usage: bytes | None
+    out: int | None  # bytes in the job's files; None: nobody counted
+    err: int | None
 
 
 _COHORT = (
@@ -201,7 +203,7 @@ def state_of(store: Store, number: int) -> tuple[State, int, float]:
 def result(store: Store, number: int, *, draft: bool = False) -> Result | None:
     """What the job's last attempt left (or its draft), or None."""
     row = store.row(
-        "SELECT id, attempt, value, error, exit_code, dropped, cost, streamed, busy, first, usage"
+        "SELECT id, attempt, value, error, exit_code, dropped, cost, streamed, busy, first, usage, out, err"
         f" FROM {'draft' if draft else 'result'} WHERE id = ?",
         (number,),
     )

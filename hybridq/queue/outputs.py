@@ -1,6 +1,7 @@
 """What jobs print, as bytes in files beside the database: one for each output of each attempt.
 
-Rule: a file is made at its first byte, private, named by numbers alone. Nothing here cuts or decodes.
+Rule: a file is made at its first byte, private, named by numbers alone, and on the disk before a result that refers
+to it is stored. Nothing here cuts or decodes.
 """
 
 import contextlib
@@ -26,6 +27,16 @@ def output_path(home: Home, job: int, attempt: int, stream: int = 1) -> Path:
     return home.outputs / str(job // _PER_FOLDER) / f"{job}.{attempt}.{SUFFIX[stream]}"
 
 
+def missing(home: Home, job: int, attempt: int, stream: int, size: int | None) -> int:
+    """How many of the bytes that a result refers to are not in its file: it was cut or removed since."""
+    if not size:
+        return 0
+    try:
+        return max(0, size - output_path(home, job, attempt, stream).stat().st_size)
+    except FileNotFoundError:
+        return size
+
+
 def remove(home: Home, jobs: Iterable[int]) -> None:
     """Take away all that these jobs put out, of every attempt."""
     going = set(jobs)
@@ -43,6 +54,7 @@ class Sink:
     def __init__(self, home: Home, job: int, attempt: int) -> None:
         self._where = (home, job, attempt)
         self._open: dict[int, int] = {}
+        self._size = {1: 0, 2: 0}  # bytes that the files have
         self.lost = 0  # bytes that the disk refused
 
     @property
@@ -56,15 +68,23 @@ class Sink:
         try:
             descriptor = self._descriptor(partial.stream)
             while left:
-                left = left[os.write(descriptor, left) :]
+                written = os.write(descriptor, left)
+                self._size[partial.stream] += written
+                left = left[written:]
         except OSError as error:
             if not self.lost:
                 log.error("the output of job %d is lost from here on: %s", self._where[1], error.strerror)
             self.lost += len(left)
 
     def counted(self, event: Output | Failure) -> Output | Failure:
-        """The job's last event, with what was lost among what it says was dropped."""
-        return replace(event, dropped=event.dropped + self.lost) if self.lost else event
+        """The job's last event, with how much is in its files, and what was lost among what it says was dropped."""
+        refers = not (isinstance(event, Output) and event.value is not None)
+        kept = (self._size[1], self._size[2]) if refers and any(self._size.values()) else None
+        return replace(event, dropped=event.dropped + self.lost, kept=kept) if self.lost or kept else event
+
+    def files(self) -> list[Path]:
+        """What it wrote to."""
+        return [output_path(*self._where, stream) for stream, size in self._size.items() if size]
 
     def _descriptor(self, stream: int) -> int:
         descriptor = self._open.get(stream)

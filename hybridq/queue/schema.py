@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 2  # of the schema; one more with each migration
+VERSION = 3  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -62,6 +62,7 @@ def _migrations() -> "Migrations":
     steps = Migrations("hybridq")
     steps(name="0001_first")(_first)
     steps(name="0002_submissions")(_submissions)
+    steps(name="0003_lengths_of_outputs")(_lengths)
     return steps
 
 
@@ -299,3 +300,10 @@ def _knowledge(db: "Database") -> None:
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     ):
         db.conn.execute(statement)
+
+
+def _lengths(db: "Database") -> None:
+    """What a result refers to has a length, so that who reads can tell what is missing."""
+    for table in ("result", "draft"):
+        for column in ("out", "err"):  # bytes in the job's file; NULL: it has none, or an older release wrote it
+            db.conn.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER")

@@ -182,6 +182,8 @@ class CallRun:
         for event, _ in ended:
             if sink := self._sinks.pop(event.id, None):
                 sink.close()
+                if event.kept:
+                    self._engine.outputs.add(sink.files())
 
     def _learn(self, event: Output, claim: Claim) -> None:
         startup, self._started = self._started, None

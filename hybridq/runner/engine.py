@@ -24,6 +24,7 @@ from ..handlers.process import MARK
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Throttled
+from ..loops.unsynced import Unsynced
 from ..money.bill import Billing, charge_cancelled
 from ..money.limits import Budget
 from ..outlook import Outlook
@@ -74,6 +75,7 @@ class Engine:
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Handler] = {}
         self._missed: set[str] = set()
+        self.outputs = Unsynced(home)  # which results refer to, and wait for
         self._unsaved: list[Outcome] = []
         self._checkpoint: asyncio.Task[None] | None = None
         self._copied: tuple[int, ...] | None = None  # the log as it was when it was copied back
@@ -175,12 +177,22 @@ class Engine:
         self._live_from = time.monotonic() + 3 * (time.monotonic() - began)
 
     async def finish_soon(self, outcomes: Sequence[Outcome]) -> None:
-        """Store these with others that end about now: one commit for many."""
+        """Store these with others that end about now: one commit for many. Others are served while the disk writes."""
         self._unsaved.extend(outcomes)
+        if len(self._unsaved) >= self.step and self.outputs.waiting:
+            await asyncio.to_thread(self.outputs.sync)
         while len(self._unsaved) >= self.step and self._store_some():
             await asyncio.sleep(0)
         if self._unsaved and self._saving is None:
-            self._saving = asyncio.get_running_loop().call_later(GROUP_COMMIT, self.save)
+            self._saving = asyncio.get_running_loop().call_later(GROUP_COMMIT, self._save_apart)
+
+    def _save_apart(self) -> None:
+        """As `save`; others are served while the disk writes the outputs that these results refer to."""
+        if not self.outputs.waiting:
+            self.save()
+            return
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self.outputs.sync).add_done_callback(lambda _: self.save())
 
     def save(self) -> None:
         """Store all that waits, or as much as the disk takes."""
@@ -192,7 +204,8 @@ class Engine:
 
     def _store_some(self) -> bool:
         """Store one transaction's worth; False when the disk refuses."""
-        part = self._unsaved[: self.step]
+        self.outputs.sync()
+        part = self.outputs.told(self._unsaved[: self.step])
         mine = None
         with self.pausing():
             mine = record(self.store, part)

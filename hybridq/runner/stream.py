@@ -121,6 +121,8 @@ class _Attempt:
 
     def _end(self, event: Output | Failure) -> None:
         engine, claim = self.engine, self.claim
+        if event.kept:
+            engine.outputs.add(self.sink.files())
         first = self._first or (time.time() if isinstance(event, Output) else None)
         engine.finish_live(
             engine.settling.outcomes([(event, claim)], first=first, draft=self.draft, startup=self._startup)

@@ -16,7 +16,7 @@ from ..queue import lists
 from ..queue.cohorts import Cohort, Job, cohort, history, job, lineage, result
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
 from ..queue.learned import Promise, first_promise
-from ..queue.outputs import SUFFIX, output_path
+from ..queue.outputs import SUFFIX, missing, output_path
 from ..queue.read_only import rescue_if_writable
 from ..queue.select import meant
 from ..queue.store import Store
@@ -55,6 +55,7 @@ class Detail(Row, frozen=True, kw_only=True):
     result: str | None = None  # at most TEXT_LIMIT characters
     error: str | None = None
     dropped: int = 0  # bytes of output beyond the limit
+    missing: int = 0  # bytes of output that were stored and are not in its files any more
     busy: float | None = None  # seconds
     first: float | None = None  # when its first byte was there
     streamed: float | None = None  # money that it would have cost streamed
@@ -185,6 +186,10 @@ def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
             "busy": found.busy,
             "first": found.first,
             "streamed": found.streamed,
+            "missing": sum(
+                missing(store.home, of.id, found.attempt, stream, size)
+                for stream, size in ((1, found.out), (2, found.err))
+            ),
             "usage": None if found.usage is None else msgspec.json.decode(found.usage),
         }
     return facts
