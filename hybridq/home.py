@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from .errors import ConfigError, NotAllowed
+from .errors import ConfigError, CorruptQueue, NotAllowed
 
 
 class Home(Struct, frozen=True, dict=True):
@@ -79,6 +79,34 @@ def open_private(path: str | os.PathLike[str], flags: int) -> int:
     return fd
 
 
+def holds(path: Path) -> bool:
+    """Whether a file of our own is there, which has this one name alone and is read by nobody else.
+
+    Raises NotAllowed, and CorruptQueue where nothing is in it: what was stored under one name of a database is lost
+    for whoever knows it by another.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    if stat.S_ISLNK(found.st_mode):
+        target = path.resolve()
+        raise NotAllowed(f"{path} is a link to {target}: move the file itself there ({_command('mv', target, path)})")
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAllowed(f"{path} is no file: move it away ({_command('mv', path, f'{path}.away')})")
+    if found.st_uid != os.geteuid():
+        raise NotAllowed(f"{path} belongs to another user: name a folder of your own in HYBRIDQ_HOME")
+    if found.st_nlink > 1:
+        shown = _command("find / -xdev -samefile", path)
+        raise NotAllowed(f"{path} has another name too (a hard link): {shown} shows it; remove that name")
+    if not found.st_size:
+        away = _command("mv", path, f"{path}.empty")
+        raise CorruptQueue(f"{path} is empty: it is no queue. Move it away ({away}), and a new one is made")
+    if found.st_mode & 0o077:
+        path.chmod(0o600)
+    return True
+
+
 def is_at(found: os.stat_result, path: Path) -> bool:
     """Whether the path still leads to this very file."""
     try:
@@ -107,7 +135,7 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def _command(verb: str, path: str | os.PathLike[str]) -> str:
+def _command(verb: str, *paths: str | os.PathLike[str]) -> str:
     from shlex import quote
 
-    return f"{verb} {quote(os.fspath(path))}"
+    return " ".join((verb, *(quote(os.fspath(path)) for path in paths)))

@@ -10,6 +10,7 @@ over cohorts (`total`, `groups`) are kept by triggers: whoever changes a counter
 """
 
 import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptQueue, SchemaError
@@ -27,8 +28,11 @@ def version(connection: sqlite3.Connection, path: str) -> int:
     a newer release."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application != APPLICATION_ID and not empty:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if application == 0 and {"_sqlite_migrations", "cohort", "job", "meta"} <= tables:
+        steps = "SELECT count(*) FROM _sqlite_migrations"  # a dump keeps neither number: each step is a version
+        found, application = connection.execute(steps).fetchone()[0], APPLICATION_ID
+    if application != APPLICATION_ID and tables:
         raise CorruptQueue(f"{path} is a database of another program; it was left untouched. Move it away.")
     if found > VERSION:
         made_by = connection.execute("SELECT value FROM meta WHERE name = 'release'").fetchone()
@@ -39,13 +43,17 @@ def version(connection: sqlite3.Connection, path: str) -> int:
     return found
 
 
-def migrate(connection: sqlite3.Connection, release: str) -> None:
-    """Bring an open file to VERSION in one transaction: whole or not at all."""
+def migrate(
+    connection: sqlite3.Connection, release: str, put_right: Callable[[sqlite3.Connection], None] | None = None
+) -> None:
+    """Bring an open file to VERSION, and put right what is to be, in one transaction: whole or not at all."""
     from sqlite_utils import Database
 
     connection.execute("BEGIN IMMEDIATE")
     try:
         _migrations().apply(Database(connection, execute_plugins=False))
+        if put_right is not None:
+            put_right(connection)
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('release', ?)", (release,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -303,7 +311,5 @@ def _knowledge(db: "Database") -> None:
 
 
 def _lengths(db: "Database") -> None:
-    """What a result refers to has a length, so that who reads can tell what is missing."""
-    for table in ("result", "draft"):
-        for column in ("out", "err"):  # bytes in the job's file; NULL: it has none, or an older release wrote it
-            db.conn.execute(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER")
+    for column in ("result ADD COLUMN out", "result ADD COLUMN err", "draft ADD COLUMN out", "draft ADD COLUMN err"):
+        db.conn.execute(f"ALTER TABLE {column} INTEGER")  # bytes in the job's file; NULL: nobody counted

@@ -36,12 +36,24 @@ class translating:  # noqa: N801 - read as a word: with told_apart(database)
         elif isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             return
         elif isinstance(error, sqlite3.DatabaseError):
-            raise CorruptQueue(
-                f"{self._database} is damaged or no database ({error}); it was left untouched."
-                f" Try: sqlite3 '{self._database}' .recover"
-            ) from error
+            raise CorruptQueue(_damaged(error, self._database)) from error
         elif isinstance(error, OSError):
             _system_refused(error, self._database)
+
+
+def _damaged(error: sqlite3.DatabaseError, database: Path) -> str:
+    """What is wrong with the file, and the commands that put a queue in its place."""
+    from shlex import quote
+
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+        away = f"mv {quote(str(database))} {quote(f'{database}.away')}"
+        return f"{database} is no database; it was left untouched. Move it away ({away}), and a new queue is made"
+    name = database.name
+    return (
+        f"{database} is damaged ({error}); it was left untouched. Stop what uses it, then save what can be read:"
+        f" cd {quote(str(database.parent))} && sqlite3 {name} .dump | sed 's/^ROLLBACK.*/COMMIT;/' | sqlite3 saved.db;"
+        f" mkdir damaged && mv {name}* damaged && mv saved.db {name}"
+    )
 
 
 def _refused(error: sqlite3.OperationalError, database: Path) -> None:

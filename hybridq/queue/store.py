@@ -21,7 +21,8 @@ from typing import Any
 
 from .. import __version__
 from ..errors import StorageError
-from ..home import Home, open_private
+from ..home import Home, holds, open_private
+from .restored import copied, recount
 from .schema import VERSION, migrate, version
 from .sqlite_errors import BUSY, translating
 
@@ -51,18 +52,19 @@ class Store:
 
         `checkpoints`: copy the log back now and then, in the midst of writing.
 
-        Raises NotAllowed for an unsafe folder, CorruptQueue for a damaged or foreign file, SchemaError
+        Raises NotAllowed for an unsafe folder or file, CorruptQueue for a damaged or foreign file, SchemaError
         for one of a newer release, ReadOnly where it may not be written, StorageError when the disk refuses.
         """
         with translating(home.database):
             home.prepare()
-            if not home.database.exists():
+            if not holds(home.database):
                 _create(home)
             connection = _connect(home.database)
             try:
-                if version(connection, str(home.database)) < VERSION:
+                if version(connection, str(home.database)) < VERSION or copied(connection):
                     with _locked(home):
-                        migrate(connection, __version__)
+                        migrate(connection, __version__, recount if copied(connection) else None)
+                        connection.execute("PRAGMA journal_mode = WAL")
             except BaseException:
                 connection.close()
                 raise
@@ -250,7 +252,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _create(home: Home) -> None:
     """Make the file beside its place and rename it: twenty first starts at once all find it whole."""
     with _locked(home):
-        if home.database.exists():
+        if holds(home.database):
             return
         fresh = home.database.with_name(home.database.name + ".new")
         fresh.unlink(missing_ok=True)

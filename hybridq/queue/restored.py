@@ -1,0 +1,41 @@
+"""A queue that was put back from a copy: by VACUUM INTO, `.recover`, or a dump of what could be read.
+
+Rule: such a file is known by its journal mode, which is ours in every file that we made. It is taken in once: what is
+counted is counted anew from the jobs that are there, for of a damaged file some are not.
+"""
+
+import sqlite3
+
+_STATES = ("queued", "running", "done", "failed", "cancelled")
+
+
+def copied(connection: sqlite3.Connection) -> bool:
+    """Whether another program made this file."""
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0]) != "wal"
+
+
+def recount(connection: sqlite3.Connection) -> None:
+    """Set every counter of jobs to what there is. A job whose cohort is lost goes: it could not be run or shown.
+
+    The sums over cohorts follow by their triggers.
+    """
+    sums = ", ".join(f"sum(state = '{state}') AS {state}" for state in _STATES)
+    for statement in (
+        "DELETE FROM job WHERE cohort NOT IN (SELECT id FROM cohort)",
+        f"CREATE TEMP TABLE there AS SELECT cohort, count(*) AS jobs, sum(length(input)) AS size, {sums}"
+        " FROM main.job GROUP BY cohort",
+        f"UPDATE cohort SET jobs = 0, size = 0, {', '.join(f'{state} = 0' for state in _STATES)}, class = NULL",
+        *(f"DELETE FROM {table}" for table in ("class", "groups", "total", "tally")),
+        "INSERT INTO total (mode) VALUES ('stream'), ('batch'), ('adaptive')",
+        f"UPDATE cohort SET jobs = there.jobs, size = there.size, {', '.join(f'{s} = there.{s}' for s in _STATES)}"
+        " FROM temp.there WHERE there.cohort = cohort.id",
+        *(
+            f"UPDATE {table} SET (cost, streamed) = (SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0)"
+            f" FROM cohort WHERE {of} AND accepted IS NOT NULL)"
+            for table, of in (("total", "mode = total.mode"), ("groups", "name = groups.name"))
+        ),
+        "INSERT INTO tally SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE accepted IS NOT NULL GROUP BY handler, lane, state",
+        "DROP TABLE temp.there",
+    ):
+        connection.execute(statement)
