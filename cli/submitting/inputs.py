@@ -4,6 +4,7 @@ Rule: read as a stream, one at a time, so that a million lines need no more memo
 is wrong with one of them is a BadData that says which. An input is stored as JSON: what a worker sees.
 """
 
+import errno
 import os
 import re
 import sys
@@ -15,13 +16,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from hybridq.errors import BadData, UsageError
+from hybridq.files import BOM, UTF_16, Takes, as_text, open_file
 from hybridq.queue.intake import LARGEST_INPUT
 from hybridq.visible import visible_line
 
 from .options import Options, check, command_input, words
 
 Encode = Callable[[str], bytes]
-BOM = b"\xef\xbb\xbf"
 _HALF = re.compile(rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
 _WORDS = {
     "int": "a whole number",
@@ -70,7 +71,7 @@ def whole(argument: str) -> str:
         return _decoded(_limited(sys.stdin.buffer, "standard input"), "standard input")
     if argument.startswith("@"):
         path = argument[1:]
-        with _opened(path) as file:
+        with _opened(path, Takes.OPENED) as file:
             return _decoded(_limited(file, path), path)
     return argument
 
@@ -157,7 +158,7 @@ def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
 
     A mark of the encoding before the first is none of its text.
     """
-    with _opened(path) as file:
+    with _opened(path, Takes.PIPES) as file:
         number, inside = 0, False
         for line in iter(partial(_line, file, path), b""):
             ended = line.endswith(b"\n")
@@ -165,6 +166,8 @@ def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
                 inside = not ended
                 continue
             number += 1
+            if number == 1 and line.startswith(UTF_16):
+                _decoded(line, "standard input" if path == "-" else path)
             if not ended and len(line) == LARGEST_INPUT:
                 inside = True
                 yield number, Bad(number, f"this is longer than {LARGEST_INPUT:,} bytes")
@@ -172,15 +175,20 @@ def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
                 yield number, (line.removeprefix(BOM) if number == 1 else line).rstrip(b"\r\n")
 
 
-def _opened(path: str) -> IO[bytes]:
+def _opened(path: str, takes: Takes) -> IO[bytes]:
     if path == "-":
         return sys.stdin.buffer
     try:
-        return open(path, "rb")
+        return open_file(path, takes)
     except OSError as problem:
-        raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}") from None
+        raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}{_instead(problem)}") from None
     except ValueError:
         raise BadData(f"'{visible_line(path, 100)}' is no file's name") from None
+
+
+def _instead(problem: OSError) -> str:
+    """What to type for what is no file and can be read by those who know that it ends."""
+    return ". Where it ends, say - and put < before its name" if problem.errno == errno.EINVAL else ""
 
 
 def _line(file: IO[bytes], path: str) -> bytes:
@@ -202,11 +210,9 @@ def _limited(file: IO[bytes], name: str) -> bytes:
 
 def _decoded(data: bytes, name: str) -> str:
     try:
-        return data.decode()
-    except UnicodeDecodeError as problem:
-        raise BadData(
-            f"'{visible_line(name, 100)}' is not UTF-8 text (byte {problem.start + 1}): submit its path with --each"
-        ) from None
+        return as_text(data)
+    except ValueError as problem:
+        raise BadData(f"'{visible_line(name, 100)}' {problem}: submit its path with --each") from None
 
 
 def _not_text(problem: UnicodeDecodeError) -> str:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, UsageError
+from hybridq.files import stored
 from hybridq.job import Audience, Mode, Request
 from hybridq.selection import check_group
 from hybridq.visible import visible_line
@@ -128,10 +129,8 @@ def _surroundings(
     folder = os.path.abspath(os.path.expanduser(options.cwd or "."))
     if not os.path.isdir(folder):
         raise UsageError(f"'{visible_line(folder, 100)}' is no folder: name another with --cwd")
-    if not _is_text(folder):
-        raise UsageError(f"the name of the folder '{visible_line(folder, 100)}' is not UTF-8: rename it, or use --cwd")
     kept = (name for name in environ if name in KEPT or name.startswith("LC_"))
-    return folder, {name: _variable(name, environ) for name in (*kept, *(options.env or ()))}
+    return stored(folder), {name: _variable(name, environ) for name in (*kept, *(options.env or ()))}
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> str:

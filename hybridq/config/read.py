@@ -4,6 +4,7 @@ Rule: a mistake is named with its key, its place and what was probably meant, in
 such a file; nothing is guessed.
 """
 
+import errno
 import math
 import re
 import shlex
@@ -16,6 +17,7 @@ from msgspec import to_builtins
 from msgspec.structs import FieldInfo, fields, replace
 
 from ..errors import ConfigError, UsageError
+from ..files import as_text, read_file
 from ..home import Home
 from ..job import Mode
 from ..when import parse_span
@@ -58,6 +60,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 }
 WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "cwd", "env", "idle", "options"})
 SHELL = HandlerConfig(kind="shell", modes=(Mode.STREAM, Mode.BATCH))
+LARGEST = 16 * 1024 * 1024  # bytes of the file
 _DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed", "poll"})
 _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
@@ -93,15 +96,20 @@ def load_config(home: Home, environ: Mapping[str, str], change: Change | None = 
 
 
 def read_text(path: Path) -> str:
-    """The file's text; empty where there is no file."""
+    """The file's text; empty where there is no file. Raises ConfigError for what is none, OSError where the system
+    lets nobody read it."""
     try:
-        return path.read_text(encoding="utf-8")
+        return as_text(read_file(path, LARGEST))
     except (FileNotFoundError, NotADirectoryError):  # of a folder that is none, whoever opens the queue tells
         return ""
     except IsADirectoryError:
         raise ConfigError(f"{path} is a folder: it must be a file") from None
-    except UnicodeDecodeError as problem:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {problem.start})") from None
+    except OSError as problem:
+        if problem.errno not in (errno.EINVAL, errno.EFBIG):
+            raise
+        raise ConfigError(f"{path} cannot be read: {problem.strerror}") from None
+    except ValueError as problem:
+        raise ConfigError(f"{path} {problem}") from None
 
 
 def parse(path: Path, text: str) -> dict[str, Any]:

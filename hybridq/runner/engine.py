@@ -19,6 +19,7 @@ from ..brain.outcome import Outcome
 from ..config.read import load_config
 from ..config.values import Config
 from ..errors import HybridqError, StorageError, TryAgain
+from ..files import named
 from ..handlers import make_handler
 from ..handlers.process import MARK
 from ..handlers.protocol import Handler
@@ -150,7 +151,12 @@ class Engine:
         """A claim as its handler gets it."""
         asked = of.request
         return Call(
-            id=claim.id, attempt=claim.attempt, input=claim.input, timeout=asked.timeout, cwd=asked.cwd, env=asked.env
+            id=claim.id,
+            attempt=claim.attempt,
+            input=claim.input,
+            timeout=asked.timeout,
+            cwd=asked.cwd and named(asked.cwd),
+            env=asked.env,
         )
 
     def postpone(self, event: Throttled) -> None:

@@ -5,17 +5,20 @@ measured and what was supposed. Reading never guesses a format: a line that does
 """
 
 import csv
+import errno
 import json
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import BadData, UsageError
+from ..files import Takes, open_file
 from ..job import Audience, Lane
 from ..when import parse_deadline, span
 
@@ -64,7 +67,13 @@ class Suppose(Struct, frozen=True, kw_only=True):
 
 def read_trace(path: Path, suppose: Suppose) -> Workload:
     """A trace from a file: CSV with a header, the Azure format, or JSON Lines. Raises BadData, OSError."""
-    with path.open(encoding="utf-8-sig", errors="strict", newline="") as file:
+    try:
+        opened = open_file(path, Takes.PIPES)
+    except OSError as problem:
+        if problem.errno == errno.EINVAL:
+            raise BadData(f"{path} cannot be read: {problem.strerror}") from None
+        raise
+    with TextIOWrapper(opened, encoding="utf-8-sig", errors="strict", newline="") as file:
         try:
             found = list(_arrivals(path.name, file))
         except UnicodeDecodeError as problem:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import UsageError
+from ..files import readable
 from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
 from ..queue import lists
@@ -103,7 +104,7 @@ def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
     asked = of.request
     shared = {
         **msgspec.structs.asdict(row),
-        "cwd": asked.cwd,
+        "cwd": asked.cwd and readable(asked.cwd),
         "env": tuple(sorted(asked.env)),
         "priority": asked.priority,
         "retries": asked.retries,
