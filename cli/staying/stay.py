@@ -11,6 +11,7 @@ import sys
 
 from msgspec import Struct
 
+from hybridq.errors import StorageError, TryAgain
 from hybridq.job import ENDED, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort
@@ -38,7 +39,15 @@ class Stay(Struct, frozen=True):
     asked: bool  # by --follow
 
     def run(self) -> int:
-        """Stay until the end; returns the exit code."""
+        """Stay until the end; returns the exit code. Raises TryAgain where the queue lets nobody stay."""
+        try:
+            return self._run()
+        except (TryAgain, StorageError) as problem:
+            verb = "follow" if self.follows else "wait"
+            again = f"{self._what} is in the queue; come back with: hybridq {verb} {self._name}"
+            raise type(problem)(f"{str(problem).removesuffix('; try again')}: {again}") from problem
+
+    def _run(self) -> int:
         with leaving(self._left), contextlib.ExitStack() as open_:
             if self._own:
                 from hybridq.runner.inline import InlineRun

@@ -79,7 +79,10 @@ LOOK = 1.0  # seconds
 
 
 class Failover:
-    """Runs one cohort's stream jobs while it is entered, as soon as nobody else serves the queue."""
+    """Runs one cohort's stream jobs while it is entered, as soon as nobody else serves the queue; for the main thread.
+
+    If it cannot, the main thread gets SIGINT out of its sleep, and leaving raises why.
+    """
 
     def __init__(self, home: Home, config: Config, cohort: int, begins: Callable[[], None]) -> None:
         """`begins` is called, in another thread, before it runs anything."""
@@ -87,6 +90,7 @@ class Failover:
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._own: InlineRun | None = None
+        self._broken: BaseException | None = None
 
     def __enter__(self) -> "Failover":
         self._thread.start()
@@ -97,8 +101,18 @@ class Failover:
         self._thread.join()
         if self._own is not None:
             self._own.__exit__(kind, error, at)
+        if self._broken is not None:
+            raise self._broken from None
 
     def _watch(self) -> None:
+        try:
+            self._look()
+        except BaseException as error:
+            if not self._left.is_set():
+                self._broken = error
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def _look(self) -> None:
         while not self._left.wait(LOOK):
             if self._alone():
                 pass  # GONE
