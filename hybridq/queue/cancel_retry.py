@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..job import State
-from .counters import Move, shift
+from ..when import span
+from .counters import Move, note, shift
 from .store import Store, let_others_write
 
 RETRIED = "queued again by retry"  # in the history of a job
+SLACK = 2.0  # seconds ahead that are no more than a clock's own correction
 CHUNK = 2_000  # jobs a transaction: writers wait for about 20 ms
 Told = dict[int, tuple[int | None, int]]
 """cohort -> the row of its story that tells of it, and of how many jobs."""
@@ -50,6 +52,25 @@ def hasten(store: Store, seconds: float, now: float) -> None:
         connection.execute(
             "UPDATE job SET ready = ready - ?1 WHERE state = 'queued' AND ready > ?2 + ?1", (seconds, now)
         )
+
+
+def come_by_now(store: Store, now: float) -> int:
+    """What was accepted while the clock was ahead has come now: else it would be held until then, without a reason.
+
+    Returns how many cohorts these were; each is told of in its story.
+    """
+    with store.tx() as connection:
+        ahead = connection.execute(
+            "SELECT id, queued, accepted FROM cohort WHERE queued > 0 AND accepted > ?", (now + SLACK,)
+        ).fetchall()
+        for cohort, queued, accepted in ahead:
+            # In three steps, for the sums over cohorts are kept by what was subtracted and added.
+            connection.execute("UPDATE cohort SET queued = 0 WHERE id = ?", (cohort,))
+            connection.execute("UPDATE cohort SET accepted = ? WHERE id = ?", (now, cohort))
+            connection.execute("UPDATE cohort SET queued = ? WHERE id = ?", (queued, cohort))
+            text = f"the clock was ahead by {span(accepted - now)} when it was accepted; it counts as come now"
+            note(connection, cohort, text, now)
+    return len(ahead)
 
 
 def _cancel(store: Store, jobs: str, now: float, told: Told) -> int:

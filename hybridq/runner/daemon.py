@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from ..config.values import Config
 from ..home import Home
-from ..queue.cancel_retry import hasten
+from ..queue.cancel_retry import come_by_now, hasten
 from ..queue.cleaning import sweep
 from ..queue.rescue import rescue
 from ..queue.runner import sweep_locks
@@ -93,7 +93,7 @@ class Service:
         asyncio.get_running_loop().call_later(AFTER, self.batch.wake.set)
 
     async def _housekeeping(self) -> None:
-        engine, review = self.engine, Review(self.engine)
+        engine, review, looked = self.engine, Review(self.engine), False
         steps = StepDetector(time.time(), time.monotonic())
         while True:
             engine.check_ground()
@@ -106,6 +106,9 @@ class Service:
                 if back := steps.set_back(time.time(), time.monotonic()):
                     log.warning("the clock was set back by %.0f s", back)
                     hasten(engine.store, back, time.time())
+                if (back or not looked) and (ahead := come_by_now(engine.store, time.time())):
+                    log.warning("%d submissions were accepted while the clock was ahead; they count as come now", ahead)
+                looked = True
                 review.turn(time.time())
                 await engine.tend()
             await asyncio.sleep(loop.TICK)
