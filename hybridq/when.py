@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from .errors import UsageError
 
 CENTURY = 100 * 366 * 86400.0
+EARLIEST, LATEST = -61_900_000_000.0, 253_400_000_000.0  # epoch seconds: what a calendar has, whatever the zone
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _SPAN = re.compile(r"\s*".join(rf"(?:{_NUMBER}\s*{unit}(?![a-z]))?" for unit in _UNITS), re.ASCII)
@@ -79,6 +80,10 @@ def clock(at: float, now: float) -> str:
 
     Less than ten minutes away it has seconds.
     """
+    if at > LATEST:
+        return "after the year 9999"
+    if at < EARLIEST:
+        return "before the year 10"
     then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now).date()
     time = then.strftime("%H:%M:%S" if abs(at - now) < 600 else "%H:%M")
     if then.date() == today:

@@ -44,7 +44,7 @@ class Spending(Struct, frozen=True, kw_only=True):
             most = UNLIMITED if math.isinf(self.seen) else max(0, max(1, int(self.seen)) - running)
             return most if money >= 0.0 else 0
         enough = money * (1 + 1e-9)
-        low, high = 0, min(UNLIMITED, int(enough / self.each) + 1) if enough > 0 else 1
+        low, high = 0, int(min(UNLIMITED, enough / self.each + 1)) if enough > 0 else 1
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.of(middle) <= enough else (low, middle)

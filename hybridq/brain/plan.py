@@ -159,7 +159,7 @@ class _Planner:
         spent = passed + sum(work.waited(i, work.now) for i in members)
         each = conditions.policy.background_delay_cost / 3600
         growth = (conditions.joining or 0.0) * each
-        if growth <= 0:
+        if growth <= 0 or conditions.policy.theta <= 0:
             return work.now + _until(self._start(rate, sum(work.held[i].jobs for i in members)) - spent, rate, 0.0)
         since, alone, jobs = self._first(members)
         timer = self._company(since, alone, jobs, passed)

@@ -5,7 +5,6 @@ such a file; nothing is guessed.
 """
 
 import errno
-import math
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -19,8 +18,8 @@ from msgspec.structs import FieldInfo, fields, replace
 from ..errors import ConfigError, UsageError
 from ..files import as_text, read_file
 from ..home import Home
-from ..job import Mode
-from ..when import parse_span
+from ..job import DEAREST, Mode
+from ..when import CENTURY, parse_span
 from .values import DAYS, Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 
 _WORDS = {
@@ -120,7 +119,7 @@ def parse(path: Path, text: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:  # of a number with thousands of digits, too
         raise ConfigError(f"{path}: not valid TOML: {problem}") from None
 
 
@@ -259,8 +258,12 @@ def _check(name: str, value: object, key: str) -> None:
     """What a type does not say. Raises KeyedError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         least = 1 if name in _AT_LEAST_ONE else 0
-        if not (math.isfinite(value) and value >= least):
+        most = CENTURY if name in _DURATIONS else DEAREST
+        if not value >= least:
             raise KeyedError(key, f"expected a number of at least {least}, not {value}")
+        if value > most:
+            what = "a duration of at most a hundred years" if name in _DURATIONS else f"a number of at most {most:g}"
+            raise KeyedError(key, f"expected {what}, not {str(value)[:40]}")
     if name in ("start", "end") and not _TIME.fullmatch(str(value)) and (name, value) != ("end", "24:00"):
         raise KeyedError(key, f"expected a time of day such as 22:00 or 22:00:30, not {value!r}")
     if name == "days" and isinstance(value, tuple):

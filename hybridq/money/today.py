@@ -45,7 +45,7 @@ class Today:
         held.
         """
         cost, left = decision.forecast.cost, self._of(handler, size)
-        if not cost or left is None:
+        if not cost or not cost / jobs or left is None:
             return decision
         before, each = left.taken + left.ahead * cost / jobs, cost / jobs
         left.taken += cost

@@ -112,15 +112,26 @@ def _arrivals(name: str, lines: Iterable[str]) -> Iterator[Arrival]:
             if line.strip():
                 yield _json_line(name, number, line)
         return
-    header = [word.strip() for word in next(csv.reader([first]), [])]
+    header = [word.strip() for _, words in _rows(name, iter([first])) for word in words]
     row = _row_reader(name, header)
-    for number, cells in enumerate(csv.reader(rest), 2):
-        if not cells:
-            continue
+    for number, cells in _rows(name, rest):
         try:
             yield row(cells)
-        except (ValueError, IndexError, UsageError) as problem:
+        except KeyError as problem:
+            raise BadData(f"{name}, line {number}: {problem} is missing") from None
+        except (ValueError, IndexError, OverflowError, UsageError) as problem:
             raise BadData(f"{name}, line {number}: {problem}") from None
+
+
+def _rows(name: str, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    """Each line's cells, with its number; empty lines are none."""
+    found = csv.reader(lines)
+    try:
+        for cells in found:
+            if cells:
+                yield found.line_num + 1, cells
+    except csv.Error as problem:
+        raise BadData(f"{name}, line {found.line_num + 1}: {problem}") from None
 
 
 def _row_reader(name: str, header: Sequence[str]) -> Callable[[list[str]], Arrival]:
@@ -160,7 +171,7 @@ def _json_line(name: str, number: int, line: str) -> Arrival:
         )
     except KeyError as problem:
         raise BadData(f"{name}, line {number}: {problem} is missing") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as problem:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         raise BadData(f"{name}, line {number}: {problem}") from None
 
 

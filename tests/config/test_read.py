@@ -116,7 +116,7 @@ def test_shell_handler_can_be_tuned(tmp_path: Path) -> None:
         ("[policy]\nhold = 'soon'", ":2: policy.hold", "write 30s, 2h"),
         ("[policy]\nhold = true", ":2: policy.hold", "expected a number, not true or false"),
         ("[policy]\nhold = -1", ":2: policy.hold", "at least 0, not -1"),
-        ("[policy]\ntheta = inf", ":2: policy.theta", "at least 0, not inf"),
+        ("[policy]\ntheta = inf", ":2: policy.theta", "at most 1e+12, not inf"),
         ("policy = 3", ":1: policy", "expected a table"),
         ("[runner]\nstream_slots = 'two'", ":2: runner.stream_slots", "expected a whole number, not text in quotes"),
         ("[runner]\nstream_slots = 1.5", ":2: runner.stream_slots", "expected a whole number, not a number"),
