@@ -25,7 +25,6 @@ from ..handlers.process import MARK
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Throttled
-from ..loops.unsynced import Unsynced
 from ..money.bill import Billing, charge_cancelled
 from ..money.limits import Budget
 from ..outlook import Outlook
@@ -38,6 +37,7 @@ from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_dis
 from ..seam import reached
 from .keys import Keys
 from .learning import Learning
+from .unsynced import Unsynced
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it

@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {"hybridq": "hybridq", "hybridq_cli": "cli"}  # package: folder
-GROUND = {"__init__", "job", "errors", "when", "visible", "selection", "home", "seam", "audience", "installed"}
+GROUND = {
+    "__init__",
+    "job",
+    "errors",
+    "when",
+    "visible",
+    "selection",
+    "home",
+    "seam",
+    "audience",
+    "installed",
+    "files",
+    "scrub",
+}
 MAY = {  # what a room imports besides itself and the ground
     "ground": set(),
     "config": set(),

@@ -12,7 +12,7 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import State
-from hybridq.loops import unsynced
+from hybridq.runner import unsynced
 from hybridq.queue.cohorts import result
 from hybridq.queue.outputs import missing
 from hybridq.queue.store import Store

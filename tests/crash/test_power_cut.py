@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode
-from hybridq.loops import unsynced
+from hybridq.runner import unsynced
 from hybridq.queue.cohorts import result
 from hybridq.queue.outputs import output_path
 from hybridq.runner.drain import DrainLimits, run_drain
