@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode
-from hybridq.runner import unsynced
 from hybridq.queue.cohorts import result
 from hybridq.queue.outputs import output_path
+from hybridq.runner import unsynced
 from hybridq.runner.drain import DrainLimits, run_drain
 from tests.support.building import asking, command, queue, submit_all
 from tests.support.power_cut import Disk, done, losses

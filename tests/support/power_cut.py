@@ -12,11 +12,10 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import State
-from hybridq.runner import unsynced
 from hybridq.queue.cohorts import result
 from hybridq.queue.outputs import missing
 from hybridq.queue.store import Store
-from hybridq.runner import engine
+from hybridq.runner import engine, unsynced
 
 
 class Disk:
