@@ -30,14 +30,14 @@ for line in sys.stdin:
 """
 RUNNER = """
 import os, sys
-from hybridq.config.read import load
+from hybridq.config.read import load_config
 from hybridq.runner.daemon import run_daemon
-from hybridq.runner.drain import Limits, run_drain
+from hybridq.runner.drain import DrainLimits, run_drain
 from hybridq.home import Home
 home = Home.find(os.environ)
 print("up", flush=True)
-config = load(home, os.environ)
-run_daemon(home, config) if sys.argv[1] == "daemon" else run_drain(home, config, Limits())
+config = load_config(home, os.environ)
+run_daemon(home, config) if sys.argv[1] == "daemon" else run_drain(home, config, DrainLimits())
 """
 CONFIG = """
 [policy]

@@ -234,7 +234,7 @@ def test_a_look_that_takes_long_is_followed_by_a_rest(crowded: Outlook, monkeypa
         looks[0] += 1
         return Buckets([])
 
-    monkeypatch.setattr(batch, "gathered", slow)
+    monkeypatch.setattr(batch, "buckets", slow)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     lane.turn(time.time())
     assert lane.turn(time.time()) == pytest.approx(0.9)

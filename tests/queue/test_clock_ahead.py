@@ -5,9 +5,9 @@ from pathlib import Path
 
 from hybridq.job import Mode, State
 from hybridq.outlook import Outlook
+from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import come_by_now
 from hybridq.queue.cohorts import job
-from hybridq.queue.intake import Bulk
 from tests.support.building import asking, daemon, queue, typed, until
 from tests.support.verbs import check_counters, deciding
 
