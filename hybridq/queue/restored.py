@@ -6,6 +6,8 @@ counted is counted anew from the jobs that are there, for of a damaged file some
 
 import sqlite3
 
+from .counters import QUARTER
+
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
@@ -17,7 +19,7 @@ def copied(connection: sqlite3.Connection) -> bool:
 def recount(connection: sqlite3.Connection) -> None:
     """Set every counter of jobs to what there is. A job whose cohort is lost goes: it could not be run or shown.
 
-    The sums over cohorts follow by their triggers.
+    The sums over cohorts follow by their triggers; money counts in the quarter in which its submission ended.
     """
     sums = ", ".join(f"sum(state = '{state}') AS {state}" for state in _STATES)
     for statement in (
@@ -36,6 +38,9 @@ def recount(connection: sqlite3.Connection) -> None:
         ),
         "INSERT INTO tally SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
         " WHERE accepted IS NOT NULL GROUP BY handler, lane, state",
+        "DELETE FROM spent",
+        f"INSERT INTO spent SELECT handler, CAST(finished / {QUARTER} AS INTEGER), sum(cost) FROM cohort"
+        " WHERE cost > 0 AND accepted IS NOT NULL AND finished IS NOT NULL GROUP BY 1, 2",
         "DROP TABLE temp.there",
     ):
         connection.execute(statement)

@@ -38,7 +38,7 @@ def test_after_a_power_cut_each_done_job_has_its_whole_output(
     """Whenever the power goes, and though all of the database had arrived and nothing that was not asked for."""
     disk = drained(tmp_path, monkeypatch, mode)
     assert [losses(cut) for cut in disk.cuts] == [[]] * len(disk.cuts)
-    assert len(disk.cuts) > 2
+    assert len(disk.cuts) > 1
     assert done(disk.cuts[-1]) == JOBS
 
 
