@@ -53,8 +53,12 @@ _CODES: dict[type[BaseException], int] = {
 _SQLITE = {5: TRY_AGAIN, 6: TRY_AGAIN, 13: IO, 10: IO, 14: IO, 3: NOT_ALLOWED, 8: NOT_ALLOWED}
 _ROOM, _RIGHT = "; make room, then try again", "; take the right to it, or name another place"
 _ADVICE = {
-    errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EACCES: _RIGHT, errno.EPERM: _RIGHT, errno.EROFS: _RIGHT,
-}  # fmt: skip
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EACCES: _RIGHT,
+    errno.EPERM: _RIGHT,
+    errno.EROFS: _RIGHT,
+}
 
 
 def run_guarded(main: Callable[[], object]) -> NoReturn:

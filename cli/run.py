@@ -69,9 +69,11 @@ def drain(
         with Store.open(home) as store:
             ranges(store, Group(check_group(group)))
     limits = DrainLimits(
-        handler=handler, group=group, max_cost=max_cost,
+        handler=handler,
+        group=group,
+        max_cost=max_cost,
         until=None if until is None else parse_deadline(until, time.time()),
-    )  # fmt: skip
+    )
     with _Bar(not quiet and is_tty(sys.stderr)) as bar:
         end = run_drain(home, config, limits, told=bar.told)
     if not quiet:

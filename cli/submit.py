@@ -88,9 +88,18 @@ def submit(
     one given, or HANDLER-ID). --json prints one object: id, last, jobs, group, mode, reason, start, finish, cost.
     """
     options = Options(
-        mode=mode, audience=audience, deadline=deadline, priority=priority, group=group, key=key, retries=retries,
-        timeout=timeout, cwd=cwd, env=tuple(env) if env else None, max_cost=max_cost,
-    )  # fmt: skip
+        mode=mode,
+        audience=audience,
+        deadline=deadline,
+        priority=priority,
+        group=group,
+        key=key,
+        retries=retries,
+        timeout=timeout,
+        cwd=cwd,
+        env=tuple(env) if env else None,
+        max_cost=max_cost,
+    )
     check(options)
     then = Then(wait=wait, follow=follow, detach=detach, dry_run=dry_run, json=json)
     then.check()

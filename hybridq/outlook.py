@@ -102,19 +102,27 @@ class Outlook:
         tariff = Tariff(TariffConfig()) if handler.remote else self.tariff
         machine = 0.0 if handler.remote or handler.price is not None else machine_load()
         return Conditions(
-            now=now, tariff=tariff, policy=self.config.policy, estimate=estimate, modes=self.modes(name),
-            load=machine, loaded=name in self.loaded,
+            now=now,
+            tariff=tariff,
+            policy=self.config.policy,
+            estimate=estimate,
+            modes=self.modes(name),
+            load=machine,
+            loaded=name in self.loaded,
             stream_ahead=self._stream_ahead(estimate, name, counts),
-            stream_slots=self.slots(name, Lane.STREAM), batch_slots=self.slots(name, Lane.BATCH),
+            stream_slots=self.slots(name, Lane.STREAM),
+            batch_slots=self.slots(name, Lane.BATCH),
             fresh=handler.remote,
             warm=self._warm(name, handler, now),
-            max_flush=handler.max_flush, held=tuple(work),
-            batch_ahead=0.0 if handler.remote else self._ahead(
-                estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
+            max_flush=handler.max_flush,
+            held=tuple(work),
+            batch_ahead=0.0
+            if handler.remote
+            else self._ahead(estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
             coming=coming([at for at, _ in came], now),
             joining=joining(before, first, accepted),
             draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
-        )  # fmt: skip
+        )
 
     def _warm(self, name: str, handler: HandlerConfig, now: float) -> bool:
         """Nothing must be started: nothing ever is, or a runner that was there at the last job keeps its worker."""
@@ -132,9 +140,13 @@ class Outlook:
         return ahead + estimate.overhead.seconds if taken and ahead is not None else ahead
 
     def _ahead(
-        self, estimate: Estimate, name: str, lane: Lane, counts: dict[tuple[str, Lane, State], int],
+        self,
+        estimate: Estimate,
+        name: str,
+        lane: Lane,
+        counts: dict[tuple[str, Lane, State], int],
         states: tuple[State, ...],
-    ) -> float | None:  # fmt: skip
+    ) -> float | None:
         """Seconds of work ahead in a lane, per slot; None: there is some, and nobody knows how long it takes."""
         jobs = sum(counts.get((name, lane, state), 0) for state in states)
         slots = self.slots(name, lane)

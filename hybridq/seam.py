@@ -8,9 +8,21 @@ import signal
 from typing import Literal
 
 Point = Literal[
-    "accepting", "claimed", "started", "replied", "storing", "stored", "ending", "ended",
-    "detached", "uploaded", "created", "polled", "reading", "cleaning",
-]  # fmt: skip
+    "accepting",
+    "claimed",
+    "started",
+    "replied",
+    "storing",
+    "stored",
+    "ending",
+    "ended",
+    "detached",
+    "uploaded",
+    "created",
+    "polled",
+    "reading",
+    "cleaning",
+]
 
 _name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")
 _left = int(_count or 1)

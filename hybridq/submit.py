@@ -87,18 +87,26 @@ class _Deciding:
         due = math.inf if request.deadline is None else request.deadline
         whole = delay_cost(self._outlook.config.policy, request.audience) if not held else 0.0  # waits as one
         new = Held(
-            key=MINE - len(held), jobs=jobs, size=size, deadline=due, since=self._now, delay_cost=whole,
+            key=MINE - len(held),
+            jobs=jobs,
+            size=size,
+            deadline=due,
+            since=self._now,
+            delay_cost=whole,
             pinned=request.mode is Mode.BATCH,
-        )  # fmt: skip
+        )
         held[kind] = _joined(held[kind], new) if kind in held else new
 
 
 def _joined(held: Held, new: Held) -> Held:
     """Two of one kind as one, by the earlier deadline."""
     return replace(
-        held, jobs=held.jobs + new.jobs, deadline=min(held.deadline, new.deadline),
-        delay_cost=held.delay_cost + new.delay_cost, cohorts=held.cohorts + 1,
-    )  # fmt: skip
+        held,
+        jobs=held.jobs + new.jobs,
+        deadline=min(held.deadline, new.deadline),
+        delay_cost=held.delay_cost + new.delay_cost,
+        cohorts=held.cohorts + 1,
+    )
 
 
 def _within_budgets(outlook: Outlook, now: float) -> Callable[[Decision, str, int, float], Decision]:

@@ -36,9 +36,13 @@ def draw_detail(row: Row, now: float, history: Sequence[Happened] = (), facts: S
 
 
 def draw_explanation(
-    name: str, decision: Decision, decided: float, now: float, history: Sequence[Happened] = (),
+    name: str,
+    decision: Decision,
+    decided: float,
+    now: float,
+    history: Sequence[Happened] = (),
     facts: Sequence[Fact] = (),
-) -> RenderableType:  # fmt: skip
+) -> RenderableType:
     """Why a submission runs as it does: the sentence, each mode that was compared, what came of it, every change.
 
     `decided` is when (epoch seconds); the forecasts are shown as they were seen then.

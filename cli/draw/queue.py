@@ -23,9 +23,21 @@ WIDEST = 200  # cells of any column; also bounds the work that a name of a megab
 # What comes first as the terminal widens. What a job is and when it is done fit in 40 cells, its sign before them
 # tells the state; 80 show how far it is, and of the reason what is left.
 STEPS = (
-    ("ID", WIDEST), ("WHAT", 8), ("ETA", WIDEST), ("WHAT", 14), ("PROGRESS", WIDEST), ("IN", WIDEST), ("WHY", 24),
-    ("STATE", WIDEST), ("MODE", WIDEST), ("WHAT", 18), ("WHY", 36), ("WHAT", 32), ("WHY", WIDEST), ("WHAT", 60),
-)  # fmt: skip
+    ("ID", WIDEST),
+    ("WHAT", 8),
+    ("ETA", WIDEST),
+    ("WHAT", 14),
+    ("PROGRESS", WIDEST),
+    ("IN", WIDEST),
+    ("WHY", 24),
+    ("STATE", WIDEST),
+    ("MODE", WIDEST),
+    ("WHAT", 18),
+    ("WHY", 36),
+    ("WHAT", 32),
+    ("WHY", WIDEST),
+    ("WHAT", 60),
+)
 LABEL = 9  # cells of a head line's name
 MARGIN = 1
 SEPARATOR = tuple((char, QUIET if char.strip() else PLAIN) for char in words.SEPARATOR)

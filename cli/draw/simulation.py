@@ -56,11 +56,13 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
     relative = f" ({verdict.cost / streaming - 1:+.0%})" if streaming > 0 else ""
     return (
         verdict.name,
-        f"{money(verdict.cost)}{relative}", money(verdict.cost + verdict.waited),
+        f"{money(verdict.cost)}{relative}",
+        money(verdict.cost + verdict.waited),
         *(_waits(verdict.waits[audience]) for audience in Audience),
-        percent_of(verdict.kept), percent_of(verdict.streamed / (verdict.streamed + verdict.batched)),
+        percent_of(verdict.kept),
+        percent_of(verdict.streamed / (verdict.streamed + verdict.batched)),
         count(sum(verdict.flushes.values())),
-    )  # fmt: skip
+    )
 
 
 def _head(found: Rehearsal) -> Text:

@@ -20,9 +20,12 @@ DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
 RULES = {
-    "plan": "at the cheapest instant", "worth-it": "longer waiting would have cost more than what is shared saves",
-    "deadline": "one was near", "full": "as large as a flush may be", "drain": "somebody asked",
-}  # fmt: skip
+    "plan": "at the cheapest instant",
+    "worth-it": "longer waiting would have cost more than what is shared saves",
+    "deadline": "one was near",
+    "full": "as large as a flush may be",
+    "drain": "somebody asked",
+}
 
 
 def id_range(row: Row) -> str:

@@ -125,7 +125,7 @@ def _failed(job: int, found: Result | None) -> str:
 
 def await_all(
     store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str | None = None
-) -> int:  # fmt: skip
+) -> int:
     """Wait until all these have ended; one job's own exit code, else 0, or 1 where one was not done.
 
     What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why the

@@ -141,16 +141,26 @@ def _tell_skipped(skipped: Skipped) -> None:
 
 def _as_json(accepted: Accepted, skipped: Skipped, held: str) -> dict[str, object]:
     return {
-        "id": accepted.first, "last": accepted.last, "jobs": accepted.jobs, "group": accepted.group,
-        "existed": accepted.existed, "left_out": skipped.count, "held": held or None,
+        "id": accepted.first,
+        "last": accepted.last,
+        "jobs": accepted.jobs,
+        "group": accepted.group,
+        "existed": accepted.existed,
+        "left_out": skipped.count,
+        "held": held or None,
         **_decided(accepted.decision),
-    }  # fmt: skip
+    }
 
 
 def _decided(decision: Decision) -> dict[str, object]:
     forecast = decision.forecast
     return {
-        "mode": decision.mode, "reason": decision.reason, "warning": decision.warning or None,
-        "start": forecast.start, "finish": forecast.finish, "finish90": forecast.finish90, "cost": forecast.cost,
+        "mode": decision.mode,
+        "reason": decision.reason,
+        "warning": decision.warning or None,
+        "start": forecast.start,
+        "finish": forecast.finish,
+        "finish90": forecast.finish90,
+        "cost": forecast.cost,
         "considered": decision.considered,
-    }  # fmt: skip
+    }

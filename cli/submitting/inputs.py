@@ -24,9 +24,15 @@ Encode = Callable[[str], bytes]
 BOM = b"\xef\xbb\xbf"
 _HALF = re.compile(rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
 _WORDS = {
-    "int": "a whole number", "float": "a number", "str": "a text", "float | str": "a text or a number",
-    "array": "a list", "object": "an object", "bool": "true or false", "null": "null",
-}  # fmt: skip
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "float | str": "a text or a number",
+    "array": "a list",
+    "object": "an object",
+    "bool": "true or false",
+    "null": "null",
+}
 
 
 class JobLine(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):

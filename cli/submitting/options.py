@@ -51,9 +51,13 @@ def merged(line: Options, command: Options) -> Options:
 
 
 def request(
-    handler: str, config: HandlerConfig, options: Options, waits: tuple[Audience, str], now: float,
+    handler: str,
+    config: HandlerConfig,
+    options: Options,
+    waits: tuple[Audience, str],
+    now: float,
     environ: Mapping[str, str],
-) -> Request:  # fmt: skip
+) -> Request:
     """What these options ask of a handler; `waits` is who waits, where they do not say. Raises UsageError."""
     audience, signal = (options.audience, "--audience") if options.audience else waits
     timeout = None if options.timeout is None else _seconds(options.timeout, "timeout")

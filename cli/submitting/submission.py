@@ -154,6 +154,9 @@ def _counted(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 def _who_waits(waits: str, many: bool) -> tuple[Audience, str]:
     return find_audience(
-        environ=os.environ, waits=waits, many=many,
-        stdin_tty=is_tty(sys.stdin), output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),
-    )  # fmt: skip
+        environ=os.environ,
+        waits=waits,
+        many=many,
+        stdin_tty=is_tty(sys.stdin),
+        output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),
+    )

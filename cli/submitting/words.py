@@ -53,12 +53,25 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 def understood(
-    words: Sequence[str], after: Sequence[str] | None, *, shell: str | None, each: bool, lines: str | None,
+    words: Sequence[str],
+    after: Sequence[str] | None,
+    *,
+    shell: str | None,
+    each: bool,
+    lines: str | None,
     jsonl: str | None,
-) -> Source:  # fmt: skip
+) -> Source:
     """The source that is meant; `after` is what stood after `--`, if it did. Raises UsageError."""
-    asked = [name for name, given in (("--shell", shell is not None), ("--each", each),
-             ("--lines", lines is not None), ("--jsonl", jsonl is not None)) if given]  # fmt: skip
+    asked = [
+        name
+        for name, given in (
+            ("--shell", shell is not None),
+            ("--each", each),
+            ("--lines", lines is not None),
+            ("--jsonl", jsonl is not None),
+        )
+        if given
+    ]
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} cannot go together: give one of them")
     if shell is not None:

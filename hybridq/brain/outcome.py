@@ -69,30 +69,56 @@ def retry_delay(tries: int) -> float:
 
 
 def settle(
-    event: Output | Failure, claim: Attempt, *, retries: int, now: float, cost: float = 0.0, streamed: float = 0.0,
-    first: float | None = None, draft: bool = False,
-) -> Outcome:  # fmt: skip
+    event: Output | Failure,
+    claim: Attempt,
+    *,
+    retries: int,
+    now: float,
+    cost: float = 0.0,
+    streamed: float = 0.0,
+    first: float | None = None,
+    draft: bool = False,
+) -> Outcome:
     """The outcome of an attempt that ended with `event`, after `claim.tries` counted failures of `retries` allowed."""
     if isinstance(event, Output):
         return Outcome(
-            id=event.id, attempt=event.attempt, cohort=claim.cohort, at=now,
+            id=event.id,
+            attempt=event.attempt,
+            cohort=claim.cohort,
+            at=now,
             state=State.QUEUED if draft else State.DONE,
-            value=event.value, dropped=event.dropped, cost=cost, streamed=streamed, busy=event.busy, first=first,
-            usage=None if event.usage is None else msgspec.json.encode(event.usage), draft=draft,
-        )  # fmt: skip
+            value=event.value,
+            dropped=event.dropped,
+            cost=cost,
+            streamed=streamed,
+            busy=event.busy,
+            first=first,
+            usage=None if event.usage is None else msgspec.json.encode(event.usage),
+            draft=draft,
+        )
     if event.unbegun and claim.unbegun + 1 >= GIVE_UP:
         event = replace(event, gave_back=False, reason=f"{event.reason} ({GIVE_UP} times)")
     again = event.gave_back or (event.retryable and claim.tries < retries)
     delay = max(0.0 if event.gave_back else retry_delay(claim.tries), event.retry_after or 0.0)
     return Outcome(
-        id=event.id, attempt=event.attempt, cohort=claim.cohort, at=now,
+        id=event.id,
+        attempt=event.attempt,
+        cohort=claim.cohort,
+        at=now,
         # A draft that fails leaves the final: the job goes on in the batch lane as if it had been there.
         state=State.QUEUED if again or draft else State.FAILED,
         ready=now + delay if again else 0.0,
-        counted=not event.gave_back, unbegun=event.unbegun,
-        error=_storable(event.reason), exit_code=event.exit_code, dropped=event.dropped, cost=cost, streamed=streamed,
-        busy=event.busy, first=first, draft=draft,
-    )  # fmt: skip
+        counted=not event.gave_back,
+        unbegun=event.unbegun,
+        error=_storable(event.reason),
+        exit_code=event.exit_code,
+        dropped=event.dropped,
+        cost=cost,
+        streamed=streamed,
+        busy=event.busy,
+        first=first,
+        draft=draft,
+    )
 
 
 def _storable(text: str) -> str:

@@ -86,16 +86,23 @@ def measure(outlook: Outlook, group: Accepted, questions: Sequence[Question], al
     workers = outlook.slots(batch.handler, Lane.BATCH)
     early = [started - each.asked for each in questions if each.asked < started]
     return Measured(
-        documents=batch.jobs, failed=batch.counts.get(State.FAILED, 0), workers=workers,
-        accepted=batch.accepted, started=started, finished=finished, promised=batch.decision.forecast,
+        documents=batch.jobs,
+        failed=batch.counts.get(State.FAILED, 0),
+        workers=workers,
+        accepted=batch.accepted,
+        started=started,
+        finished=finished,
+        promised=batch.decision.forecast,
         streamed=_waits([each.first - each.asked for each in questions]),
         gathered=_waits([max(0.0, finished - each.asked) for each in questions]),
         gathered_best=_waits(early) if early else None,
-        batch=_cost(outlook, batch.jobs, (finished - started) * workers / batch.jobs,
-                    outlook.tariff.mean(started, finished)),
+        batch=_cost(
+            outlook, batch.jobs, (finished - started) * workers / batch.jobs, outlook.tariff.mean(started, finished)
+        ),
         alone=_cost(outlook, len(alone), fmean(alone), outlook.tariff.factor(batch.accepted)),
-        reasons=_reasons([batch, *asked]), questions=tuple(questions),
-    )  # fmt: skip
+        reasons=_reasons([batch, *asked]),
+        questions=tuple(questions),
+    )
 
 
 def _waits(seconds: Sequence[float]) -> PeopleWaits:

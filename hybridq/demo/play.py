@@ -100,9 +100,11 @@ class Run:
     def _gather(self) -> Accepted:
         """Submit the group once the queue knows how long a document takes; return when all of it has ended."""
         request = Request(
-            handler=HANDLER, audience=Audience.BACKGROUND, group=GROUP,
+            handler=HANDLER,
+            audience=Audience.BACKGROUND,
+            group=GROUP,
             signal=f"{len(self._documents):,} jobs in one submission",
-        )  # fmt: skip
+        )
         outlook = self._stage.connect()
         with outlook.store, Doorbell(outlook.store.home, VIEWER) as bell:
             until = time.monotonic() + LEARNING
@@ -133,7 +135,7 @@ class Run:
         line = f'{{"id": 1, "attempt": 1, "input": {json.dumps(path)}}}\n'
         subprocess.run(  # noqa: S603 - our own worker
             WORKER, input=line.encode(), stdout=subprocess.PIPE, env=self._stage.environ, cwd=LIBRARY, check=True
-        )  # fmt: skip
+        )
         return time.perf_counter() - began
 
 

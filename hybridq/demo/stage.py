@@ -72,9 +72,13 @@ class Stage:
             with self._log.open("wb") as log:
                 # A session of its own: Control-C is for us alone, and we end it by its id.
                 self._daemon = subprocess.Popen(  # noqa: S603 - the caller's own program
-                    self._command, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    self._command,
+                    env=self.environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
                     start_new_session=True,
-                )  # fmt: skip
+                )
             self._wait()
         except BaseException:
             self.__exit__()
@@ -119,11 +123,15 @@ def _config(now: float, dear: float) -> str:
     start = datetime.fromtimestamp(now, UTC)
     end = start + timedelta(seconds=max(1.0, dear))
     return _CONFIG.format(
-        cheap=CHEAP, dear=DEAR, handler=HANDLER, command=json.dumps(WORKER),
+        cheap=CHEAP,
+        dear=DEAR,
+        handler=HANDLER,
+        command=json.dumps(WORKER),
         library=json.dumps(str(LIBRARY)),
         instances=max(1, (os.cpu_count() or 1) // 2),  # the rest is for the daemon, the views and the person
-        start=f"{start - timedelta(minutes=1):%H:%M:%S}", end=f"{end:%H:%M:%S}",
-    )  # fmt: skip
+        start=f"{start - timedelta(minutes=1):%H:%M:%S}",
+        end=f"{end:%H:%M:%S}",
+    )
 
 
 def _end(daemon: "subprocess.Popen[bytes]") -> None:

@@ -47,9 +47,14 @@ class Billing:
         return self._look(claim.cohort)[0]
 
     def outcomes(
-        self, ended: Iterable[tuple[Output | Failure, Claim]], *, first: float | None = None, draft: bool = False,
-        startup: float = 0.0, alone: float | None = None,
-    ) -> list[Outcome]:  # fmt: skip
+        self,
+        ended: Iterable[tuple[Output | Failure, Claim]],
+        *,
+        first: float | None = None,
+        draft: bool = False,
+        startup: float = 0.0,
+        alone: float | None = None,
+    ) -> list[Outcome]:
         """What becomes of these attempts, with what each cost and what it would have cost streamed.
 
         `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
@@ -99,10 +104,13 @@ class Billing:
         per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
         estimate, batched = self._outlook.estimate(of.handler), of.lane is Lane.BATCH
         return Terms(
-            of.request.retries, per_second, price or 0.0, self._outlook.tariff.factor(of.accepted),
+            of.request.retries,
+            per_second,
+            price or 0.0,
+            self._outlook.tariff.factor(of.accepted),
             share=estimate.share if batched else 1.0,
             start=estimate.startup() if batched and handler.anew else None,
-        )  # fmt: skip
+        )
 
 
 def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) -> None:

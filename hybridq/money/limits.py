@@ -117,7 +117,7 @@ class Budget:
 
     def _narrower(
         self, cohort: int, handler: str, lane: Lane, whole: Limited, now: float, draft: bool = False
-    ) -> Limited:  # fmt: skip
+    ) -> Limited:
         """What the limit of a cohort's own submission leaves of what its handler may."""
         limit = self._limit(cohort)
         if limit is None:
@@ -125,9 +125,7 @@ class Budget:
         own = self._of_submission(cohort, handler, lane, limit, now, draft)
         return min(own, whole, key=lambda limited: limited.jobs)
 
-    def of_handler(
-        self, handler: str, lane: Lane, now: float, *, size: float = 0.0, draft: bool = False
-    ) -> Limited:  # fmt: skip
+    def of_handler(self, handler: str, lane: Lane, now: float, *, size: float = 0.0, draft: bool = False) -> Limited:
         """How many jobs of a handler with inputs of mean `size` (bytes) may begin now by its daily budget; of an
         adaptive one its `draft`."""
         config = self._outlook.config.handlers.get(handler)
@@ -149,8 +147,11 @@ class Budget:
         if config is None or config.daily_budget is None:
             return None
         began, renewed = self._day(now)
-        runs = sum(kind.running * kind.spending.each for kind in self._kinds(handler, now, size).values()
-                   if kind.spending is not None)  # fmt: skip
+        runs = sum(
+            kind.running * kind.spending.each
+            for kind in self._kinds(handler, now, size).values()
+            if kind.spending is not None
+        )
         return config.daily_budget - spent_since(self._outlook.store, handler, began) - runs, renewed
 
     def usual(self, handler: str, lane: Lane, size: float, now: float) -> float | None:

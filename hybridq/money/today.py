@@ -64,9 +64,10 @@ class Today:
             if found is None:
                 return None
             ahead = sum(
-                jobs for (name, _, state), jobs in tally(self._outlook.store).items()
+                jobs
+                for (name, _, state), jobs in tally(self._outlook.store).items()
                 if name == handler and state is State.QUEUED
-            )  # fmt: skip
+            )
             self._left[handler] = _Left(*found, ahead)
         return self._left[handler]
 

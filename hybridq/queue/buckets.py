@@ -97,9 +97,13 @@ def pages(store: Store, keys: Iterable[int]) -> Iterator[list[int]]:
 
 def counted_in(store: Store, cohorts: Iterable[int]) -> dict[int, int]:
     """The keys of the classes in which these cohorts are counted, of those that are."""
-    return {cohort: _key(number) for cohort, number in store.rows(
-        "SELECT id, class FROM cohort WHERE id IN (SELECT value FROM json_each(?)) AND class IS NOT NULL",
-        (msgspec.json.encode(list(cohorts)).decode(),))}  # fmt: skip
+    return {
+        cohort: _key(number)
+        for cohort, number in store.rows(
+            "SELECT id, class FROM cohort WHERE id IN (SELECT value FROM json_each(?)) AND class IS NOT NULL",
+            (msgspec.json.encode(list(cohorts)).decode(),),
+        )
+    }
 
 
 def _members(store: Store, number: int) -> Iterator[list[int]]:
@@ -122,9 +126,14 @@ def _key(number: int) -> int:
 def _held(row: tuple[Any, ...]) -> Held:
     number, queued, size, jobs, due, accepted, delay_cost, pinned, _ = row
     return Held(
-        key=number, jobs=queued, size=size / jobs, deadline=due, since=accepted, delay_cost=delay_cost * queued,
+        key=number,
+        jobs=queued,
+        size=size / jobs,
+        deadline=due,
+        since=accepted,
+        delay_cost=delay_cost * queued,
         pinned=bool(pinned),
-    )  # fmt: skip
+    )
 
 
 def _rest(store: Store, row: tuple[Any, ...], apart: list[Held]) -> Held | None:
@@ -139,9 +148,15 @@ def _rest(store: Store, row: tuple[Any, ...], apart: list[Held]) -> Held | None:
         delay_cost -= sum(each.delay_cost for each in apart)
         due = (store.row(f"{_DUE.format('?')} OFFSET ?", (number, len(apart))) or (due,))[0]
     return Held(
-        key=_key(number), jobs=left, size=max(0.0, size / left), deadline=due, since=since,
-        delay_cost=max(0.0, delay_cost), pinned=bool(pinned), cohorts=cohorts - len(apart),
-    )  # fmt: skip
+        key=_key(number),
+        jobs=left,
+        size=max(0.0, size / left),
+        deadline=due,
+        since=since,
+        delay_cost=max(0.0, delay_cost),
+        pinned=bool(pinned),
+        cohorts=cohorts - len(apart),
+    )
 
 
 def _fewer(classes: list[Held], now: float, most: int) -> tuple[list[Held], dict[int, list[int]]]:

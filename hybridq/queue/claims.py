@@ -59,9 +59,15 @@ _NEXT = (
 
 
 def claim_stream(
-    store: Store, runner: int, handler: str, limit: int, now: float, *, only: Collection[int] | None = None,
+    store: Store,
+    runner: int,
+    handler: str,
+    limit: int,
+    now: float,
+    *,
+    only: Collection[int] | None = None,
     room: Room | None = None,
-) -> list[Claim]:  # fmt: skip
+) -> list[Claim]:
     """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
     # More than the slots: some may have no room.
     waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
@@ -71,9 +77,16 @@ def claim_stream(
 
 
 def claim_batch(
-    store: Store, runner: int, flush: int, handler: str, cohorts: list[int], limit: int, now: float, *,
+    store: Store,
+    runner: int,
+    flush: int,
+    handler: str,
+    cohorts: list[int],
+    limit: int,
+    now: float,
+    *,
     room: Room | None = None,
-) -> list[Claim]:  # fmt: skip
+) -> list[Claim]:
     """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left, or no more `room`, are
     dropped from the list."""
     return _claim(store, runner, flush, cohorts, limit, now, room)

@@ -65,8 +65,15 @@ def cleaned(store: Store) -> Cleaned:
 def sweep(store: Store) -> Iterator[None]:
     """Remove what nobody can see and whose writer is gone: submissions that were never accepted, and what was being
     cleaned away. Yields after each chunk, for whoever has others to serve meanwhile."""
-    yield from _removing(store, [number for (number,) in store.rows(
-        "SELECT id FROM cohort WHERE accepted IS NULL AND writer NOT IN (SELECT id FROM runner)")])  # fmt: skip
+    yield from _removing(
+        store,
+        [
+            number
+            for (number,) in store.rows(
+                "SELECT id FROM cohort WHERE accepted IS NULL AND writer NOT IN (SELECT id FROM runner)"
+            )
+        ],
+    )
 
 
 def take_back(store: Store, cohorts: Iterable[int]) -> None:
@@ -97,10 +104,15 @@ def _ended(store: Store, before: float, groups: list[str] | None) -> Iterator[li
 def _still_ended(store: Store, numbers: list[int], before: float) -> list[int]:
     """What of these may still go: nothing of it was queued again meanwhile, nothing came to its group."""
     these = _json(numbers)
-    return [number for (number,) in store.rows(
-        f"SELECT id FROM cohort WHERE {_AMONG} AND {_ENDED_SINGLE} UNION ALL"
-        f" SELECT cohort.id FROM groups JOIN cohort USING (name) WHERE {_ENDED_GROUP}"
-        f" AND name IN (SELECT name FROM cohort WHERE {_AMONG})", (these, before, before, these))]  # fmt: skip
+    return [
+        number
+        for (number,) in store.rows(
+            f"SELECT id FROM cohort WHERE {_AMONG} AND {_ENDED_SINGLE} UNION ALL"
+            f" SELECT cohort.id FROM groups JOIN cohort USING (name) WHERE {_ENDED_GROUP}"
+            f" AND name IN (SELECT name FROM cohort WHERE {_AMONG})",
+            (these, before, before, these),
+        )
+    ]
 
 
 def _hide(store: Store, going: list[int], writer: int) -> Cleaned:
@@ -175,9 +187,13 @@ def _jobs_of(store: Store, cohort: int, after: int, limit: int) -> list[int]:
     first, last = store.row("SELECT first_id, last_id FROM cohort WHERE id = ?", (cohort,)) or (0, 0)
     # One that was never accepted has no span yet; all of its jobs are in the index of queued ones.
     where, span = ("state = 'queued'", ()) if first is None else ("id BETWEEN ? AND ?", (first, last))
-    return [number for (number,) in store.rows(
-        f"SELECT id FROM job WHERE cohort = ? AND {where} AND id > ? ORDER BY id LIMIT ?",
-        (cohort, *span, after, limit))]  # fmt: skip
+    return [
+        number
+        for (number,) in store.rows(
+            f"SELECT id FROM job WHERE cohort = ? AND {where} AND id > ? ORDER BY id LIMIT ?",
+            (cohort, *span, after, limit),
+        )
+    ]
 
 
 def _json(values: Iterable[int] | Iterable[str]) -> str:

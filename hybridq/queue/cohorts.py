@@ -121,15 +121,52 @@ def next_of(store: Store, lane: Lane, handler: str, limit: int) -> list[Cohort]:
 
 
 def _cohort(row: tuple[Any, ...]) -> Cohort:
-    (number, name, handler, lane, mode, audience, pinned, due, delay_cost, request, decision, accepted, first,
-     last, size, jobs, started, finished, cost, streamed, *counts) = row  # fmt: skip
+    (
+        number,
+        name,
+        handler,
+        lane,
+        mode,
+        audience,
+        pinned,
+        due,
+        delay_cost,
+        request,
+        decision,
+        accepted,
+        first,
+        last,
+        size,
+        jobs,
+        started,
+        finished,
+        cost,
+        streamed,
+        *counts,
+    ) = row
     return Cohort(
-        id=number, name=name, handler=handler, lane=Lane(lane), mode=Mode(mode), audience=Audience(audience),
-        pinned=bool(pinned), due=due, delay_cost=delay_cost, request=msgspec.json.decode(request, type=Request),
-        decision=msgspec.json.decode(decision, type=Decision), accepted=accepted, first=first, last=last,
-        size=size / jobs if jobs else 0.0, jobs=jobs, started=started, finished=finished, cost=cost,
-        streamed=streamed, counts={s: n for s, n in zip(State, counts, strict=True) if n},
-    )  # fmt: skip
+        id=number,
+        name=name,
+        handler=handler,
+        lane=Lane(lane),
+        mode=Mode(mode),
+        audience=Audience(audience),
+        pinned=bool(pinned),
+        due=due,
+        delay_cost=delay_cost,
+        request=msgspec.json.decode(request, type=Request),
+        decision=msgspec.json.decode(decision, type=Decision),
+        accepted=accepted,
+        first=first,
+        last=last,
+        size=size / jobs if jobs else 0.0,
+        jobs=jobs,
+        started=started,
+        finished=finished,
+        cost=cost,
+        streamed=streamed,
+        counts={s: n for s, n in zip(State, counts, strict=True) if n},
+    )
 
 
 def no_such(what: str) -> NoSuchJob:
@@ -148,9 +185,17 @@ def job(store: Store, number: int) -> Job:
         raise no_such(f"job {number}")
     number, cohort_id, state, attempt, tries, ready, flush, started, finished, data = row
     return Job(
-        id=number, cohort=cohort_id, state=State(state), attempt=attempt, tries=tries, ready=ready, flush=flush,
-        started=started, finished=finished, input=bytes(data),
-    )  # fmt: skip
+        id=number,
+        cohort=cohort_id,
+        state=State(state),
+        attempt=attempt,
+        tries=tries,
+        ready=ready,
+        flush=flush,
+        started=started,
+        finished=finished,
+        input=bytes(data),
+    )
 
 
 def state_of(store: Store, number: int) -> tuple[State, int, float]:
@@ -180,22 +225,32 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
     """The batch lane's queued work of a handler, a class a cohort, the earliest deadline first."""
     return [
         Held(
-            key=number, jobs=queued, size=size / jobs, deadline=due, since=accepted,
-            delay_cost=delay_cost * queued, pinned=bool(pinned),
+            key=number,
+            jobs=queued,
+            size=size / jobs,
+            deadline=due,
+            since=accepted,
+            delay_cost=delay_cost * queued,
+            pinned=bool(pinned),
         )
         for number, queued, size, jobs, due, accepted, delay_cost, pinned in store.rows(
             "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned FROM cohort"
             " WHERE lane = 'batch' AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?",
             (handler, limit),
         )
-    ]  # fmt: skip
+    ]
 
 
 def arrivals(store: Store, handler: str, limit: int, until: float) -> list[tuple[float, Lane]]:
     """When and into which lane the last `limit` background submissions to a handler came, until an instant."""
-    return [(at, Lane(lane)) for at, lane in store.rows(
-        "SELECT accepted, lane FROM cohort INDEXED BY cohort_came WHERE handler = ? AND audience = 'background'"
-        " AND accepted <= ? ORDER BY accepted DESC LIMIT ?", (handler, until, limit))]  # fmt: skip
+    return [
+        (at, Lane(lane))
+        for at, lane in store.rows(
+            "SELECT accepted, lane FROM cohort INDEXED BY cohort_came WHERE handler = ? AND audience = 'background'"
+            " AND accepted <= ? ORDER BY accepted DESC LIMIT ?",
+            (handler, until, limit),
+        )
+    ]
 
 
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
@@ -208,19 +263,29 @@ def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
 
 def waiting(store: Store, lane: Lane) -> list[str]:
     """The handlers that have queued jobs in this lane."""
-    return [h for (h,) in store.rows(
-        "SELECT handler FROM tally WHERE lane = ? AND state = 'queued' AND jobs > 0", (lane,))]  # fmt: skip
+    return [
+        h for (h,) in store.rows("SELECT handler FROM tally WHERE lane = ? AND state = 'queued' AND jobs > 0", (lane,))
+    ]
 
 
 def lineage(store: Store, cohort_id: int) -> list[int]:
     """A cohort, then those that its jobs were moved from, back to the first."""
-    return [number for (number,) in store.rows(
-        "WITH RECURSIVE line (id) AS (SELECT ? UNION SELECT origin FROM cohort JOIN line ON cohort.id = line.id"
-        " WHERE origin IS NOT NULL) SELECT id FROM line", (cohort_id,))]  # fmt: skip
+    return [
+        number
+        for (number,) in store.rows(
+            "WITH RECURSIVE line (id) AS (SELECT ? UNION SELECT origin FROM cohort JOIN line ON cohort.id = line.id"
+            " WHERE origin IS NOT NULL) SELECT id FROM line",
+            (cohort_id,),
+        )
+    ]
 
 
 def history(store: Store, cohort_id: int, job_id: int | None = None) -> list[tuple[float, str]]:
     """(at, sentence) of all that happened to a cohort, or to one job of it, the oldest first."""
-    return [(at, text) for at, text in store.rows(
-        "SELECT at, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2) ORDER BY id",
-        (cohort_id, job_id))]  # fmt: skip
+    return [
+        (at, text)
+        for at, text in store.rows(
+            "SELECT at, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2) ORDER BY id",
+            (cohort_id, job_id),
+        )
+    ]

@@ -88,9 +88,14 @@ def flushes_of(store: Store, first: int, last: int, group: str) -> list[int] | N
     """
     if last - first >= LOOKED:
         return None
-    return [number for (number,) in store.rows(
-        "SELECT DISTINCT flush FROM job WHERE id BETWEEN ? AND ? AND flush IS NOT NULL"
-        " AND cohort IN (SELECT id FROM cohort WHERE name = ?) ORDER BY flush", (first, last, group))]  # fmt: skip
+    return [
+        number
+        for (number,) in store.rows(
+            "SELECT DISTINCT flush FROM job WHERE id BETWEEN ? AND ? AND flush IS NOT NULL"
+            " AND cohort IN (SELECT id FROM cohort WHERE name = ?) ORDER BY flush",
+            (first, last, group),
+        )
+    ]
 
 
 def flush_record(store: Store, number: int | None) -> FlushRecord | None:

@@ -41,9 +41,15 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
 
 def accept(
-    store: Store, request: Request, data: bytes, decide: Decide, *, now: float, key: str | None = None,
+    store: Store,
+    request: Request,
+    data: bytes,
+    decide: Decide,
+    *,
+    now: float,
+    key: str | None = None,
     durable: bool = True,
-) -> Accepted:  # fmt: skip
+) -> Accepted:
     """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else.
 
     Not `durable`: the caller lets `Store.sync` follow before it acknowledges.
@@ -122,9 +128,13 @@ class Bulk:
                 if part is largest:
                     chosen = decision
         accepted = Accepted(
-            first=first, last=max(part.last for part in parts), jobs=total,
-            group=name, decision=chosen, existed=self.existed,
-        )  # fmt: skip
+            first=first,
+            last=max(part.last for part in parts),
+            jobs=total,
+            group=name,
+            decision=chosen,
+            existed=self.existed,
+        )
         self._parts = {}
         return accepted
 
@@ -212,11 +222,16 @@ def _open_cohort(store: Store, request: Request, writer: int | None) -> int:
         "INSERT INTO cohort (handler, name, lane, mode, audience, pinned, due, rank, delay_cost, request, writer)"
         " VALUES (?, ?, '', '', ?, ?, ?, ?, 0, ?, ?)",
         (
-            request.handler, request.group, request.audience, request.mode is not None,
+            request.handler,
+            request.group,
+            request.audience,
+            request.mode is not None,
             math.inf if request.deadline is None else request.deadline,
-            -request.priority, msgspec.json.encode(request), writer,
+            -request.priority,
+            msgspec.json.encode(request),
+            writer,
         ),
-    ).lastrowid  # fmt: skip
+    ).lastrowid
     assert cohort is not None  # noqa: S101 - an insert into a rowid table has one
     return cohort
 
@@ -231,10 +246,20 @@ def _accept_cohort(
         "UPDATE cohort SET name = ?, lane = ?, mode = ?, delay_cost = ?, decision = ?, writer = NULL, accepted = ?,"
         " first_id = ?, last_id = ?, size = ?, jobs = ?, queued = ? WHERE id = ?",
         (
-            name, lane, decision.mode, delay_cost, msgspec.json.encode(decision), now,
-            part.first, part.last, part.size, part.jobs, part.jobs, part.cohort,
+            name,
+            lane,
+            decision.mode,
+            delay_cost,
+            msgspec.json.encode(decision),
+            now,
+            part.first,
+            part.last,
+            part.size,
+            part.jobs,
+            part.jobs,
+            part.cohort,
         ),
-    )  # fmt: skip
+    )
     add_jobs(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
     promised = decision.forecast
     if promised.finish is not None:

@@ -63,8 +63,10 @@ def intend(store: Store, handler: str, flushes: tuple[Flush, ...], now: float) -
 
 def intended(store: Store) -> list[tuple[str, float, int, str]]:
     """(handler, at, jobs, reason) of every planned flush, the next one first."""
-    return [(str(h), float(at), int(n), str(why)) for h, at, n, why in store.rows(
-        "SELECT handler, at, jobs, reason FROM planned ORDER BY at")]  # fmt: skip
+    return [
+        (str(h), float(at), int(n), str(why))
+        for h, at, n, why in store.rows("SELECT handler, at, jobs, reason FROM planned ORDER BY at")
+    ]
 
 
 def first_promise(store: Store, cohort: int) -> Promise | None:

@@ -35,25 +35,39 @@ def read(store: Store, since: float, now: float) -> Ledger:
     cut_jobs, cut_bytes = _one(store, _CUT, since)
     (not_mine,) = _one(store, "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", NOT_MINE)
     return Ledger(
-        since=since, sums=sums, ran=_ran(store, since, done), flushes=_flushes(store, since),
+        since=since,
+        sums=sums,
+        ran=_ran(store, since, done),
+        flushes=_flushes(store, since),
         rules=tuple(named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
-        promises=promises, promised=tuple(
-            named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))
-        ),
-        drafts=named(Drafts, _one(store, _DRAFTS, since)), moved=_moved(store, since),
+        promises=promises,
+        promised=tuple(named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))),
+        drafts=named(Drafts, _one(store, _DRAFTS, since)),
+        moved=_moved(store, since),
         causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
-        cut_jobs=cut_jobs, cut_bytes=cut_bytes, not_mine=not_mine,
+        cut_jobs=cut_jobs,
+        cut_bytes=cut_bytes,
+        not_mine=not_mine,
         cleaned=cleaned(store),
-    )  # fmt: skip
+    )
 
 
 def came(store: Store, since: float, limit: int) -> list[Arrived]:
     """The newest jobs that were submitted since an instant and are done, the latest first, at most so many."""
     return [
-        Arrived(accepted=at, size=size, audience=Audience(audience), due=due, handler=handler, lane=Lane(lane),
-             busy=busy or 0.0, group=group, lead=lead)
+        Arrived(
+            accepted=at,
+            size=size,
+            audience=Audience(audience),
+            due=due,
+            handler=handler,
+            lane=Lane(lane),
+            busy=busy or 0.0,
+            group=group,
+            lead=lead,
+        )
         for at, size, audience, due, handler, lane, busy, group, lead in store.rows(_CAME, (since, limit))
-    ]  # fmt: skip
+    ]
 
 
 def alike(causes: Iterable[tuple[str, int, float]]) -> list[Cause]:
@@ -151,22 +165,47 @@ def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:
     late = store.rows(_PARTLY_LATE, (since,)) if any(row[-1] for row in found) else []
     partly = {tuple(where): jobs for *where, jobs in late}
     return tuple(
-        Sum(handler=handler, audience=Audience(audience), lane=Lane(lane), jobs=jobs, done=done, failed=failed,
-            cancelled=cancelled, open=waiting, cost=cost, streamed=streamed, bound=bound,
-            kept=kept + partly.get((handler, audience, lane), 0), begin=begin)
-        for handler, audience, lane, jobs, done, failed, cancelled, waiting, cost, streamed, bound, kept, begin, _
-        in found if jobs
-    )  # fmt: skip
+        Sum(
+            handler=handler,
+            audience=Audience(audience),
+            lane=Lane(lane),
+            jobs=jobs,
+            done=done,
+            failed=failed,
+            cancelled=cancelled,
+            open=waiting,
+            cost=cost,
+            streamed=streamed,
+            bound=bound,
+            kept=kept + partly.get((handler, audience, lane), 0),
+            begin=begin,
+        )
+        for handler, audience, lane, jobs, done, failed, cancelled, waiting, cost, streamed, bound, kept, begin, *_ in (
+            found
+        )
+        if jobs
+    )
 
 
 def _ran(store: Store, since: float, done: Counter[Audience]) -> tuple[Ran, ...]:
     chances = (_chance(done[audience]) for audience in (Audience.USER, Audience.BACKGROUND))
     return tuple(
-        Ran(handler=handler, audience=Audience(audience), lane=Lane(lane), mode=Mode(mode), accepted=accepted,
-            first=first, started=started, finished=finished, cost=cost, streamed=streamed)
-        for handler, audience, lane, mode, accepted, first, started, finished, cost, streamed
-        in store.rows(_RAN, (since, *chances))
-    )  # fmt: skip
+        Ran(
+            handler=handler,
+            audience=Audience(audience),
+            lane=Lane(lane),
+            mode=Mode(mode),
+            accepted=accepted,
+            first=first,
+            started=started,
+            finished=finished,
+            cost=cost,
+            streamed=streamed,
+        )
+        for handler, audience, lane, mode, accepted, first, started, finished, cost, streamed in store.rows(
+            _RAN, (since, *chances)
+        )
+    )
 
 
 def _flushes(store: Store, since: float) -> tuple[FlushDone, ...]:

@@ -140,8 +140,9 @@ def group_sums(store: Store, names: Sequence[str]) -> dict[str, GroupSum]:
 
 def queued_parts(store: Store, name: str, limit: int) -> list[int]:
     """The cohorts of a group that hold queued jobs, at most so many."""
-    return [number for (number,) in store.rows(
-        "SELECT id FROM cohort WHERE name = ? AND queued > 0 LIMIT ?", (name, limit))]  # fmt: skip
+    return [
+        number for (number,) in store.rows("SELECT id FROM cohort WHERE name = ? AND queued > 0 LIMIT ?", (name, limit))
+    ]
 
 
 def ahead(store: Store, of: Cohort) -> int:
@@ -179,9 +180,14 @@ def largest(store: Store, name: str) -> Cohort:
 
 def others(store: Store, of: Cohort) -> list[int]:
     """The first job of each part of the same group that was asked for or decided otherwise, at most SCAN of them."""
-    return [number for (number,) in store.rows(
-        "SELECT first_id FROM cohort WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL AND (mode, request) <>"
-        " (SELECT mode, request FROM cohort WHERE id = ?2) ORDER BY id LIMIT ?3", (of.name, of.id, SCAN))]  # fmt: skip
+    return [
+        number
+        for (number,) in store.rows(
+            "SELECT first_id FROM cohort WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL AND (mode, request) <>"
+            " (SELECT mode, request FROM cohort WHERE id = ?2) ORDER BY id LIMIT ?3",
+            (of.name, of.id, SCAN),
+        )
+    ]
 
 
 def mixed(store: Store, name: str) -> bool:
@@ -193,10 +199,14 @@ def mixed(store: Store, name: str) -> bool:
 def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mode], limit: int) -> list[int]:
     """The first `limit` jobs of a group in these states and modes; walks its jobs until it has them."""
     where = f"state IN ({_marks(states)}) AND mode IN ({_marks(modes)})"
-    return [number for (number,) in store.rows(
-        f"SELECT job.id FROM cohort JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
-        f" WHERE name = ? AND accepted IS NOT NULL AND {where} ORDER BY job.id LIMIT ?",
-        (name, *states, *modes, max(0, limit)))]  # fmt: skip
+    return [
+        number
+        for (number,) in store.rows(
+            f"SELECT job.id FROM cohort JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
+            f" WHERE name = ? AND accepted IS NOT NULL AND {where} ORDER BY job.id LIMIT ?",
+            (name, *states, *modes, max(0, limit)),
+        )
+    ]
 
 
 def by_number(store: Store, numbers: Sequence[int]) -> list[Cohort]:
@@ -221,9 +231,17 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
         ):
             text = _beginning(store, number) if data is None else data[:TEXT]
             found[number] = ListedJob(
-                id=number, cohort=cohort, state=State(state), ready=ready, started=started, finished=finished,
-                text=text, error=error, exit_code=code, cost=cost,
-            )  # fmt: skip
+                id=number,
+                cohort=cohort,
+                state=State(state),
+                ready=ready,
+                started=started,
+                finished=finished,
+                text=text,
+                error=error,
+                exit_code=code,
+                cost=cost,
+            )
     return found
 
 
@@ -262,15 +280,22 @@ def _distinct(store: Store, where: str, parameters: tuple[object, ...], limit: i
 def _groups(store: Store, where: str, parameters: tuple[object, ...]) -> list[GroupSum]:
     return [
         GroupSum(
-            name=name, cohort=cohort, first=first, last=last, accepted=accepted, started=started, finished=finished,
-            counts=_counts(counts), cost=cost,
+            name=name,
+            cohort=cohort,
+            first=first,
+            last=last,
+            accepted=accepted,
+            started=started,
+            finished=finished,
+            counts=_counts(counts),
+            cost=cost,
         )
         for name, cohort, first, last, accepted, started, finished, *counts, cost in store.rows(
             "SELECT name, cohort, first_id, last_id, accepted, started, finished,"
             f" queued, running, done, failed, cancelled, cost FROM groups WHERE {where}",
             parameters,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _counts(numbers: Sequence[int]) -> dict[State, int]:

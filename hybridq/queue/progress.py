@@ -29,8 +29,12 @@ def unfinished(store: Store, handler: str | None, group: str | None, *, stream: 
 
 def moved_from(store: Store, cohorts: Collection[int]) -> set[int]:
     """The cohorts that jobs of these were moved into."""
-    return {number for (number,) in store.rows(
-        "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (_array(cohorts),))}  # fmt: skip
+    return {
+        number
+        for (number,) in store.rows(
+            "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (_array(cohorts),)
+        )
+    }
 
 
 def sums(store: Store, cohorts: Collection[int]) -> tuple[int, int, int, int, float]:
@@ -46,16 +50,24 @@ def sums(store: Store, cohorts: Collection[int]) -> tuple[int, int, int, int, fl
 
 def by_lane(store: Store, cohorts: Collection[int]) -> list[tuple[str, Lane, int, float]]:
     """(handler, lane, jobs left, mean bytes of input) of what is left of these."""
-    return [(handler, Lane(lane), left, size) for handler, lane, left, size in store.rows(
-        "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
-        f" WHERE queued + running > 0 AND {_AMONG} GROUP BY handler, lane", (_array(cohorts),))]  # fmt: skip
+    return [
+        (handler, Lane(lane), left, size)
+        for handler, lane, left, size in store.rows(
+            "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
+            f" WHERE queued + running > 0 AND {_AMONG} GROUP BY handler, lane",
+            (_array(cohorts),),
+        )
+    ]
 
 
 def left_of(store: Store, cohorts: Collection[int]) -> list[tuple[int, str, Lane, int]]:
     """(cohort, handler, lane, jobs that run) of those of which something is left."""
-    return [(number, handler, Lane(lane), running) for number, handler, lane, running in store.rows(
-        f"SELECT id, handler, lane, running FROM cohort WHERE queued + running > 0 AND {_AMONG}",
-        (_array(cohorts),))]  # fmt: skip
+    return [
+        (number, handler, Lane(lane), running)
+        for number, handler, lane, running in store.rows(
+            f"SELECT id, handler, lane, running FROM cohort WHERE queued + running > 0 AND {_AMONG}", (_array(cohorts),)
+        )
+    ]
 
 
 def _array(cohorts: Collection[int]) -> str:

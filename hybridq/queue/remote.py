@@ -39,10 +39,14 @@ def keep(store: Store, runner: int, handler: str, event: Detached, now: float) -
             "INSERT INTO detached (handler, key, runner, reference, since, jobs) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET reference = excluded.reference, runner = excluded.runner RETURNING id",
             (
-                handler, str(event.reference["key"]), runner, msgspec.json.encode(event.reference), now,
+                handler,
+                str(event.reference["key"]),
+                runner,
+                msgspec.json.encode(event.reference),
+                now,
                 msgspec.json.encode(event.ids),
             ),
-        ).fetchone()  # fmt: skip
+        ).fetchone()
     reached("detached")
     return int(row[0])
 

@@ -62,13 +62,21 @@ def _any_job(store: Store, first: int, last: int) -> bool:
 
 def recent_ids(store: Store, prefix: str, limit: int) -> list[str]:
     """The newest jobs' ids that begin so, as text: for completion."""
-    return [str(number) for (number,) in store.rows(
-        "SELECT id FROM (SELECT id FROM job ORDER BY id DESC LIMIT 10000) WHERE id LIKE ? || '%' LIMIT ?",
-        (prefix, limit))]  # fmt: skip
+    return [
+        str(number)
+        for (number,) in store.rows(
+            "SELECT id FROM (SELECT id FROM job ORDER BY id DESC LIMIT 10000) WHERE id LIKE ? || '%' LIMIT ?",
+            (prefix, limit),
+        )
+    ]
 
 
 def group_names(store: Store, prefix: str, limit: int) -> list[str]:
     """The groups whose names begin so: for completion."""
-    return [name for (name,) in store.rows(
-        "SELECT DISTINCT name FROM cohort WHERE substr(name, 1, length(?1)) = ?1 AND accepted IS NOT NULL LIMIT ?2",
-        (prefix, limit))]  # fmt: skip
+    return [
+        name
+        for (name,) in store.rows(
+            "SELECT DISTINCT name FROM cohort WHERE substr(name, 1, length(?1)) = ?1 AND accepted IS NOT NULL LIMIT ?2",
+            (prefix, limit),
+        )
+    ]

@@ -30,29 +30,40 @@ def timeline_chart(ledger: Ledger, tariff: Tariff) -> "Figure":
     from plotly.graph_objects import Bar, Scatter
     from plotly.subplots import make_subplots
 
-    figure, done, (begin, end) = make_subplots(
-        rows=3, shared_xaxes=True, vertical_spacing=0.04, row_heights=[0.36, 0.36, 0.28]
-    ), work_series(ledger), extent(ledger)  # fmt: skip
+    figure, done, (begin, end) = (
+        make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.04, row_heights=[0.36, 0.36, 0.28]),
+        work_series(ledger),
+        extent(ledger),
+    )
     for row, lane in enumerate(Lane, 1):
         figure.add_trace(
             Bar(
-                x=[_when(at) for at in done.at], y=done.done[lane], width=done.width * 1000, name=f"{lane.value} lane",
+                x=[_when(at) for at in done.at],
+                y=done.done[lane],
+                width=done.width * 1000,
+                name=f"{lane.value} lane",
                 marker={"color": COLOURS[lane.value]},
                 hovertemplate=f"%{{y}} jobs done in the {lane.value} lane<br>%{{x}}<extra></extra>",
             ),
-            row=row, col=1,
-        )  # fmt: skip
+            row=row,
+            col=1,
+        )
         few = {"dtick": 1} if max(done.done[lane]) < WHOLE else {"nticks": 4}
         figure.update_yaxes(title=f"{lane.value}<br>jobs done", rangemode="tozero", **few, row=row, col=1)
     edges = [(begin, tariff.factor(begin)), *tariff.changes(begin, end), (end, tariff.factor(end))]
     figure.add_trace(
         Scatter(
-            x=[_when(at) for at, _ in edges], y=[factor for _, factor in edges], name="price factor", mode="lines",
-            line={"shape": "hv", "color": COLOURS["tariff"], "width": 3}, fill="tozeroy",
+            x=[_when(at) for at, _ in edges],
+            y=[factor for _, factor in edges],
+            name="price factor",
+            mode="lines",
+            line={"shape": "hv", "color": COLOURS["tariff"], "width": 3},
+            fill="tozeroy",
             hovertemplate="price factor %{y}<br>%{x}<extra></extra>",
         ),
-        row=3, col=1,
-    )  # fmt: skip
+        row=3,
+        col=1,
+    )
     figure.add_trace(_flushes(spread(ledger.flushes)), row=3, col=1)
     figure.update_yaxes(title="price<br>factor", rangemode="tozero", row=3, col=1)
     figure.update_layout(height=560, bargap=0, hovermode="closest")
@@ -65,13 +76,20 @@ def _flushes(drawn: Sequence[FlushDone]) -> "Scatter":
 
     most = max((flush.jobs for flush in drawn), default=1)
     return Scatter(
-        x=[_when(flush.started) for flush in drawn], y=[flush.factor for flush in drawn], mode="markers",
-        name="flush", hoverinfo="text", hovertext=[_told(flush) for flush in drawn],
+        x=[_when(flush.started) for flush in drawn],
+        y=[flush.factor for flush in drawn],
+        mode="markers",
+        name="flush",
+        hoverinfo="text",
+        hovertext=[_told(flush) for flush in drawn],
         marker={
-            "symbol": "diamond", "color": COLOURS["user"], "opacity": 0.7, "line": {"width": 1, "color": QUIET},
+            "symbol": "diamond",
+            "color": COLOURS["user"],
+            "opacity": 0.7,
+            "line": {"width": 1, "color": QUIET},
             "size": [6 + 10 * (flush.jobs / most) ** 0.5 for flush in drawn],
         },
-    )  # fmt: skip
+    )
 
 
 def saved_chart(ledger: Ledger) -> "Figure":
@@ -87,10 +105,16 @@ def saved_chart(ledger: Ledger) -> "Figure":
         less = [_difference(cost, streamed) for cost, streamed in zip(found.cost, found.streamed, strict=True)]
         figure.add_trace(
             Scatter(
-                x=at, y=values, name=name, mode="lines", line={"color": colour, "width": 2}, fill=fill, customdata=less,
+                x=at,
+                y=values,
+                name=name,
+                mode="lines",
+                line={"color": colour, "width": 2},
+                fill=fill,
+                customdata=less,
                 hovertemplate=f"{name}: %{{y:.4g}}<br>%{{customdata}}<br>%{{x}}<extra></extra>",
             )
-        )  # fmt: skip
+        )
     figure.update_yaxes(title="money", rangemode="tozero")
     figure.update_xaxes(title="local time")
     return figure
@@ -118,12 +142,15 @@ def _curve(figure: "Figure", found: WaitCurve, name: str, colour: str, dash: str
         return
     figure.add_trace(
         Scatter(
-            x=found.seconds, y=found.share, name=name, mode="lines+markers" if len(found.seconds) < 3 else "lines",
+            x=found.seconds,
+            y=found.share,
+            name=name,
+            mode="lines+markers" if len(found.seconds) < 3 else "lines",
             line={"color": colour, "dash": dash, "width": 2, "shape": "hv"},
             customdata=[span(s) for s in found.seconds],
             hovertemplate=f"{name}<br>%{{y:.1%}} within %{{customdata}}<extra></extra>",
         )
-    )  # fmt: skip
+    )
 
 
 def promises_chart(ledger: Ledger) -> "Figure":
@@ -132,23 +159,32 @@ def promises_chart(ledger: Ledger) -> "Figure":
 
     figure, drawn = Figure(), spread(ledger.promised)
     for late, name, colour in (
-        (False, "by the 90th percentile", COLOURS["batch"]), (True, "later than that", COLOURS["user"]),
-    ):  # fmt: skip
+        (False, "by the 90th percentile", COLOURS["batch"]),
+        (True, "later than that", COLOURS["user"]),
+    ):
         some = [each for each in drawn if each.late is late]
         figure.add_trace(
             Scatter(
-                x=[_after(each, each.finish) for each in some], y=[_after(each, each.finished) for each in some],
-                mode="markers", name=name, marker={"size": 6, "opacity": 0.6, "color": colour},
-                hoverinfo="text", hovertext=[_kept(each) for each in some],
+                x=[_after(each, each.finish) for each in some],
+                y=[_after(each, each.finished) for each in some],
+                mode="markers",
+                name=name,
+                marker={"size": 6, "opacity": 0.6, "color": colour},
+                hoverinfo="text",
+                hovertext=[_kept(each) for each in some],
             )
-        )  # fmt: skip
+        )
     edges = [_after(each, at) for each in drawn for at in (each.finish, each.finished)] or [1.0]
     figure.add_trace(
         Scatter(
-            x=[min(edges), max(edges)], y=[min(edges), max(edges)], mode="lines", name="exact", hoverinfo="skip",
+            x=[min(edges), max(edges)],
+            y=[min(edges), max(edges)],
+            mode="lines",
+            name="exact",
+            hoverinfo="skip",
             line={"dash": "dot", "color": COLOURS["tariff"]},
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(seconds("promised, after submission"))
     figure.update_yaxes(seconds("done, after submission"))
     return figure

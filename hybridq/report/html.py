@@ -80,10 +80,15 @@ def table(titles: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, l
 def chart(title: str, says: str, figure: "Figure") -> str:
     """A figure with its title and what it shows."""
     figure.update_layout(
-        template="none", font={"family": "system-ui, sans-serif"}, hoverlabel={"align": "left", "bgcolor": LABEL},
-        margin={"l": 70, "r": 70, "t": 20, "b": 45}, paper_bgcolor=NOTHING, plot_bgcolor=NOTHING,
-        legend={"orientation": "h", "y": 1.08}, modebar={"bgcolor": NOTHING},
-    )  # fmt: skip
+        template="none",
+        font={"family": "system-ui, sans-serif"},
+        hoverlabel={"align": "left", "bgcolor": LABEL},
+        margin={"l": 70, "r": 70, "t": 20, "b": 45},
+        paper_bgcolor=NOTHING,
+        plot_bgcolor=NOTHING,
+        legend={"orientation": "h", "y": 1.08},
+        modebar={"bgcolor": NOTHING},
+    )
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
     figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})

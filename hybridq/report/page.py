@@ -20,9 +20,13 @@ Section = tuple[str, str, Sequence[str], Sequence[Sequence[str]]]
 
 
 def report_page(
-    found: Report, ledger: Ledger, tariff: Tariff, headline: str, numbers: Iterable[tuple[str, str]],
+    found: Report,
+    ledger: Ledger,
+    tariff: Tariff,
+    headline: str,
+    numbers: Iterable[tuple[str, str]],
     sections: Iterable[Section],
-) -> str:  # fmt: skip
+) -> str:
     """The page. `numbers` are the few that matter most, each with what it is. Raises UsageError without plotly."""
     begin = clock(found.since or found.begin or found.now, found.now)
     tables = (
@@ -34,9 +38,11 @@ def report_page(
 
 
 def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
-    evenly = "" if found.counted == found.done else (
-        f" Drawn from {count(found.counted)} of {count(found.done)} jobs, spread evenly."
-    )  # fmt: skip
+    evenly = (
+        ""
+        if found.counted == found.done
+        else (f" Drawn from {count(found.counted)} of {count(found.done)} jobs, spread evenly.")
+    )
     yield chart(
         "What ran when, and why then",
         f"Jobs done by lane in {SLOTS} slots of {span(work_series(ledger).width)}, and the price factor as it is now."

@@ -97,17 +97,32 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report
     causes = ledger.causes[:CAUSES]
     failed = sum(each.failed for each in sums)
     return Report(
-        now=now, since=ledger.since, begin=min((each.begin for each in sums), default=None),
-        jobs=sum(each.jobs for each in sums), done=sum(each.done for each in sums), failed=failed,
-        cancelled=sum(each.cancelled for each in sums), open=sum(each.open for each in sums), counted=len(ledger.ran),
-        total=_priced(None, None, ledger), saved=tuple(_saved(ledger)),
-        waits=tuple(waits(ledger)), gathered=compare_gathered(ledger), deadlines=tuple(_deadlines(ledger)),
-        flushes=ledger.rules, promises=kept(ledger.promises, ledger.promised), drafts=ledger.drafts,
-        moved=ledger.moved, causes=causes, other_causes=failed - sum(each.jobs for each in causes),
-        cut_jobs=ledger.cut_jobs, cut_bytes=ledger.cut_bytes, not_mine=ledger.not_mine,
+        now=now,
+        since=ledger.since,
+        begin=min((each.begin for each in sums), default=None),
+        jobs=sum(each.jobs for each in sums),
+        done=sum(each.done for each in sums),
+        failed=failed,
+        cancelled=sum(each.cancelled for each in sums),
+        open=sum(each.open for each in sums),
+        counted=len(ledger.ran),
+        total=_priced(None, None, ledger),
+        saved=tuple(_saved(ledger)),
+        waits=tuple(waits(ledger)),
+        gathered=compare_gathered(ledger),
+        deadlines=tuple(_deadlines(ledger)),
+        flushes=ledger.rules,
+        promises=kept(ledger.promises, ledger.promised),
+        drafts=ledger.drafts,
+        moved=ledger.moved,
+        causes=causes,
+        other_causes=failed - sum(each.jobs for each in causes),
+        cut_jobs=ledger.cut_jobs,
+        cut_bytes=ledger.cut_bytes,
+        not_mine=ledger.not_mine,
         cleaned=ledger.cleaned,
         unpriced=tuple(sorted({each.handler for each in sums} & set(unpriced))),
-    )  # fmt: skip
+    )
 
 
 def kept(made: int, promised: Sequence[Promised]) -> PromisesKept:
@@ -115,11 +130,13 @@ def kept(made: int, promised: Sequence[Promised]) -> PromisesKept:
     errors = [off(p.finish - p.made, p.finished - p.made) for p in promised]
     held = [(p.started, p.start) for p in promised if p.start is not None and p.start - p.made > NEAR]
     return PromisesKept(
-        made=made, ended=len(promised),
+        made=made,
+        ended=len(promised),
         covered=share(not p.late for p in promised if p.finish90 is not None),
         error=median(errors) if errors else None,
-        held=len(held), started=share(abs(started - start) <= NEAR for started, start in held),
-    )  # fmt: skip
+        held=len(held),
+        started=share(abs(started - start) <= NEAR for started, start in held),
+    )
 
 
 def _saved(ledger: Ledger) -> Iterator[Saved]:
@@ -129,15 +146,18 @@ def _saved(ledger: Ledger) -> Iterator[Saved]:
 
 
 def _priced(handler: str | None, audience: Audience | None, ledger: Ledger) -> Saved:
-    of = [
-        each for each in ledger.sums
-        if handler in (None, each.handler) and audience in (None, each.audience)
-    ]  # fmt: skip
+    of = [each for each in ledger.sums if handler in (None, each.handler) and audience in (None, each.audience)]
     cost, streamed = sum(each.cost for each in of), sum(each.streamed for each in of)
     return Saved(
-        handler=handler, audience=audience, jobs=sum(each.jobs for each in of), done=sum(each.done for each in of),
-        cost=cost, streamed=streamed, saved=streamed - cost, share=1 - cost / streamed if streamed > 0 else None,
-    )  # fmt: skip
+        handler=handler,
+        audience=audience,
+        jobs=sum(each.jobs for each in of),
+        done=sum(each.done for each in of),
+        cost=cost,
+        streamed=streamed,
+        saved=streamed - cost,
+        share=1 - cost / streamed if streamed > 0 else None,
+    )
 
 
 def _deadlines(ledger: Ledger) -> Iterator[Deadlines]:

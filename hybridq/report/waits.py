@@ -63,9 +63,14 @@ def waits(ledger: Ledger) -> Iterator[Waited]:
 def _waited(audience: Audience, lane: Lane | None, jobs: int, seconds: Iterable[float]) -> Waited:
     ordered = sorted(max(0.0, each) for each in seconds)
     return Waited(
-        audience=audience, lane=lane, jobs=jobs, counted=len(ordered),
-        p50=rank(ordered, 0.5), p95=rank(ordered, 0.95), p99=rank(ordered, 0.99),
-    )  # fmt: skip
+        audience=audience,
+        lane=lane,
+        jobs=jobs,
+        counted=len(ordered),
+        p50=rank(ordered, 0.5),
+        p95=rank(ordered, 0.95),
+        p99=rank(ordered, 0.99),
+    )
 
 
 def compare_gathered(ledger: Ledger) -> Comparison:
@@ -75,9 +80,12 @@ def compare_gathered(ledger: Ledger) -> Comparison:
     held = _waited(Audience.USER, Lane.BATCH, len(compared), (at - each.accepted for each, at in compared))
     known = was.p50 is not None and held.p50
     return Comparison(
-        jobs=len(compared), unknown=people - len(compared), was=was, held=held,
+        jobs=len(compared),
+        unknown=people - len(compared),
+        was=was,
+        held=held,
         sooner=1 - (was.p50 or 0.0) / (held.p50 or 1.0) if known else None,
-    )  # fmt: skip
+    )
 
 
 def held_waits(ledger: Ledger) -> list[float]:
@@ -89,9 +97,7 @@ def _compared(ledger: Ledger) -> tuple[int, list[tuple[Ran, float]]]:
     """How many jobs people saw streamed; and those with the instant (epoch seconds) until which each would be held."""
     people = [each for each in ledger.ran if each.audience is Audience.USER and _streamed(each)]
     until = _Until(ledger.flushes)
-    return len(people), [
-        (each, at) for each in people if (at := until.flush(each.handler, each.accepted)) is not None
-    ]  # fmt: skip
+    return len(people), [(each, at) for each in people if (at := until.flush(each.handler, each.accepted)) is not None]
 
 
 class _Until:

@@ -65,9 +65,14 @@ class CallRun:
     """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
 
     def __init__(
-        self, engine: Engine, handler: str, claims: list[Claim], *, again: bool = False,
+        self,
+        engine: Engine,
+        handler: str,
+        claims: list[Claim],
+        *,
+        again: bool = False,
         overhead: Overhead = NONE,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`again`: another start of the same flush, which is part of what its jobs take. `overhead`: what such a call
         takes beside them, as far as it is known."""
         self.done = self.failed = 0

@@ -89,9 +89,13 @@ class _Scope:
         self.cohorts |= moved_from(self._store, self.cohorts)
         left, done, failed, cancelled, cost = sums(self._store, self.cohorts)
         return Progress(
-            total=start.left or left, left=left, done=done - start.done, failed=failed - start.failed,
-            cancelled=cancelled - start.cancelled, cost=cost - start.cost,
-        )  # fmt: skip
+            total=start.left or left,
+            left=left,
+            done=done - start.done,
+            failed=failed - start.failed,
+            cancelled=cancelled - start.cancelled,
+            cost=cost - start.cost,
+        )
 
     def finish(self, outlook: Outlook, q: float) -> float | None:
         """When all of it will be done, epoch seconds: handlers run side by side. None: unknown."""

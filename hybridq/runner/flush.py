@@ -117,9 +117,15 @@ class FlushRun:
                 while len(self._keys) < wanted and (page := next(self._pages, None)):
                     self._keys += page
                 taken = claim_batch(
-                    engine.store, runner, self.number, self.name, self._keys, wanted, now,
+                    engine.store,
+                    runner,
+                    self.number,
+                    self.name,
+                    self._keys,
+                    wanted,
+                    now,
                     room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
-                )  # fmt: skip
+                )
             self.claimed += len(taken)
             claims += taken
             if not taken or not self._whole:
@@ -151,8 +157,9 @@ class FlushRun:
             away = {job for each in chunk.away.values() for job, _ in each.work.ids}
             lost = [
                 Failure(c.id, c.attempt, str(error), retryable=False, gave_back=full)
-                for c in chunk.left() if c.id not in away
-            ]  # fmt: skip
+                for c in chunk.left()
+                if c.id not in away
+            ]
             await engine.finish_soon(chunk.hear(lost))
         finally:
             chunk.close()

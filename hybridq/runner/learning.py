@@ -23,9 +23,13 @@ class Learning:
         self._fresh: set[tuple[str, Lane]] = set()  # what is not written down yet
 
     def learn(
-        self, handler: str, lane: Lane, seen: list[Observation], late: Sequence[bool] = (),
+        self,
+        handler: str,
+        lane: Lane,
+        seen: list[Observation],
+        late: Sequence[bool] = (),
         overhead: Overhead | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Learn from what these jobs took, from which promises were `late`, and what calls took beside their jobs."""
         if handler not in self._outlook.models:
             self._outlook.models[handler] = models(self._outlook.store, handler)

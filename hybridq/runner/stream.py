@@ -40,9 +40,14 @@ class StreamLoop:
             if free <= 0:
                 continue
             claims = claim_stream(
-                self.engine.store, self.engine.runner.id, name, free, now,
-                only=self._only, room=lambda of, name=name: self._room(of, name, now),  # type: ignore[misc]
-            )  # fmt: skip
+                self.engine.store,
+                self.engine.runner.id,
+                name,
+                free,
+                now,
+                only=self._only,
+                room=lambda of, name=name: self._room(of, name, now),  # type: ignore[misc]
+            )
             for claim in claims:
                 self._start(name, claim)
             if len(claims) < free and not self._withheld:

@@ -157,16 +157,21 @@ def tasks(world: World) -> list[Task]:
         factor = math.exp(times.spread * stray)
         found.append(
             Task(
-                number=number, at=arrival.at, size=arrival.size,
+                number=number,
+                at=arrival.at,
+                size=arrival.size,
                 lead=usual if arrival.lead is None else arrival.lead,
-                busy=plain * factor if arrival.busy is None else arrival.busy, share=times.batch,
+                busy=plain * factor if arrival.busy is None else arrival.busy,
+                share=times.batch,
                 audience=arrival.audience or Audience.BACKGROUND,
                 due=math.inf if arrival.deadline is None else arrival.deadline,
-                group=arrival.group, part=1 / sizes.get((arrival.handler, arrival.group), 1),
-                luck=chance.random(), handler=arrival.handler,
+                group=arrival.group,
+                part=1 / sizes.get((arrival.handler, arrival.group), 1),
+                luck=chance.random(),
+                handler=arrival.handler,
                 paid=arrival.paid if arrival.paid or price is None else dict.fromkeys(Lane, price),
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -103,9 +103,14 @@ class Hybrid:
     def _decided(self, task: Task, now: float) -> Decision:
         """A decision for this job, or the one that was just made for one like it."""
         kind = (
-            task.audience, task.group, round(math.log1p(task.due - task.at), 1), round(math.log1p(task.size) / 2),
-            round(self._ahead(Lane.STREAM)), self._tariff.factor(now), self._held.jobs.bit_length(),
-        )  # fmt: skip
+            task.audience,
+            task.group,
+            round(math.log1p(task.due - task.at), 1),
+            round(math.log1p(task.size) / 2),
+            round(self._ahead(Lane.STREAM)),
+            self._tariff.factor(now),
+            self._held.jobs.bit_length(),
+        )
         until, decision = self._decisions.get(kind, (-math.inf, None))
         if decision is None or now > until:
             decision = classify(
@@ -138,14 +143,23 @@ class Hybrid:
         accepted = [*[now] * joins, *self._batched(now)]
         before = self._batched(first) if held else accepted
         return Conditions(
-            now=now, tariff=self._tariff, policy=self._policy, estimate=self._memory.estimate,
-            modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE}, loaded=self._loaded,
-            stream_ahead=self._ahead(Lane.STREAM), stream_slots=station.slots, batch_slots=station.slots,
-            warm=station.warm(now), fresh=True, max_flush=self._handler.max_flush, held=held,
+            now=now,
+            tariff=self._tariff,
+            policy=self._policy,
+            estimate=self._memory.estimate,
+            modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE},
+            loaded=self._loaded,
+            stream_ahead=self._ahead(Lane.STREAM),
+            stream_slots=station.slots,
+            batch_slots=station.slots,
+            warm=station.warm(now),
+            fresh=True,
+            max_flush=self._handler.max_flush,
+            held=held,
             batch_ahead=self._ahead(Lane.BATCH),
             coming=coming([at for at, _ in self._came[-ARRIVALS:]], now),
             joining=joining(before, first, accepted),
-        )  # fmt: skip
+        )
 
     def _batched(self, until: float) -> list[float]:
         """When those of the last background submissions until then came that were batched."""

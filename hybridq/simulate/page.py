@@ -33,13 +33,19 @@ def simulation_page(
             text(many, *(f"{note[0].upper()}{note[1:]}." for note in found.notes)),
             table(titles, rows),
             chart("Cost and waiting", "The cheapest at the bottom, each with its cost; left is sooner.", _trade(found)),
-            chart("What hybridq did when", "Jobs that began, by lane, over the price factor; hover over a flush"
-                  " (a diamond) for its reason.", _timeline(found, ours)),
+            chart(
+                "What hybridq did when",
+                "Jobs that began, by lane, over the price factor; hover over a flush (a diamond) for its reason.",
+                _timeline(found, ours),
+            ),
             chart("How long until the first result", "Half of the jobs, 95 % and 99 %, by who waits.", _waits(found)),
-            chart("Promised and real finish", _sampled(len(_promised(ours)), "On the line a promise was exact;"
-                  " below it the job was done sooner."), _promises(ours)),
+            chart(
+                "Promised and real finish",
+                _sampled(len(_promised(ours)), "On the line a promise was exact; below it the job was done sooner."),
+                _promises(ours),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _trade(found: Rehearsal) -> "Figure":
@@ -53,13 +59,21 @@ def _trade(found: Rehearsal) -> "Figure":
         known = [(v, v.waits[audience]) for v in cheapest if v.waits[audience].p50 is not None]
         figure.add_trace(
             Scatter(
-                x=[max(LEAST, w.p50 or 0.0) for _, w in known], y=[names[v.name] for v, _ in known],
-                name=audience.value, mode="markers", marker={"size": 12, "color": COLOURS[audience.value]},
-                hovertext=[hover(f"{v.name}: {v.says}\ncost {money(v.cost)}, half wait {span(w.p50 or 0)}, 99 %"
-                                 f" {span(w.p99 or 0)}") for v, w in known],
+                x=[max(LEAST, w.p50 or 0.0) for _, w in known],
+                y=[names[v.name] for v, _ in known],
+                name=audience.value,
+                mode="markers",
+                marker={"size": 12, "color": COLOURS[audience.value]},
+                hovertext=[
+                    hover(
+                        f"{v.name}: {v.says}\ncost {money(v.cost)}, half wait {span(w.p50 or 0)}, 99 %"
+                        f" {span(w.p99 or 0)}"
+                    )
+                    for v, w in known
+                ],
                 hoverinfo="text",
             )
-        )  # fmt: skip
+        )
     figure.update_xaxes(seconds("until the first result, half of the jobs"))
     figure.update_yaxes(categoryorder="array", categoryarray=list(names.values()), automargin=True)
     return figure
@@ -73,34 +87,51 @@ def _timeline(found: Rehearsal, ours: SimulatedRun) -> "Figure":
         begun = Counter(int((t.start - found.begin) // width) for t in ours.tasks if t.lane is lane)
         figure.add_trace(
             Bar(
-                x=[_when(found.begin + (slot + 0.5) * width) for slot in begun], y=list(begun.values()),
-                width=width * 1000, name=lane.value, marker={"color": COLOURS[lane.value]},
+                x=[_when(found.begin + (slot + 0.5) * width) for slot in begun],
+                y=list(begun.values()),
+                width=width * 1000,
+                name=lane.value,
+                marker={"color": COLOURS[lane.value]},
                 hovertemplate="%{y} jobs<br>%{x}",
             )
-        )  # fmt: skip
+        )
     edges = (*found.prices, (found.end, found.prices[-1][1]))
     factors = {factor for _, factor in found.prices}
     figure.add_trace(
         Scatter(
-            x=[_when(at) for at, _ in edges], y=[factor for _, factor in edges], yaxis="y2", name="price factor",
-            line={"shape": "hv", "color": COLOURS["tariff"], "width": 3}, hovertemplate="price factor %{y}<br>%{x}",
+            x=[_when(at) for at, _ in edges],
+            y=[factor for _, factor in edges],
+            yaxis="y2",
+            name="price factor",
+            line={"shape": "hv", "color": COLOURS["tariff"], "width": 3},
+            hovertemplate="price factor %{y}<br>%{x}",
         )
-    )  # fmt: skip
+    )
     flushes = spread(ours.flushes)
     figure.add_trace(
         Scatter(
-            x=[_when(f.at) for f in flushes], y=[f.jobs for f in flushes], mode="markers", name="flush",
-            marker={"symbol": "diamond", "size": 9, "color": COLOURS["user"]}, hoverinfo="text",
+            x=[_when(f.at) for f in flushes],
+            y=[f.jobs for f in flushes],
+            mode="markers",
+            name="flush",
+            marker={"symbol": "diamond", "size": 9, "color": COLOURS["user"]},
+            hoverinfo="text",
             hovertext=[hover(f"{f.jobs} jobs, {f.rule}: {f.reason}\nran {span(f.end - f.at)}") for f in flushes],
         )
-    )  # fmt: skip
+    )
     figure.update_layout(
-        barmode="stack", yaxis={"title": "jobs", "rangemode": "tozero"}, xaxis={"title": "UTC"},
+        barmode="stack",
+        yaxis={"title": "jobs", "rangemode": "tozero"},
+        xaxis={"title": "UTC"},
         yaxis2={
-            "title": "price factor", "overlaying": "y", "side": "right", "showgrid": False,
-            "range": [0, 1.05 * max(factors)], "tickvals": [0, *sorted(factors)],
+            "title": "price factor",
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "range": [0, 1.05 * max(factors)],
+            "tickvals": [0, *sorted(factors)],
         },
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -113,11 +144,14 @@ def _waits(found: Rehearsal) -> "Figure":
             waits = [getattr(v.waits[audience], name) for v in found.verdicts]
             figure.add_trace(
                 Bar(
-                    x=[v.name for v in found.verdicts], y=waits, name=f"{audience.value} {name}",
+                    x=[v.name for v in found.verdicts],
+                    y=waits,
+                    name=f"{audience.value} {name}",
                     marker={"color": COLOURS[audience.value], "opacity": shade},
-                    hovertext=[hover(f"{audience.value} {name}: {span(s or 0.0)}") for s in waits], hoverinfo="text",
+                    hovertext=[hover(f"{audience.value} {name}: {span(s or 0.0)}") for s in waits],
+                    hoverinfo="text",
                 )
-            )  # fmt: skip
+            )
     figure.update_layout(barmode="group", yaxis=seconds("until the first result"))
     return figure
 
@@ -130,11 +164,14 @@ def _promises(ours: SimulatedRun) -> "Figure":
         drawn = spread([(t, finish) for t, finish in known if t.lane is lane])
         figure.add_trace(
             Scatter(
-                x=[max(LEAST, finish - t.at) for t, finish in drawn], y=[max(LEAST, t.finish - t.at) for t, _ in drawn],
-                mode="markers", name=lane.value, marker={"size": 5, "opacity": 0.6, "color": COLOURS[lane.value]},
+                x=[max(LEAST, finish - t.at) for t, finish in drawn],
+                y=[max(LEAST, t.finish - t.at) for t, _ in drawn],
+                mode="markers",
+                name=lane.value,
+                marker={"size": 5, "opacity": 0.6, "color": COLOURS[lane.value]},
                 hovertemplate="promised after %{x:.1f} s, done after %{y:.1f} s",
             )
-        )  # fmt: skip
+        )
     most = max((t.finish - t.at for t, _ in known), default=1.0)
     line = {"dash": "dot", "color": COLOURS["tariff"]}
     figure.add_trace(Scatter(x=[LEAST, most], y=[LEAST, most], mode="lines", line=line, name="exact"))

@@ -30,13 +30,18 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
     estimates = {name: outlook.estimate(name) for name in times}
     found = [
         Arrival(
-            at=job.accepted, size=float(job.size), audience=job.audience, handler=job.handler, group=job.group,
+            at=job.accepted,
+            size=float(job.size),
+            audience=job.audience,
+            handler=job.handler,
+            group=job.group,
             deadline=None if job.due == math.inf else job.due,
             busy=job.busy / (times[job.handler].batch if job.lane is Lane.BATCH else 1.0),
-            lead=job.lead, paid=_paid(estimates[job.handler], float(job.size)),
+            lead=job.lead,
+            paid=_paid(estimates[job.handler], float(job.size)),
         )
         for job in jobs
-    ]  # fmt: skip
+    ]
     slots = {name: outlook.slots(name, Lane.BATCH) for name in times if name in outlook.config.handlers}
     return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs", (TIMES,)), times, slots
 

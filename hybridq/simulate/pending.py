@@ -37,9 +37,14 @@ class _Class:
             jobs = len(self.tasks)
             size = math.expm1(round(math.log1p(self._size / jobs), 1))
             self._told = Held(
-                key=self.key, jobs=jobs, size=size, deadline=self._due, since=self._since / jobs,
-                delay_cost=self._delay, cohorts=max(1, round(self._parts)),
-            )  # fmt: skip
+                key=self.key,
+                jobs=jobs,
+                size=size,
+                deadline=self._due,
+                since=self._since / jobs,
+                delay_cost=self._delay,
+                cohorts=max(1, round(self._parts)),
+            )
         return self._told
 
 

@@ -49,11 +49,16 @@ def summarise(world: World, verdicts: list[Verdict], ours: SimulatedRun) -> Rehe
     arrivals, tariff = world.workload.arrivals, Tariff(world.config.tariff)
     begin, end = arrivals[0].at, max(task.finish for task in ours.tasks)
     return Rehearsal(
-        what=world.workload.what, notes=(*world.workload.notes, _prices(world)), seed=world.seed, begin=begin,
-        last=arrivals[-1].at, end=end, jobs=len(arrivals),
+        what=world.workload.what,
+        notes=(*world.workload.notes, _prices(world)),
+        seed=world.seed,
+        begin=begin,
+        last=arrivals[-1].at,
+        end=end,
+        jobs=len(arrivals),
         prices=((begin, tariff.factor(begin)), *tariff.changes(begin, end)),
         verdicts=tuple(verdicts),
-    )  # fmt: skip
+    )
 
 
 def _prices(world: World) -> str:

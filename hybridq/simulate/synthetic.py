@@ -50,9 +50,7 @@ def _handed_in(days: float, chance: random.Random) -> Iterator[Arrival]:
 def _document(at: float, by: float | None, chance: random.Random, group: str = "") -> Arrival:
     size, output = chance.lognormvariate(7.0, 0.7), chance.lognormvariate(5.0, 0.5)
     deadline = None if by is None else at + by
-    return Arrival(
-        at=at, size=size, output=output, audience=Audience.BACKGROUND, deadline=deadline, group=group
-    )  # fmt: skip
+    return Arrival(at=at, size=size, output=output, audience=Audience.BACKGROUND, deadline=deadline, group=group)
 
 
 def _poisson(days: float, a_day: float, chance: random.Random) -> Iterator[float]:

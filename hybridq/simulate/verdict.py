@@ -72,14 +72,18 @@ def judge(name: str, says: str, outcome: SimulatedRun, policy: PolicyConfig) -> 
     bound = [task for task in tasks if task.due < math.inf]
     streamed = sum(task.lane is Lane.STREAM for task in tasks)
     return Verdict(
-        name=name, says=says, cost=sum(task.cost for task in tasks) + outcome.starts,
+        name=name,
+        says=says,
+        cost=sum(task.cost for task in tasks) + outcome.starts,
         waited=sum(hourly[t.audience] * t.part * (t.first - t.at) / 3600 for t in tasks),
         waits={audience: wait_times([t for t in tasks if t.audience is audience]) for audience in Audience},
-        streamed=streamed, batched=len(tasks) - streamed, deadlines=len(bound),
+        streamed=streamed,
+        batched=len(tasks) - streamed,
+        deadlines=len(bound),
         kept=share(task.finish <= task.due for task in bound),
         flushes=dict(sorted(Counter(flush.rule for flush in outcome.flushes).items())),
         promises=promises(tasks),
-    )  # fmt: skip
+    )
 
 
 def wait_times(tasks: Sequence[Task]) -> WaitTimes:

@@ -100,10 +100,15 @@ def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanat
 def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
     asked = of.request
     shared = {
-        **msgspec.structs.asdict(row), "cwd": asked.cwd, "env": tuple(sorted(asked.env)), "priority": asked.priority,
-        "retries": asked.retries, "timeout": asked.timeout, "max_cost": asked.max_cost,
+        **msgspec.structs.asdict(row),
+        "cwd": asked.cwd,
+        "env": tuple(sorted(asked.env)),
+        "priority": asked.priority,
+        "retries": asked.retries,
+        "timeout": asked.timeout,
+        "max_cost": asked.max_cost,
         "promise": first_promise(outlook.store, of.id),
-    }  # fmt: skip
+    }
     if row.group is not None:
         return Detail(
             **shared, others=tuple(lists.others(outlook.store, of)), history=_history(outlook.store, of.id, None)
@@ -120,13 +125,20 @@ def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
     before = tuple(each for number in past[-BEFORE:] if (each := flush_record(outlook.store, number)))
     waits = of.lane is Lane.BATCH and row.state is State.QUEUED
     return Explanation(
-        row=row, signal=of.request.signal, decided=of.accepted, decision=of.decision,
-        flush=flush_record(outlook.store, last), before=before,
+        row=row,
+        signal=of.request.signal,
+        decided=of.accepted,
+        decision=of.decision,
+        flush=flush_record(outlook.store, last),
+        before=before,
         earlier=None if known is None else max(0, len(past) - BEFORE),
-        others=() if one is not None else tuple(lists.others(outlook.store, of)), group=of.name, together=of.jobs,
-        planned=row.start if waits else None, promise=first_promise(outlook.store, of.id),
+        others=() if one is not None else tuple(lists.others(outlook.store, of)),
+        group=of.name,
+        together=of.jobs,
+        planned=row.start if waits else None,
+        promise=first_promise(outlook.store, of.id),
         history=_history(outlook.store, of.id, one, row.finished if row.state in BY_ITSELF else None),
-    )  # fmt: skip
+    )
 
 
 def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]:
@@ -154,17 +166,25 @@ def _only(chosen: Ids) -> int:
 def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
     found = result(store, of.id)
     facts: dict[str, Any] = {
-        "input": subject(of.input)[:TEXT_LIMIT], "input_bytes": len(of.input), "attempt": of.attempt,
-        "failures": of.tries, "not_before": of.ready if of.ready > now else None,
-        "files": _files(store, of), "flush": flush_record(store, of.flush),
+        "input": subject(of.input)[:TEXT_LIMIT],
+        "input_bytes": len(of.input),
+        "attempt": of.attempt,
+        "failures": of.tries,
+        "not_before": of.ready if of.ready > now else None,
+        "files": _files(store, of),
+        "flush": flush_record(store, of.flush),
         "history": _history(store, of.cohort, of.id, of.finished if of.state in BY_ITSELF else None),
-    }  # fmt: skip
+    }
     if found is not None:
         facts |= {
-            "result": None if found.value is None else subject(found.value)[:TEXT_LIMIT], "error": found.error,
-            "dropped": found.dropped, "busy": found.busy, "first": found.first, "streamed": found.streamed,
+            "result": None if found.value is None else subject(found.value)[:TEXT_LIMIT],
+            "error": found.error,
+            "dropped": found.dropped,
+            "busy": found.busy,
+            "first": found.first,
+            "streamed": found.streamed,
             "usage": None if found.usage is None else msgspec.json.decode(found.usage),
-        }  # fmt: skip
+        }
     return facts
 
 

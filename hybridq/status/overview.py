@@ -69,15 +69,23 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
     at, why = foresight.next_flush()
     cost = sum(each.cost for each in sums)
     return Head(
-        now=now, daemon=daemons[0] if daemons else "", runners=len(foresight.runners) - len(daemons),
+        now=now,
+        daemon=daemons[0] if daemons else "",
+        runners=len(foresight.runners) - len(daemons),
         load=machine_load(),
-        factor=tariff.factor(now), factor_name=tariff.name(now),
-        factor_until=change and change[0], factor_next=change and change[1],
+        factor=tariff.factor(now),
+        factor_name=tariff.name(now),
+        factor_until=change and change[0],
+        factor_next=change and change[1],
         counts={state: jobs for state, jobs in counts.items() if jobs},
-        held=sum(jobs for (_, lane, state), jobs in foresight.tally.items()
-                 if lane is Lane.BATCH and state is State.QUEUED),
-        next_flush=at, next_flush_why=why, cost=cost, saved=sum(each.streamed for each in sums) - cost,
-    )  # fmt: skip
+        held=sum(
+            jobs for (_, lane, state), jobs in foresight.tally.items() if lane is Lane.BATCH and state is State.QUEUED
+        ),
+        next_flush=at,
+        next_flush_why=why,
+        cost=cost,
+        saved=sum(each.streamed for each in sums) - cost,
+    )
 
 
 class _View:
@@ -181,9 +189,11 @@ class _View:
     def _ended(self, limit: int) -> list[Row]:
         """What ended, the latest first; with states asked for, also the groups that go on but hold such jobs."""
         singles = [
-            of for state in ENDED if state in self.states
+            of
+            for state in ENDED
+            if state in self.states
             for of in lists.ended_singles(self._store, state, self._modes, limit)
-        ]  # fmt: skip
+        ]
         singles.sort(key=lambda of: of.finished or 0.0, reverse=True)
         groups = self._groups(limit)
         rows = self._wanted([*singles[:limit], *groups])

@@ -53,10 +53,11 @@ class Rows:
         sums = lists.group_sums(self._store, [of.name for of in cohorts if of.name is not None])
         lines = lists.listed(self._store, [of.first for of in cohorts if of.name is None])
         return [
-            self._job(of, lines[of.first], before.get(of.id)) if of.name is None
+            self._job(of, lines[of.first], before.get(of.id))
+            if of.name is None
             else self._group(of, sums[of.name], before.get(of.id))
             for of in cohorts
-        ]  # fmt: skip
+        ]
 
     def jobs(self, numbers: Sequence[int]) -> list[Row]:
         """A row for each of these jobs, whether it is in a group or not."""
@@ -81,13 +82,27 @@ class Rows:
         if line.state is State.FAILED:
             why = line.error or "failed"
         return Row(
-            id=line.id, last=line.id, group=None, what=f"{of.handler} {subject(line.text)}", handler=of.handler,
-            audience=of.audience, mode=of.mode, lane=of.lane, state=line.state, counts={line.state: 1},
-            submitted=of.accepted, started=None if line.state is State.QUEUED else line.started,
-            finished=line.finished if over else None, start=eta.start, eta=eta.finish, eta90=eta.finish90,
-            deadline=of.request.deadline, cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
-            exit_code=line.exit_code if over else None, why=why,
-        )  # fmt: skip
+            id=line.id,
+            last=line.id,
+            group=None,
+            what=f"{of.handler} {subject(line.text)}",
+            handler=of.handler,
+            audience=of.audience,
+            mode=of.mode,
+            lane=of.lane,
+            state=line.state,
+            counts={line.state: 1},
+            submitted=of.accepted,
+            started=None if line.state is State.QUEUED else line.started,
+            finished=line.finished if over else None,
+            start=eta.start,
+            eta=eta.finish,
+            eta90=eta.finish90,
+            deadline=of.request.deadline,
+            cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
+            exit_code=line.exit_code if over else None,
+            why=why,
+        )
 
     def _job_future(self, of: Cohort, line: ListedJob, before: int | None) -> Foreseen:
         foresight = self._foresight
@@ -114,13 +129,28 @@ class Rows:
         over = state in ENDED
         eta, why = self._group_future(of, found, before)
         return Row(
-            id=found.first, last=found.last, group=found.name, what=f"{found.name} {of.handler}", handler=of.handler,
-            audience=of.audience, mode=of.mode, lane=of.lane, state=state, counts=counts, submitted=found.accepted,
-            started=found.started, finished=found.finished if over else None, start=eta.start, eta=eta.finish,
-            eta90=eta.finish90, deadline=of.request.deadline, cost=found.cost if over or found.cost else None,
-            mixed=lists.mixed(self._store, found.name), why=why,
+            id=found.first,
+            last=found.last,
+            group=found.name,
+            what=f"{found.name} {of.handler}",
+            handler=of.handler,
+            audience=of.audience,
+            mode=of.mode,
+            lane=of.lane,
+            state=state,
+            counts=counts,
+            submitted=found.accepted,
+            started=found.started,
+            finished=found.finished if over else None,
+            start=eta.start,
+            eta=eta.finish,
+            eta90=eta.finish90,
+            deadline=of.request.deadline,
+            cost=found.cost if over or found.cost else None,
+            mixed=lists.mixed(self._store, found.name),
+            why=why,
             away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
-        )  # fmt: skip
+        )
 
     def _group_future(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """Until its last job is done: what runs now with all that follows at once, and what is held for later."""

@@ -182,9 +182,14 @@ def _shown(run: Run) -> Run:
 def _config(began: float, dear: float) -> str:
     start, end = (time.strftime("%H:%M:%S", time.gmtime(at)) for at in (began - 3600, began + dear))
     return _CONFIG.format(
-        night=NIGHT, day=DAY, start=start, end=end, handler=HANDLER, command=json.dumps(WORKER),
+        night=NIGHT,
+        day=DAY,
+        start=start,
+        end=end,
+        handler=HANDLER,
+        command=json.dumps(WORKER),
         library=json.dumps(str(LIBRARY)),
-    )  # fmt: skip
+    )
 
 
 def _paths(number: int, seed: int | None = None) -> list[str]:
@@ -252,9 +257,13 @@ def _finished(outlook: Outlook, accepted: Accepted, clock: Callable[[], float]) 
 
 
 def _counted(
-    outlook: Outlook, way: Way, accepted: Accepted, began: float, answers: list[tuple[int, float, float]],
+    outlook: Outlook,
+    way: Way,
+    accepted: Accepted,
+    began: float,
+    answers: list[tuple[int, float, float]],
     worked: float,
-) -> Run:  # fmt: skip
+) -> Run:
     """What the queue recorded. Raises RuntimeError unless every job is done."""
     lots: dict[bool, list[Lot]] = {True: [], False: []}
     for document, *lot in outlook.store.rows(
@@ -268,9 +277,14 @@ def _counted(
     if done != jobs:
         raise RuntimeError(f"only {done} of {jobs} jobs are done")
     return Run(
-        way=way, waits=[wait for _, wait, _ in answers], documents=lots[True], questions=lots[False],
-        wall=ended - began, following=sum(spent for *_, spent in answers), worked=worked,
-    )  # fmt: skip
+        way=way,
+        waits=[wait for _, wait, _ in answers],
+        documents=lots[True],
+        questions=lots[False],
+        wall=ended - began,
+        following=sum(spent for *_, spent in answers),
+        worked=worked,
+    )
 
 
 def _sleep_until(at: float) -> None:

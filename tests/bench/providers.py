@@ -124,8 +124,9 @@ def batch(url: str, lines: int) -> tuple[float, float, float]:
         began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-c", RUNNER, "drain"],
-            env={**os.environ, "HYBRIDQ_HOME": str(outlook.store.home.folder)}, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            env={**os.environ, "HYBRIDQ_HOME": str(outlook.store.home.folder)},
+            stdout=subprocess.DEVNULL,
+        )
         _, status, usage = os.wait4(process.pid, 0)
         assert status == 0
         assert ended(outlook) == lines

@@ -116,8 +116,10 @@ def huey(jobs: int = 10_000) -> float | None:
         subprocess.run([sys.executable, "-c", fill], check=True)
         with subprocess.Popen(
             [consumer, "huey_app.huey", "-w", "2", "-k", "thread", "-d", "0.005", "-b", "1", "-m", "0.02", "-q"],
-            cwd=folder, env={**os.environ, "PYTHONPATH": folder}, stderr=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": folder},
+            stderr=subprocess.DEVNULL,
+        ) as process:
             try:
                 return _drained(f"{folder}/huey.db", jobs)
             finally:

@@ -28,9 +28,18 @@ def world(elapsed: float, *turnarounds: float, wide: float = 0.0) -> Conditions:
         Model(), Model(starts=turnarounds, wide=wide), HandlerConfig(kind="openai"), LlmOptions(model="m")
     )
     return Conditions(
-        now=SINCE + elapsed, tariff=Tariff(TariffConfig()), policy=PolicyConfig(), estimate=estimate,
-        modes=frozenset(Mode), load=0.0, loaded=False, stream_ahead=0.0, stream_slots=1, batch_slots=1, held=(),
-    )  # fmt: skip
+        now=SINCE + elapsed,
+        tariff=Tariff(TariffConfig()),
+        policy=PolicyConfig(),
+        estimate=estimate,
+        modes=frozenset(Mode),
+        load=0.0,
+        loaded=False,
+        stream_ahead=0.0,
+        stream_slots=1,
+        batch_slots=1,
+        held=(),
+    )
 
 
 @pytest.mark.parametrize("turnarounds", [(), (60.0, 70.0, 80.0) * 5], ids=["reports", "own"])

@@ -161,8 +161,9 @@ def test_lines_that_the_log_had_no_room_for_are_counted() -> None:
     finally:
         log.removeHandler(kept)
     assert [kept.room.get_nowait().msg.split(" ", 3)[3] for _ in range(2)] == [
-        "line 5", "3 lines of this log are missing: nobody read it in time",
-    ]  # fmt: skip
+        "line 5",
+        "3 lines of this log are missing: nobody read it in time",
+    ]
 
 
 def test_a_log_line_cannot_move_a_cursor(tmp_path: Path) -> None:

@@ -51,9 +51,12 @@ def test_names_from_outside_are_harmless(past: Past) -> None:
 def shown(past: Past, **environ: str) -> str:
     """What a terminal of 100 columns shows."""
     text, code = pexpect.run(
-        " ".join([HYBRIDQ[0], "-c", f"'{HYBRIDQ[2]}'", "report"]), withexitstatus=True, encoding="utf-8", timeout=60,
+        " ".join([HYBRIDQ[0], "-c", f"'{HYBRIDQ[2]}'", "report"]),
+        withexitstatus=True,
+        encoding="utf-8",
+        timeout=60,
         env={**environment(past.home, **environ), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"},
-    )  # fmt: skip
+    )
     assert code == 0, text
     return str(text)
 

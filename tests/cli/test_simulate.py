@@ -47,8 +47,11 @@ def test_handler_times_are_spans_or_shares() -> None:
 def simulate(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from hybridq_cli.main import run; run()", "simulate", *args],
-        env={**os.environ, "HYBRIDQ_HOME": str(home)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "HYBRIDQ_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_the_command_explains_every_column_and_writes_a_page_of_its_own(tmp_path: Path) -> None:
@@ -124,8 +127,11 @@ def test_history_is_what_really_ran(tmp_path: Path) -> None:
     for _ in range(3):
         done = subprocess.run(
             [sys.executable, "-c", "from hybridq_cli.main import run; run()", "submit", "--wait", "--", "true"],
-            env={**os.environ, "HYBRIDQ_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env={**os.environ, "HYBRIDQ_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
     done = simulate(tmp_path, "--history", "--json")
     assert done.returncode == 0, done.stderr

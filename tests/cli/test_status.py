@@ -93,9 +93,29 @@ def test_json_is_one_document_with_stable_names(every_state: Outlook) -> None:
     assert found["head"]["counts"] == {"queued": 3, "running": 1, "done": 3, "failed": 1, "cancelled": 1}
     assert abs(found["head"]["now"] - time.time()) < 60
     assert set(found["rows"][0]) == {
-        "id", "last", "group", "what", "handler", "audience", "mode", "lane", "state", "counts", "submitted",
-        "started", "finished", "start", "eta", "eta90", "deadline", "cost", "exit_code", "away", "mixed", "why",
-    }  # fmt: skip
+        "id",
+        "last",
+        "group",
+        "what",
+        "handler",
+        "audience",
+        "mode",
+        "lane",
+        "state",
+        "counts",
+        "submitted",
+        "started",
+        "finished",
+        "start",
+        "eta",
+        "eta90",
+        "deadline",
+        "cost",
+        "exit_code",
+        "away",
+        "mixed",
+        "why",
+    }
 
 
 def test_hostile_inputs_are_shown_as_text(outlook: Outlook) -> None:
@@ -133,9 +153,14 @@ def test_a_thousand_groups_are_cut_to_the_limit_and_counted(outlook: Outlook) ->
 def screen(outlook: Outlook, *args: str) -> str:
     """What reaches a terminal of 100 columns from a command that ends well."""
     child = pexpect.spawn(
-        HYBRIDQ[0], [*HYBRIDQ[1:], *args], env=environment(outlook.store.home.folder, TERM="xterm-256color"),
-        encoding="utf-8", codec_errors="surrogateescape", dimensions=(24, 100), timeout=30,
-    )  # fmt: skip
+        HYBRIDQ[0],
+        [*HYBRIDQ[1:], *args],
+        env=environment(outlook.store.home.folder, TERM="xterm-256color"),
+        encoding="utf-8",
+        codec_errors="surrogateescape",
+        dimensions=(24, 100),
+        timeout=30,
+    )
     text = str(child.read())
     child.close()
     assert child.exitstatus == 0
@@ -152,9 +177,13 @@ def test_status_draws_on_a_terminal(every_state: Outlook) -> None:
 def test_watch_shows_a_change_at_once_and_ends_with_q(outlook: Outlook) -> None:
     """The live view shows what is submitted while it stays, and gives the terminal back at `q`."""
     child = pexpect.spawn(
-        HYBRIDQ[0], [*HYBRIDQ[1:], "status", "--watch"], encoding="utf-8", dimensions=(24, 100), timeout=30,
+        HYBRIDQ[0],
+        [*HYBRIDQ[1:], "status", "--watch"],
+        encoding="utf-8",
+        dimensions=(24, 100),
+        timeout=30,
         env=environment(outlook.store.home.folder, TERM="xterm-256color"),
-    )  # fmt: skip
+    )
     child.expect("nothing here yet")
     submit(outlook, asking(), b'"arrived"')
     child.expect("echo arrived")

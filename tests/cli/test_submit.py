@@ -89,8 +89,10 @@ def test_dry_run_submits_nothing(queue: Queue, tmp_path: Path) -> None:
     many = queue.run("submit", "--dry-run", "echo", "--lines", str(tmp_path / "lines"))
     part = json.loads(one.stdout)["parts"][0]
     assert (part["jobs"], part["mode"], [each["mode"] for each in part["considered"]]) == (
-        1, "batch", ["stream", "batch"],
-    )  # fmt: skip
+        1,
+        "batch",
+        ["stream", "batch"],
+    )
     assert many.stdout.startswith("30 jobs · batch · ")
     assert "nothing is known of echo yet" in many.stdout
     assert count(queue) == 0
@@ -138,14 +140,18 @@ BAD = [
     (("echo", "a", "--key", "k" * 501), 64, "a key is text of 1 to 500 characters"),
     (("echo", "a", "--max-cost", "nan"), 64, "max-cost is an amount of money"),
     (("echo", "a", "--priority", "9" * 30), 64, "priority is a whole number"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("args", "code", "sentence"), BAD, ids=lambda value: str(value)[:40])
 def test_what_is_wrong_is_said(
-    queue: Queue, args: tuple[str, ...], code: int, sentence: str,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    queue: Queue,
+    args: tuple[str, ...],
+    code: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """A mistake is one sentence that says what to do, the right code, and nothing is submitted."""
     monkeypatch.setenv("HYBRIDQ_HOME", str(queue.folder))
     with pytest.raises(SystemExit) as end:
@@ -167,9 +173,14 @@ def test_one_job_imports_little(queue: Queue) -> None:
         "try: call(['submit', '--', 'true'])\nexcept BaseException: pass\nprint(*sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=queue.environment, capture_output=True, text=True, check=True,
-        stdin=subprocess.DEVNULL, timeout=60,
-    )  # fmt: skip
+        [sys.executable, "-c", program],
+        env=queue.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
     dear = "rich asyncio psutil apscheduler platformdirs hashlib zoneinfo statistics logging sqlite_utils json"
     assert "hybridq.queue.intake" in done.stdout.split()
     assert not set(dear.split()) & set(done.stdout.split())

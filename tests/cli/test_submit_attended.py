@@ -68,8 +68,9 @@ def test_on_a_terminal_it_is_the_job(queue: Queue) -> None:
 
 def test_output_is_live(queue: Queue, tmp_path: Path) -> None:
     """The first line is on the terminal while the command still waits for something."""
-    with queue.terminal("submit", "--", "sh", "-c", "echo first; until test -e go; do sleep 0.01; done; echo last",
-                        cwd=str(tmp_path)) as screen:  # fmt: skip
+    with queue.terminal(
+        "submit", "--", "sh", "-c", "echo first; until test -e go; do sleep 0.01; done; echo last", cwd=str(tmp_path)
+    ) as screen:
         screen.expect_exact("first")
         assert queue.state(1) is State.RUNNING
         (tmp_path / "go").touch()

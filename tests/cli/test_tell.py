@@ -16,9 +16,13 @@ LONG = "job 7 is held until 22:00: that saves 6.00 against streaming it, 再び,
 def on_terminal(width: int, command: str, **environ: str) -> list[str]:
     """The lines that a shell command leaves on a terminal so wide."""
     output, code = pexpect.run(
-        f"bash -c '{command}'", env={**environment(Path("/nowhere")), "PYTHON": sys.executable, **environ},
-        encoding="utf-8", withexitstatus=True, timeout=30, dimensions=(24, width),
-    )  # fmt: skip
+        f"bash -c '{command}'",
+        env={**environment(Path("/nowhere")), "PYTHON": sys.executable, **environ},
+        encoding="utf-8",
+        withexitstatus=True,
+        timeout=30,
+        dimensions=(24, width),
+    )
     assert code == 0, output
     return list(output.splitlines())
 
@@ -59,9 +63,13 @@ def test_what_was_left_out_is_said_after_the_rows(tmp_path: Path) -> None:
     for _ in range(3):
         queue.run("submit", "--detach", "--", "true")
     told = subprocess.run(
-        [*HYBRIDQ, "status", "--limit", "1"], env=queue.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, check=True,
-    )  # fmt: skip
+        [*HYBRIDQ, "status", "--limit", "1"],
+        env=queue.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
     title, row, left = told.stdout.splitlines()
     assert title.startswith("ID\t")
     assert row.startswith("1\t")

@@ -43,9 +43,17 @@ def test_looking_waiting_and_cancelling_go_on(queue: Queue) -> None:
     """They name the mistake in one line on standard error, and do what they were asked for."""
     spoil(queue, "toml")
     expected = {
-        "status": 0, "show 1": 0, "explain 3": 0, "output 1": 0, "wait 1": 0, "wait 2": 3, "follow 2": 3, "report": 0,
-        "cancel 3": 0, "retry 3": 0,
-    }  # fmt: skip
+        "status": 0,
+        "show 1": 0,
+        "explain 3": 0,
+        "output 1": 0,
+        "wait 1": 0,
+        "wait 2": 3,
+        "follow 2": 3,
+        "report": 0,
+        "cancel 3": 0,
+        "retry 3": 0,
+    }
     for words, code in expected.items():
         done = queue.run(*words.split())
         assert (done.returncode, done.stdout == "") == (code, words in ("wait 1", "wait 2", "follow 2")), words

@@ -17,9 +17,25 @@ from tests.support.llm import CONFIG, KINDS, base
 from tests.support.provider import KEY, Provider
 
 POINTS = (
-    "claimed", "detached", "uploaded", "detached:2", "created", "detached:3", "polled", "polled:3", "detached:4",
-    "reading", "reading:2", "replied", "storing", "storing:2", "stored", "ending", "ended", "ended:2",
-)  # fmt: skip
+    "claimed",
+    "detached",
+    "uploaded",
+    "detached:2",
+    "created",
+    "detached:3",
+    "polled",
+    "polled:3",
+    "detached:4",
+    "reading",
+    "reading:2",
+    "replied",
+    "storing",
+    "storing:2",
+    "stored",
+    "ending",
+    "ended",
+    "ended:2",
+)
 
 
 class ProviderCrash(Doomed):
@@ -63,9 +79,11 @@ class ProviderCrash(Doomed):
         sent = sum(len(batch.requests) for batch in self.provider.batches)
         assert self.outlook.store.rows("SELECT * FROM detached") == []
         return {
-            "jobs": self.jobs, "kills": sum(self.died.values()), "batches": len(self.provider.batches),
+            "jobs": self.jobs,
+            "kills": sum(self.died.values()),
+            "batches": len(self.provider.batches),
             "requests sent twice": sent - self.jobs,
-        }  # fmt: skip
+        }
 
 
 def main(rounds: int, seed: int = 7) -> None:

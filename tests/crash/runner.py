@@ -66,8 +66,10 @@ class Doomed:
         """A drain or a daemon, up."""
         process = subprocess.Popen(
             [sys.executable, "-c", RUNNER, kind],
-            env={**self.environment, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         assert process.stdout is not None
         process.stdout.readline()
         return process

@@ -47,8 +47,10 @@ def test_every_command_has_help() -> None:
     for name in COMMANDS:
         helped = subprocess.run(
             [sys.executable, "-c", "from hybridq_cli.main import run; run()", name, "--help"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert COMMANDS[name][1] in helped.stdout
 
 
@@ -73,9 +75,14 @@ def test_the_examples_run(queue: Queue, tmp_path: Path) -> None:
         for line in (line for block in blocks("sh") if "venv" not in block for line in block.splitlines()):
             person = {} if "--lines" in line or "--each" in line else {"HYBRIDQ_AUDIENCE": "user"}  # as on a terminal
             done = subprocess.run(
-                ["bash", "-c", line], env={**env, **person}, cwd=ROOT, capture_output=True, text=True, timeout=60,
+                ["bash", "-c", line],
+                env={**env, **person},
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
                 stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            )
             expected = next((code for part, code in ends.items() if part in line), 0)
             assert done.returncode == expected, (line, done.stdout, done.stderr)
             said += done.stdout

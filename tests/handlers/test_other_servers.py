@@ -48,8 +48,10 @@ def serving(folder: Path, *command: str) -> Iterator[Elsewhere]:
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [word.replace("{port}", str(port)) for word in command],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + 30
         while True:

@@ -80,20 +80,22 @@ STREAMS = {
     "content in parts": ([choice(content=[{"type": "text", "text": "h"}, {"text": "i"}]), choice("stop")], True, "hi"),
     "null deltas, comments": (
         [": ping\n\n", {"choices": [{"delta": None}]}, {"choices": None}, {"id": 7}, choice("stop", content="hi")],
-        True, "hi",
+        True,
+        "hi",
     ),
     "no space after data": (['data:{"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n'], True, "hi"),
     "carriage returns": (['data: {"choices":[{"delta":{"content":"hi"}}]}\r\n\r\n', choice("stop")], True, "hi"),
     "reasoning first": ([choice(reasoning_content="hm"), choice(content="hi"), choice("stop")], True, "hi"),
     "a refusal": ([choice(refusal="I may"), choice(refusal=" not"), choice("stop")], True, "I may not"),
     "tools in pieces": (
-        [choice(tool_calls=TOOL), choice(tool_calls=TOOL_REST), choice("tool_calls")], True,
+        [choice(tool_calls=TOOL), choice(tool_calls=TOOL_REST), choice("tool_calls")],
+        True,
         '[{"name":"look","arguments":"{\\"a\\":1}"}]',
     ),
     "nothing to say": ([choice("stop", content="")], True, ""),
     "whole messages": ([{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}], False, "hi"),
     "old completions": ([{"choices": [{"text": "hi", "finish_reason": "stop"}]}], False, "hi"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", STREAMS)
@@ -121,9 +123,11 @@ def test_a_server_that_does_not_stream_answers_all_the_same(provider: Provider, 
     """One whole JSON answer where a stream was asked for: its text, its tokens, its price."""
     message = {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "usage": USAGE}
     blocks = {
-        "type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn",
+        "type": "message",
+        "content": [{"type": "text", "text": "hi"}],
+        "stop_reason": "end_turn",
         "usage": {"input_tokens": 20, "cache_read_input_tokens": 80, "output_tokens": 20},
-    }  # fmt: skip
+    }
     provider.instead["POST", "/v1/"] = page(message if kind == "openai" else blocks)
     end = ask(model(provider, kind))
     assert said(end) == "hi"
@@ -139,7 +143,9 @@ MESSAGES = {
     "bare": ([named("content_block_delta", delta={"type": "text_delta", "text": "hi"}), named("message_stop")], "hi"),
     "odd events": (
         [
-            named("message_start", message={"usage": None}), named("ping"), named("thinking", delta={"thinking": "hm"}),
+            named("message_start", message={"usage": None}),
+            named("ping"),
+            named("thinking", delta={"thinking": "hm"}),
             named("content_block_delta", delta={"type": "text_delta", "text": "hi"}),
             named("message_delta", delta=None),
             named("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": "20"}),
@@ -155,7 +161,7 @@ MESSAGES = {
         ],
         '[{"name":"look","input":{"a":1}}]',
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", MESSAGES)
@@ -231,15 +237,36 @@ def test_an_address_may_be_given_with_and_without_its_version(provider: Provider
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["choices", "delta", "message", "content", "usage", "tool_calls", "function", "arguments", "refusal",
-             "index", "finish_reason", "prompt_tokens", "prompt_tokens_details", "error", "text", "detail", "msg"]
-        ), inner, max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "usage",
+                    "tool_calls",
+                    "function",
+                    "arguments",
+                    "refusal",
+                    "index",
+                    "finish_reason",
+                    "prompt_tokens",
+                    "prompt_tokens_details",
+                    "error",
+                    "text",
+                    "detail",
+                    "msg",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(JSON)

@@ -51,7 +51,7 @@ TOLD = {
     "an unknown word": status("all_good"),
     "in capitals": status("COMPLETED"),
     "errors of another kind": lambda batch: {**batch, "errors": ["odd"], "request_counts": {"completed": None}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", TOLD)
@@ -70,7 +70,7 @@ WRITTEN = {
         b'"}, "finish_reason"', b'"}]}, "finish_reason"'
     ),
     "lines of others": lambda file: b'[]\nnull\n7\n{"custom_id": 3}\n{"custom_id": "x"}\n' + file,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", WRITTEN)

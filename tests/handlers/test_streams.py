@@ -56,9 +56,14 @@ def test_a_request_says_what_the_configuration_says(
     document = tmp_path / "doc.txt"
     document.write_text("the {input} text")
     handler = model(
-        provider, kind, system="be brief", prompt="Sum up {input}: {file}", max_tokens=7, temperature=0.5,
+        provider,
+        kind,
+        system="be brief",
+        prompt="Sum up {input}: {file}",
+        max_tokens=7,
+        temperature=0.5,
         extra_body={"metadata": {"a": "b"}},
-    )  # fmt: skip
+    )
     ask(handler, str(document))
     (body,) = provider.requests
     assert body["messages"][-1]["content"] == f"Sum up {document}: the {{input}} text"
@@ -213,8 +218,10 @@ def test_no_file_of_ours_ever_holds_a_key(provider: Provider, tmp_path: Path) ->
             submit_all(outlook, asking("gpt", Mode.STREAM), [b'"a"', b'"b"', b'"c"'])
             submit_all(outlook, asking("gpt", Mode.BATCH), [b'"d"', b'"e"'])
             until(lambda: ended(outlook.store) == 5)
-        shown = [command(outlook.store.home, *words) for words in
-                 (("status", "--all", "--json"), ("show", "1", "--json"), ("config", "--json"))]  # fmt: skip
+        shown = [
+            command(outlook.store.home, *words)
+            for words in (("status", "--all", "--json"), ("show", "1", "--json"), ("config", "--json"))
+        ]
         assert all(each.returncode == 0 for each in shown)
         files = [path.read_bytes() for path in outlook.store.home.folder.rglob("*") if path.is_file()]
         assert any(b"***" in data for data in files)

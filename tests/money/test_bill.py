@@ -42,10 +42,14 @@ def settled(folder: Path, config: str, taught: dict[Lane, float], startup: float
 
 @pytest.mark.parametrize(
     ("taught", "times"),
-    [({Lane.STREAM: 1.0, Lane.BATCH: 0.25}, 4.0), ({Lane.STREAM: 0.2, Lane.BATCH: 0.25}, 1.0), ({}, 1.0),
-     ({Lane.BATCH: 0.25}, 1.0)],
+    [
+        ({Lane.STREAM: 1.0, Lane.BATCH: 0.25}, 4.0),
+        ({Lane.STREAM: 0.2, Lane.BATCH: 0.25}, 1.0),
+        ({}, 1.0),
+        ({Lane.BATCH: 0.25}, 1.0),
+    ],
     ids=["quicker in a batch", "no quicker", "nothing known", "never streamed"],
-)  # fmt: skip
+)
 def test_a_job_of_a_batch_would_have_cost_what_jobs_take_streamed(
     tmp_path: Path, taught: dict[Lane, float], times: float
 ) -> None:

@@ -50,9 +50,15 @@ def run(
 ) -> "subprocess.CompletedProcess[str]":
     """The command to its end."""
     return subprocess.run(
-        command, env=queue.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-        preexec_fn=begin, check=False,
-    )  # fmt: skip
+        command,
+        env=queue.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=begin,
+        check=False,
+    )
 
 
 def test_a_full_disk_stops_no_look(queue: Queue) -> None:

@@ -18,11 +18,20 @@ from tests.support.ledgers import Past
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
-    "--virtual-time-budget=5000", "--window-size=1200,900",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=5000",
+    "--window-size=1200,900",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # whatever it would load from anywhere fails, and says so
-)  # fmt: skip
+)
 TELL = "<script>addEventListener('load', async () => {{ const told = {{}}; {script}; const pre ="
 TELL += " document.createElement('pre'); pre.id = 'told'; pre.textContent = JSON.stringify(told);"
 TELL += " document.body.append(pre); }});</script>"
@@ -46,8 +55,11 @@ class Opened:
         copy.write_text(text.replace("</body>", TELL.format(script=script) + "</body>"), encoding="utf-8")
         run = subprocess.run(
             [browser, *FLAGS, *flags, f"--user-data-dir={path.parent / 'profile'}", "--dump-dom", copy.as_uri()],
-            capture_output=True, text=True, timeout=90, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=True,
+        )
         self.document = run.stdout
         self.console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
         told = re.search(r'<pre id="told">(.*?)</pre>', run.stdout, re.DOTALL)

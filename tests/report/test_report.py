@@ -227,8 +227,9 @@ def test_failures_by_reason(past: Past) -> None:
     past.flush(10, 20, past.submit(0, 6), errors=errors)
     found = past.report()
     assert found.causes == (
-        Cause(reason="timed out after …s", jobs=3, cost=0.75), Cause(reason="no file", jobs=2, cost=0.5)
-    )  # fmt: skip
+        Cause(reason="timed out after …s", jobs=3, cost=0.75),
+        Cause(reason="no file", jobs=2, cost=0.5),
+    )
     assert (found.failed, found.done, found.other_causes) == (5, 1, 0)
 
 

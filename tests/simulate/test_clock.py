@@ -30,9 +30,11 @@ DOUBLE = TariffConfig(window=(Window(start="06:00", end="10:00", factor=2.0),))
 
 def world(arrivals: Sequence[Arrival], *, config: Config | None = None, times: Times | None = None) -> World:
     return World(
-        config=config or Config(), times={TRACE: times or Times()}, workload=complete(arrivals, "a test", Suppose()),
+        config=config or Config(),
+        times={TRACE: times or Times()},
+        workload=complete(arrivals, "a test", Suppose()),
         seed=1,
-    )  # fmt: skip
+    )
 
 
 def steady(jobs: int, every: float) -> list[Arrival]:
@@ -48,9 +50,18 @@ def steady(jobs: int, every: float) -> list[Arrival]:
 
 def task(number: int, *, busy: float = 1.0, due: float = math.inf) -> Task:
     return Task(
-        number=number, at=0.0, size=1.0, lead=0.5, busy=busy, share=0.25, audience=Audience.USER, due=due, group="",
-        part=1.0, luck=0.5,
-    )  # fmt: skip
+        number=number,
+        at=0.0,
+        size=1.0,
+        lead=0.5,
+        busy=busy,
+        share=0.25,
+        audience=Audience.USER,
+        due=due,
+        group="",
+        part=1.0,
+        luck=0.5,
+    )
 
 
 def station(slots: int) -> Station:

@@ -68,7 +68,7 @@ def test_json_lines_count_milliseconds(tmp_path: Path) -> None:
         ('{"timestamp": 0, "input_length": 5, "output_length": 1}\n[]\n', "line 2"),
         ('{"timestamp": 0, "input_length": 5, "output_length": 1}\n{"timestamp"\n', "line 2"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_trace_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     """Whatever does not fit is BadData that says which line and what was expected."""
     with pytest.raises(BadData, match=says.replace("(", r"\(")):

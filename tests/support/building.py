@@ -103,8 +103,13 @@ def command(home: Home | Path, *args: str, stdin: str = "", **environ: str) -> "
     folder = home.folder if isinstance(home, Home) else home
     return subprocess.run(
         [*HYBRIDQ, *args],
-        input=stdin, capture_output=True, text=True, timeout=60, check=False, env=environment(folder, **environ),
-    )  # fmt: skip
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(folder, **environ),
+    )
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -117,9 +122,13 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 def staying(outlook: Outlook, *args: str) -> Iterator["subprocess.Popen[str]"]:
     """`hybridq ARGS` as somebody else's command; it is ended at the end."""
     process = subprocess.Popen(
-        [*HYBRIDQ, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*HYBRIDQ, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=environment(outlook.store.home.folder),
-    )  # fmt: skip
+    )
     try:
         yield process
     finally:
@@ -135,8 +144,11 @@ def daemon(outlook: Outlook) -> "Iterator[subprocess.Popen[bytes]]":
     with log.open("ab") as file:
         process = subprocess.Popen(
             [*HYBRIDQ, "daemon"],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment(home.folder),
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env=environment(home.folder),
+        )
     try:
         until(lambda: daemon_of(outlook.store) is not None or process.poll() is not None)
         assert process.poll() is None, log.read_text()

@@ -15,9 +15,14 @@ DECIDED = Decision(mode=Mode.BATCH, reason="test", considered=(Forecast(mode=Mod
 
 
 def crowd(
-    outlook: Outlook, number: int, *, soonest: float = 6 * HOUR, latest: float = 48 * HOUR, handler: str = "echo",
+    outlook: Outlook,
+    number: int,
+    *,
+    soonest: float = 6 * HOUR,
+    latest: float = 48 * HOUR,
+    handler: str = "echo",
     **more: object,
-) -> float:  # fmt: skip
+) -> float:
     """So many jobs, each a submission of its own that came within the last hour, every other one due between
     `soonest` and `latest` seconds from now; returns now. `more` are fields of their requests."""
     source, now = random.Random(number), time.time()

@@ -31,9 +31,16 @@ class Past:
         self.runner = self._runner.id
 
     def submit(
-        self, at: float, jobs: int = 1, *, audience: Audience = Audience.BACKGROUND, mode: Mode = Mode.BATCH,
-        due: float = math.inf, promised: Sequence[float] = (), group: str | None = None,
-    ) -> list[int]:  # fmt: skip
+        self,
+        at: float,
+        jobs: int = 1,
+        *,
+        audience: Audience = Audience.BACKGROUND,
+        mode: Mode = Mode.BATCH,
+        due: float = math.inf,
+        promised: Sequence[float] = (),
+        group: str | None = None,
+    ) -> list[int]:
         """One submission; `promised` are its start, its finish and its finish at the 90th percentile."""
         request = Request(
             handler="echo", audience=audience, group=group, deadline=None if due == math.inf else START + due
@@ -48,18 +55,34 @@ class Past:
         return list(range(accepted.first, accepted.last + 1))
 
     def stream(
-        self, number: int, began: float, first: float, ended: float, *, cost: float = 1.0, error: str = "",
+        self,
+        number: int,
+        began: float,
+        first: float,
+        ended: float,
+        *,
+        cost: float = 1.0,
+        error: str = "",
         draft: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Run a job of the stream lane; streamed, it cost what it would have cost streamed."""
         claims = claim_stream(self.store, self.runner, "echo", 1, START + began, only=[job(self.store, number).cohort])
         assert [claim.id for claim in claims] == [number]
         self.end(claims[0], ended, cost=cost, streamed=cost, first=START + first, error=error, draft=draft)
 
     def flush(
-        self, began: float, ended: float, jobs: Sequence[int], *, rule: str = "plan", reason: str = "it was cheap",
-        ends: Sequence[float] = (), errors: Sequence[str] = (), cost: float = 0.25, streamed: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        began: float,
+        ended: float,
+        jobs: Sequence[int],
+        *,
+        rule: str = "plan",
+        reason: str = "it was cheap",
+        ends: Sequence[float] = (),
+        errors: Sequence[str] = (),
+        cost: float = 0.25,
+        streamed: float = 1.0,
+    ) -> None:
         """Run held jobs together; `ends` are their ends where they are not `ended`, `errors` of the first of them."""
         cohorts = list(dict.fromkeys(job(self.store, number).cohort for number in jobs))
         number = flushes.open_flush(self.store, self.runner, "echo", rule, reason, 0.4, len(jobs), START + began)
@@ -73,14 +96,24 @@ class Past:
         flushes.close_flush(self.store, number, done, len(errors), 0.0, cost * len(jobs), START + ended)
 
     def end(
-        self, claim: Claim, at: float, *, cost: float = 1.0, streamed: float = 1.0, first: float | None = None,
-        error: str = "", draft: bool = False, dropped: int = 0, lane: Lane = Lane.STREAM,
-    ) -> None:  # fmt: skip
+        self,
+        claim: Claim,
+        at: float,
+        *,
+        cost: float = 1.0,
+        streamed: float = 1.0,
+        first: float | None = None,
+        error: str = "",
+        draft: bool = False,
+        dropped: int = 0,
+        lane: Lane = Lane.STREAM,
+    ) -> None:
         """Store what became of a claim."""
         event = (
-            Failure(claim.id, claim.attempt, error) if error
+            Failure(claim.id, claim.attempt, error)
+            if error
             else Output(claim.id, claim.attempt, value=b'"fine"', dropped=dropped)
-        )  # fmt: skip
+        )
         outcome = settle(
             event, claim, retries=0, now=START + at, cost=cost, streamed=streamed, first=first, draft=draft
         )

@@ -43,9 +43,15 @@ def model(provider: Provider, kind: str = "openai", **settings: Any) -> Any:
     """A handler `gpt` outside of any queue; `settings` are keys of its table."""
     own = {name: settings.pop(name) for name in ("instances", "timeout", "chunk") if name in settings}
     options = {
-        "model": "m", "base_url": base(provider, kind), "api_key_env": "TEST_KEY", "poll": 0.02,
-        "price_input": 1.0, "price_cached": 0.1, "price_output": 10.0, **settings,
-    }  # fmt: skip
+        "model": "m",
+        "base_url": base(provider, kind),
+        "api_key_env": "TEST_KEY",
+        "poll": 0.02,
+        "price_input": 1.0,
+        "price_cached": 0.1,
+        "price_output": 10.0,
+        **settings,
+    }
     config = HandlerConfig(kind=kind, options=options, **{"instances": 8, **own})
     return make_handler("gpt", config, runner=RunnerConfig())
 

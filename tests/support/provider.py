@@ -29,9 +29,17 @@ class Fault:
     """What goes wrong with one request for a completion; all of it is optional."""
 
     def __init__(
-        self, *, status: int = 0, retry_after: str = "", first: float = 0.0, drop: int = -1, malformed: bool = False,
-        end: int = -1, error: bool = False, echo: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        status: int = 0,
+        retry_after: str = "",
+        first: float = 0.0,
+        drop: int = -1,
+        malformed: bool = False,
+        end: int = -1,
+        error: bool = False,
+        echo: bool = False,
+    ) -> None:
         """`status` is answered with `retry_after`; `first`: seconds until the first token; after `drop` pieces the
         connection breaks, after `end` the stream ends; `malformed` and `error` are events after the first piece;
         `echo`: the refusal repeats the key."""
@@ -76,12 +84,14 @@ class Provider(Batches):
 
     async def _serve(self) -> None:
         app = web.Application(client_max_size=400_000_000, middlewares=[self._other])
-        app.add_routes([
-            web.post("/v1/chat/completions", self._chat),
-            web.post("/v1/messages", self._messages),
-            web.get("/v1/models/{model}", self._model),
-            *self.batch_routes(),
-        ])  # fmt: skip
+        app.add_routes(
+            [
+                web.post("/v1/chat/completions", self._chat),
+                web.post("/v1/messages", self._messages),
+                web.get("/v1/models/{model}", self._model),
+                *self.batch_routes(),
+            ]
+        )
         self._runner = web.AppRunner(app, shutdown_timeout=0.2, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -104,8 +114,9 @@ class Provider(Batches):
         ]
         last = [
             _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
-            _event({"choices": [], "usage": self._usage()}), b"data: [DONE]\n\n",
-        ]  # fmt: skip
+            _event({"choices": [], "usage": self._usage()}),
+            b"data: [DONE]\n\n",
+        ]
         return await self._stream(request, body, text, [], pieces, last)
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
@@ -158,8 +169,10 @@ class Provider(Batches):
             if number == 1 and fault.malformed:
                 await response.write(b"event: message\ndata: {not json\n\n")
             if number == 1 and fault.error:
-                await response.write(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",'
-                                     b'"message":"overloaded"}}\n\n')  # fmt: skip
+                await response.write(
+                    b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",'
+                    b'"message":"overloaded"}}\n\n'
+                )
             await response.write(piece)
             await asyncio.sleep(self.gap)
         for part in last:
@@ -172,10 +185,17 @@ class Provider(Batches):
         return [answer[i : i + size] for i in range(0, len(answer), size)]
 
     async def _model(self, request: web.Request) -> web.Response:
-        return web.json_response({
-            "id": request.match_info["model"], "object": "model", "type": "model", "created": 1, "owned_by": "us",
-            "display_name": "M", "created_at": "2026-01-01T00:00:00Z",
-        })  # fmt: skip
+        return web.json_response(
+            {
+                "id": request.match_info["model"],
+                "object": "model",
+                "type": "model",
+                "created": 1,
+                "owned_by": "us",
+                "display_name": "M",
+                "created_at": "2026-01-01T00:00:00Z",
+            }
+        )
 
 
 async def missing(_: web.Request) -> web.StreamResponse:

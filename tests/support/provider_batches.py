@@ -80,8 +80,12 @@ class Batches:
 
     def _usage(self) -> Body:
         whole, cached, output = self.tokens
-        return {"prompt_tokens": whole, "completion_tokens": output, "total_tokens": whole + output,
-                "prompt_tokens_details": {"cached_tokens": cached}}  # fmt: skip
+        return {
+            "prompt_tokens": whole,
+            "completion_tokens": output,
+            "total_tokens": whole + output,
+            "prompt_tokens_details": {"cached_tokens": cached},
+        }
 
     async def _upload(self, request: web.Request) -> web.Response:
         name = f"file-{self.uploads}"
@@ -89,8 +93,17 @@ class Batches:
         async for part in await request.multipart():
             if isinstance(part, BodyPartReader) and part.name == "file":
                 self.files[name] = bytes(await part.read())
-        return web.json_response({"id": name, "object": "file", "bytes": 1, "created_at": 1, "filename": "b",
-                                  "purpose": "batch", "status": "processed"})  # fmt: skip
+        return web.json_response(
+            {
+                "id": name,
+                "object": "file",
+                "bytes": 1,
+                "created_at": 1,
+                "filename": "b",
+                "purpose": "batch",
+                "status": "processed",
+            }
+        )
 
     async def _delete(self, request: web.Request) -> web.Response:
         name = request.match_info["file"]
@@ -164,13 +177,19 @@ class Batches:
         done = len(self._finished(batch, state))
         counts = {"total": len(batch.requests), "completed": done, "failed": 0}
         return {
-            "id": batch.id, "object": "batch", "endpoint": "/v1/chat/completions", "completion_window": "24h",
-            "created_at": int(batch.made), "input_file_id": batch.file, "status": state, "metadata": batch.metadata,
+            "id": batch.id,
+            "object": "batch",
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+            "created_at": int(batch.made),
+            "input_file_id": batch.file,
+            "status": state,
+            "metadata": batch.metadata,
             "request_counts": counts if self.script.counts and state != "failed" else None,
             "output_file_id": f"{batch.id}-out" if over and files and f"{batch.id}-out" in self.files else None,
             "error_file_id": f"{batch.id}-err" if over and files and f"{batch.id}-err" in self.files else None,
             "errors": {"object": "list", "data": self.script.errors} if state == "failed" else None,
-        }  # fmt: skip
+        }
 
     def _anthropic_told(self, request: web.Request, batch: Batch, state: str, over: bool) -> Body:
         if over and not batch.answered:
@@ -180,11 +199,17 @@ class Batches:
         counts["succeeded" if over else "processing"] = len(batch.requests)
         results = f"http://127.0.0.1:{self.port}/v1/messages/batches/{batch.id}/results"
         return {
-            "id": batch.id, "type": "message_batch", "created_at": made, "expires_at": made,
+            "id": batch.id,
+            "type": "message_batch",
+            "created_at": made,
+            "expires_at": made,
             "processing_status": "ended" if over else "canceling" if state == "cancelling" else "in_progress",
-            "request_counts": counts, "results_url": results if over else None, "cancel_initiated_at": None,
-            "ended_at": made if over else None, "archived_at": None,
-        }  # fmt: skip
+            "request_counts": counts,
+            "results_url": results if over else None,
+            "cancel_initiated_at": None,
+            "ended_at": made if over else None,
+            "archived_at": None,
+        }
 
     def _finished(self, batch: Batch, state: str) -> list[str]:
         names = list(batch.requests)
@@ -219,18 +244,32 @@ class Batches:
     def _good_line(self, name: str, text: str) -> Body:
         answer = self.answer(text)
         whole, cached, output = self.tokens
-        body: Any = {"choices": [{"index": 0, "message": {"role": "assistant", "content": answer},
-                                  "finish_reason": "stop"}], "usage": self._usage()}  # fmt: skip
+        body: Any = {
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}],
+            "usage": self._usage(),
+        }
         message = {
-            "id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+            "id": "m",
+            "type": "message",
+            "role": "assistant",
+            "model": "m",
+            "stop_reason": "end_turn",
             "content": [{"type": "text", "text": answer}],
             "usage": {"input_tokens": whole - cached, "cache_read_input_tokens": cached, "output_tokens": output},
-        }  # fmt: skip
+        }
         return {
-            "openai": {"id": "r", "custom_id": name, "error": None, "response": {
-                "status_code": 200, "request_id": "q", "body": json.dumps(body) if self.script.string else body}},
+            "openai": {
+                "id": "r",
+                "custom_id": name,
+                "error": None,
+                "response": {
+                    "status_code": 200,
+                    "request_id": "q",
+                    "body": json.dumps(body) if self.script.string else body,
+                },
+            },
             "anthropic": {"custom_id": name, "result": {"type": "succeeded", "message": message}},
-        }  # fmt: skip
+        }
 
     def _error_line(self, name: str, status: int, code: str, message: str) -> Body:
         kind = {"batch_expired": "expired", "batch_cancelled": "canceled"}.get(code, "errored")

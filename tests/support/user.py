@@ -64,17 +64,26 @@ class Queue:
         if "input" not in options:
             options["stdin"] = subprocess.DEVNULL
         return subprocess.run(
-            [*HYBRIDQ, *args], env={**self.environment, **(env or {})}, capture_output=True, check=False, timeout=60,
+            [*HYBRIDQ, *args],
+            env={**self.environment, **(env or {})},
+            capture_output=True,
+            check=False,
+            timeout=60,
             **{"text": True, **options},
-        )  # fmt: skip
+        )
 
     @contextmanager
     def start(self, *args: str, **options: Any) -> "Iterator[subprocess.Popen[str]]":
         """One command line that goes on; ended at the end."""
         with subprocess.Popen(
-            [*HYBRIDQ, *args], env=self.environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, **options,
-        ) as process:  # fmt: skip
+            [*HYBRIDQ, *args],
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        ) as process:
             try:
                 yield process
             finally:
@@ -94,9 +103,14 @@ class Queue:
     def terminal(self, *args: str, width: int = 100, **options: Any) -> "Iterator[pexpect.spawn[str]]":
         """One command line on a terminal of so many columns; ended at the end."""
         child = pexpect.spawn(
-            HYBRIDQ[0], [*HYBRIDQ[1:], *args], env={**self.environment, "TERM": "xterm-256color"}, encoding="utf-8",
-            timeout=30, dimensions=(30, width), **options,
-        )  # fmt: skip
+            HYBRIDQ[0],
+            [*HYBRIDQ[1:], *args],
+            env={**self.environment, "TERM": "xterm-256color"},
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(30, width),
+            **options,
+        )
         try:
             yield child
         finally:

@@ -25,17 +25,29 @@ def poisson(rate: Callable[[float], float], most: float, seconds: float, chance:
 
 
 def job(
-    at: float, chance: random.Random, *, people: float = 0.0, deadlines: tuple[float | None, ...] = (None,),
-    busy: float | None = None, size: float | None = None, handler: str = "trace", group: str = "",
-) -> Arrival:  # fmt: skip
+    at: float,
+    chance: random.Random,
+    *,
+    people: float = 0.0,
+    deadlines: tuple[float | None, ...] = (None,),
+    busy: float | None = None,
+    size: float | None = None,
+    handler: str = "trace",
+    group: str = "",
+) -> Arrival:
     """One job; `busy` seconds in the median, a third more or less."""
     person, by = chance.random() < people, chance.choice(deadlines)
     took = None if busy is None else busy * chance.lognormvariate(0.0, 0.3)
     return Arrival(
-        at=MONDAY + at, size=chance.lognormvariate(7, 0.8) if size is None else size,
-        output=chance.lognormvariate(5, 0.3), audience=Audience.USER if person else Audience.BACKGROUND,
-        deadline=None if by is None or person else MONDAY + at + by, busy=took, handler=handler, group=group,
-    )  # fmt: skip
+        at=MONDAY + at,
+        size=chance.lognormvariate(7, 0.8) if size is None else size,
+        output=chance.lognormvariate(5, 0.3),
+        audience=Audience.USER if person else Audience.BACKGROUND,
+        deadline=None if by is None or person else MONDAY + at + by,
+        busy=took,
+        handler=handler,
+        group=group,
+    )
 
 
 def steady(chance: random.Random) -> Iterator[Arrival]:
@@ -113,8 +125,19 @@ def slower(chance: random.Random) -> Iterator[Arrival]:
 
 
 ALL: tuple[Callable[[random.Random], Iterator[Arrival]], ...] = (
-    steady, bursts, loose_bursts, on_off, diurnal, heavy, urgent, ten_seconds, ten_minutes, background, sparse, slower,
-)  # fmt: skip
+    steady,
+    bursts,
+    loose_bursts,
+    on_off,
+    diurnal,
+    heavy,
+    urgent,
+    ten_seconds,
+    ten_minutes,
+    background,
+    sparse,
+    slower,
+)
 
 
 def workload(make: Callable[[random.Random], Iterator[Arrival]], seed: int) -> Workload:

@@ -188,10 +188,15 @@ class Llm:
         if trouble.passing and not asking.text and not last:
             return None
         return Failure(
-            call.id, call.attempt, trouble.reason, retryable=trouble.passing, busy=asking.busy,
-            gave_back=trouble.full and not asking.text, retry_after=wait or None,
+            call.id,
+            call.attempt,
+            trouble.reason,
+            retryable=trouble.passing,
+            busy=asking.busy,
+            gave_back=trouble.full and not asking.text,
+            retry_after=wait or None,
             cost=None if tokens is None else self._money.output(call.id, call.attempt, "", tokens, asking.flex).cost,
-        )  # fmt: skip
+        )
 
 
 class _Asking:
@@ -245,9 +250,15 @@ class Pricing:
         self._flex, self.batch = chosen.flex_factor, chosen.batch_factor
 
     def output(
-        self, job: int, attempt: int, text: str, tokens: Tokens | None, flex: bool, busy: float = 0.0,
+        self,
+        job: int,
+        attempt: int,
+        text: str,
+        tokens: Tokens | None,
+        flex: bool,
+        busy: float = 0.0,
         factor: float | None = None,
-    ) -> Output:  # fmt: skip
+    ) -> Output:
         """The Output of an answer; `factor` is what it costs of the list price, where that is not the tier's."""
         streamed = None if self._prices is None or tokens is None else self._prices.of(tokens)
         factor = (self._flex if flex else 1.0) if factor is None else factor
@@ -255,9 +266,14 @@ class Pricing:
         if tokens is not None:
             usage = Usage(input_tokens=tokens.input, cached_tokens=tokens.cached, output_tokens=tokens.output)
         return Output(
-            job, attempt, value=msgspec.json.encode(text.encode("utf-8", "replace").decode()),
-            cost=None if streamed is None else streamed * factor, streamed=streamed, usage=usage, busy=busy,
-        )  # fmt: skip
+            job,
+            attempt,
+            value=msgspec.json.encode(text.encode("utf-8", "replace").decode()),
+            cost=None if streamed is None else streamed * factor,
+            streamed=streamed,
+            usage=usage,
+            busy=busy,
+        )
 
 
 def _make(name: str, kind: str, chosen: LlmOptions) -> Provider:
