@@ -21,6 +21,7 @@ from .pipes import PipeReader, PipeWriter
 MARK = "HYBRIDQ_RUNNER"  # names the runner, so that what it leaves behind when it dies can be found
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", MARK)
 PASSED_PREFIXES = ("LC_", "PYTHON")
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}  # else what a Python program prints is seen at its end; its own value wins
 
 
 def mark() -> dict[str, str]:
@@ -31,7 +32,8 @@ def mark() -> dict[str, str]:
 def worker_environment(own: Mapping[str, str], further: Sequence[str]) -> dict[str, str]:
     """What a worker sees of our environment: what programs need to run, and the variables named by `further`."""
     names = {*PASSED, *further}
-    return {key: value for key, value in own.items() if key in names or key.startswith(PASSED_PREFIXES)}
+    seen = {key: value for key, value in own.items() if key in names or key.startswith(PASSED_PREFIXES)}
+    return UNBUFFERED | seen
 
 
 DRAIN = 0.2  # seconds after the exit in which others that hold the pipes may still be heard

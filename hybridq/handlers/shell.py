@@ -16,7 +16,7 @@ from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
 from .ending import CannotStart, how_ended, stopping, timed_out
-from .process import Child, mark, woken
+from .process import UNBUFFERED, Child, mark, woken
 
 CHUNK_LIMIT = 64  # jobs that one run of the batch lane may hold
 SHELL = "/bin/sh"
@@ -197,7 +197,7 @@ class _Job:
 
     def __init__(self, call: Call, wake: Callable[[], None], limit: int, timeout: float | None) -> None:
         self.call, self._timeout = call, timeout
-        env = {**call.env, "HYBRIDQ_JOB_ID": str(call.id), "HYBRIDQ_ATTEMPT": str(call.attempt), **mark()}
+        env = {**UNBUFFERED, **call.env, "HYBRIDQ_JOB_ID": str(call.id), "HYBRIDQ_ATTEMPT": str(call.attempt), **mark()}
         self.child = Child(argument_list(call.input), wake, cwd=call.cwd, env=env, limit=limit)
         self.until = math.inf if timeout is None else time.monotonic() + timeout
         self.over = self._late = False

@@ -43,7 +43,7 @@ class ChunkTurn:
         patience = self._heard + QUIET if self.exchange.unclear and not self._hung_up else math.inf
         lines = await self._worker.receive(min(self.exchange.until, patience))
         now = time.monotonic()
-        events = self._begin(now) + self.exchange.hear(lines, now)
+        events = self._begin(now) + self.exchange.hear(lines, now, over=self._worker.over)
         if lines:
             self._heard = now
         elif now >= patience:
@@ -91,4 +91,4 @@ class ChunkTurn:
         until = time.monotonic() + LAST_CHANCE
         while self.goes_on and time.monotonic() < until:
             lines = await self._worker.receive(min(until, self.exchange.until))
-            self.exchange.hear(lines, time.monotonic())
+            self.exchange.hear(lines, time.monotonic(), over=self._worker.over)
