@@ -61,6 +61,14 @@ class Request(Struct, frozen=True, kw_only=True):
     max_cost: float | None = None
     cwd: str | None = None
     env: dict[str, str] = {}
+    left_out: dict[str, str] = {}  # variables that are not in `env`, and why
+
+
+class Environment(Struct, frozen=True):
+    """The variables that a command runs with, and by name those that it does not see, with the reason."""
+
+    env: dict[str, str] = {}
+    left_out: dict[str, str] = {}
 
 
 class Forecast(Struct, frozen=True, kw_only=True):

@@ -51,11 +51,13 @@ async def woken(event: asyncio.Event, until: float) -> None:
             timer.cancel()
 
 
-def _start(argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, fed: bool) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, stdin: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - running what the user asked for is the product
             argv,
-            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -68,7 +70,8 @@ def _start(argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, 
 
 
 class Child:
-    """A running process. `wake` is called whenever something arrived, the input was refused, or it ended.
+    """A running process. `wake` is called whenever something arrived, the input was refused, or it ended. Its input is
+    `fed` through `input`, or it is the file `stdin`, or empty.
 
     Raises CannotStart with the reason when there is no such process to run.
     """
@@ -81,12 +84,13 @@ class Child:
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
         fed: bool = False,
+        stdin: IO[bytes] | None = None,
         limit: int = sys.maxsize,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._wake = wake
         began = time.monotonic()
-        self._process = _start(argv, cwd, env, fed)
+        self._process = _start(argv, cwd, env, subprocess.PIPE if fed else stdin or subprocess.DEVNULL)
         self.pid = self._process.pid
         self.ended = False
         self._began, self.ran = began, 0.0  # `ran`: seconds until the process itself exited

@@ -13,12 +13,13 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptQueue, SchemaError
+from . import tables
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 1  # of the schema; one more with each migration
+VERSION = 2  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -60,6 +61,7 @@ def _migrations() -> "Migrations":
 
     steps = Migrations("hybridq")
     steps(name="0001_first")(_first)
+    steps(name="0002_environments")(tables.environments)
     return steps
 
 

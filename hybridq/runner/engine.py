@@ -148,7 +148,12 @@ class Engine:
         """A claim as its handler gets it."""
         asked = of.request
         return Call(
-            id=claim.id, attempt=claim.attempt, input=claim.input, timeout=asked.timeout, cwd=asked.cwd, env=asked.env
+            id=claim.id,
+            attempt=claim.attempt,
+            input=claim.input,
+            timeout=asked.timeout,
+            cwd=asked.cwd,
+            env=self.settling.variables(of),
         )
 
     def postpone(self, event: Throttled) -> None:

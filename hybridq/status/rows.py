@@ -24,7 +24,7 @@ from .snapshot import Row
 def subject(data: bytes) -> str:
     """A command as it would be typed, a text as it is, any other input as its JSON. `data` may be cut short."""
     try:
-        asked = json.loads(data)
+        asked = json.loads(_command(data))
     except (ValueError, RecursionError):
         asked = None
     match asked:
@@ -38,6 +38,12 @@ def subject(data: bytes) -> str:
             text = data.decode("utf-8", "backslashreplace")
     # Names that are no UTF-8 come as lone surrogates, which neither SQLite nor JSON can take back.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _command(data: bytes) -> bytes:
+    """A command's input without its standard input, in the midst of which it may be cut."""
+    command, given, _ = data.partition(b',"stdin')
+    return command + b"}" if given and command.startswith((b'{"argv":', b'{"shell":')) else data
 
 
 class Rows:
