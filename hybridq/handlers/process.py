@@ -4,6 +4,7 @@ Rule: no key reaches a child by accident.
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, cast
 
@@ -22,6 +23,24 @@ MARK = "HYBRIDQ_RUNNER"  # names the runner, so that what it leaves behind when 
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", MARK)
 PASSED_PREFIXES = ("LC_", "PYTHON")
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}  # else what a Python program prints is seen at its end; its own value wins
+
+
+_inherited: set[int] = set()
+
+
+@contextlib.contextmanager
+def inherited(*descriptors: int) -> Iterator[None]:
+    """These open files go on to all that is started meanwhile, and to all that those start."""
+    _inherited.update(descriptors)
+    try:
+        yield
+    finally:
+        _inherited.difference_update(descriptors)
+
+
+def handed_on() -> tuple[int, ...]:
+    """The open files that a process which is started now has beside its own three."""
+    return tuple(_inherited)
 
 
 def mark() -> dict[str, str]:
@@ -64,6 +83,7 @@ def _start(
             cwd=cwd,
             env=env,
             start_new_session=True,
+            pass_fds=handed_on(),
         )
     except (OSError, ValueError) as error:
         raise cannot_start(error, argv[0], cwd) from None

@@ -21,3 +21,15 @@ def environments(db: "Database") -> None:
         END""",
     ):
         db.conn.execute(statement)
+
+
+def suspects(db: "Database") -> None:
+    """Jobs that ran when their runner died, one of which may be why: see `suspects`."""
+    db.conn.execute(
+        """CREATE TABLE suspect (
+            job INTEGER PRIMARY KEY,
+            deaths INTEGER NOT NULL,    -- of runners while it ran
+            among INTEGER NOT NULL,     -- how many jobs may have been why, the last time
+            alone INTEGER NOT NULL,     -- deaths for which nothing else may have been why
+            runner INTEGER)             -- the one that watches it now; NULL: none"""
+    )

@@ -8,16 +8,17 @@ a shared instance serves the stream lane between two chunks.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..brain.costs import mean_size
 from ..brain.plan import plan
 from ..job import Flush, Held, Lane, State
 from ..queue import flushes
 from ..queue.buckets import Buckets, buckets
-from ..queue.cohorts import held
+from ..queue.cohorts import held, tally
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
+from ..queue.suspects import take, waiting_suspects
 from ..when import count
 from .engine import Engine
 from .flush import FlushRun
@@ -27,19 +28,29 @@ from .remote import RemoteRun
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
+SUSPECTS = "a runner died while these ran"
 Keep = Callable[[Held], bool]
 
 
 class BatchLoop:
-    """The batch lane of one runner. `drain`: what this says yes to is run now, whatever the plan says."""
+    """The batch lane of one runner. `drain`: what this says yes to is run now, whatever the plan says; `only`: the
+    cohorts of a drain."""
 
-    def __init__(self, engine: Engine, tasks: asyncio.TaskGroup, *, drain: Keep | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tasks: asyncio.TaskGroup,
+        *,
+        drain: Keep | None = None,
+        only: Collection[int] | None = None,
+    ) -> None:
         self.engine = engine
         self.wake = asyncio.Event()
         self.flushing: dict[str, asyncio.Task[None]] = {}
         self.away: set[asyncio.Task[None]] = set()  # each looks after work that runs elsewhere
         self._tasks = tasks
         self._drain = drain
+        self._only = only
         self._idle_until: dict[str, float] = {}  # whose jobs all wait for their next try
 
     def turn(self, now: float) -> float:
@@ -50,15 +61,49 @@ class BatchLoop:
             log.info("a batch of %s goes on: %s jobs%s", away.handler, count(len(away.work.ids)), told)
             self._attend(away)
         pause = TICK
-        for name in self.engine.waiting(Lane.BATCH):
-            if name in self.flushing:
+        if self.engine.watch.on():
+            return pause
+        names = self.engine.waiting(Lane.BATCH)
+        suspected = waiting_suspects(self.engine.store) if names else {}
+        for name in names:
+            if name in self.flushing or self._all_suspects(name, suspected):
                 continue
             idle = self._idle_until.get(name, 0.0) - time.monotonic()
             if idle <= 0:
                 self._look(name, now)
             else:
                 pause = min(pause, idle)
+        if self.engine.watch.free and any((name, Lane.BATCH) in suspected for name in names):
+            self._start_suspects(names, now)
         return pause
+
+    def _all_suspects(self, name: str, suspected: dict[tuple[str, Lane], int]) -> bool:
+        """Whether nothing that is held for a handler may run before all else has."""
+        these = suspected.get((name, Lane.BATCH), 0)
+        return these > 0 and these >= tally(self.engine.store).get((name, Lane.BATCH, State.QUEUED), 0)
+
+    def _start_suspects(self, names: list[str], now: float) -> None:
+        """Nothing else is to be run: what may have been why a runner died."""
+        engine = self.engine
+        number = flushes.open_flush(engine.store, engine.runner.id, names[0], "watched", SUSPECTS, 1.0, 0, now)
+        taken = take(
+            engine.store,
+            engine.runner.id,
+            Lane.BATCH,
+            names,
+            now,
+            flush=number,
+            only=self._only,
+            room=lambda name: lambda of: engine.budget.limits(of, name, Lane.BATCH, now).jobs,
+        )
+        if taken is None:
+            flushes.forget_flush(engine.store, number)
+            return
+        name, watched = taken
+        factor = engine.outlook.tariff.factor(now)
+        flushes.describe_flush(engine.store, number, name, watched.told, factor, len(watched.claims))
+        engine.watch.begin(watched)
+        self._run(FlushRun(engine, name, number, [], len(watched.claims), self._attend, given=watched.claims))
 
     def _attend(self, away: Away) -> None:
         run = RemoteRun(self.engine, away)
@@ -104,11 +149,16 @@ class BatchLoop:
         room = engine.budget.of_handler(name, Lane.BATCH, now, size=mean_size(found.held)).jobs
         limited = f", of which the daily budget lets {count(room)} begin" if room < jobs else ""
         log.info("flush %d: %s jobs of %s%s: %s", number, count(jobs), name, limited, due[0].reason)
-        run = FlushRun(engine, name, number, keys, jobs, self._attend)
-        task = self._tasks.create_task(run.run(), name=f"flush {number}")
+        self._run(FlushRun(engine, name, number, keys, jobs, self._attend))
+
+    def _run(self, run: "FlushRun") -> None:
+        name = run.name
+        task = self._tasks.create_task(run.run(), name=f"flush {run.number}")
         self.flushing[name] = task
+        self.engine.watch.began()
 
         def ended(_: object) -> None:
+            self.engine.watch.ended()
             del self.flushing[name]
             if not run.claimed:
                 self._idle_until[name] = time.monotonic() + TICK

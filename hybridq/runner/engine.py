@@ -20,7 +20,7 @@ from ..config.read import load_config
 from ..config.values import Config
 from ..errors import HybridqError, StorageError, TryAgain
 from ..handlers import make_handler
-from ..handlers.process import MARK
+from ..handlers.process import MARK, inherited
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Throttled
@@ -36,6 +36,7 @@ from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_dis
 from ..seam import reached
 from .keys import Keys
 from .learning import Learning
+from .watch import Watch
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
@@ -55,12 +56,16 @@ class Engine:
         self.store = Store.open(home, checkpoints=False)
         self._database = home.database.stat()
         self.runner = Runner(self.store, kind)
-        os.environ[MARK] = self.runner.mark  # whatever it starts can be found if it dies
+        os.environ[MARK] = self.runner.mark  # whatever it starts can be found if it dies,
+        self._handing = contextlib.ExitStack()
+        self._handing.enter_context(inherited(self.runner.kin))  # also what forgot its environment
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
         self.settling = Billing(self.outlook)
         self.learning = Learning(self.outlook)
+        self.watch = Watch(self.store, self.runner.id)
+        self.broken = False  # something raised that nobody foresaw
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.paused = False  # the disk refused something: nothing is claimed
@@ -266,9 +271,10 @@ class Engine:
             await self._checkpoint
         # All at once: each may take its grace time to end what does not heed a signal.
         await asyncio.gather(*(handler.close() for handler in (*self._handlers.values(), *self._retired)))
+        self._handing.close()
         self.save()
         self.learning.write_down()
-        given = give_back(self.store, self.runner.id, time.time())
+        given = give_back(self.store, self.runner.id, time.time(), broke=self.broken)
         if given:
             log.info("%d jobs given back to the queue", given)
         self.runner.close(self.store)

@@ -116,6 +116,9 @@ class Rows:
             return Eta(), self.past(of, line.id)
         running = line.state is State.RUNNING
         eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
+        if line.deaths and not running:
+            times = "once" if line.deaths == 1 else f"{line.deaths} times"
+            why = f"runs last, watched: the runner died {times} while it ran"
         if line.ready > foresight.now:
             why = f"tries again at {clock(line.ready, foresight.now)}: {line.error or 'failed'}"
         return eta, why

@@ -1,0 +1,54 @@
+"""When a job that ran as its runner died may begin again: last, and with nothing else beside it for a while.
+
+Rule: it begins when nothing else has run here for a second. Until it has ended, or has outlived its watch, neither
+loop begins anything else. See `suspects` for who is one, and what a death means.
+"""
+
+import logging
+import math
+import time
+
+from ..queue.store import Store
+from ..queue.suspects import Watched, let_be
+
+log = logging.getLogger("hybridq")
+IDLE = 1.0  # seconds without anything else to do
+
+
+class Watch:
+    """What one runner watches. Times are monotonic seconds."""
+
+    def __init__(self, store: Store, runner: int) -> None:
+        self._store, self._runner = store, runner
+        self._running = 0  # streams and flushes
+        self._idle_since = time.monotonic()
+        self._until = -math.inf
+
+    def began(self) -> None:
+        """A stream or a flush began."""
+        self._running += 1
+
+    def ended(self) -> None:
+        """It ended."""
+        self._running -= 1
+        self._idle_since = time.monotonic()
+
+    @property
+    def free(self) -> bool:
+        """Whether a suspect may begin: nothing else has, for a while."""
+        return not self._running and time.monotonic() >= self._idle_since + IDLE
+
+    def begin(self, watched: Watched) -> None:
+        """These begin now."""
+        self._until = time.monotonic() + watched.seconds
+        log.warning("%s", watched.told)
+
+    def on(self) -> bool:
+        """Whether nothing else may begin now. Ends the watch when it is over."""
+        if math.isinf(self._until):
+            return False
+        if self._running and time.monotonic() < self._until:
+            return True
+        self._until = -math.inf
+        let_be(self._store, self._runner)
+        return False
