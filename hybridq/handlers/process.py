@@ -55,6 +55,7 @@ def worker_environment(own: Mapping[str, str], further: Sequence[str]) -> dict[s
     return UNBUFFERED | seen
 
 
+OURS: set[int] = set()  # the processes that a Child waits for
 DRAIN = 0.2  # seconds after the exit in which others that hold the pipes may still be heard
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
@@ -112,6 +113,7 @@ class Child:
         began = time.monotonic()
         self._process = _start(argv, cwd, env, subprocess.PIPE if fed else stdin or subprocess.DEVNULL)
         self.pid = self._process.pid
+        OURS.add(self.pid)
         self.ended = False
         self._began, self.ran = began, 0.0  # `ran`: seconds until the process itself exited
         self._exited = self._ending = self._killed = False
@@ -208,6 +210,7 @@ class Child:
         if self.input:
             self.input.close()
         self._process.wait()
+        OURS.discard(self.pid)
         self.ended = True
         self._wake()
 

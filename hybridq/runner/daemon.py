@@ -15,6 +15,8 @@ from contextlib import suppress
 
 from ..config.values import Config
 from ..errors import HybridqError
+from ..handlers.orphans import adopts, reap
+from ..handlers.process import OURS
 from ..home import Home
 from ..queue.cancel_retry import hasten
 from ..queue.cleaning import sweep
@@ -99,7 +101,10 @@ class Service:
     async def _housekeeping(self) -> None:
         engine, review = self.engine, Review(self.engine)
         steps = StepDetector(time.time(), time.monotonic())
+        adopting = adopts()
         while True:
+            if adopting:
+                reap(OURS)
             engine.check_ground()
             engine.reload()
             with engine.pausing():

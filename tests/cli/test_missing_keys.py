@@ -55,6 +55,26 @@ def test_who_stays_is_told_of_the_missing_key_at_once(
                 assert ends == [("answer to q\n" if stay == "--follow" else "1\n", ""), ("answer to q\n", "")]
 
 
+def test_who_stays_without_the_key_leaves_the_job_to_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the daemon stops, somebody who follows without the key does not take the job: it stays queued, which is
+    said, and a daemon with the key answers it."""
+    with Provider() as provider, served(tmp_path, provider) as outlook:
+        provider.first = 600.0
+        with daemon(outlook) as process, monkeypatch.context() as without:
+            without.delenv("TEST_KEY")
+            with staying(outlook, "submit", "gpt", "q", "--follow", "--mode", "stream") as follower:
+                until(lambda: outlook.store.rows("SELECT 1 FROM job WHERE state = 'running'"))
+                process.kill()
+                process.wait()
+                assert follower.stderr is not None
+                assert "TEST_KEY is not set here: job 1 waits for a daemon that has it" in follower.stderr.readline()
+                assert outlook.store.rows("SELECT state FROM job") == [("queued",)]
+                provider.first = 0.0
+                without.setenv("TEST_KEY", KEY)
+                with daemon(outlook):
+                    assert follower.communicate(timeout=30)[0] == "answer to q\n"
+
+
 def test_whoever_runs_them_in_sight_fails_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drain does not wait for a daemon: it says what is missing, and ends."""
     with Provider() as provider, served(tmp_path, provider) as outlook:
