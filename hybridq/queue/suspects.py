@@ -16,6 +16,7 @@ from msgspec import Struct
 from ..job import Lane, State
 from ..seam import reached
 from .claims import Claim, Room
+from .cohorts import tally
 from .counters import note, shift
 from .store import Store
 
@@ -95,15 +96,22 @@ def let_be(store: Store, runner: int) -> None:
         connection.execute(f"DELETE FROM suspect WHERE {OVER}")
 
 
-def waiting_suspects(store: Store) -> dict[tuple[str, Lane], int]:
-    """How many queued jobs are suspects, by handler and lane."""
+def held_suspects(store: Store) -> dict[str, int]:
+    """How many jobs that are held for a flush are suspects, by handler."""
     return {
-        (handler, Lane(lane)): jobs
-        for handler, lane, jobs in store.rows(
-            "SELECT handler, lane, count(*) FROM suspect JOIN job ON job.id = suspect.job"
-            " JOIN cohort ON cohort.id = job.cohort WHERE state = 'queued' GROUP BY handler, lane"
+        handler: jobs
+        for handler, jobs in store.rows(
+            "SELECT handler, count(*) FROM suspect JOIN job ON job.id = suspect.job JOIN cohort ON cohort.id = job.cohort"
+            " WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
         )
     }
+
+
+def only_suspects(store: Store) -> set[str]:
+    """The handlers for which nothing but suspects is held."""
+    suspects = held_suspects(store)
+    waiting = tally(store) if suspects else {}
+    return {name for name, jobs in suspects.items() if jobs >= waiting.get((name, Lane.BATCH, State.QUEUED), 0)}
 
 
 def _claim(store: Store, runner: int, flush: int | None, jobs: list[int], now: float) -> list[Claim]:

@@ -15,26 +15,25 @@ from ..brain.plan import plan
 from ..job import Flush, Held, Lane, State
 from ..queue import flushes
 from ..queue.buckets import Buckets, buckets
-from ..queue.cohorts import held, tally
+from ..queue.cohorts import held
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
-from ..queue.suspects import take, waiting_suspects
+from ..queue.suspects import only_suspects
 from ..when import count
 from .engine import Engine
 from .flush import FlushRun
 from .loop import TICK
 from .remote import RemoteRun
+from .watch import flush_of_suspects
 
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
-SUSPECTS = "a runner died while these ran"
 Keep = Callable[[Held], bool]
 
 
 class BatchLoop:
-    """The batch lane of one runner. `drain`: what this says yes to is run now, whatever the plan says; `only`: the
-    cohorts of a drain."""
+    """The batch lane of one runner. `drain`: what this says yes to, all in `only`, is run now, whatever the plan says."""
 
     def __init__(
         self,
@@ -64,46 +63,24 @@ class BatchLoop:
         if self.engine.watch.on():
             return pause
         names = self.engine.waiting(Lane.BATCH)
-        suspected = waiting_suspects(self.engine.store) if names else {}
+        apart = only_suspects(self.engine.store) if names else set()
         for name in names:
-            if name in self.flushing or self._all_suspects(name, suspected):
+            if name in self.flushing or name in apart:
                 continue
             idle = self._idle_until.get(name, 0.0) - time.monotonic()
             if idle <= 0:
                 self._look(name, now)
             else:
                 pause = min(pause, idle)
-        if self.engine.watch.free and any((name, Lane.BATCH) in suspected for name in names):
+        if names and self.engine.watch.free:
             self._start_suspects(names, now)
         return pause
 
-    def _all_suspects(self, name: str, suspected: dict[tuple[str, Lane], int]) -> bool:
-        """Whether nothing that is held for a handler may run before all else has."""
-        these = suspected.get((name, Lane.BATCH), 0)
-        return these > 0 and these >= tally(self.engine.store).get((name, Lane.BATCH, State.QUEUED), 0)
-
     def _start_suspects(self, names: list[str], now: float) -> None:
         """Nothing else is to be run: what may have been why a runner died."""
-        engine = self.engine
-        number = flushes.open_flush(engine.store, engine.runner.id, names[0], "watched", SUSPECTS, 1.0, 0, now)
-        taken = take(
-            engine.store,
-            engine.runner.id,
-            Lane.BATCH,
-            names,
-            now,
-            flush=number,
-            only=self._only,
-            room=lambda name: lambda of: engine.budget.limits(of, name, Lane.BATCH, now).jobs,
-        )
-        if taken is None:
-            flushes.forget_flush(engine.store, number)
-            return
-        name, watched = taken
-        factor = engine.outlook.tariff.factor(now)
-        flushes.describe_flush(engine.store, number, name, watched.told, factor, len(watched.claims))
-        engine.watch.begin(watched)
-        self._run(FlushRun(engine, name, number, [], len(watched.claims), self._attend, given=watched.claims))
+        if (taken := flush_of_suspects(self.engine, names, now, self._only)) is not None:
+            number, name, claims = taken
+            self._run(FlushRun(self.engine, name, number, [], len(claims), self._attend, given=claims))
 
     def _attend(self, away: Away) -> None:
         run = RemoteRun(self.engine, away)
