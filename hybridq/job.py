@@ -178,6 +178,14 @@ class Throttled(Struct, frozen=True, gc=False):
     seconds: float
 
 
+class Remark(Struct, frozen=True, gc=False):
+    """The call goes on, and this is to be said of it."""
+
+    id: int
+    attempt: int
+    text: str
+
+
 class Output(Struct, frozen=True, gc=False):
     """The call ended well. `value` is JSON bytes, or None where the output is what the partials made.
 
@@ -225,4 +233,4 @@ class Detached(Struct, frozen=True):
     reference: dict[str, Any]
 
 
-Event = Started | Partial | Throttled | Output | Failure | Detached
+Event = Started | Partial | Throttled | Remark | Output | Failure | Detached

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 3  # of the schema; one more with each migration
+VERSION = 4  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -63,6 +63,7 @@ def _migrations() -> "Migrations":
     steps(name="0001_first")(_first)
     steps(name="0002_environments")(tables.environments)
     steps(name="0003_suspects")(tables.suspects)
+    steps(name="0004_remarks")(tables.remarks)
     return steps
 
 

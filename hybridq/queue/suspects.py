@@ -98,13 +98,11 @@ def let_be(store: Store, runner: int) -> None:
 
 def held_suspects(store: Store) -> dict[str, int]:
     """How many jobs that are held for a flush are suspects, by handler."""
-    return {
-        handler: jobs
-        for handler, jobs in store.rows(
-            "SELECT handler, count(*) FROM suspect JOIN job ON job.id = suspect.job JOIN cohort ON cohort.id = job.cohort"
-            " WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
-        )
-    }
+    counted = store.rows(
+        "SELECT handler, count(*) FROM suspect JOIN job ON job.id = suspect.job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
+    )
+    return {str(handler): int(jobs) for handler, jobs in counted}
 
 
 def only_suspects(store: Store) -> set[str]:

@@ -33,3 +33,8 @@ def suspects(db: "Database") -> None:
             alone INTEGER NOT NULL,     -- deaths for which nothing else may have been why
             runner INTEGER)             -- the one that watches it now; NULL: none"""
     )
+
+
+def remarks(db: "Database") -> None:
+    """What is to be said of jobs while they run: see `knowledge.remark`."""
+    db.conn.execute("CREATE TABLE remark (job INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, text TEXT NOT NULL)")

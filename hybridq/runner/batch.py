@@ -33,7 +33,7 @@ Keep = Callable[[Held], bool]
 
 
 class BatchLoop:
-    """The batch lane of one runner. `drain`: what this says yes to, all in `only`, is run now, whatever the plan says."""
+    """The batch lane of one runner. `drain`: what this says yes to, all in `only`, is run now, whatever is planned."""
 
     def __init__(
         self,

@@ -23,13 +23,14 @@ from ..handlers import make_handler
 from ..handlers.process import MARK, inherited
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
-from ..job import Call, Lane, Throttled
+from ..job import Call, Lane, Remark, Throttled
 from ..money.bill import Billing, charge_cancelled
 from ..money.limits import Budget
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import RUNNER, VIEWER, Doorbell, ring
+from ..queue.learned import remark
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_disk
@@ -165,6 +166,11 @@ class Engine:
         """Let followers and views know that a call waits."""
         with self.pausing():
             postpone(self.store, event.id, event.attempt, event.reason, time.time() + event.seconds)
+
+    def remark(self, event: Remark) -> None:
+        """Let followers and views know what is to be said of a call that goes on."""
+        with self.pausing():
+            remark(self.store, event.id, event.attempt, event.text)
 
     def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Store these at once."""

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
-from ..job import Failure, Lane, Mode, Output, Partial, Started, Throttled
+from ..job import Failure, Lane, Mode, Output, Partial, Remark, Started, Throttled
 from ..money.limits import hold_back
 from ..queue.claims import Claim, claim_stream
 from ..queue.cohorts import Cohort
@@ -142,6 +142,8 @@ class _Attempt:
                 self.sink.write(event)
             case Throttled():
                 self.engine.postpone(event)
+            case Remark():
+                self.engine.remark(event)
             case Output() | Failure():
                 self._end(self.sink.counted(event))
 

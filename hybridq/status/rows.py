@@ -15,6 +15,7 @@ from ..outlook import Outlook
 from ..queue import lists
 from ..queue.cohorts import Cohort
 from ..queue.flushes import flush_record, last_of
+from ..queue.learned import remarked, remarked_of
 from ..queue.lists import GroupSum, ListedJob
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
@@ -116,6 +117,8 @@ class Rows:
             return Eta(), self.past(of, line.id)
         running = line.state is State.RUNNING
         eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
+        if running and (said := remarked(self._store, line.id)):
+            why = said
         if line.deaths and not running:
             times = "once" if line.deaths == 1 else f"{line.deaths} times"
             why = f"runs last, watched: the runner died {times} while it ran"
@@ -172,7 +175,8 @@ class Rows:
         if why := self._foresight.limited(of, queued):
             return Eta(), f"{count(queued)} {why}" if why.startswith("held") else why
         at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
-        return self._foresight.running(of, running + at_once, of.started)
+        eta, why = self._foresight.running(of, running + at_once, of.started)
+        return eta, remarked_of(self._store, found.name) or why
 
 
 def have_run(counts: Mapping[State, int]) -> int:

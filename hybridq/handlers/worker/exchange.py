@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from ...job import DEAREST, Call, Event, Failure, Output, Partial, Started, Usage
 from .dialect import Dialect
-from .lines import LOG, UNREADABLE, Oddity, Reply, given
+from .lines import HEAD, LOG, UNREADABLE, Oddity, Reply, given
 from .spread import Spread
 
 REASON_LIMIT = 4000  # characters that are kept of a worker's error
@@ -41,6 +41,8 @@ class Exchange:
         self.ids = frozenset(call.id for call in calls)
         self.pending = {call.id: call for call in calls}
         self.answered = 0
+        self.others = 0  # lines since the last answer that are none
+        self.other = b""  # the last of them
         self.suspicious = 0  # lines that may have been meant as answers to pending calls
         self._dialect, self._notice = dialect, notice
         self._timeout, self._partial_limit = timeout, partial_limit
@@ -94,7 +96,7 @@ class Exchange:
             self._hear(line, ends, events)
         if ends:
             share = (now - self.since) / len(ends)
-            self.since = now
+            self.since, self.others = now, 0
             self.answered += len(ends)
             events += [self._end(call, reply, share) for call, reply in ends]
         return events
@@ -124,6 +126,7 @@ class Exchange:
 
     def _odd(self, oddity: Oddity, line: bytes) -> None:
         self._notice(oddity.kind, line)
+        self.others, self.other = self.others + 1, line[:HEAD]
         if oddity.kind not in HARMLESS and not oddity.repaired:
             self.suspicious += 1
 
