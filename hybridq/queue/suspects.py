@@ -69,10 +69,11 @@ def take(
     flush: int | None = None,
     only: Collection[int] | None = None,
     room: Callable[[str], Room],
+    slots: Callable[[str], int] | None = None,
 ) -> tuple[str, Watched] | None:
     """Claim the next suspects of one of these handlers (of the cohorts `only`), and watch them; with the handler.
 
-    `room`, by handler: how many jobs of a cohort may begin. None: there is none that may.
+    By handler: `room`, how many jobs of a cohort may begin, and `slots`, how many at once. None: there is none.
     """
     rows = store.rows(
         "SELECT cohort.handler, cohort.id, job.id, deaths, among FROM suspect JOIN job ON job.id = suspect.job"
@@ -84,7 +85,8 @@ def take(
     if not rows:
         return None
     handler, deaths, among = rows[0][0], rows[0][3], rows[0][4]
-    jobs = [row[2] for row in rows if row[0] == handler and row[3] == deaths][: max(1, among // FEWER)]
+    most = max(1, min(among // FEWER, slots(handler) if slots else among))
+    jobs = [row[2] for row in rows if row[0] == handler and row[3] == deaths][:most]
     claims = _claim(store, runner, flush, jobs, now)
     return (handler, Watched(claims, deaths, WATCHED * 2.0 ** min(deaths - 1, 12))) if claims else None
 
@@ -103,6 +105,13 @@ def held_suspects(store: Store) -> dict[str, int]:
         " WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
     )
     return {str(handler): int(jobs) for handler, jobs in counted}
+
+
+def nothing_else(store: Store) -> bool:
+    """Whether all that is queued, of whatever handler and lane, are suspects."""
+    queued = sum(jobs for (_, _, state), jobs in tally(store).items() if state is State.QUEUED)
+    found = store.row("SELECT count(*) FROM suspect JOIN job ON job.id = suspect.job WHERE state = 'queued'")
+    return queued <= (found[0] if found else 0)
 
 
 def only_suspects(store: Store) -> set[str]:

@@ -72,6 +72,7 @@ class StreamLoop:
             now,
             only=self._only,
             room=lambda name: lambda of: self._room(of, name, now),
+            slots=lambda name: engine.outlook.slots(name, Lane.STREAM),
         )
         if taken is not None:
             name, watched = taken

@@ -1,7 +1,7 @@
 """When a job that ran as its runner died may begin again: last, and with nothing else beside it for a while.
 
-Rule: it begins when nothing else has run here for a second. Until it has ended, or has outlived its watch, neither
-loop begins anything else. See `suspects` for who is one, and what a death means.
+Rule: it begins when nothing else is queued, or has run here for a second. Until it has ended, or has outlived its
+watch, neither loop begins anything else. See `suspects` for who is one, and what a death means.
 """
 
 import logging
@@ -14,7 +14,7 @@ from ..job import Lane
 from ..queue import flushes
 from ..queue.claims import Claim
 from ..queue.store import Store
-from ..queue.suspects import Watched, held_suspects, let_be, take
+from ..queue.suspects import Watched, held_suspects, let_be, nothing_else, take
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -43,8 +43,8 @@ class Watch:
 
     @property
     def free(self) -> bool:
-        """Whether a suspect may begin: nothing else has, for a while."""
-        return not self._running and time.monotonic() >= self._idle_since + IDLE
+        """Whether a suspect may begin: there is nothing else, or nothing else has begun for a while."""
+        return not self._running and (time.monotonic() >= self._idle_since + IDLE or nothing_else(self._store))
 
     def begin(self, watched: Watched) -> None:
         """These begin now."""

@@ -9,7 +9,7 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import Lane, Mode, State
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch, claim_stream, record
 from hybridq.queue.cohorts import job, result
 from hybridq.queue.rescue import give_back, rescue
 from hybridq.queue.runner import Runner
@@ -110,6 +110,19 @@ def test_stop_makes_no_suspects_and_a_break_does(store: Store) -> None:
         give_back(store, runner.id, 6.0, broke=broke)
         runner.close(store)
         assert len(store.rows("SELECT * FROM suspect")) == suspects
+
+
+def test_no_more_begin_at_once_than_there_are_slots(store: Store) -> None:
+    """Suspects that are watched together are no more than may run at once."""
+    many(store, [b"x"] * 100, Mode.STREAM)
+    runner = Runner(store, "drain")
+    assert len(claim_stream(store, runner.id, "h", 100, 5.0)) == 100
+    dies(store, runner)
+    taken = take(
+        store, Runner(store, "drain").id, Lane.STREAM, ["h"], 7.0, room=lambda _: lambda _: 1, slots=lambda _: 4
+    )
+    assert taken is not None
+    assert len(taken[1].claims) == 4
 
 
 SHAPES = {
