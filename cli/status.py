@@ -102,8 +102,6 @@ def status(
 
     with outlook.store:
         if watch:
-            pass  # GONE
-
             raise typer.Exit(watch_queue(outlook.store, taken, limit or EVERYTHING))
         snapshot = taken(limit or (EVERYTHING if all_ else ROWS))
     print_document(snapshot) if json else _print(snapshot, narrowed=bool(chosen or state or mode))

@@ -71,7 +71,10 @@ def _asked(found: Detail) -> Iterator[Fact]:
     if found.cwd is not None:
         yield "folder", found.cwd
     if found.env:
-        yield "variables", " ".join(found.env)
+        yield "variables", visible_line(" ".join(found.env), 4 * ONE_LINE)
+    for why in sorted(set(found.left_out.values())):
+        names = [name for name, reason in found.left_out.items() if reason == why]
+        yield "left out", visible_line(f"{' '.join(sorted(names))}: {why}; --env NAME keeps one", 4 * ONE_LINE)
     if found.priority:
         yield "priority", str(found.priority)
     if found.timeout is not None:

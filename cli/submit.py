@@ -4,6 +4,7 @@ Rule: an id is printed only for what was durably accepted, and standard output h
 what was asked for. Everything else that there is to say goes to standard error.
 """
 
+import contextlib
 import os
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from hybridq.job import Audience, Mode
 from hybridq.submit import connect
 
 from .submitting.accepted import Then, after, foretold
-from .submitting.options import Options, check, secrets
+from .submitting.options import Options, check
 from .submitting.submission import Skipped, Submission
 from .submitting.words import Source, as_command, understood
 from .tell import leaving, say
@@ -62,7 +63,13 @@ def submit(
     retries: Annotated[int | None, typer.Option(help="Tries after the first one failed.")] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Run time that one try may have.")] = None,
     cwd: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where a command runs.")] = None,
-    env: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A further variable to keep.")] = None,
+    env: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A variable to keep, or NAME=VALUE.")] = None,
+    env_file: Annotated[str | None, typer.Option(metavar="FILE", help="Variables: NAME=VALUE, one a line.")] = None,
+    clean_env: Annotated[bool, typer.Option("--clean-env", help="Keep no variables but the usual few.")] = False,
+    stdin: Annotated[
+        bool | None,
+        typer.Option("--stdin/--no-stdin", help="Whether standard input is the command's, instead of finding out."),
+    ] = None,
     max_cost: Annotated[
         float | None, typer.Option(help="Leave out modes forecast to cost more; if all do, warn.")
     ] = None,
@@ -98,29 +105,29 @@ def submit(
         timeout=timeout,
         cwd=cwd,
         env=tuple(env) if env else None,
+        env_file=env_file,
+        clean_env=clean_env or None,
         max_cost=max_cost,
     )
     check(options)
     then = Then(wait=wait, follow=follow, detach=detach, dry_run=dry_run, json=json)
     then.check()
-    for name in secrets(options.env):
-        say(f"{name} is stored in the queue's file, which only you can read")
     source = understood(words or [], ctx.obj, shell=shell, each=each, lines=lines, jsonl=jsonl)
     if not source.many and skip_bad:
         raise UsageError("--skip-bad goes with --each, --lines or --jsonl")
     if source.many and key is not None:
         raise UsageError("--key names one job: give many their keys with --jsonl")
-    raise typer.Exit(_hand_in(source, options, then, Skipped(skip_bad)))
+    raise typer.Exit(_hand_in(source, options, then, Skipped(skip_bad), stdin))
 
 
-def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped) -> int:
+def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped, stdin: bool | None) -> int:
     outlook = connect(dict(os.environ))
     with outlook.store:
-        submission = Submission(outlook, source, options, then.waits)
+        submission = Submission(outlook, source, options, then.waits, stdin)
         if then.dry_run:
             return foretold(submission.foretell(skipped), skipped, then)
-        if not source.many:
-            return after(outlook, submission.one(), then, skipped)
-        with leaving("nothing was submitted"):
-            accepted = submission.many(skipped)
+        with leaving("nothing was submitted") if source.many else contextlib.nullcontext():
+            accepted = submission.many(skipped) if source.many else submission.one()
+        for line in submission.kept():
+            say(line)
         return after(outlook, accepted, then, skipped)

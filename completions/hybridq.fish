@@ -50,7 +50,10 @@ complete -c hybridq -n '__hybridq_is submit' -l key -x  -d 'The same key again i
 complete -c hybridq -n '__hybridq_is submit' -l retries -x  -d 'Tries after the first one failed.'
 complete -c hybridq -n '__hybridq_is submit' -l timeout -x  -d 'Run time that one try may have.'
 complete -c hybridq -n '__hybridq_is submit' -l cwd -x -a '(__fish_complete_directories)' -d 'Where a command runs.'
-complete -c hybridq -n '__hybridq_is submit' -l env -x  -d 'A further variable to keep.'
+complete -c hybridq -n '__hybridq_is submit' -l env -x  -d 'A variable to keep, or NAME=VALUE.'
+complete -c hybridq -n '__hybridq_is submit' -l env-file -r -F -d 'Variables: NAME=VALUE, one a line.'
+complete -c hybridq -n '__hybridq_is submit' -l clean-env -d 'Keep no variables but the usual few.'
+complete -c hybridq -n '__hybridq_is submit' -l stdin -l no-stdin -d 'Whether standard input is the command\'s, instead of finding out.'
 complete -c hybridq -n '__hybridq_is submit' -l max-cost -x  -d 'Leave out modes forecast to cost more; if all do, warn.'
 complete -c hybridq -n '__hybridq_is submit' -l wait -d 'Wait, and end with the job\'s exit code.'
 complete -c hybridq -n '__hybridq_is submit' -l follow -d 'Show the output as it comes.'
@@ -59,8 +62,8 @@ complete -c hybridq -n '__hybridq_is submit' -l dry-run -d 'Say what would happe
 complete -c hybridq -n '__hybridq_is submit' -l json -d 'Print JSON.'
 complete -c hybridq -n '__hybridq_is submit' -l skip-bad -d 'Leave out bad inputs, and list them.'
 complete -c hybridq -n '__hybridq_is submit' -s h -l help -d 'Show this message and exit.'
-complete -c hybridq -n '__hybridq_at submit -eq 1 --shell --lines --jsonl --mode --audience --deadline --priority --group --key --retries --timeout --cwd --env --max-cost' -k -a '(__hybridq_values handlers)'
-complete -c hybridq -n '__hybridq_at submit -ge 2 --shell --lines --jsonl --mode --audience --deadline --priority --group --key --retries --timeout --cwd --env --max-cost' -F
+complete -c hybridq -n '__hybridq_at submit -eq 1 --shell --lines --jsonl --mode --audience --deadline --priority --group --key --retries --timeout --cwd --env --env-file --max-cost' -k -a '(__hybridq_values handlers)'
+complete -c hybridq -n '__hybridq_at submit -ge 2 --shell --lines --jsonl --mode --audience --deadline --priority --group --key --retries --timeout --cwd --env --env-file --max-cost' -F
 complete -c hybridq -n __fish_use_subcommand -a status -d 'Show the queue: what runs, what is held until when, and why.'
 complete -c hybridq -n '__hybridq_is status' -l watch -s w -d 'Stay, and show each change.'
 complete -c hybridq -n '__hybridq_is status' -l json -d 'One JSON document'

@@ -61,6 +61,14 @@ class Request(Struct, frozen=True, kw_only=True):
     max_cost: float | None = None
     cwd: str | None = None
     env: dict[str, str] = {}
+    left_out: dict[str, str] = {}  # variables that are not in `env`, and why
+
+
+class Environment(Struct, frozen=True):
+    """The variables that a command runs with, and by name those that it does not see, with the reason."""
+
+    env: dict[str, str] = {}
+    left_out: dict[str, str] = {}
 
 
 class Forecast(Struct, frozen=True, kw_only=True):
@@ -170,6 +178,14 @@ class Throttled(Struct, frozen=True, gc=False):
     seconds: float
 
 
+class Remark(Struct, frozen=True, gc=False):
+    """The call goes on, and this is to be said of it."""
+
+    id: int
+    attempt: int
+    text: str
+
+
 class Output(Struct, frozen=True, gc=False):
     """The call ended well. `value` is JSON bytes, or None where the output is what the partials made.
 
@@ -219,4 +235,4 @@ class Detached(Struct, frozen=True):
     reference: dict[str, Any]
 
 
-Event = Started | Partial | Throttled | Output | Failure | Detached
+Event = Started | Partial | Throttled | Remark | Output | Failure | Detached

@@ -25,6 +25,7 @@ RULES = {
     "deadline": "one was near",
     "full": "as large as a flush may be",
     "drain": "somebody asked",
+    "watched": "a runner died while these ran",
 }
 
 

@@ -11,6 +11,7 @@ from hybridq.job import State
 from hybridq.queue.cohorts import Result, result, state_of
 from hybridq.queue.follow import End, OutputPiece, StateChange, Withheld, follow
 from hybridq.queue.holds import why_kept
+from hybridq.queue.learned import remarked
 from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
@@ -115,8 +116,8 @@ def fate(store: Store, awaited: Awaited) -> str:
 
 
 def _kept(store: Store, awaited: Awaited) -> str:
-    """Why the one job that is awaited is held, if it is one."""
-    return "" if awaited.only is None else why_kept(store, awaited.only)
+    """Why the one job that is awaited is held, if it is one, or does not answer."""
+    return "" if awaited.only is None else why_kept(store, awaited.only) or remarked(store, awaited.only)
 
 
 def _failed(job: int, found: Result | None) -> str:

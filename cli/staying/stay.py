@@ -57,7 +57,7 @@ class Stay(Struct, frozen=True):
                 open_.enter_context(InlineRun(self.outlook.store.home, self.outlook.config, self.of.id))
             elif self._streams:
                 home, config = self.outlook.store.home, self.outlook.config
-                open_.enter_context(Failover(home, config, self.of.id, self._takes_over))
+                open_.enter_context(Failover(home, config, self.of.id, self._takes_over, self._cannot))
             self._tell()
             return self._until_end()
 
@@ -73,6 +73,9 @@ class Stay(Struct, frozen=True):
 
     def _takes_over(self) -> None:
         say(f"the daemon has gone, so this submit runs {self._what} itself")
+
+    def _cannot(self, missing: str) -> None:
+        say(f"the daemon has gone, and {missing} is not set here: {self._what} waits for a daemon that has it")
 
     @property
     def _name(self) -> str:

@@ -141,13 +141,14 @@ def _command(text: str) -> bytes:
 def _command_json(data: bytes, encode: Encode) -> bytes:
     """A command given as JSON: text, a list of words, or the very input of a shell job."""
     found = msgspec.json.decode(data)
+    more = {"stdin": found.pop("stdin")} if isinstance(found, dict) and isinstance(found.get("stdin"), str) else {}
     match found:
         case str(text):
             return encode(text)
         case {} if len(found) != 1:
             pass
         case [*argv] | {"argv": [*argv]} if all(isinstance(word, str) for word in argv):
-            return as_json(command_input(argv))
+            return as_json(command_input(argv) | more)
         case {"shell": str()}:
             return data
     raise BadData('a command is text, a list of words, {"argv": ["CMD", "ARG"]} or {"shell": "CMD"}')

@@ -1,27 +1,26 @@
 """The options of a submission, from the command line or from a JSON line, into a Request.
 
-Rule: an option means the same wherever it is given; what a job is to see of this process (folder,
-variables) is chosen here and nothing else is kept. Nothing is submitted here.
+Rule: an option means the same wherever it is given. Nothing is submitted here.
 """
 
+import contextlib
 import math
-import os
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, UsageError
-from hybridq.files import stored
 from hybridq.job import Audience, Mode, Request
 from hybridq.selection import check_group
 from hybridq.visible import visible_line
 from hybridq.when import parse_deadline, parse_span
 
-KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR", "VIRTUAL_ENV")
-SECRET = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
+from .surroundings import Surroundings, surroundings
+
 KEY_LIMIT = 500  # characters
 PRIORITIES = 2**31
 
@@ -38,6 +37,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     timeout: str | float | None = None
     cwd: str | None = None
     env: tuple[str, ...] | None = None
+    env_file: str | None = None
+    clean_env: bool | None = None
     max_cost: float | None = None
     key: str | None = None
 
@@ -57,12 +58,12 @@ def request(
     options: Options,
     waits: tuple[Audience, str],
     now: float,
-    environ: Mapping[str, str],
+    around: Surroundings,
 ) -> Request:
-    """What these options ask of a handler; `waits` is who waits, where they do not say. Raises UsageError."""
+    """What these options ask of a handler, which runs it in these surroundings; `waits` is who waits, where they do
+    not say. Raises UsageError."""
     audience, signal = (options.audience, "--audience") if options.audience else waits
     timeout = None if options.timeout is None else _seconds(options.timeout, "timeout")
-    cwd, env = _surroundings(config, options, environ)
     return Request(
         handler=handler,
         audience=audience,
@@ -74,8 +75,9 @@ def request(
         retries=_within(config.retries if options.retries is None else options.retries, 0, 1000, "retries"),
         timeout=config.timeout if timeout is None else timeout,
         max_cost=options.max_cost,
-        cwd=cwd,
-        env=env,
+        cwd=around.cwd,
+        env=around.env,
+        left_out=around.left_out,
     )
 
 
@@ -94,18 +96,26 @@ def check_money(amount: float | None) -> None:
         raise UsageError(f"max-cost is an amount of money of at least 0, not {amount}")
 
 
-def secrets(env: tuple[str, ...] | None) -> list[str]:
-    """Those of the named variables that look as if they held a secret."""
-    return [name for name in env or () if any(part in name.upper() for part in SECRET)]
-
-
-def command_input(argv: list[str]) -> dict[str, Any]:
+def command_input(argv: list[str], stdin: bytes = b"") -> dict[str, Any]:
     """A shell job's input for an argument list. Raises BadData for what no program can be given."""
     if not argv or not argv[0]:
         raise BadData("there is no command: write it after --, such as hybridq submit -- echo hello")
     if any("\0" in word for word in argv):
         raise BadData("an argument holds a NUL character, which no program can be given")
-    return {"argv": argv}
+    return {"argv": argv, **with_stdin(stdin)}
+
+
+def with_stdin(data: bytes) -> dict[str, str]:
+    """What a shell job's input holds beside its command: its standard input as text, or as base64."""
+    if not data:
+        return {}
+    with contextlib.suppress(UnicodeDecodeError):
+        text = data.decode()
+        if len(msgspec.json.encode(text)) <= 4 / 3 * len(data) + 2:
+            return {"stdin": text}
+    import base64
+
+    return {"stdin64": base64.b64encode(data).decode()}
 
 
 def words(text: str) -> list[str]:
@@ -118,28 +128,15 @@ def words(text: str) -> list[str]:
         raise BadData(f"'{visible_line(text, 40)}' is no command line: {problem}") from None
 
 
-def _surroundings(
-    config: HandlerConfig, options: Options, environ: Mapping[str, str]
-) -> tuple[str | None, dict[str, str]]:
+def surroundings_of(config: HandlerConfig, options: Options, environ: Mapping[str, str]) -> Surroundings:
     """The folder and the variables that a command will run with; other handlers have their own."""
     if config.kind != "shell":
-        if options.cwd is not None or options.env:
+        if options.cwd is not None or options.env or options.env_file is not None or options.clean_env:
             raise UsageError("only commands have --cwd and --env; a worker's are in config.toml")
-        return None, {}
-    folder = os.path.abspath(os.path.expanduser(options.cwd or "."))
-    if not os.path.isdir(folder):
-        raise UsageError(f"'{visible_line(folder, 100)}' is no folder: name another with --cwd")
-    kept = (name for name in environ if name in KEPT or name.startswith("LC_"))
-    return stored(folder), {name: _variable(name, environ) for name in (*kept, *(options.env or ()))}
-
-
-def _variable(name: str, environ: Mapping[str, str]) -> str:
-    value = environ.get(name)
-    if value is None:
-        raise UsageError(f"the variable '{visible_line(name, 40)}' is not set: export it, or leave out --env")
-    if not _is_text(value):
-        raise UsageError(f"the variable {visible_line(name, 40)} is not UTF-8: set it to text")
-    return value
+        return Surroundings()
+    return surroundings(
+        environ, cwd=options.cwd, names=options.env or (), file=options.env_file, clean=bool(options.clean_env)
+    )
 
 
 def _is_text(text: str) -> bool:

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import astuple
 
@@ -20,12 +21,17 @@ from hybridq.money.why_held import would_be_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
+from hybridq.visible import visible_line
 
 from ..tell import is_tty
 from . import options as asking
 from .inputs import Bad, Item
 from .options import Options
+from .surroundings import LOOKS, Surroundings, secret
 from .words import Source, as_command
+
+if TYPE_CHECKING:
+    from .piped import Piped
 
 LISTED = 20  # of what was left out
 STEP = 1000  # jobs between two looks at the progress bar
@@ -59,14 +65,29 @@ class Skipped:
 class Submission:
     """One call of `submit`, from its source to what was accepted."""
 
-    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: str) -> None:
+    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: str, stdin: bool | None) -> None:
+        """`waits`: the option by which somebody waits; `stdin`: whether standard input is a command's, as asked."""
         self._outlook = outlook
         self._source = source
         self._options = options
         self._config = _handler(outlook, source.handler)
+        self._stdin = self._standard_input(stdin)
         self._waits = _who_waits(waits, source.many)
         self._now = time.time()
         self._requests: dict[tuple[object, ...], Request] = {}
+        self._around: dict[tuple[object, ...], Surroundings] = {}
+
+    def kept(self) -> Iterator[str]:
+        """What to tell of the variables that commands see: secrets that were left out, and those that were not."""
+        if self._stdin and self._stdin.told:
+            yield self._stdin.told
+        around = self._around.values()
+        left = sorted({name for each in around for name, why in each.left_out.items() if why == LOOKS})
+        stored = sorted({name for each in around for name in each.env if secret(name)})
+        if stored:
+            yield f"{_listed(stored)} stored in the queue's file, which only you can read"
+        if left:
+            yield f"{_listed(left)} not kept for the job, as secrets may be in them: --env NAME keeps one"
 
     def one(self) -> Accepted:
         """Submit the single job."""
@@ -97,7 +118,19 @@ class Submission:
         ]
 
     def _single(self) -> tuple[Request, bytes]:
-        return self._request(None), self._source.one(self._config.kind)
+        request = self._request(None)  # what is wrong with it is said before anything is read
+        return request, self._source.one(self._config.kind, self._stdin.data if self._stdin else b"")
+
+    def _standard_input(self, asked: bool | None) -> "Piped | None":
+        """What comes with a command; other handlers and many jobs have their inputs only."""
+        reads = "-" in (self._source.text, self._source.lines, self._source.jsonl)
+        if self._config.kind != "shell" or self._source.many or reads:
+            if asked:
+                raise UsageError("--stdin goes with one command: hybridq submit --stdin -- CMD ARG")
+            return None
+        from .piped import Piped
+
+        return Piped(asked)
 
     def _stream(self, skipped: Skipped, more: Callable[[int], None]) -> Iterator[tuple[Request, bytes, str | None]]:
         plain = None if self._source.jsonl is not None else self._request(None)
@@ -126,10 +159,24 @@ class Submission:
         which = () if line is None else astuple(line)[: asking.SHARED]
         if which not in self._requests:
             options = self._options if line is None else asking.merged(line, self._options)
-            request = asking.request(self._source.handler, self._config, options, self._waits, self._now, os.environ)
+            around = self._surroundings(options)
+            request = asking.request(self._source.handler, self._config, options, self._waits, self._now, around)
             check_mode(request, self._outlook.modes(request.handler))
             self._requests[which] = request
         return self._requests[which]
+
+    def _surroundings(self, options: Options) -> Surroundings:
+        """The same object for the same options."""
+        which = (options.cwd, options.env, options.env_file, options.clean_env)
+        if which not in self._around:
+            self._around[which] = asking.surroundings_of(self._config, options, os.environ)
+        return self._around[which]
+
+
+def _listed(names: list[str]) -> str:
+    shown = [visible_line(name, 60) for name in names[:LISTED]]
+    shown += [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
+    return f"{shown[0]} is" if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]} are"
 
 
 def _handler(outlook: Outlook, name: str) -> HandlerConfig:

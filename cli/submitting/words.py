@@ -13,7 +13,7 @@ from hybridq.visible import visible_line
 
 from . import inputs
 from .inputs import Bad, Item
-from .options import command_input
+from .options import command_input, with_stdin, words
 
 _HOW = "hybridq submit -- CMD ARG, or hybridq submit HANDLER INPUT"
 
@@ -34,12 +34,14 @@ class Source(Struct, frozen=True, kw_only=True):
         """Whether it may hold more than one job."""
         return self.argv is None and self.shell is None and self.text is None
 
-    def one(self, kind: str) -> bytes:
-        """The single input, for a handler of this kind. Raises BadData."""
+    def one(self, kind: str, stdin: bytes = b"") -> bytes:
+        """The single input, for a handler of this kind; `stdin` is a command's own. Raises BadData."""
         if self.argv is not None:
-            return inputs.as_json(command_input(list(self.argv)))
+            return inputs.as_json(command_input(list(self.argv), stdin))
         if self.shell is not None:
-            return inputs.as_json({"shell": self.shell})
+            return inputs.as_json({"shell": self.shell, **with_stdin(stdin)})
+        if kind == "shell":
+            return inputs.as_json(command_input(words(inputs.whole(self.text or "")), stdin))
         return inputs.encoder(kind)(inputs.whole(self.text or ""))
 
     def stream(self, kind: str) -> Iterator[Item | Bad]:

@@ -4,6 +4,7 @@ Rule: no key reaches a child by accident.
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import signal
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, cast
 
@@ -21,6 +22,25 @@ from .pipes import PipeReader, PipeWriter
 MARK = "HYBRIDQ_RUNNER"  # names the runner, so that what it leaves behind when it dies can be found
 PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", MARK)
 PASSED_PREFIXES = ("LC_", "PYTHON")
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}  # else what a Python program prints is seen at its end; its own value wins
+
+
+_inherited: set[int] = set()
+
+
+@contextlib.contextmanager
+def inherited(*descriptors: int) -> Iterator[None]:
+    """These open files go on to all that is started meanwhile, and to all that those start."""
+    _inherited.update(descriptors)
+    try:
+        yield
+    finally:
+        _inherited.difference_update(descriptors)
+
+
+def handed_on() -> tuple[int, ...]:
+    """The open files that a process which is started now has beside its own three."""
+    return tuple(_inherited)
 
 
 def mark() -> dict[str, str]:
@@ -31,9 +51,11 @@ def mark() -> dict[str, str]:
 def worker_environment(own: Mapping[str, str], further: Sequence[str]) -> dict[str, str]:
     """What a worker sees of our environment: what programs need to run, and the variables named by `further`."""
     names = {*PASSED, *further}
-    return {key: value for key, value in own.items() if key in names or key.startswith(PASSED_PREFIXES)}
+    seen = {key: value for key, value in own.items() if key in names or key.startswith(PASSED_PREFIXES)}
+    return UNBUFFERED | seen
 
 
+OURS: set[int] = set()  # the processes that a Child waits for
 DRAIN = 0.2  # seconds after the exit in which others that hold the pipes may still be heard
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
@@ -49,24 +71,28 @@ async def woken(event: asyncio.Event, until: float) -> None:
             timer.cancel()
 
 
-def _start(argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, fed: bool) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str] | None, stdin: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(  # noqa: S603 - running what the user asked for is the product
             argv,
-            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=cwd,
             env=env,
             start_new_session=True,
+            pass_fds=handed_on(),
         )
     except (OSError, ValueError) as error:
         raise cannot_start(error, argv[0], cwd) from None
 
 
 class Child:
-    """A running process. `wake` is called whenever something arrived, the input was refused, or it ended.
+    """A running process. `wake` is called whenever something arrived, the input was refused, or it ended. Its input is
+    `fed` through `input`, or it is the file `stdin`, or empty.
 
     Raises CannotStart with the reason when there is no such process to run.
     """
@@ -79,13 +105,15 @@ class Child:
         cwd: str | None = None,
         env: Mapping[str, str] | None = None,
         fed: bool = False,
+        stdin: IO[bytes] | None = None,
         limit: int = sys.maxsize,
     ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._wake = wake
         began = time.monotonic()
-        self._process = _start(argv, cwd, env, fed)
+        self._process = _start(argv, cwd, env, subprocess.PIPE if fed else stdin or subprocess.DEVNULL)
         self.pid = self._process.pid
+        OURS.add(self.pid)
         self.ended = False
         self._began, self.ran = began, 0.0  # `ran`: seconds until the process itself exited
         self._exited = self._ending = self._killed = False
@@ -182,6 +210,7 @@ class Child:
         if self.input:
             self.input.close()
         self._process.wait()
+        OURS.discard(self.pid)
         self.ended = True
         self._wake()
 

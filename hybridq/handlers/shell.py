@@ -1,22 +1,27 @@
 """The handler `shell`: a job is a command, its output is what the command prints.
 
-Arguments are data: no shell sees them unless the job asked for one. Standard input is empty, the environment is
-the job's own in whole, standard output and error are told apart. It never interprets what a command prints.
+Arguments are data: no shell sees them unless the job asked for one. Standard input is what was kept with the job, or
+empty; the environment is the job's own in whole, standard output and error are told apart. It never interprets what a
+command prints.
 """
 
 import asyncio
+import base64
+import contextlib
 import json
 import math
 import os
+import tempfile
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from typing import IO
 
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
 from .ending import CannotStart, how_ended, stopping, timed_out
-from .process import Child, mark, woken
+from .process import UNBUFFERED, Child, mark, woken
 
 CHUNK_LIMIT = 64  # jobs that one run of the batch lane may hold
 SHELL = "/bin/sh"
@@ -197,8 +202,10 @@ class _Job:
 
     def __init__(self, call: Call, wake: Callable[[], None], limit: int, timeout: float | None) -> None:
         self.call, self._timeout = call, timeout
-        env = {**call.env, "HYBRIDQ_JOB_ID": str(call.id), "HYBRIDQ_ATTEMPT": str(call.attempt), **mark()}
-        self.child = Child(argument_list(call.input), wake, cwd=call.cwd, env=env, limit=limit)
+        env = {**UNBUFFERED, **call.env, "HYBRIDQ_JOB_ID": str(call.id), "HYBRIDQ_ATTEMPT": str(call.attempt), **mark()}
+        argv, stdin = argument_list(call.input)
+        with _file(stdin) as file:
+            self.child = Child(argv, wake, cwd=call.cwd, env=env, stdin=file, limit=limit)
         self.until = math.inf if timeout is None else time.monotonic() + timeout
         self.over = self._late = False
 
@@ -226,19 +233,46 @@ class _Job:
         return Failure(call.id, call.attempt, reason, exit_code=code, busy=busy, dropped=self.child.dropped)
 
 
-def argument_list(data: bytes) -> list[str]:
-    """The argument list of a job's input: `{"argv": [...]}`, or `{"shell": "..."}` for /bin/sh.
+def argument_list(data: bytes) -> tuple[list[str], bytes]:
+    """The argument list and the standard input of a job: `{"argv": [...]}`, or `{"shell": "..."}` for /bin/sh, with
+    `"stdin": "text"`, or `"stdin64"` for what is no text.
 
     Read with `json`, which keeps file names that are no UTF-8 (as lone surrogates). Raises CannotStart.
     """
     try:
         asked = json.loads(data)
+        stdin = _stdin(asked) if isinstance(asked, dict) else b""
     except (ValueError, RecursionError):
         asked = None
     match asked:
         case {"argv": [str(), *_] as argv} if all(isinstance(word, str) for word in argv):
             words: list[str] = argv
-            return words
+            return words, stdin
         case {"shell": str() as line}:
-            return [SHELL, "-c", line]
+            return [SHELL, "-c", line], stdin
     raise CannotStart('the input is no command: expected {"argv": ["CMD", "ARG"]} or {"shell": "CMD"}')
+
+
+def _stdin(asked: dict[str, object]) -> bytes:
+    match asked:
+        case {"stdin": str() as text}:
+            return text.encode("utf-8", "surrogateescape")
+        case {"stdin64": str() as text}:
+            return base64.b64decode(text, validate=True)
+    return b""
+
+
+@contextlib.contextmanager
+def _file(data: bytes) -> Iterator[IO[bytes] | None]:
+    """Standard input as a file that nobody else sees: a command that reads none of it holds up nobody."""
+    if not data:
+        yield None
+        return
+    with contextlib.ExitStack() as opened:
+        try:
+            file = opened.enter_context(tempfile.TemporaryFile())
+            file.write(data)
+            file.seek(0)
+        except OSError as error:
+            raise CannotStart(f"no room for its standard input: {error.strerror}", retryable=True) from None
+        yield file

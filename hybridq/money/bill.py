@@ -14,9 +14,10 @@ from ..job import DEAREST, Failure, Lane, Output
 from ..outlook import Outlook
 from ..queue import holds
 from ..queue.claims import Claim
-from ..queue.cohorts import Cohort, cohort
+from ..queue.cohorts import Cohort, cohort, environment
 from ..queue.store import Store
 
+FEW = 100  # sets of variables that are remembered
 KEPT = 10_000  # cohorts whose terms are remembered
 
 
@@ -41,10 +42,21 @@ class Billing:
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
         self._known: dict[int, tuple[Cohort, Terms]] = {}
+        self._variables: dict[int, dict[str, str]] = {}
 
     def cohort(self, claim: Claim) -> Cohort:
         """The cohort of a claim, as it was when it was first held."""
         return self._look(claim.cohort)[0]
+
+    def variables(self, of: Cohort) -> dict[str, str]:
+        """The variables that a cohort's commands run with."""
+        if of.variables is None:
+            return of.request.env
+        if of.variables not in self._variables:
+            if len(self._variables) >= FEW:
+                self._variables.clear()
+            self._variables[of.variables] = environment(self._outlook.store, of).env
+        return self._variables[of.variables]
 
     def outcomes(
         self,

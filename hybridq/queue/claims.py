@@ -36,9 +36,11 @@ class Claim(Struct, frozen=True, gc=False):
     unbegun: int = 0
 
 
+UNSUSPECTED = "id NOT IN (SELECT job FROM suspect)"  # suspects run last, and apart: see `suspects`
 # What the inputs come to is asked first: their number alone would let a few thousand bytes become gigabytes.
 _READY = (
-    "SELECT id, length(input) FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?"
+    "SELECT id, length(input) FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ?"
+    f" AND {UNSUSPECTED} ORDER BY ready, id LIMIT ?"
 )
 _TAKE = (
     "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
@@ -49,7 +51,7 @@ _TAKE = (
 _WAITING = (
     "lane = 'stream' AND handler = ?1 AND queued > 0 AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
     # Not those that hold only jobs that wait for their next try: any number of them may come first.
-    " AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4)"
+    f" AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4 AND {UNSUSPECTED})"
 )
 _FREE = f"SELECT id, due, rank FROM cohort WHERE {_WAITING} AND id NOT IN (SELECT cohort FROM withheld)"
 _HELD = f"SELECT id, due, rank FROM withheld CROSS JOIN cohort ON cohort.id = withheld.cohort WHERE {_WAITING}"

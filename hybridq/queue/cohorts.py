@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ..errors import NoSuchJob
-from ..job import Audience, Decision, Held, Lane, Mode, Request, State
+from ..job import Audience, Decision, Environment, Held, Lane, Mode, Request, State
 from .store import Store
 
 HELD_LIMIT = 100_000  # cohorts that a plan looks at one by one
@@ -29,7 +29,8 @@ class Cohort(Struct, frozen=True, kw_only=True):
     pinned: bool
     due: float
     delay_cost: float
-    request: Request
+    request: Request  # but for its variables: see `environment`
+    variables: int | None  # where these are
     decision: Decision
     accepted: float
     first: int
@@ -89,8 +90,9 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 _COHORT = (
-    "SELECT id, name, handler, lane, mode, audience, pinned, due, delay_cost, request, decision, accepted, first_id,"
-    " last_id, size, jobs, started, finished, cost, streamed, queued, running, done, failed, cancelled FROM cohort"
+    "SELECT id, name, handler, lane, mode, audience, pinned, due, delay_cost, request, environment, decision, accepted,"
+    " first_id, last_id, size, jobs, started, finished, cost, streamed, queued, running, done, failed, cancelled"
+    " FROM cohort"
 )
 
 
@@ -105,6 +107,14 @@ def cohort(store: Store, number: int) -> Cohort:
     if not found:
         raise NoSuchJob(f"there is no cohort {number}")
     return found[0]
+
+
+def environment(store: Store, of: Cohort) -> Environment:
+    """The variables that a cohort's commands run with."""
+    row = None
+    if of.variables is not None:
+        row = store.row("SELECT variables FROM environment WHERE id = ?", (of.variables,))
+    return msgspec.json.decode(row[0], type=Environment) if row else Environment(of.request.env)
 
 
 def next_of(store: Store, lane: Lane, handler: str, limit: int) -> list[Cohort]:
@@ -126,6 +136,7 @@ def _cohort(row: tuple[Any, ...]) -> Cohort:
         due,
         delay_cost,
         request,
+        variables,
         decision,
         accepted,
         first,
@@ -149,6 +160,7 @@ def _cohort(row: tuple[Any, ...]) -> Cohort:
         due=due,
         delay_cost=delay_cost,
         request=msgspec.json.decode(request, type=Request),
+        variables=variables,
         decision=msgspec.json.decode(decision, type=Decision),
         accepted=accepted,
         first=first,

@@ -59,6 +59,15 @@ def open_flush(
         )
 
 
+def describe_flush(store: Store, flush: int, handler: str, reason: str, factor: float, jobs: int) -> None:
+    """Note what a flush that was opened turned out to be."""
+    with store.tx() as connection:
+        connection.execute(
+            "UPDATE flush SET handler = ?, reason = ?, factor = ?, jobs = ? WHERE id = ?",
+            (handler, reason, factor, jobs, flush),
+        )
+
+
 def close_flush(store: Store, flush: int, done: int, failed: int, startup: float, cost: float, now: float) -> None:
     """Note how a flush ended."""
     with store.tx() as connection:

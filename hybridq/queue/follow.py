@@ -12,6 +12,7 @@ from ..job import ENDED, State
 from .cohorts import Result, result, state_of
 from .doorbell import VIEWER, Doorbell
 from .holds import why_kept
+from .learned import remarked
 from .outputs import Tail
 from .rescue import rescue
 from .store import Store
@@ -37,7 +38,8 @@ class StateChange(Struct, frozen=True):
 
 
 class Withheld(Struct, frozen=True):
-    """It is queued and may not begin: room in a limit, or a key, is lacking. Told once until it may."""
+    """It is queued and may not begin: room in a limit, or a key, is lacking; or it runs and does not answer. Told once
+    until that is over."""
 
     reason: str
 
@@ -66,7 +68,7 @@ def follow(
                     tails.turn(attempt)
                     yield StateChange(*now)
                     seen = now
-                before, kept = kept, why_kept(store, job) if state is State.QUEUED else ""
+                before, kept = kept, why_kept(store, job) if state is State.QUEUED else remarked(store, job)
                 if kept and not before:
                     yield Withheld(kept)
                 yield from tails.more()

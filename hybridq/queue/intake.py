@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..errors import BadData
-from ..job import Decision, Lane, Mode, Request, State
+from ..job import Decision, Environment, Lane, Mode, Request, State
 from ..seam import reached
 from .acceptance import show_for_dead
 from .counters import add_jobs
@@ -91,9 +92,11 @@ def too_large(data: bytes) -> BadData:
 
 
 def open_cohort(store: Store, request: Request, writer: int | None) -> int:
+    """Begin a cohort that nobody sees yet; its number. `writer` is the mark of who writes it."""
+    variables = _variables(store, request)
     cohort = store.connection.execute(
-        "INSERT INTO cohort (handler, name, lane, mode, audience, pinned, due, rank, delay_cost, request, writer)"
-        " VALUES (?, ?, '', '', ?, ?, ?, ?, 0, ?, ?)",
+        "INSERT INTO cohort (handler, name, lane, mode, audience, pinned, due, rank, delay_cost, request, writer,"
+        " environment) VALUES (?, ?, '', '', ?, ?, ?, ?, 0, ?, ?, ?)",
         (
             request.handler,
             request.group,
@@ -101,12 +104,23 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
             request.mode is not None,
             math.inf if request.deadline is None else request.deadline,
             -request.priority,
-            msgspec.json.encode(request),
+            msgspec.json.encode(replace(request, env={}, left_out={})),
             writer,
+            variables,
         ),
     ).lastrowid
     assert cohort is not None  # noqa: S101 - an insert into a rowid table has one
     return cohort
+
+
+def _variables(store: Store, request: Request) -> int | None:
+    """Where the variables of a request are kept, once for all that have the same; None: it has none."""
+    if not request.env and not request.left_out:
+        return None
+    data = msgspec.json.encode(Environment(request.env, request.left_out))
+    store.connection.execute("INSERT OR IGNORE INTO environment (variables) VALUES (?)", (data,))
+    (number,) = store.connection.execute("SELECT id FROM environment WHERE variables = ?", (data,)).fetchone()
+    return int(number)
 
 
 def accept_cohort(

@@ -77,9 +77,10 @@ def _sibling(connection: Any, cohort: int, lane: Lane) -> int:
     return int(
         connection.execute(
             "INSERT INTO cohort (origin, submission, name, handler, lane, mode, audience, pinned, due, rank,"
-            " delay_cost, request, decision, accepted) SELECT id, coalesce(submission, id), name, handler, ?, "
+            " delay_cost, request, decision, accepted, environment)"
+            " SELECT id, coalesce(submission, id), name, handler, ?, "
             f"{_MODE}, audience, pinned, due, rank, delay_cost, request,"
-            " decision, accepted FROM cohort WHERE id = ? RETURNING id",
+            " decision, accepted, environment FROM cohort WHERE id = ? RETURNING id",
             (lane, lane, _MODES[lane], cohort),
         ).fetchone()[0]
     )

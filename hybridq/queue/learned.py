@@ -77,3 +77,28 @@ def first_promise(store: Store, cohort: int) -> Promise | None:
         (msgspec.json.encode(lineage(store, cohort)).decode(),),
     )
     return named(Promise, row) if row else None
+
+
+_RUNS = "job.id = remark.job AND job.attempt = remark.attempt AND job.state = 'running'"
+
+
+def remark(store: Store, job: int, attempt: int, text: str) -> None:
+    """Keep what is to be said of a job while this attempt runs, in place of what was said before."""
+    with store.tx(durable=False) as connection:
+        connection.execute(f"DELETE FROM remark WHERE NOT EXISTS (SELECT 1 FROM job WHERE {_RUNS})")
+        connection.execute("INSERT OR REPLACE INTO remark VALUES (?, ?, ?)", (job, attempt, text))
+
+
+def remarked(store: Store, job: int) -> str:
+    """What is to be said of a job that runs; "": nothing."""
+    row = store.row(f"SELECT text FROM remark JOIN job ON {_RUNS} WHERE remark.job = ?", (job,))
+    return str(row[0]) if row else ""
+
+
+def remarked_of(store: Store, group: str) -> str:
+    """What is to be said of some job of a group; "": nothing."""
+    row = store.row(
+        f"SELECT text FROM remark JOIN job ON {_RUNS} JOIN cohort ON cohort.id = job.cohort WHERE cohort.name = ?",
+        (group,),
+    )
+    return str(row[0]) if row else ""

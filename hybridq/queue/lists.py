@@ -58,6 +58,7 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     error: str | None
     exit_code: int | None
     cost: float | None
+    deaths: int  # of runners while it ran, one of which it may have been why
 
 
 def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
@@ -224,9 +225,10 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
     found: dict[int, ListedJob] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
-        for number, cohort, state, ready, started, finished, data, error, code, cost in store.rows(
+        for number, cohort, state, ready, started, finished, data, error, code, cost, deaths in store.rows(
             "SELECT job.id, cohort, state, ready, started, finished,"
-            " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost"
+            " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost,"
+            " (SELECT deaths FROM suspect WHERE job = job.id)"
             f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({_marks(part)})",
             tuple(part),
         ):
@@ -242,6 +244,7 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
                 error=error,
                 exit_code=code,
                 cost=cost,
+                deaths=deaths or 0,
             )
     return found
 

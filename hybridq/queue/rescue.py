@@ -1,27 +1,36 @@
 """What a runner leaves: given back when it stops, rescued when it died, resumed when it runs elsewhere.
 
-Rule: a running job has a living runner, else it is queued again at once, by whoever looks first. Work
-that a provider runs is never queued again by this: the next runner goes on with its reference.
+Rule: a running job has a living runner, else it is queued again at once, by whoever looks first; where its runner
+died it may be why, and is watched (`suspects`). Work that a provider runs is never queued again by this: the next
+runner goes on with its reference.
 """
 
 from collections import Counter
 
 from ..job import State
 from .acceptance import show
+from .burial import bury
 from .counters import Move, note, shift
 from .flushes import end_flushes
 from .remote import all_away, held_away
-from .runner import Runner, dead, forget_lock, kill_orphans
+from .runner import Runner, dead, forget_lock
 from .store import Store
+from .suspects import blame, end_guilty, let_be
 
 STOPPED = "the runner stopped before it was done; queued again"
 DIED = "the runner died; queued again at once"
+BROKE = "the runner broke; queued again at once"
 
 
-def give_back(store: Store, runner: int, now: float) -> int:
-    """Queue again whatever this runner still holds, uncounted; returns how many. Detached jobs stay running."""
+def give_back(store: Store, runner: int, now: float, *, broke: bool = False) -> int:
+    """Queue again whatever this runner still holds, uncounted; returns how many. Detached jobs stay running.
+
+    `broke`: something raised that nobody foresaw, which is a death like others.
+    """
+    if not broke:
+        let_be(store, runner)
     with store.tx():
-        given = _release(store, runner, now, STOPPED)
+        given = _release(store, runner, now, BROKE if broke else STOPPED)
     with store.tx():  # apart: whatever may be wrong with the books, the jobs are free
         _close_books(store, runner, now)
     return given
@@ -31,7 +40,7 @@ def rescue(store: Store, now: float) -> int:
     """Queue again what dead runners held, and end the processes that they left; returns how many jobs."""
     rescued = 0
     for runner, mark in dead(store):
-        kill_orphans(mark)  # before its row goes: should we die in between, the next one finds it again
+        bury(store, mark)  # before its row goes: should we die in between, the next one finds it again
         show(store, runner)
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
@@ -50,22 +59,32 @@ def _close_books(store: Store, runner: int, now: float) -> None:
 
 def _release(store: Store, runner: int, now: float, why: str) -> int:
     connection = store.connection
-    away = held_away(all_away(store))
+    held = _held_by(store, runner)
+    guilty = {} if why == STOPPED else blame(connection, runner, [job for jobs in held.values() for job in jobs])
     moves: Counter[Move] = Counter()
-    for cohort, first, last in connection.execute(
-        "SELECT id, first_id, last_id FROM cohort WHERE running > 0"
-    ).fetchall():
-        held = connection.execute(
-            "SELECT id, attempt FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'running' AND runner = ?",
-            (first, last, cohort, runner),
-        ).fetchall()
-        jobs = [(job,) for job, attempt in held if (job, attempt) not in away]
+    for cohort, found in held.items():
+        end_guilty(connection, cohort, {job: guilty[job] for job in found if job in guilty}, now)
+        jobs = [(job,) for job in found if job not in guilty]
         connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
         if jobs:
             moves[cohort, State.RUNNING, State.QUEUED] = len(jobs)
             note(connection, cohort, why if len(jobs) == 1 else f"{len(jobs):,} jobs: {why}", now)
     shift(connection, moves, at=now)
     return sum(moves.values())
+
+
+def _held_by(store: Store, runner: int) -> dict[int, list[int]]:
+    """The jobs that run in this runner's hands, by cohort; not what a provider runs."""
+    away = held_away(all_away(store))
+    held: dict[int, list[int]] = {}
+    for cohort, first, last in store.rows("SELECT id, first_id, last_id FROM cohort WHERE running > 0"):
+        rows = store.rows(
+            "SELECT id, attempt FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'running' AND runner = ?",
+            (first, last, cohort, runner),
+        )
+        if jobs := [job for job, attempt in rows if (job, attempt) not in away]:
+            held[cohort] = jobs
+    return held
 
 
 def to_stop(store: Store, runner: Runner) -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Who may claim jobs, and the proof that they live: a lock file that the kernel lets go with them.
 
 Rule: a runner holds its lock before its row can be seen, so a row whose lock is free is a dead
-runner, whatever the clock or the process table say. Ages are never asked.
+runner, whatever the clock or the process table say. Ages are never asked. A second lock goes on to all
+that it starts (see `burial`), so that what outlives it is found, too.
 """
 
 import fcntl
@@ -30,6 +31,8 @@ class Runner:
         with store.tx() as connection:  # around both, so that a lock without a row is never one in the making
             self._lock = open_private(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self.kin = open_private(kin_file(store, self.mark), os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            fcntl.flock(self.kin, fcntl.LOCK_EX)
             self.id = int(
                 connection.execute(
                     "INSERT INTO runner (kind, pid, lock, since) VALUES (?, ?, ?, ?) RETURNING id",
@@ -55,8 +58,10 @@ class Runner:
             with store.tx() as connection:
                 connection.execute("DELETE FROM runner WHERE id = ?", (self.id,))
             self._lock_path.unlink(missing_ok=True)
+            kin_file(store, self.mark).unlink(missing_ok=True)
         finally:  # a runner whose row stays is dead from now on
             os.close(self._lock)
+            os.close(self.kin)
             if self._daemon is not None:
                 os.close(self._daemon)
 
@@ -64,7 +69,7 @@ class Runner:
 def dead(store: Store) -> list[tuple[int, str]]:
     """(id, mark) of every runner that has a row and no life. Costs an open and a lock try a runner."""
     rows = store.rows("SELECT id, lock FROM runner")
-    free = [(runner, Path(lock).stem) for runner, lock in rows if not _held(store.home.runners / lock)]
+    free = [(runner, Path(lock).stem) for runner, lock in rows if not locked(store.home.runners / lock)]
     # Whoever signs off takes its row away before it lets its lock go: it is not dead, and what it left may live.
     return [each for each in free if store.row("SELECT 1 FROM runner WHERE id = ?", each[:1])]
 
@@ -72,38 +77,32 @@ def dead(store: Store) -> list[tuple[int, str]]:
 def alive(store: Store, runner: int, kind: str | None = None) -> bool:
     """Whether this runner (of this kind) is signed on and lives."""
     row = store.row("SELECT lock FROM runner WHERE id = ?1 AND kind = coalesce(?2, kind)", (runner, kind))
-    return row is not None and _held(store.home.runners / row[0])
+    return row is not None and locked(store.home.runners / row[0])
 
 
 def living(store: Store) -> list[float]:
     """Since when (epoch seconds) each living runner runs."""
     rows = store.rows("SELECT lock, since FROM runner")
-    return [float(since) for lock, since in rows if _held(store.home.runners / lock)]
+    return [float(since) for lock, since in rows if locked(store.home.runners / lock)]
 
 
 def daemon_of(store: Store) -> tuple[int, float] | None:
     """(pid, since) of the living daemon of this queue, or None."""
     for pid, lock, since in store.rows("SELECT pid, lock, since FROM runner WHERE kind = 'daemon'"):
-        if _held(store.home.runners / lock):
+        if locked(store.home.runners / lock):
             return int(pid), float(since)
     return None
 
 
-def kill_orphans(mark: str) -> None:
-    """End what a dead runner left running: every process of ours that carries its mark."""
-    import psutil
-
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get("HYBRIDQ_RUNNER") == mark:
-                process.kill()
-        except (psutil.Error, OSError):
-            continue
+def kin_file(store: Store, mark: str) -> Path:
+    """The lock that a runner shares with all that it starts: nobody lets go of it but by closing it or by ending."""
+    return store.home.runners / f"{mark}.kin"
 
 
 def forget_lock(store: Store, mark: str) -> None:
-    """Take away the lock file of a runner whose row is gone."""
+    """Take away the lock files of a runner whose row is gone."""
     (store.home.runners / f"{mark}.lock").unlink(missing_ok=True)
+    kin_file(store, mark).unlink(missing_ok=True)
 
 
 def sweep_locks(store: Store) -> None:
@@ -116,7 +115,8 @@ def sweep_locks(store: Store) -> None:
 
 def _strays(store: Store) -> set[str]:
     files = os.listdir(store.home.runners)  # before the rows: a row may come meanwhile, and its lock with it
-    return set(files) - {lock for (lock,) in store.rows("SELECT lock FROM runner")}
+    known = {Path(lock).stem for (lock,) in store.rows("SELECT lock FROM runner")}
+    return {name for name in files if Path(name).stem not in known}
 
 
 def _only_daemon(home: Home) -> int:
@@ -135,7 +135,8 @@ def _only_daemon(home: Home) -> int:
     return descriptor
 
 
-def _held(path: Path) -> bool:
+def locked(path: Path) -> bool:
+    """Whether some process holds this lock."""
     try:
         descriptor = open_private(path, os.O_RDONLY)  # flock asks no right to write
     except FileNotFoundError:

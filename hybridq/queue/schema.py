@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import CorruptQueue, SchemaError
 from ..installed import upgrade_command
+from . import tables
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 3  # of the schema; one more with each migration
+VERSION = 6  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -71,6 +72,9 @@ def _migrations() -> "Migrations":
     steps(name="0001_first")(_first)
     steps(name="0002_submissions")(_submissions)
     steps(name="0003_lengths_of_outputs")(_lengths)
+    steps(name="0004_environments")(tables.environments)
+    steps(name="0005_suspects")(tables.suspects)
+    steps(name="0006_remarks")(tables.remarks)
     return steps
 
 

@@ -8,7 +8,7 @@ a shared instance serves the stream lane between two chunks.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ..brain.costs import mean_size
 from ..brain.plan import plan
@@ -18,11 +18,13 @@ from ..queue.buckets import Buckets, buckets
 from ..queue.cohorts import held
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
+from ..queue.suspects import only_suspects
 from ..when import count
 from .engine import Engine
 from .flush import FlushRun
 from .loop import TICK
 from .remote import RemoteRun
+from .watch import flush_of_suspects
 
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
@@ -31,15 +33,23 @@ Keep = Callable[[Held], bool]
 
 
 class BatchLoop:
-    """The batch lane of one runner. `drain`: what this says yes to is run now, whatever the plan says."""
+    """The batch lane of one runner. `drain`: what this says yes to, all in `only`, is run now, whatever is planned."""
 
-    def __init__(self, engine: Engine, tasks: asyncio.TaskGroup, *, drain: Keep | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tasks: asyncio.TaskGroup,
+        *,
+        drain: Keep | None = None,
+        only: Collection[int] | None = None,
+    ) -> None:
         self.engine = engine
         self.wake = asyncio.Event()
         self.flushing: dict[str, asyncio.Task[None]] = {}
         self.away: set[asyncio.Task[None]] = set()  # each looks after work that runs elsewhere
         self._tasks = tasks
         self._drain = drain
+        self._only = only
         self._idle_until: dict[str, float] = {}  # whose jobs all wait for their next try
 
     def turn(self, now: float) -> float:
@@ -50,15 +60,27 @@ class BatchLoop:
             log.info("a batch of %s goes on: %s jobs%s", away.handler, count(len(away.work.ids)), told)
             self._attend(away)
         pause = TICK
-        for name in self.engine.waiting(Lane.BATCH):
-            if name in self.flushing:
+        if self.engine.watch.on():
+            return pause
+        names = self.engine.waiting(Lane.BATCH)
+        apart = only_suspects(self.engine.store) if names else set()
+        for name in names:
+            if name in self.flushing or name in apart:
                 continue
             idle = self._idle_until.get(name, 0.0) - time.monotonic()
             if idle <= 0:
                 self._look(name, now)
             else:
                 pause = min(pause, idle)
+        if names and self.engine.watch.free:
+            self._start_suspects(names, now)
         return pause
+
+    def _start_suspects(self, names: list[str], now: float) -> None:
+        """Nothing else is to be run: what may have been why a runner died."""
+        if (taken := flush_of_suspects(self.engine, names, now, self._only)) is not None:
+            number, name, claims = taken
+            self._run(FlushRun(self.engine, name, number, [], len(claims), self._attend, given=claims))
 
     def _attend(self, away: Away) -> None:
         run = RemoteRun(self.engine, away)
@@ -104,11 +126,16 @@ class BatchLoop:
         room = engine.budget.of_handler(name, Lane.BATCH, now, size=mean_size(found.held)).jobs
         limited = f", of which the daily budget lets {count(room)} begin" if room < jobs else ""
         log.info("flush %d: %s jobs of %s%s: %s", number, count(jobs), name, limited, due[0].reason)
-        run = FlushRun(engine, name, number, keys, jobs, self._attend)
-        task = self._tasks.create_task(run.run(), name=f"flush {number}")
+        self._run(FlushRun(engine, name, number, keys, jobs, self._attend))
+
+    def _run(self, run: "FlushRun") -> None:
+        name = run.name
+        task = self._tasks.create_task(run.run(), name=f"flush {run.number}")
         self.flushing[name] = task
+        self.engine.watch.began()
 
         def ended(_: object) -> None:
+            self.engine.watch.ended()
             del self.flushing[name]
             if not run.claimed:
                 self._idle_until[name] = time.monotonic() + TICK

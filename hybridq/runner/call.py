@@ -11,7 +11,7 @@ from ..brain.calls import NONE, Overhead
 from ..brain.curve import mean
 from ..brain.estimate import SAMPLE, Observation
 from ..brain.outcome import Outcome
-from ..job import Call, Detached, Event, Failure, Output, Partial, Started, State, Throttled
+from ..job import Call, Detached, Event, Failure, Output, Partial, Remark, Started, State, Throttled
 from ..queue.claims import Claim
 from ..queue.outputs import Sink
 from ..queue.remote import Away, forget, keep, sent_back
@@ -128,6 +128,8 @@ class CallRun:
                 self._sink(event.id, event.attempt).write(event)
             elif isinstance(event, Throttled):
                 self._engine.postpone(event)
+            elif isinstance(event, Remark):
+                self._engine.remark(event)
             elif isinstance(event, Started):
                 reached("started")
                 self.startup += event.startup

@@ -14,6 +14,9 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from ..config.values import Config
+from ..errors import HybridqError
+from ..handlers.orphans import adopts, reap
+from ..handlers.process import OURS
 from ..home import Home
 from ..queue.cancel_retry import come_by_now, hasten
 from ..queue.cleaning import sweep
@@ -72,7 +75,7 @@ class Service:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self.stream = StreamLoop(engine, tasks, only=self._only)
-                self.batch = BatchLoop(engine, tasks, drain=self._drain)
+                self.batch = BatchLoop(engine, tasks, drain=self._drain, only=self._only)
                 events.add_reader(engine.bell.fileno(), self._rung)
                 own = [tasks.create_task(self._housekeeping()), tasks.create_task(self._sweeping())]
                 if self._with_stream:
@@ -83,6 +86,9 @@ class Service:
                 await self._wind_up()
                 for task in (*own, *self.batch.away):
                     task.cancel()
+        except Exception as error:
+            engine.broken = not isinstance(error, ExceptionGroup) or error.subgroup(_unforeseen) is not None
+            raise
         finally:
             events.remove_reader(engine.bell.fileno())
             await engine.close()
@@ -95,7 +101,10 @@ class Service:
     async def _housekeeping(self) -> None:
         engine, review, looked = self.engine, Review(self.engine), False
         steps = StepDetector(time.time(), time.monotonic())
+        adopting = adopts()
         while True:
+            if adopting:
+                reap(OURS)
             engine.check_ground()
             engine.reload()
             with engine.pausing():
@@ -138,6 +147,10 @@ class Service:
         for task in working:
             task.cancel()
         await ended
+
+
+def _unforeseen(error: Exception) -> bool:
+    return not isinstance(error, HybridqError | ExceptionGroup)
 
 
 def install_signals(service: Service, told: Callable[[signal.Signals], None] = lambda number: None) -> None:

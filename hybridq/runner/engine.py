@@ -21,16 +21,17 @@ from ..config.values import Config
 from ..errors import HybridqError, StorageError, TryAgain
 from ..files import named
 from ..handlers import make_handler
-from ..handlers.process import MARK
+from ..handlers.process import MARK, inherited
 from ..handlers.protocol import Handler
 from ..home import Home, is_at
-from ..job import Call, Lane, Throttled
+from ..job import Call, Lane, Remark, Throttled
 from ..money.bill import Billing, charge_cancelled
 from ..money.limits import Budget
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import RUNNER, VIEWER, Doorbell, ring
+from ..queue.learned import remark
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_disk
@@ -38,6 +39,7 @@ from ..seam import reached
 from .keys import Keys
 from .learning import Learning
 from .unsynced import Unsynced
+from .watch import Watch
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
@@ -57,12 +59,16 @@ class Engine:
         self.store = Store.open(home, checkpoints=False)
         self._database = home.database.stat()
         self.runner = Runner(self.store, kind)
-        os.environ[MARK] = self.runner.mark  # whatever it starts can be found if it dies
+        os.environ[MARK] = self.runner.mark  # whatever it starts can be found if it dies,
+        self._handing = contextlib.ExitStack()
+        self._handing.enter_context(inherited(self.runner.kin))  # also what forgot its environment
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
         self.settling = Billing(self.outlook)
         self.learning = Learning(self.outlook)
+        self.watch = Watch(self.store, self.runner.id)
+        self.broken = False  # something raised that nobody foresaw
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.paused = False  # the disk refused something: nothing is claimed
@@ -156,13 +162,18 @@ class Engine:
             input=claim.input,
             timeout=asked.timeout,
             cwd=asked.cwd and named(asked.cwd),
-            env=asked.env,
+            env=self.settling.variables(of),
         )
 
     def postpone(self, event: Throttled) -> None:
         """Let followers and views know that a call waits."""
         with self.pausing():
             postpone(self.store, event.id, event.attempt, event.reason, time.time() + event.seconds)
+
+    def remark(self, event: Remark) -> None:
+        """Let followers and views know what is to be said of a call that goes on."""
+        with self.pausing():
+            remark(self.store, event.id, event.attempt, event.text)
 
     def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Store these at once."""
@@ -280,9 +291,10 @@ class Engine:
             await self._checkpoint
         # All at once: each may take its grace time to end what does not heed a signal.
         await asyncio.gather(*(handler.close() for handler in (*self._handlers.values(), *self._retired)))
+        self._handing.close()
         self.save()
         self.learning.write_down()
-        given = give_back(self.store, self.runner.id, time.time())
+        given = give_back(self.store, self.runner.id, time.time(), broke=self.broken)
         if given:
             log.info("%d jobs given back to the queue", given)
         self.runner.close(self.store)

@@ -35,9 +35,18 @@ class FlushRun:
     """One flush while it runs: some chunks at once, each claimed, run and stored before the next."""
 
     def __init__(
-        self, engine: Engine, name: str, number: int, keys: list[int], jobs: int, attend: Callable[[Away], None]
+        self,
+        engine: Engine,
+        name: str,
+        number: int,
+        keys: list[int],
+        jobs: int,
+        attend: Callable[[Away], None],
+        *,
+        given: list[Claim] | None = None,
     ) -> None:
-        """`keys` are cohorts and classes; `attend` hears of what is to be looked after because it runs elsewhere."""
+        """`keys` are cohorts and classes; `attend` hears of what is to be looked after because it runs elsewhere.
+        `given`: what was claimed for it already, and nothing else is."""
         self.engine = engine
         self.name = name
         self.number = number
@@ -45,6 +54,7 @@ class FlushRun:
         self._jobs = jobs
         self._pages = pages(engine.store, keys)
         self._keys: list[int] = []  # the cohorts to claim from next
+        self._given = given
         self._promised = tuple(key for key in keys if key > 0)[:JUDGED]
         self._attend = attend
         self._done = self._failed = self._gone = 0
@@ -107,8 +117,12 @@ class FlushRun:
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
         engine = self.engine
+        if self._given is not None:
+            claims, self._given = self._given, []
+            self.claimed += len(claims)
+            return claims
         most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
-        claims: list[Claim] = []
+        claims = []
         size = 0
         while len(claims) < most and not engine.stopping and not engine.paused:
             await engine.let_pass()

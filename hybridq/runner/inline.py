@@ -5,23 +5,22 @@ never prints; its threads have connections and event loops of their own.
 """
 
 import asyncio
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from ..config.values import Config
 from ..home import Home
+from ..job import Mode
+from ..queue.cohorts import Cohort, cohort
 from ..queue.lists import served
 from ..queue.rescue import rescue
 from ..queue.store import Store
 from .daemon import Service
 from .engine import Engine
-
-if TYPE_CHECKING:
-    pass  # GONE
 
 
 class InlineRun:
@@ -84,9 +83,12 @@ class Failover:
     If it cannot, the main thread gets SIGINT out of its sleep, and leaving raises why.
     """
 
-    def __init__(self, home: Home, config: Config, cohort: int, begins: Callable[[], None]) -> None:
-        """`begins` is called, in another thread, before it runs anything."""
-        self._home, self._config, self._cohort, self._begins = home, config, cohort, begins
+    def __init__(
+        self, home: Home, config: Config, cohort: int, begins: Callable[[], None], cannot: Callable[[str], None]
+    ) -> None:
+        """`begins` is called, in another thread, before it runs anything; `cannot` with the variable that is missing
+        for that, once each time that it is left alone."""
+        self._home, self._config, self._cohort, self._begins, self._cannot = home, config, cohort, begins, cannot
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._own: InlineRun | None = None
@@ -113,18 +115,33 @@ class Failover:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def _look(self) -> None:
+        told = False
         while not self._left.wait(LOOK):
-            if self._alone():
-                pass  # GONE
-
+            alone, missing = self._alone()
+            if alone and missing and not told:
+                self._cannot(missing)
+            told = alone and bool(missing)
+            if alone and not missing:
                 self._begins()
                 self._own = InlineRun(self._home, self._config, self._cohort).__enter__()
                 return
 
-    def _alone(self) -> bool:
+    def _alone(self) -> tuple[bool, str]:
+        """Whether nobody else runs the queue, and which variable is missing to run it here."""
         store = Store.open(self._home)
         try:
             rescue(store, time.time())
-            return not served(store)
+            return (False, "") if served(store) else (True, self._missing(cohort(store, self._cohort)))
         finally:
             store.close()
+
+    def _missing(self, of: Cohort) -> str:
+        """The variable that should hold a key and is not set here; "": nothing is missing."""
+        from ..config.llm import missing_key, options
+
+        handler = self._config.handlers.get(of.handler)
+        if handler is not None and of.mode is Mode.ADAPTIVE:
+            handler = self._config.handlers.get(handler.draft)
+        if handler is None or not handler.remote:
+            return ""
+        return missing_key(handler.kind, options(handler), os.environ)

@@ -11,12 +11,13 @@ from contextlib import aclosing
 
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
-from ..job import Failure, Lane, Mode, Output, Partial, Started, Throttled
+from ..job import Failure, Lane, Mode, Output, Partial, Remark, Started, Throttled
 from ..money.limits import hold_back
 from ..queue.claims import Claim, claim_stream
 from ..queue.cohorts import Cohort
 from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
+from ..queue.suspects import take
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -35,7 +36,10 @@ class StreamLoop:
     def turn(self, now: float) -> float:
         """Claim what fits into the free slots and start it."""
         pause, self._withheld, began = TICK, False, time.monotonic()
-        for name in self.engine.waiting(Lane.STREAM):
+        if self.engine.watch.on():
+            return TICK
+        names = self.engine.waiting(Lane.STREAM)
+        for name in names:
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue
@@ -53,7 +57,28 @@ class StreamLoop:
             if len(claims) < free and not self._withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
                 pause = max(AGAIN, 9 * (time.monotonic() - began))
+        if names and self.engine.watch.free:
+            self._start_suspects(names, now)
         return pause
+
+    def _start_suspects(self, names: list[str], now: float) -> None:
+        """Nothing else is to be run: what may have been why a runner died."""
+        engine = self.engine
+        taken = take(
+            engine.store,
+            engine.runner.id,
+            Lane.STREAM,
+            names,
+            now,
+            only=self._only,
+            room=lambda name: lambda of: self._room(of, name, now),
+            slots=lambda name: engine.outlook.slots(name, Lane.STREAM),
+        )
+        if taken is not None:
+            name, watched = taken
+            engine.watch.begin(watched)
+            for claim in watched.claims:
+                self._start(name, claim)
 
     def _room(self, cohort: int, name: str, now: float) -> int:
         """How many jobs of a cohort may begin by the limits on money; where none may, the reason is kept."""
@@ -64,11 +89,13 @@ class StreamLoop:
 
     def _start(self, name: str, claim: Claim) -> None:
         self.engine.polite()
+        self.engine.watch.began()
         self._busy[name] = self._busy.get(name, 0) + 1
         task = self._tasks.create_task(self._run(claim), name=f"job {claim.id}")
         self.engine.streaming[claim.id, claim.attempt] = task
 
         def ended(_: object) -> None:
+            self.engine.watch.ended()
             self._busy[name] -= 1
             del self.engine.streaming[claim.id, claim.attempt]
             self.wake.set()
@@ -116,6 +143,8 @@ class _Attempt:
                 self.sink.write(event)
             case Throttled():
                 self.engine.postpone(event)
+            case Remark():
+                self.engine.remark(event)
             case Output() | Failure():
                 self._end(self.sink.counted(event))
 

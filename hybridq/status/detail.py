@@ -14,7 +14,7 @@ from ..files import readable
 from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
 from ..queue import lists
-from ..queue.cohorts import Cohort, Job, cohort, history, job, lineage, result
+from ..queue.cohorts import Cohort, Job, cohort, environment, history, job, lineage, result
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
@@ -46,6 +46,7 @@ class Detail(Row, frozen=True, kw_only=True):
     input_bytes: int | None = None
     cwd: str | None = None
     env: tuple[str, ...] = ()  # names
+    left_out: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it; variables that it does not see, and why
     priority: int = 0
     retries: int = 0
     timeout: float | None = None
@@ -101,11 +102,12 @@ def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanat
 
 
 def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
-    asked = of.request
+    asked, around = of.request, environment(outlook.store, of)
     shared = {
         **msgspec.structs.asdict(row),
         "cwd": asked.cwd and readable(asked.cwd),
-        "env": tuple(sorted(asked.env)),
+        "env": tuple(sorted(around.env)),
+        "left_out": around.left_out,
         "priority": asked.priority,
         "retries": asked.retries,
         "timeout": asked.timeout,

@@ -15,6 +15,7 @@ from ..outlook import Outlook
 from ..queue import lists
 from ..queue.cohorts import Cohort
 from ..queue.flushes import flush_record, last_of
+from ..queue.learned import remarked, remarked_of
 from ..queue.lists import GroupSum, ListedJob
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
@@ -24,7 +25,7 @@ from .snapshot import Row
 def subject(data: bytes) -> str:
     """A command as it would be typed, a text as it is, any other input as its JSON. `data` may be cut short."""
     try:
-        asked = json.loads(data)
+        asked = json.loads(_command(data))
     except (ValueError, RecursionError):
         asked = None
     match asked:
@@ -38,6 +39,12 @@ def subject(data: bytes) -> str:
             text = data.decode("utf-8", "backslashreplace")
     # Names that are no UTF-8 come as lone surrogates, which neither SQLite nor JSON can take back.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _command(data: bytes) -> bytes:
+    """A command's input without its standard input, in the midst of which it may be cut."""
+    command, given, _ = data.partition(b',"stdin')
+    return command + b"}" if given and command.startswith((b'{"argv":', b'{"shell":')) else data
 
 
 class Rows:
@@ -110,6 +117,11 @@ class Rows:
             return Eta(), self.past(of, line.id)
         running = line.state is State.RUNNING
         eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
+        if running and (said := remarked(self._store, line.id)):
+            why = said
+        if line.deaths and not running:
+            times = "once" if line.deaths == 1 else f"{line.deaths} times"
+            why = f"runs last, watched: the runner died {times} while it ran"
         if line.ready > foresight.now:
             why = f"tries again at {clock(line.ready, foresight.now)}: {line.error or 'failed'}"
         return eta, why
@@ -163,7 +175,8 @@ class Rows:
         if why := self._foresight.limited(of, queued):
             return Eta(), f"{count(queued)} {why}" if why.startswith("held") else why
         at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
-        return self._foresight.running(of, running + at_once, of.started)
+        eta, why = self._foresight.running(of, running + at_once, of.started)
+        return eta, remarked_of(self._store, found.name) or why
 
 
 def have_run(counts: Mapping[State, int]) -> int:

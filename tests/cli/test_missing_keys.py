@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hybridq.config.llm import LlmOptions, missing_key
@@ -10,6 +11,8 @@ from hybridq.queue.holds import withheld
 from tests.support.building import asking, command, daemon, look, staying, submit_all, until
 from tests.support.llm import served
 from tests.support.provider import KEY, Provider
+
+GONE = "the daemon has gone, and TEST_KEY is not set here: job 1 waits for a daemon that has it"
 
 
 def test_jobs_wait_for_a_daemon_with_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +55,29 @@ def test_who_stays_is_told_of_the_missing_key_at_once(
                 monkeypatch.setenv("TEST_KEY", KEY)
                 with daemon(outlook):
                     ends = [each.communicate(timeout=20) for each in (first, second)]
-                assert ends == [("answer to q\n" if stay == "--follow" else "1\n", ""), ("answer to q\n", "")]
+                gone = f"hybridq: {GONE}\n" if ends[0][1] else ""  # where the second daemon took its time
+                assert ends == [("answer to q\n" if stay == "--follow" else "1\n", gone), ("answer to q\n", "")]
+
+
+def test_who_stays_without_the_key_leaves_the_job_to_a_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the daemon stops, somebody who follows without the key does not take the job: it stays queued, which is
+    said, and a daemon with the key answers it."""
+    with Provider() as provider, served(tmp_path, provider) as outlook:
+        provider.first = 600.0
+        with daemon(outlook) as process, monkeypatch.context() as without:
+            without.delenv("TEST_KEY")
+            with staying(outlook, "submit", "gpt", "q", "--follow", "--mode", "stream") as follower:
+                until(lambda: outlook.store.rows("SELECT 1 FROM job WHERE state = 'running'"))
+                until(lambda: psutil.Process(follower.pid).num_threads() > 1)  # one of which looks after the daemon
+                process.kill()
+                process.wait()
+                assert follower.stderr is not None
+                assert GONE in follower.stderr.readline()
+                assert outlook.store.rows("SELECT state FROM job") == [("queued",)]
+                provider.first = 0.0
+                without.setenv("TEST_KEY", KEY)
+                with daemon(outlook):
+                    assert follower.communicate(timeout=30)[0] == "answer to q\n"
 
 
 def test_whoever_runs_them_in_sight_fails_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

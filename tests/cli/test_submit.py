@@ -53,17 +53,6 @@ def test_a_text_arrives_as_a_json_string(queue: Queue, tmp_path: Path) -> None:
     assert inputs(queue) == ["7", '{"a": 1}\n', "--dry-run", "from\nstdin"]
 
 
-def test_a_command_keeps_its_surroundings(queue: Queue, tmp_path: Path) -> None:
-    """A command keeps its folder, the usual variables and those that were named; nothing else."""
-    secret = {"MY_TOKEN": "hunter2", "OTHER": "x", "LC_TIME": "C"}
-    done = queue.run("submit", "--env", "MY_TOKEN", "--", "true", cwd=tmp_path, env=secret)
-    asked = request(queue)
-    assert (asked.cwd, asked.env["MY_TOKEN"], asked.env["LC_TIME"]) == (str(tmp_path), "hunter2", "C")
-    assert "OTHER" not in asked.env
-    assert "MY_TOKEN is stored in the queue's file" in done.stderr
-    assert "hunter2" not in done.stderr
-
-
 def test_the_handlers_own_retries_and_timeout_count(queue: Queue) -> None:
     """Without --retries and --timeout, what the configuration says of the handler is kept with the job."""
     queue.run("submit", "echo", "a")

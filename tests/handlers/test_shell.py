@@ -113,7 +113,7 @@ def test_job_has_the_environment_that_it_was_given(monkeypatch, tmp_path):
     folder, *variables = text(events).decode().splitlines()
     assert folder == str(tmp_path)
     shown = dict(each.split("=", 1) for each in variables)
-    wanted = {**PATH, "HYBRIDQ_JOB_ID": "1", "HYBRIDQ_ATTEMPT": "2", "HYBRIDQ_RUNNER": "mark"}
+    wanted = {**PATH, "PYTHONUNBUFFERED": "1", "HYBRIDQ_JOB_ID": "1", "HYBRIDQ_ATTEMPT": "2", "HYBRIDQ_RUNNER": "mark"}
     assert {name: shown[name] for name in wanted} == wanted
     assert set(shown) - set(wanted) <= {"PWD", "OLDPWD", "SHLVL", "_"}
 

@@ -62,7 +62,7 @@ class Queue:
     def run(self, *args: str, env: dict[str, str] | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
         """One command line to its end, without a terminal."""
         if "input" not in options:
-            options["stdin"] = subprocess.DEVNULL
+            options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             [*HYBRIDQ, *args],
             env={**self.environment, **(env or {})},

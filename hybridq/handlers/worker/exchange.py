@@ -12,7 +12,8 @@ from msgspec import Raw
 
 from ...job import DEAREST, Call, Event, Failure, Output, Partial, Started, Usage
 from .dialect import Dialect
-from .lines import LOG, UNREADABLE, Oddity, Reply, given
+from .lines import HEAD, LOG, UNREADABLE, Oddity, Reply, given
+from .spread import Spread
 
 REASON_LIMIT = 4000  # characters that are kept of a worker's error
 UNUSABLE = {
@@ -40,17 +41,20 @@ class Exchange:
         self.ids = frozenset(call.id for call in calls)
         self.pending = {call.id: call for call in calls}
         self.answered = 0
+        self.others = 0  # lines since the last answer that are none
+        self.other = b""  # the last of them
         self.suspicious = 0  # lines that may have been meant as answers to pending calls
         self._dialect, self._notice = dialect, notice
         self._timeout, self._partial_limit = timeout, partial_limit
         self._earlier = earlier
+        self._spread = Spread(2 * partial_limit)
         self._partials: dict[int, int] = {}  # bytes of partial output a call
         self.since = math.inf  # when the last answer came, or the chunk went out
 
     @property
     def unclear(self) -> bool:
         """Every pending call may have been answered by a line that nobody can read."""
-        return self.suspicious >= len(self.pending) > 0
+        return self.suspicious + self._spread.open >= len(self.pending) > 0
 
     @property
     def until(self) -> float:
@@ -81,15 +85,18 @@ class Exchange:
         begun.update(self.pending)
         return events
 
-    def hear(self, lines: Sequence[bytes], now: float) -> list[Event]:
-        """The events that these lines make."""
+    def hear(self, lines: Sequence[bytes], now: float, *, over: bool = False) -> list[Event]:
+        """The events that these lines make; `over`: no more will come."""
         ends: list[tuple[Call, Reply]] = []
         events: list[Event] = []
+        if not self._dialect.closes:
+            lines = self._spread.join(lines)
+            lines += self._spread.rest() if over else []
         for line in lines:
             self._hear(line, ends, events)
         if ends:
             share = (now - self.since) / len(ends)
-            self.since = now
+            self.since, self.others = now, 0
             self.answered += len(ends)
             events += [self._end(call, reply, share) for call, reply in ends]
         return events
@@ -119,6 +126,7 @@ class Exchange:
 
     def _odd(self, oddity: Oddity, line: bytes) -> None:
         self._notice(oddity.kind, line)
+        self.others, self.other = self.others + 1, line[:HEAD]
         if oddity.kind not in HARMLESS and not oddity.repaired:
             self.suspicious += 1
 

@@ -13,7 +13,7 @@ from ...visible import visible
 from ..ending import how_ended
 from ..process import Child, woken
 from .chatter import Chatter
-from .lines import LineReader
+from .lines import BOM, LineReader
 
 TAIL_LINES = 20  # of the log, for the reason of a failure
 TAIL_LINE = 500  # characters of each
@@ -44,6 +44,7 @@ class Instance:
         self._log = log
         self._sent = 0
         self._last = False  # nothing is sent after what was sent
+        self._spoke = False  # its first line came
         self._quitting = ""  # why we ended it, if we did
         self.startup: float | None = None  # seconds from its start until it read something; None: not yet
         self.served: frozenset[int] = frozenset()  # ids of the chunk before
@@ -87,6 +88,9 @@ class Instance:
             lines = self._lines.push(self._child.out.take())
             if over and (rest := self._lines.rest()):
                 lines.append(rest)
+            if lines and not self._spoke:
+                self._spoke = True
+                lines[0] = lines[0].removeprefix(BOM) if lines[0].startswith(BOM) else lines[0]
             began = self.startup is None and self._look(bool(lines))
             if lines or began or self.over or time.monotonic() >= until:
                 return lines

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 HEAD = 512  # bytes that are kept of a line that is too long
+BOM = b"\xef\xbb\xbf"
 LOG = "log"  # the kind of oddity that is none: a line of the worker's own
 
 
@@ -84,6 +85,8 @@ UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _decode = msgspec.json.Decoder(Reply).decode
 _decode_raw = msgspec.json.Decoder(Raw).decode
 _meant_for = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,18})\s*,')
+_answer = re.compile(rb'\{\s*"(?:id|attempt|output|error|partial|usage|cost)"\s*:')
+_QUOTING = b" \t:=,;([{<\"'`"  # what stands before JSON that a log quotes
 _escapes = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 
 
@@ -106,6 +109,8 @@ def given(raw: Raw) -> bool:
 def _judge(line: bytes) -> Oddity:
     if isinstance(line, Overlong):
         return Oddity("too long", _addressee(line))
+    if behind := _behind(line):
+        return Oddity("behind something else", repaired=behind)
     if not line.lstrip().startswith((b"{", b"[")):
         return Oddity(LOG)
     if is_json(line):
@@ -114,6 +119,20 @@ def _judge(line: bytes) -> Oddity:
     if fixed != line and is_json(fixed):
         return Oddity("with a lone surrogate", repaired=fixed)
     return Oddity("not JSON", _addressee(line) if line.rstrip().endswith(b"}") else None)
+
+
+def _behind(line: bytes) -> bytes:
+    """The answer at the end of a line that began with something else: a bar of progress, a mark of the encoding.
+
+    An answer that a log quotes is none: it stands behind a blank or the like, and no carriage return came before.
+    """
+    found = _answer.search(line, line.rstrip().rfind(b"\r") + 1)
+    if found is None or not (place := found.start()):
+        return b""
+    if b"\r" not in line[:place] and line[place - 1] in _QUOTING:
+        return b""
+    reply = parse_reply(line[place:])
+    return line[place:] if isinstance(reply, Reply) or reply.repaired else b""
 
 
 def _replace_lone(escape: re.Match[bytes]) -> bytes:

@@ -3,14 +3,19 @@
 import math
 import time
 
-from ...job import Event
+from ...job import Event, Remark
+from ...visible import visible_line
+from ...when import clock
 from ..ending import timed_out
 from .exchange import Exchange
 from .instance import Instance
 from .pool import Pool
 from .recovery import Ending
 
+ANSWER = 'a line {"id": %d, "output": ...}'
+SHOWN = 60  # cells of the last line that was no answer
 QUIET = 5.0  # seconds of silence after which a worker is asked to end if all its answers may have been unreadable
+SILENCE = 60.0  # seconds without an answer, but with other lines, after which that is told; again after twice as many
 LAST_CHANCE = 0.25  # seconds in which a worker may still answer when nobody waits for it any more
 
 
@@ -23,6 +28,7 @@ class ChunkTurn:
         self._fresh = worker.fresh
         self._started = self._late = self._hung_up = False
         self._heard = time.monotonic()
+        self._silent = math.inf, 0  # since when there is no answer (monotonic), and how often that was told
         worker.fresh = False
 
     def send(self, data: bytes, *, last: bool) -> list[Event]:
@@ -41,15 +47,36 @@ class ChunkTurn:
     async def listen(self) -> list[Event]:
         """What happens next; nothing, when it is too late for that."""
         patience = self._heard + QUIET if self.exchange.unclear and not self._hung_up else math.inf
-        lines = await self._worker.receive(min(self.exchange.until, patience))
+        lines = await self._worker.receive(min(self.exchange.until, patience, self._speaks()))
         now = time.monotonic()
-        events = self._begin(now) + self.exchange.hear(lines, now)
+        events = self._begin(now) + self.exchange.hear(lines, now, over=self._worker.over) + self._silence(now)
         if lines:
             self._heard = now
         elif now >= patience:
             self._hung_up = True
             self._worker.hang_up()  # if it is still at work, it answers before it ends
         return events
+
+    def _speaks(self) -> float:
+        """When it is to be told (monotonic) that a worker writes lines and no answers; infinity: not now."""
+        since, told = self._silent
+        if since != self.exchange.since:
+            self._silent = since, told = self.exchange.since, 0
+        first = next(iter(self.exchange.pending.values()), None)
+        if first is None or not self.exchange.others or self.exchange.spoke(first):
+            return math.inf
+        return since + SILENCE * 2.0**told
+
+    def _silence(self, now: float) -> list[Event]:
+        if now < self._speaks():
+            return []
+        since, told = self._silent
+        self._silent = since, told + 1
+        first, exchange = next(iter(self.exchange.pending.values())), self.exchange
+        lines = "1 line that is" if exchange.others == 1 else f"{exchange.others:,} lines that are"
+        last = visible_line(exchange.other.decode("utf-8", "replace"), SHOWN)
+        text = f"no answer since {clock(time.time() - now + since, time.time())}, and {lines} none, the last: {last}"
+        return [Remark(first.id, first.attempt, f"{text}. An answer is {ANSWER % first.id}, flushed")]
 
     def _begin(self, now: float) -> list[Event]:
         if self._started or self._worker.startup is None:
@@ -91,4 +118,4 @@ class ChunkTurn:
         until = time.monotonic() + LAST_CHANCE
         while self.goes_on and time.monotonic() < until:
             lines = await self._worker.receive(min(until, self.exchange.until))
-            self.exchange.hear(lines, time.monotonic())
+            self.exchange.hear(lines, time.monotonic(), over=self._worker.over)

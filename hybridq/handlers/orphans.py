@@ -1,0 +1,38 @@
+"""The ends of processes that are none of ours and yet come to us: to process 1 of a container, or to a subreaper.
+
+Rule: each is waited for once it has ended, so that none stays in the process table; what we started ourselves is left
+to whoever watches it.
+"""
+
+import contextlib
+import os
+from collections.abc import Collection
+
+_GET_SUBREAPER = 37  # prctl(2): PR_GET_CHILD_SUBREAPER
+
+
+def adopts() -> bool:
+    """Whether processes come to this one when their parent has ended."""
+    return os.getpid() == 1 or _is_subreaper()
+
+
+def reap(ours: Collection[int]) -> int:
+    """Wait for the children that have ended, but for `ours` (process ids); returns how many there were."""
+    import psutil
+
+    reaped = 0
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error, ChildProcessError):
+            if child.pid not in ours and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
+                reaped += 1
+    return reaped
+
+
+def _is_subreaper() -> bool:
+    import ctypes
+
+    asked = ctypes.c_int(0)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_GET_SUBREAPER, ctypes.byref(asked), 0, 0, 0)
+    return bool(asked.value)

@@ -1,0 +1,165 @@
+"""Jobs that ran when their runner died: by kill -9, out of memory, in a crash. One of them may be why.
+
+Rule: such a job runs last, and is watched: nothing else begins beside it for some seconds, twice as many with each
+death. Who ran among many is watched among few: of 1,000 jobs 125 together, then 15, then one alone. Only a job that is
+watched alone is blamed for a death, and fails at the third. So three kills of a runner with 1,000 jobs fail none of
+them, nor do kills of a job that has outlived its watch; a job that kills each runner, alone or beside a few, is begun
+four times.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable
+
+from msgspec import Struct
+
+from ..job import Lane, State
+from ..seam import reached
+from .claims import Claim, Room
+from .cohorts import tally
+from .counters import note, shift
+from .store import Store
+
+BLAMED = 3  # deaths while it was watched alone, after which a job fails
+FEWER = 8  # a suspect is watched among so many times fewer than it was the last time
+WATCHED = 10.0  # seconds of the first watch
+OVER = "NOT EXISTS (SELECT 1 FROM job WHERE id = suspect.job AND state IN ('queued', 'running'))"
+_MINE = "SELECT job FROM suspect WHERE runner = ?"
+
+
+class Watched(Struct, frozen=True):
+    """Suspects that begin together, of one handler, and for how many seconds nothing else may begin."""
+
+    claims: list[Claim]
+    deaths: int
+    seconds: float
+
+    @property
+    def told(self) -> str:
+        """The same as a sentence."""
+        who = f"job {self.claims[0].id} runs" if len(self.claims) == 1 else f"{len(self.claims):,} jobs run"
+        times = "once" if self.deaths == 1 else f"{self.deaths} times"
+        return f"{who} alone, for the runner died {times} while {'it' if len(self.claims) == 1 else 'they'} ran"
+
+
+def blame(connection: sqlite3.Connection, runner: int, held: Iterable[int]) -> dict[int, str]:
+    """A runner died that held these jobs: which of them fail now, and why. Within the caller's transaction."""
+    held = set(held)
+    watched = held & {job for (job,) in connection.execute(_MINE, (runner,)).fetchall()}
+    among = watched or held
+    connection.executemany(
+        "INSERT INTO suspect VALUES (?1, 1, ?2, 0, NULL) ON CONFLICT DO UPDATE SET deaths = deaths + 1, among = ?2,"
+        " alone = alone + ?3, runner = NULL",
+        [(job, len(among), len(watched) == 1) for job in among],
+    )
+    guilty = connection.execute(
+        "DELETE FROM suspect WHERE alone >= ? AND job IN (SELECT value FROM json_each(?)) RETURNING job, deaths",
+        (BLAMED, json.dumps(list(watched))),
+    ).fetchall()
+    return {job: _guilty(job, deaths) for job, deaths in guilty}
+
+
+def take(
+    store: Store,
+    runner: int,
+    lane: Lane,
+    handlers: Iterable[str],
+    now: float,
+    *,
+    flush: int | None = None,
+    only: Collection[int] | None = None,
+    room: Callable[[str], Room],
+    slots: Callable[[str], int] | None = None,
+) -> tuple[str, Watched] | None:
+    """Claim the next suspects of one of these handlers (of the cohorts `only`), and watch them; with the handler.
+
+    By handler: `room`, how many jobs of a cohort may begin, and `slots`, how many at once. None: there is none.
+    """
+    rows = store.rows(
+        "SELECT cohort.handler, cohort.id, job.id, deaths, among FROM suspect JOIN job ON job.id = suspect.job"
+        " JOIN cohort ON cohort.id = job.cohort WHERE job.state = 'queued' AND job.ready <= ? AND cohort.lane = ?"
+        " AND cohort.handler IN (SELECT value FROM json_each(?)) ORDER BY alone, deaths, job.id",
+        (now, lane, json.dumps(list(handlers))),
+    )
+    rows = [row for row in rows if (only is None or row[1] in only) and room(row[0])(row[1])]
+    if not rows:
+        return None
+    handler, deaths, among = rows[0][0], rows[0][3], rows[0][4]
+    most = max(1, min(among // FEWER, slots(handler) if slots else among))
+    jobs = [row[2] for row in rows if row[0] == handler and row[3] == deaths][:most]
+    claims = _claim(store, runner, flush, jobs, now)
+    return (handler, Watched(claims, deaths, WATCHED * 2.0 ** min(deaths - 1, 12))) if claims else None
+
+
+def let_be(store: Store, runner: int) -> None:
+    """What this runner watched has ended, or has outlived its watch."""
+    with store.tx(durable=False) as connection:
+        connection.execute("UPDATE suspect SET runner = NULL WHERE runner = ?", (runner,))
+        connection.execute(f"DELETE FROM suspect WHERE {OVER}")
+
+
+def held_suspects(store: Store) -> dict[str, int]:
+    """How many jobs that are held for a flush are suspects, by handler."""
+    counted = store.rows(
+        "SELECT handler, count(*) FROM suspect JOIN job ON job.id = suspect.job JOIN cohort ON cohort.id = job.cohort"
+        " WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
+    )
+    return {str(handler): int(jobs) for handler, jobs in counted}
+
+
+def nothing_else(store: Store) -> bool:
+    """Whether all that is queued, of whatever handler and lane, are suspects."""
+    queued = sum(jobs for (_, _, state), jobs in tally(store).items() if state is State.QUEUED)
+    found = store.row("SELECT count(*) FROM suspect JOIN job ON job.id = suspect.job WHERE state = 'queued'")
+    return queued <= (found[0] if found else 0)
+
+
+def only_suspects(store: Store) -> set[str]:
+    """The handlers for which nothing but suspects is held."""
+    suspects = held_suspects(store)
+    waiting = tally(store) if suspects else {}
+    return {name for name, jobs in suspects.items() if jobs >= waiting.get((name, Lane.BATCH, State.QUEUED), 0)}
+
+
+def _claim(store: Store, runner: int, flush: int | None, jobs: list[int], now: float) -> list[Claim]:
+    these = json.dumps(jobs)
+    with store.tx(durable=False) as connection:
+        rows = connection.execute(
+            "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = coalesce(?, flush),"
+            " started = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued'"
+            " RETURNING id, attempt, tries, cohort, input, unbegun",
+            (runner, flush, now, these),
+        ).fetchall()
+        claims = [Claim(*row) for row in sorted(rows)]
+        for claim in claims:
+            shift(connection, {(claim.cohort, State.QUEUED, State.RUNNING): 1}, at=now)
+        taken = json.dumps([claim.id for claim in claims])
+        connection.execute(
+            "UPDATE suspect SET runner = ? WHERE job IN (SELECT value FROM json_each(?))", (runner, taken)
+        )
+    if claims:
+        reached("claimed")
+    return claims
+
+
+def end_guilty(connection: sqlite3.Connection, cohort: int, guilty: dict[int, str], now: float) -> None:
+    """These jobs of a cohort fail, each with its reason. Within the caller's transaction."""
+    for job, why in guilty.items():
+        connection.execute(
+            "UPDATE job SET state = 'failed', finished = ?, runner = NULL, tries = tries + 1 WHERE id = ?", (now, job)
+        )
+        connection.execute(
+            "INSERT OR REPLACE INTO result (id, attempt, error, cost, streamed, busy)"
+            " SELECT id, attempt, ?, 0, 0, 0 FROM job WHERE id = ?",
+            (why, job),
+        )
+        note(connection, cohort, why, now, job)
+    if guilty:
+        shift(connection, {(cohort, State.RUNNING, State.FAILED): len(guilty)}, at=now)
+
+
+def _guilty(job: int, deaths: int) -> str:
+    return (
+        f"the runner died {deaths} times while it ran, {BLAMED} of them while it ran alone: it is taken to be why."
+        f" To try it all the same: hybridq retry {job}"
+    )

@@ -1,0 +1,40 @@
+"""What the queue's file has got since its first tables: one function a migration, in their order.
+
+Rule: a step never changes once it was released; `schema` runs each once.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def environments(db: "Database") -> None:
+    """The variables that commands run with, once for all submissions that came with the same."""
+    for statement in (
+        "CREATE TABLE environment (id INTEGER PRIMARY KEY AUTOINCREMENT, variables BLOB NOT NULL UNIQUE)",
+        "ALTER TABLE cohort ADD COLUMN environment INTEGER",
+        "CREATE INDEX cohort_environment ON cohort (environment) WHERE environment IS NOT NULL",
+        """CREATE TRIGGER environment_forgotten AFTER DELETE ON cohort WHEN old.environment IS NOT NULL BEGIN
+            DELETE FROM environment WHERE id = old.environment
+                AND NOT EXISTS (SELECT 1 FROM cohort WHERE environment = old.environment);
+        END""",
+    ):
+        db.conn.execute(statement)
+
+
+def suspects(db: "Database") -> None:
+    """Jobs that ran when their runner died, one of which may be why: see `suspects`."""
+    db.conn.execute(
+        """CREATE TABLE suspect (
+            job INTEGER PRIMARY KEY,
+            deaths INTEGER NOT NULL,    -- of runners while it ran
+            among INTEGER NOT NULL,     -- how many jobs may have been why, the last time
+            alone INTEGER NOT NULL,     -- deaths for which nothing else may have been why
+            runner INTEGER)             -- the one that watches it now; NULL: none"""
+    )
+
+
+def remarks(db: "Database") -> None:
+    """What is to be said of jobs while they run: see `knowledge.remark`."""
+    db.conn.execute("CREATE TABLE remark (job INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, text TEXT NOT NULL)")
