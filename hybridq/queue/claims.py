@@ -6,8 +6,9 @@ Rule: a claim is atomic, and a result counts only from the attempt that holds th
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -20,8 +21,16 @@ from .lanes import move
 from .store import Store, insert
 
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
-Room = Callable[[int], int]
-"""cohort -> how many of its jobs may begin now (see `budget`)."""
+
+
+class Room(Protocol):
+    """What limits on money let begin (see `budget`). It is asked inside the transaction of the claim, and told."""
+
+    def __call__(self, cohort: int) -> int:
+        """How many jobs of a cohort may begin now."""
+
+    def took(self, cohort: int, jobs: int) -> None:
+        """So many of them do."""
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -114,8 +123,9 @@ def _claim(
             taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, most)).fetchall() if most else []
             if taken:
                 taken.sort()  # by id: RETURNING promises no order
-                # At once, so that `room` sees it.
                 shift(connection, {(cohort, State.QUEUED, State.RUNNING): len(taken)}, at=now)
+                if room is not None:
+                    room.took(cohort, len(taken))
                 claims.extend(Claim(*row) for row in taken)
             if len(taken) < wanted:
                 emptied += 1

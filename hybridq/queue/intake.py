@@ -125,6 +125,10 @@ class Bulk:
                 name = _free_name(self._store, f"{largest.request.handler}-{first}")
             for part, (decision, delay_cost) in zip(parts, decided, strict=True):
                 _accept_cohort(self._store, part, part.request.group or name, decision, delay_cost / total, now)
+                if part is not parts[0]:
+                    self._store.connection.execute(
+                        "UPDATE cohort SET submission = ? WHERE id = ?", (parts[0].cohort, part.cohort)
+                    )
                 if part is largest:
                     chosen = decision
         accepted = Accepted(

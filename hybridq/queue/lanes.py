@@ -76,8 +76,8 @@ def _sibling(connection: Any, cohort: int, lane: Lane) -> int:
         return int(found[0])
     return int(
         connection.execute(
-            "INSERT INTO cohort (origin, name, handler, lane, mode, audience, pinned, due, rank, delay_cost, request,"
-            " decision, accepted) SELECT id, name, handler, ?, "
+            "INSERT INTO cohort (origin, submission, name, handler, lane, mode, audience, pinned, due, rank,"
+            " delay_cost, request, decision, accepted) SELECT id, coalesce(submission, id), name, handler, ?, "
             f"{_MODE}, audience, pinned, due, rank, delay_cost, request,"
             " decision, accepted FROM cohort WHERE id = ? RETURNING id",
             (lane, lane, _MODES[lane], cohort),

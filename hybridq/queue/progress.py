@@ -28,11 +28,13 @@ def unfinished(store: Store, handler: str | None, group: str | None, *, stream: 
 
 
 def moved_from(store: Store, cohorts: Collection[int]) -> set[int]:
-    """The cohorts that jobs of these were moved into."""
+    """The cohorts that jobs of these were moved into, however often."""
     return {
         number
         for (number,) in store.rows(
-            "SELECT id FROM cohort WHERE origin IN (SELECT value FROM json_each(?))", (_array(cohorts),)
+            "WITH RECURSIVE line (id) AS (SELECT value FROM json_each(?)"
+            " UNION SELECT cohort.id FROM line JOIN cohort ON cohort.origin = line.id) SELECT id FROM line",
+            (_array(cohorts),),
         )
     }
 

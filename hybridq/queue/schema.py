@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 1  # of the schema; one more with each migration
+VERSION = 2  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -60,6 +60,7 @@ def _migrations() -> "Migrations":
 
     steps = Migrations("hybridq")
     steps(name="0001_first")(_first)
+    steps(name="0002_submissions")(_submissions)
     return steps
 
 
@@ -70,6 +71,18 @@ def _first(db: "Database") -> None:
     _classes(db)
     _outcomes(db)
     _knowledge(db)
+
+
+def _submissions(db: "Database") -> None:
+    """Whatever cohorts a submission's jobs are in, by their lines' options or by moves: they know that they are one."""
+    for statement in (
+        "ALTER TABLE cohort ADD COLUMN submission INTEGER",  # its first cohort; NULL: it is that
+        "WITH RECURSIVE line (root, id) AS (SELECT id, id FROM cohort WHERE origin IS NULL"
+        " UNION ALL SELECT root, cohort.id FROM line JOIN cohort ON cohort.origin = line.id)"
+        " UPDATE cohort SET submission = (SELECT root FROM line WHERE line.id = cohort.id) WHERE origin IS NOT NULL",
+        "CREATE INDEX cohort_submission ON cohort (submission) WHERE submission IS NOT NULL",
+    ):
+        db.conn.execute(statement)
 
 
 def _cohorts(db: "Database") -> None:

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from ..config.values import Config
 from ..home import Home
 from ..job import Held
-from ..money.limits import Budget
+from ..money.limit import Limit
+from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
+from ..queue.holds import of_cohorts
 from ..queue.progress import by_lane, left_of, moved_from, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
@@ -31,7 +33,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     """How far a drain is: jobs by state among those that it began with, and what they have cost since.
 
     `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
-    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted.
+    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted. `why`:
+    nothing more may begin, for this reason.
     """
 
     total: int = 0
@@ -43,6 +46,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     finish: float | None = None
     finish90: float | None = None
     unserved: tuple[str, ...] = ()
+    why: str = ""
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
-        return replace(scope.progress(), unserved=scope.unserved)
+        return replace(scope.progress(), unserved=scope.unserved, why=scope.why)
 
 
 class _Scope:
@@ -76,6 +80,7 @@ class _Scope:
         found = unfinished(store, limits.handler, limits.group, stream=stream)
         self.cohorts = {cohort for cohort, handler in found if handler in config.handlers}
         self.unserved = tuple(sorted({handler for _, handler in found} - config.handlers.keys()))
+        self.why = ""
         self._start = Progress()
         self._start = self.progress()
 
@@ -108,16 +113,27 @@ class _Scope:
             ends.append(took)
         return time.time() + max(ends)
 
+    def spending(self, most: float, store: Store) -> Limit:
+        """What all of it may cost since it began, whoever runs it, as `store` sees it."""
+        return limit_on("--max-cost", most, of_cohorts(store, self.cohorts), self._start.cost)
+
     def stuck(self, budget: Budget) -> bool:
-        """Whether nothing runs and limits on money let nothing of what is left begin."""
-        return all(
-            not running and not budget.limits(cohort, handler, lane, time.time()).jobs
-            for cohort, handler, lane, running in left_of(self._store, self.cohorts)
-        )
+        """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
+        why = ""
+        for cohort, handler, lane, running in left_of(self._store, self.cohorts):
+            limited = budget.limits(cohort, handler, lane, time.time())
+            if running or limited.jobs:
+                return False
+            why = why or limited.why
+        self.why = why.removeprefix("held: ")
+        return True
 
 
 async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits, told: Told, *, stream: bool) -> None:
-    service = Service(Engine(home, config, "drain"), only=scope.cohorts, drain=scope.holds, stream=stream)
+    engine = Engine(home, config, "drain")
+    if (most := limits.max_cost) is not None:
+        engine.budget.own = lambda: scope.spending(most, engine.store)
+    service = Service(engine, only=scope.cohorts, drain=scope.holds, stream=stream)
     install_signals(service)
     watch = asyncio.create_task(_watch(service, scope, limits, told))
     try:
@@ -137,8 +153,7 @@ async def _watch(service: Service, scope: _Scope, limits: DrainLimits, told: Tol
             so_far = scope.progress()
             told(replace(so_far, finish=scope.finish(outlook, 0.5), finish90=scope.finish(outlook, 0.9)))
             late = limits.until is not None and time.time() >= limits.until
-            dear = limits.max_cost is not None and so_far.cost >= limits.max_cost
-            if not so_far.left or late or dear or scope.stuck(service.engine.budget):
+            if not so_far.left or late or scope.stuck(service.engine.budget):
                 return
             # Of a hundred thousand cohorts a look takes a while: never more than a tenth of the time.
             await asyncio.sleep(max(LOOK, 9 * (time.monotonic() - began)))

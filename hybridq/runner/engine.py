@@ -230,7 +230,7 @@ class Engine:
                 self._retired.append(handler)
                 del self._handlers[name]
         self.chunks.clear()
-        self.config, self.budget = config, Budget(self.outlook)
+        self.config, self.budget = config, Budget(self.outlook, self.budget.own)
         self.settling.forget()
         self._missed.clear()
         log.info("the changed configuration is taken up")

@@ -124,7 +124,7 @@ class FlushRun:
                     self._keys,
                     wanted,
                     now,
-                    room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
+                    room=engine.budget.opening(self.name, Lane.BATCH, now),
                 )
             self.claimed += len(taken)
             claims += taken

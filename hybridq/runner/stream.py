@@ -12,11 +12,12 @@ from contextlib import aclosing
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
 from ..job import Failure, Lane, Mode, Output, Partial, Started, Throttled
-from ..money.limits import hold_back
+from ..money.limits import Opening, hold_back
 from ..queue.claims import Claim, claim_stream
 from ..queue.cohorts import Cohort
 from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
+from ..queue.store import Store
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -30,15 +31,15 @@ class StreamLoop:
         self._tasks = tasks
         self._only = only
         self._busy: dict[str, int] = {}
-        self._withheld = False  # money held something in this turn
 
     def turn(self, now: float) -> float:
         """Claim what fits into the free slots and start it."""
-        pause, self._withheld, began = TICK, False, time.monotonic()
+        pause, began = TICK, time.monotonic()
         for name in self.engine.waiting(Lane.STREAM):
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue
+            room = _Room(self.engine.budget.opening(name, Lane.STREAM, now), self.engine.store, now)
             claims = claim_stream(
                 self.engine.store,
                 self.engine.runner.id,
@@ -46,21 +47,14 @@ class StreamLoop:
                 free,
                 now,
                 only=self._only,
-                room=lambda of, name=name: self._room(of, name, now),  # type: ignore[misc]
+                room=room,
             )
             for claim in claims:
                 self._start(name, claim)
-            if len(claims) < free and not self._withheld:
+            if len(claims) < free and not room.withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
                 pause = max(AGAIN, 9 * (time.monotonic() - began))
         return pause
-
-    def _room(self, cohort: int, name: str, now: float) -> int:
-        """How many jobs of a cohort may begin by the limits on money; where none may, the reason is kept."""
-        limited = self.engine.budget.limits(cohort, name, Lane.STREAM, now)
-        hold_back(self.engine.store, cohort, "" if limited.jobs else limited.reason, now)
-        self._withheld = self._withheld or not limited.jobs
-        return limited.jobs
 
     def _start(self, name: str, claim: Claim) -> None:
         self.engine.polite()
@@ -93,6 +87,25 @@ class StreamLoop:
             attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
         finally:
             attempt.sink.close()
+
+
+class _Room:
+    """What limits on money let begin in one claim; where they let none, the reason is kept. `withheld`: they did."""
+
+    def __init__(self, opening: Opening, store: Store, now: float) -> None:
+        self._opening, self._store, self._now = opening, store, now
+        self.withheld = False
+
+    def __call__(self, cohort: int) -> int:
+        """How many jobs of a cohort may begin."""
+        hold_back(self._store, cohort, self._opening.kept(cohort).why, self._now)
+        jobs = self._opening(cohort)
+        self.withheld = self.withheld or not jobs
+        return jobs
+
+    def took(self, cohort: int, jobs: int) -> None:
+        """So many do."""
+        self._opening.took(cohort, jobs)
 
 
 class _Attempt:
