@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from ..brain.outcome import Outcome, settle
 from ..errors import NoSuchJob
-from ..job import DEAREST, Failure, Lane, Output
+from ..job import DEAREST, Failure, Lane, Mode, Output
 from ..outlook import Outlook
 from ..queue import holds
 from ..queue.claims import Claim
@@ -40,7 +42,7 @@ class Billing:
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
-        self._known: dict[int, tuple[Cohort, Terms]] = {}
+        self._known: dict[tuple[int, bool], tuple[Cohort, Terms]] = {}
 
     def cohort(self, claim: Claim) -> Cohort:
         """The cohort of a claim, as it was when it was first held."""
@@ -59,14 +61,14 @@ class Billing:
 
         `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
         `alone`: how many times as long each would have taken without the others in its call; None: as its cohort's
-        terms say.
+        terms say. A `draft` costs what the jobs of its maker cost.
         """
         now = time.time()
         factor = self._outlook.tariff.factor(now)
         settled = []
         for event, claim in ended:
             try:
-                terms = self._look(claim.cohort)[1]
+                of, terms = self._look(claim.cohort, draft)
             except NoSuchJob:
                 continue  # cancelled and cleaned away meanwhile: nobody's
             by_itself = event.busy / terms.share if alone is None else event.busy * alone
@@ -78,31 +80,35 @@ class Billing:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
             cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
-            settled.append(
-                settle(
-                    event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
-                )
+            outcome = settle(
+                event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
             )
+            made = draft and (maker := self._maker(of)) != of.handler
+            settled.append(replace(outcome, by=maker) if made else outcome)
         return settled
 
     def forget(self) -> None:
         """The configuration changed: agree on the terms anew."""
         self._known.clear()
 
-    def _look(self, number: int) -> tuple[Cohort, Terms]:
-        known = self._known.get(number)
+    def _look(self, number: int, draft: bool = False) -> tuple[Cohort, Terms]:
+        known = self._known.get((number, draft))
         if known is None:
             if len(self._known) >= KEPT:
                 self._known.clear()  # what is still held is looked up again
             of = cohort(self._outlook.store, number)
-            known = self._known[number] = (of, self._agreed(of))
+            known = self._known[number, draft] = (of, self._agreed(of, self._maker(of) if draft else of.handler))
         return known
 
-    def _agreed(self, of: Cohort) -> Terms:
-        handler = self._outlook.handler(of.handler)
+    def _maker(self, of: Cohort) -> str:
+        """Who makes the drafts of these jobs."""
+        return self._outlook.handler(of.handler).draft or of.handler
+
+    def _agreed(self, of: Cohort, by: str) -> Terms:
+        handler = self._outlook.handler(by)
         price, policy = handler.price, self._outlook.config.policy
         per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
-        estimate, batched = self._outlook.estimate(of.handler), of.lane is Lane.BATCH
+        estimate, batched = self._outlook.estimate(by), of.lane is Lane.BATCH
         return Terms(
             of.request.retries,
             per_second,
@@ -122,4 +128,5 @@ def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) ->
     ended = Failure(job, attempt, "cancelled", retryable=False, busy=max(0.0, time.time() - started))
     claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=b"")
     with store.tx() as connection:
-        holds.book_cancelled(connection, settling.outcomes([(ended, claim)]))
+        draft = settling.cohort(claim).mode is Mode.ADAPTIVE
+        holds.book_cancelled(connection, settling.outcomes([(ended, claim)], draft=draft))

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..brain.outcome import Outcome
 from ..job import Lane, State
 from ..seam import reached
-from .counters import shift
+from .counters import shift, spend
 from .holds import book_cancelled
 from .lanes import move
 from .store import Store, insert
@@ -189,6 +189,9 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         at=max((each.at for each in outcomes), default=0.0),
         money={move: (cost, streamed) for move, (_, cost, streamed) in ends.items()},
     )
+    for each in outcomes:
+        if each.by and each.cost:
+            spend(connection, each.by, each.cost, each.at)
 
 
 def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:

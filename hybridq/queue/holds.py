@@ -127,7 +127,8 @@ def book_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) 
         connection.execute(
             "UPDATE cohort SET cost = cost + ?2, streamed = streamed + ?2 WHERE id = ?1", (each.cohort, each.cost)
         )
-        spend(connection, found[0], each.cost, each.at)
+        for handler in {found[0], each.by or found[0]}:
+            spend(connection, handler, each.cost, each.at)
 
 
 def withhold(store: Store, cohort: int, reason: str, now: float) -> None:
