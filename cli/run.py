@@ -84,6 +84,8 @@ def drain(
         raise TryAgain(f"{left} left{why} again, or let hybridq daemon run them")
     if end.unserved:
         raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
+    if end.broken:
+        raise TryAgain(f"jobs are held: {'; '.join(end.broken)}")
     raise typer.Exit(1 if end.failed else 0)
 
 

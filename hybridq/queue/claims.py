@@ -135,6 +135,19 @@ def _claim(
     return claims
 
 
+def held_still(store: Store, claims: Sequence[Claim]) -> list[Claim]:
+    """Those of these that still run in this attempt."""
+    if not claims:
+        return []
+    ids = json.dumps([claim.id for claim in claims])
+    running = dict(
+        store.rows(
+            "SELECT id, attempt FROM job WHERE state = 'running' AND id IN (SELECT value FROM json_each(?))", (ids,)
+        )
+    )
+    return [claim for claim in claims if running.get(claim.id) == claim.attempt]
+
+
 def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> None:
     """A job that is held here is not tried again before `until`: for whoever looks at it, as if it were queued."""
     with store.tx(durable=False) as connection:

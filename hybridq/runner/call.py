@@ -61,6 +61,9 @@ class Bursts:
         ]
 
 
+UNANSWERED = "the handler ended its call without an answer for it"
+
+
 class CallRun:
     """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import Config
+from ..handlers import mistake
 from ..home import Home
 from ..job import Held
 from ..money.limit import Limit
@@ -33,8 +34,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     """How far a drain is: jobs by state among those that it began with, and what they have cost since.
 
     `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
-    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted. `why`:
-    nothing more may begin, for this reason.
+    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted, nor
+    those of `broken` ones, of which each says what is wrong. `why`: nothing more may begin, for this reason.
     """
 
     total: int = 0
@@ -46,6 +47,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     finish: float | None = None
     finish90: float | None = None
     unserved: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -69,7 +71,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
-        return replace(scope.progress(), unserved=scope.unserved, why=scope.why)
+        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=scope.why)
 
 
 class _Scope:
@@ -78,8 +80,12 @@ class _Scope:
     def __init__(self, store: Store, limits: DrainLimits, stream: bool, config: Config) -> None:
         self._store = store
         found = unfinished(store, limits.handler, limits.group, stream=stream)
-        self.cohorts = {cohort for cohort, handler in found if handler in config.handlers}
-        self.unserved = tuple(sorted({handler for _, handler in found} - config.handlers.keys()))
+        names = {handler for _, handler in found}
+        self.unserved = tuple(sorted(names - config.handlers.keys()))
+        known = {name: config.handlers[name] for name in sorted(names - set(self.unserved))}
+        wrong = {name: why for name, of in known.items() if (why := mistake(name, of, config.runner))}
+        self.broken = tuple(wrong.values())
+        self.cohorts = {cohort for cohort, handler in found if handler in known and handler not in wrong}
         self.why = ""
         self._start = Progress()
         self._start = self.progress()

@@ -13,11 +13,12 @@ from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
 from ..job import Failure, Lane, Mode, Output, Partial, Started, Throttled
 from ..money.limits import Opening, hold_back
-from ..queue.claims import Claim, claim_stream
+from ..queue.claims import Claim, claim_stream, held_still
 from ..queue.cohorts import Cohort
 from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
 from ..queue.store import Store
+from .call import UNANSWERED
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -83,6 +84,8 @@ class StreamLoop:
                     for event in bunch:
                         attempt.hear(event)
                     ring(engine.home, VIEWER)
+            if not attempt.ended and held_still(engine.store, [claim]):
+                attempt.hear(Failure(claim.id, claim.attempt, UNANSWERED))
         except HybridqError as error:
             attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
         finally:
@@ -116,6 +119,7 @@ class _Attempt:
         self.draft = of.mode is Mode.ADAPTIVE
         self.handler = engine.outlook.handler(of.handler).draft if self.draft else of.handler
         self.sink = Sink(engine.home, claim.id, claim.attempt)
+        self.ended = False
         self._first: float | None = None
         self._startup = 0.0
 
@@ -133,6 +137,7 @@ class _Attempt:
                 self._end(self.sink.counted(event))
 
     def _end(self, event: Output | Failure) -> None:
+        self.ended = True
         engine, claim = self.engine, self.claim
         first = self._first or (time.time() if isinstance(event, Output) else None)
         engine.finish_live(
