@@ -33,6 +33,10 @@ class Room(Protocol):
         """So many of them do."""
 
 
+Unended = tuple[int, int, float]
+"""(job, attempt, seconds that it ran)."""
+
+
 class Claim(Struct, frozen=True, gc=False):
     """One job in this runner's hands."""
 
@@ -45,10 +49,11 @@ class Claim(Struct, frozen=True, gc=False):
 
 
 _TAKE = (
-    "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
-    " WHERE id IN (SELECT id FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ? ORDER BY ready, id LIMIT ?)"
-    " RETURNING id, attempt, tries, cohort, input, unbegun"
+    "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?1, flush = ?2, started = ?3"
+    " WHERE id IN (SELECT id FROM job WHERE cohort = ?4 AND state = 'queued' AND ready <= ?3{} ORDER BY ready, id"
+    " LIMIT ?5) RETURNING id, attempt, tries, cohort, input, unbegun"
 )
+_SHORT = " AND NOT EXISTS (SELECT 1 FROM result WHERE result.id = job.id AND busy > ?6)"
 
 
 _WAITING = (
@@ -76,13 +81,17 @@ def claim_stream(
     *,
     only: Collection[int] | None = None,
     room: Room | None = None,
+    longest: float | None = None,
 ) -> list[Claim]:
-    """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age."""
+    """Up to `limit` stream jobs of this handler (of the cohorts `only`): by deadline, then priority, then age.
+
+    Not those that ran for more than `longest` seconds before and were not done.
+    """
     # More than the slots: some may have no room.
     waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
     if not waiting:
         return []
-    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room)
+    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room, longest)
 
 
 def claim_batch(
@@ -95,10 +104,11 @@ def claim_batch(
     now: float,
     *,
     room: Room | None = None,
+    longest: float | None = None,
 ) -> list[Claim]:
-    """Up to `limit` jobs of these cohorts, in their order. Cohorts that have none left, or no more `room`, are
-    dropped from the list."""
-    return _claim(store, runner, flush, cohorts, limit, now, room)
+    """Up to `limit` jobs of these cohorts, in their order, but for those that ran for more than `longest` seconds
+    before and were not done. Cohorts that have none left, or no more `room`, are dropped from the list."""
+    return _claim(store, runner, flush, cohorts, limit, now, room, longest)
 
 
 def _claim(
@@ -109,8 +119,11 @@ def _claim(
     limit: int,
     now: float,
     room: Room | None,
+    longest: float | None,
 ) -> list[Claim]:
     claims: list[Claim] = []
+    take = _TAKE.format("" if longest is None else _SHORT)
+    short = () if longest is None else (longest,)
     # A claim that a power cut takes back leaves the job queued, as its runner's death would: no need to wait for the
     # disk, which is a third of what a short job takes.
     with store.tx(durable=False) as connection:
@@ -120,7 +133,7 @@ def _claim(
             if wanted <= 0:
                 break
             most = wanted if room is None else min(wanted, room(cohort))
-            taken = connection.execute(_TAKE, (runner, flush, now, cohort, now, most)).fetchall() if most else []
+            taken = connection.execute(take, (runner, flush, now, cohort, most, *short)).fetchall() if most else []
             if taken:
                 taken.sort()  # by id: RETURNING promises no order
                 shift(connection, {(cohort, State.QUEUED, State.RUNNING): len(taken)}, at=now)
@@ -146,6 +159,16 @@ def held_still(store: Store, claims: Sequence[Claim]) -> list[Claim]:
         )
     )
     return [claim for claim in claims if running.get(claim.id) == claim.attempt]
+
+
+def keep_unended(store: Store, unended: Iterable[Unended], why: str) -> None:
+    """Keep for how long these attempts ran that are given up, and why."""
+    with store.tx() as connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO result (id, attempt, error, cost, streamed, busy)"
+            " SELECT id, attempt, ?, 0, 0, ? FROM job WHERE id = ? AND attempt = ? AND state = 'running'",
+            [(why, seconds, job, attempt) for job, attempt, seconds in unended],
+        )
 
 
 def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> None:

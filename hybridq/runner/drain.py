@@ -6,7 +6,7 @@ Beside a daemon it shares the batches, each job once, and leaves the stream lane
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from msgspec import Struct
@@ -20,12 +20,14 @@ from ..money.limit import Limit
 from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
 from ..queue.holds import of_cohorts
-from ..queue.progress import by_lane, left_of, moved_from, sums, unfinished
+from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
 from ..queue.store import Store
+from ..when import clock, count, span
 from .daemon import Service, install_signals
 from .engine import Engine
+from .window import Window
 
 LOOK = 0.2  # seconds between two looks at how far it is
 
@@ -65,13 +67,18 @@ Told = Callable[[Progress], None]
 
 def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = lambda _: None) -> Progress:
     """Run what is held; `told` hears now and then how far it is. Returns the end: `left` > 0 where a limit ended it."""
+    began = time.time()
     with Store.open(home) as store:
-        rescue(store, time.time())
+        rescue(store, began)
         stream = daemon_of(store) is None
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
-        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=scope.why)
+        why = scope.why
+        if limits.until is not None and not why:
+            window = Window(Outlook(store, config), limits.until, began)
+            why = too_long(store, scope.cohorts, window, all_of_it=scope.over)
+        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=why)
 
 
 class _Scope:
@@ -87,6 +94,7 @@ class _Scope:
         self.broken = tuple(wrong.values())
         self.cohorts = {cohort for cohort, handler in found if handler in known and handler not in wrong}
         self.why = ""
+        self.over = False  # nothing of what is left may begin
         self._start = Progress()
         self._start = self.progress()
 
@@ -123,22 +131,50 @@ class _Scope:
         """What all of it may cost since it began, whoever runs it, as `store` sees it."""
         return limit_on("--max-cost", most, of_cohorts(store, self.cohorts), self._start.cost)
 
-    def stuck(self, budget: Budget) -> bool:
+    def stuck(self, budget: Budget, window: Window) -> bool:
         """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
-        why = ""
-        for cohort, handler, lane, running in left_of(self._store, self.cohorts):
-            limited = budget.limits(cohort, handler, lane, time.time())
-            if running or limited.jobs:
+        now, why = time.time(), ""
+        for of in left_of(self._store, self.cohorts):
+            if of.running:
                 return False
+            limited = budget.limits(of.cohort, of.handler, of.lane, now)
             why = why or limited.why
-        self.why = why.removeprefix("held: ")
+            if not limited.jobs or not window.lets(of.handler, of.lane, of.size, now):
+                continue
+            longest = window.longest(now)
+            if longest is None or ran_longer(self._store, [of.cohort], longest) < of.queued:
+                return False
+        self.why, self.over = why.removeprefix("held: "), True
         return True
+
+
+def too_long(store: Store, cohorts: Collection[int], window: Window, *, all_of_it: bool) -> str:
+    """Which of what is left the whole window has no time for; of `all_of_it`, for which what is left of it has none."""
+    since, left = window.since, left_of(store, cohorts)
+    never = [of for of in left if not window.lets(of.handler, of.lane, of.size, since)]
+    others = {of.cohort for of in left} - {of.cohort for of in never}
+    long = sum(of.queued for of in never) + ran_longer(store, others, window.longest(since) or 0.0)
+    rest = sum(of.queued for of in left) - long
+    parts = [f"{_would(rest)} not have ended before {clock(window.until, since)}"] if rest > 0 and all_of_it else []
+    if long:
+        whole = span(window.until - since)
+        them = "it" if long == 1 else "them"
+        parts.append(
+            f"{_would(long)} take longer than this window of {whole}: hybridq drain without --until runs {them}"
+        )
+    return "; ".join(parts)
+
+
+def _would(jobs: int) -> str:
+    return f"{count(jobs)} would"
 
 
 async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits, told: Told, *, stream: bool) -> None:
     engine = Engine(home, config, "drain")
     if (most := limits.max_cost) is not None:
         engine.budget.own = lambda: scope.spending(most, engine.store)
+    if limits.until is not None:
+        engine.window = Window(engine.outlook, limits.until)
     service = Service(engine, only=scope.cohorts, drain=scope.holds, stream=stream)
     install_signals(service)
     watch = asyncio.create_task(_watch(service, scope, limits, told))
@@ -159,7 +195,7 @@ async def _watch(service: Service, scope: _Scope, limits: DrainLimits, told: Tol
             so_far = scope.progress()
             told(replace(so_far, finish=scope.finish(outlook, 0.5), finish90=scope.finish(outlook, 0.9)))
             late = limits.until is not None and time.time() >= limits.until
-            if not so_far.left or late or scope.stuck(service.engine.budget):
+            if not so_far.left or late or scope.stuck(service.engine.budget, service.engine.window):
                 return
             # Of a hundred thousand cohorts a look takes a while: never more than a tenth of the time.
             await asyncio.sleep(max(LOOK, 9 * (time.monotonic() - began)))

@@ -36,6 +36,7 @@ from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_dis
 from ..seam import reached
 from .keys import Keys
 from .learning import Learning
+from .window import Window
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
@@ -58,6 +59,7 @@ class Engine:
         os.environ[MARK] = self.runner.mark  # whatever it starts can be found if it dies
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
+        self.window = Window(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
         self.settling = Billing(self.outlook)
         self.learning = Learning(self.outlook)

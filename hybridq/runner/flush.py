@@ -115,9 +115,11 @@ class FlushRun:
             taken: list[Claim] = []
             with engine.pausing():
                 runner, now = engine.runner.id, time.time()
+                ahead = max(0, self.claimed - self._done - self._failed - self._gone) // self._slots
                 wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
                 while len(self._keys) < wanted and (page := next(self._pages, None)):
                     self._keys += page
+                opening = engine.budget.opening(self.name, Lane.BATCH, now)
                 taken = claim_batch(
                     engine.store,
                     runner,
@@ -126,7 +128,8 @@ class FlushRun:
                     self._keys,
                     wanted,
                     now,
-                    room=engine.budget.opening(self.name, Lane.BATCH, now),
+                    room=engine.window.within(opening, self.name, Lane.BATCH, ahead),
+                    longest=engine.window.longest(now),
                 )
             self.claimed += len(taken)
             claims += taken
@@ -166,6 +169,8 @@ class FlushRun:
         else:
             await engine.finish_soon(chunk.hear(self._unanswered(chunk)))
         finally:
+            with engine.pausing():
+                engine.window.cut_short(chunk.unended())
             chunk.close()
         for gone in chunk.gone():
             self._gone += len(gone.work.ids)

@@ -13,7 +13,7 @@ from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
 from ..job import Failure, Lane, Mode, Output, Partial, Started, Throttled
 from ..money.limits import Opening, hold_back
-from ..queue.claims import Claim, claim_stream, held_still
+from ..queue.claims import Claim, Room, claim_stream, held_still
 from ..queue.cohorts import Cohort
 from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
@@ -40,7 +40,8 @@ class StreamLoop:
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue
-            room = _Room(self.engine.budget.opening(name, Lane.STREAM, now), self.engine.store, now)
+            opening = self.engine.budget.opening(name, Lane.STREAM, now)
+            room = _Room(opening, self.engine.window.within(opening, name, Lane.STREAM), self.engine.store, now)
             claims = claim_stream(
                 self.engine.store,
                 self.engine.runner.id,
@@ -49,6 +50,7 @@ class StreamLoop:
                 now,
                 only=self._only,
                 room=room,
+                longest=self.engine.window.longest(now),
             )
             for claim in claims:
                 self._start(name, claim)
@@ -89,26 +91,29 @@ class StreamLoop:
         except HybridqError as error:
             attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
         finally:
+            if not attempt.ended and attempt.began is not None:
+                with engine.pausing():
+                    engine.window.cut_short([(claim.id, claim.attempt, time.time() - attempt.began)])
             attempt.sink.close()
 
 
 class _Room:
-    """What limits on money let begin in one claim; where they let none, the reason is kept. `withheld`: they did."""
+    """What `lets` let begin in one claim; where limits on money let none, the reason is kept. `withheld`: none may."""
 
-    def __init__(self, opening: Opening, store: Store, now: float) -> None:
-        self._opening, self._store, self._now = opening, store, now
+    def __init__(self, opening: Opening, lets: Room, store: Store, now: float) -> None:
+        self._opening, self._lets, self._store, self._now = opening, lets, store, now
         self.withheld = False
 
     def __call__(self, cohort: int) -> int:
         """How many jobs of a cohort may begin."""
         hold_back(self._store, cohort, self._opening.kept(cohort).why, self._now)
-        jobs = self._opening(cohort)
+        jobs = self._lets(cohort)
         self.withheld = self.withheld or not jobs
         return jobs
 
     def took(self, cohort: int, jobs: int) -> None:
         """So many do."""
-        self._opening.took(cohort, jobs)
+        self._lets.took(cohort, jobs)
 
 
 class _Attempt:
@@ -119,6 +124,7 @@ class _Attempt:
         self.draft = of.mode is Mode.ADAPTIVE
         self.handler = engine.outlook.handler(of.handler).draft if self.draft else of.handler
         self.sink = Sink(engine.home, claim.id, claim.attempt)
+        self.began: float | None = None
         self.ended = False
         self._first: float | None = None
         self._startup = 0.0
@@ -127,7 +133,7 @@ class _Attempt:
         """Take one event of the handler."""
         match event:
             case Started(startup=startup):
-                self._startup = startup
+                self.began, self._startup = time.time(), startup
             case Partial():
                 self._first = self._first or time.time()
                 self.sink.write(event)
