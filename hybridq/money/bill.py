@@ -17,6 +17,7 @@ from ..outlook import Outlook
 from ..queue import holds
 from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort
+from ..queue.outputs import output_path
 from ..queue.store import Store
 
 KEPT = 10_000  # cohorts whose terms are remembered
@@ -43,6 +44,11 @@ class Billing:
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
         self._known: dict[tuple[int, bool], tuple[Cohort, Terms]] = {}
+
+    def used(self, claim: Claim, draft: bool, answer: int) -> float | None:
+        """What a stream has cost that ended after so many bytes of its answer, by these; None: by its time."""
+        paid = self._by_length(self.cohort(claim), draft, Lane.STREAM, len(claim.input), answer)
+        return None if paid is None else paid[0]
 
     def cohort(self, claim: Claim) -> Cohort:
         """The cohort of a claim, as it was when it was first held."""
@@ -79,6 +85,10 @@ class Billing:
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
+            elif isinstance(event, Output):  # of a provider that did not say what it used
+                answer = len(event.value or b"")
+                size = len(claim.input) or int(of.size)  # what runs elsewhere is known without its input
+                cost, streamed = self._by_length(of, draft, of.lane, size, answer) or (cost, streamed)
             cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
             outcome = settle(
                 event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
@@ -99,6 +109,16 @@ class Billing:
             of = cohort(self._outlook.store, number)
             known = self._known[number, draft] = (of, self._agreed(of, self._maker(of) if draft else of.handler))
         return known
+
+    def _by_length(self, of: Cohort, draft: bool, lane: Lane, size: int, answer: int) -> tuple[float, float] | None:
+        """Money of a call to a model, (as it was, streamed), by its length; None: it is no model, or has no price."""
+        name = self._maker(of) if draft else of.handler
+        if not self._outlook.handler(name).remote:
+            return None
+        from ..brain.remote import Remote
+
+        estimate = self._outlook.estimate(name)
+        return estimate.reckoned(lane, size, answer) if isinstance(estimate, Remote) else None
 
     def _maker(self, of: Cohort) -> str:
         """Who makes the drafts of these jobs."""
@@ -124,9 +144,12 @@ def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) ->
     found = holds.cancelled_since(store, job, attempt)
     if found is None:
         return
-    cohort, started = found
-    ended = Failure(job, attempt, "cancelled", retryable=False, busy=max(0.0, time.time() - started))
-    claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=b"")
+    cohort, started, data = found
+    claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=data)
+    draft = settling.cohort(claim).mode is Mode.ADAPTIVE
+    answer = output_path(store.home, job, attempt, 1)
+    cost = settling.used(claim, draft, answer.stat().st_size if answer.exists() else 0)
+    busy = max(0.0, time.time() - started)
+    ended = Failure(job, attempt, "cancelled", retryable=False, busy=busy, cost=cost)
     with store.tx() as connection:
-        draft = settling.cohort(claim).mode is Mode.ADAPTIVE
         holds.book_cancelled(connection, settling.outcomes([(ended, claim)], draft=draft))

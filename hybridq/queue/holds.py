@@ -104,10 +104,10 @@ def why_kept(store: Store, job: int) -> str:
     return row[0] if row else ""
 
 
-def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float] | None:
-    """The cohort of a job that was cancelled in this attempt, and when that had begun; None: it was not."""
+def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float, bytes] | None:
+    """The cohort of a job that was cancelled in this attempt, when that had begun, its input; None: it was not."""
     where = "id = ? AND attempt = ? AND state = 'cancelled'"
-    return store.row(f"SELECT cohort, started FROM job WHERE {where}", (job, attempt))
+    return store.row(f"SELECT cohort, started, input FROM job WHERE {where}", (job, attempt))
 
 
 def book_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) -> None:
