@@ -36,8 +36,8 @@ def cancel(
     named = _named(selectors)
     with reach().store as store:
         jobs = list(dict.fromkeys(chosen(store, named, (State.QUEUED, State.RUNNING))))
-        if jobs and All() in named and not yes and is_tty(sys.stdin):
-            typer.confirm(f"cancel all that has not ended, {how_many(len(jobs))}?", abort=True, err=True)
+        if jobs and All() in named and not yes:
+            confirm(f"cancel all that has not ended, {how_many(len(jobs))}?")
         changed = cancel_jobs(store, jobs, time.time())
         wake(store)
     if not changed:
@@ -66,6 +66,13 @@ def _named(selectors: list[str] | None) -> list[Selector]:
     if not selectors:
         raise UsageError("say which jobs: 7, 3,5-8, last, all, or a group's name")
     return [parse_selector(word) for word in selectors]
+
+
+def confirm(question: str) -> None:
+    """Ask whoever sits at the terminal; raises Abort for a no, and UsageError where nobody can be asked."""
+    if not is_tty(sys.stdin):
+        raise UsageError(f"{question} Nobody can be asked here: say it with --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def how_many(number: int) -> str:

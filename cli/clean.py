@@ -1,6 +1,7 @@
 """`clean`: takes what has ended long ago away for good, with its results and output files.
 
-Rule: says first how much and asks on a terminal; only what has ended goes, of a group all or nothing.
+Rule: says first how much and asks; where nobody can be asked, `--yes` must say so. Only what has ended goes, of a
+group all or nothing. Nothing to do is no fault, and told to a person alone: cron would send it by mail.
 """
 
 import sys
@@ -9,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from hybridq.errors import NoSuchJob
 from hybridq.queue.cleaning import clean as clean_away
 from hybridq.queue.cleaning import foretell
 from hybridq.queue.select import ranges
@@ -17,7 +17,7 @@ from hybridq.selection import Group, check_group
 from hybridq.submit import wake
 from hybridq.when import parse_span
 
-from .change import how_many
+from .change import confirm, how_many
 from .reach import reach
 from .tell import is_tty
 
@@ -44,7 +44,8 @@ def clean(
 ) -> None:
     """Take away for good what has ended long ago.
 
-    Its inputs, results, keys and output files go. The database keeps its size; the room is used again.
+    It asks first; where nobody can be asked, as in a crontab, it needs --yes. Inputs, results, keys and output files
+    go. The database keeps its size; the room is used again.
     """
     names = [check_group(name) for name in groups] if groups else None
     older = older or (None if names else MONTH)
@@ -55,13 +56,15 @@ def clean(
             ranges(store, Group(name))  # raises NoSuchJob for a group that is not there
         going = foretell(store, before, names)
         what = f"{how_many(going.jobs)}{long_ago}"
-        if not going.jobs:
-            raise NoSuchJob(f"nothing is cleaned away: there are no jobs{long_ago or ' that have ended'}")
         if dry_run:
             print(f"{what} would be cleaned away")
             return
-        if not yes and is_tty(sys.stdin):
-            typer.confirm(f"clean {what} away, with results and output files?", abort=True, err=True)
+        if not going.jobs:
+            if is_tty(sys.stdout):
+                print(f"nothing to clean away: there are no jobs{long_ago or ' that have ended'}")
+            return
+        if not yes:
+            confirm(f"clean {what} away, with results and output files?")
         gone = clean_away(store, before, names)
         wake(store)
     print(f"{how_many(gone.jobs)} cleaned away")

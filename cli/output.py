@@ -23,6 +23,7 @@ from hybridq.selection import Group, Last, Selector, parse_selector
 from hybridq.when import parse_span
 
 from .reach import look, reach
+from .records import LINE, as_json, code_of_all, ended
 from .staying.follow import await_all, code_of, fate, follow_job
 from .staying.printer import Printer, text_of
 from .staying.why_waiting import tell_all_waiting, tell_final, tell_waiting
@@ -43,22 +44,27 @@ def output(
     to: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.", dir_okay=False)
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="A line for each job: id, state, output, error.")] = False,
 ) -> None:
     """Print what a job has put out; of a group, each job's output in order.
 
     Of one job that has ended it ends with the job's own exit code, and where the job failed and put out nothing it
-    says why. Of a group it ends with 0, and says how many jobs have no output.
+    says why. Of a group a job without output leaves an empty line, and it ends with 1 where one was not done, with 75
+    where one has not ended.
     """
     if draft and stderr:
         raise UsageError("--draft and --stderr cannot go together: a draft is a result")
+    if json and stderr:
+        raise UsageError("--json and --stderr cannot go together: a line tells of a job's output")
     with look().store as store:
-        jobs = list(chosen(store, [parse_selector(selector)]))
+        jobs = sorted(set(chosen(store, [parse_selector(selector)])))
         if to is None:
             printer = Printer(raw=raw)
-            code = _print_all(store, jobs, lambda data: printer.piece(1, data), selector, draft=draft, stderr=stderr)
+            put = lambda data: printer.piece(1, data)  # noqa: E731 - as `file.write` below
+            code = _print_all(store, jobs, put, selector, draft=draft, stderr=stderr, json=json)
         else:
             with _File(to) as file:
-                code = _print_all(store, jobs, file.write, selector, draft=draft, stderr=stderr)
+                code = _print_all(store, jobs, file.write, selector, draft=draft, stderr=stderr, json=json)
     raise typer.Exit(code)
 
 
@@ -151,20 +157,32 @@ def _group(store: Store, named: Selector) -> str | None:
 
 
 def _print_all(
-    store: Store, jobs: list[int], put: Callable[[bytes], object], named: str, *, draft: bool, stderr: bool
+    store: Store,
+    jobs: list[int],
+    put: Callable[[bytes], object],
+    named: str,
+    *,
+    draft: bool,
+    stderr: bool,
+    json: bool = False,
 ) -> int:
     """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
     raises where the only job waits."""
     lacking = failed = drafts = 0
     cut: list[int] = []
+    states: set[State] = set()
     for job in jobs:
-        found = result(store, job, draft=draft)
+        found, first = result(store, job, draft=draft), None
         if not (draft or stderr) and (first := _instead(store, job, found)) is not None:
             found, drafts = first, drafts + 1
-        empty = True
-        for data in _pieces(store, job, found, stderr=stderr):
+        states.add(state_of(store, job)[0])
+        empty, pieces = True, _pieces(store, job, found, stderr=stderr)
+        if json:
+            put(as_json(store, job, found, pieces, draft=draft or first is not None))
+            continue
+        for data in pieces if len(jobs) == 1 or stderr else ended(pieces):
             put(data)
-            empty = False
+            empty = empty and data == LINE
         if found is not None and found.dropped:
             say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
         if _cut(store, found, stderr=stderr):
@@ -185,11 +203,13 @@ def _print_all(
         state = state_of(store, jobs[0])[0]
         if state is State.CANCELLED:
             say(f"job {jobs[0]} was cancelled")
-        return code_of(state, result(store, jobs[0])) if state in ENDED and not draft else 0
+        if state in ENDED and not draft:
+            return code_of(state, result(store, jobs[0]))
+        return code_of_all(states) if json else 0
     if lacking:
         only = " --state failed" if failed else ""
         say(f"{lacking:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
-    return 0
+    return code_of_all(states)
 
 
 def _cut(store: Store, found: Result | None, *, stderr: bool) -> int:

@@ -80,9 +80,12 @@ def drain(
         print(_summary(end))
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
-        raise TryAgain(f"{left} left; drain again, or let hybridq daemon run them")
+        why = f": {end.why}. Drain" if end.why else "; drain"
+        raise TryAgain(f"{left} left{why} again, or let hybridq daemon run them")
     if end.unserved:
         raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
+    if end.broken:
+        raise TryAgain(f"jobs are held: {'; '.join(end.broken)}")
     raise typer.Exit(1 if end.failed else 0)
 
 

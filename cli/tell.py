@@ -24,8 +24,13 @@ _ODD = re.compile(r"[^\x20-\x7e]")
 
 def print_document(value: Any, *, one_line: bool = False) -> None:
     """Print plain data or Structs as JSON, indented by two, or as one line for whoever gathers several of them."""
+    print(document(value, one_line=one_line), flush=True)
+
+
+def document(value: Any, *, one_line: bool = False) -> str:
+    """The same as text."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=-1 if one_line else 2).decode()
-    print("\n".join(_ODD.sub(_escape, line) for line in text.split("\n")), flush=True)
+    return "\n".join(_ODD.sub(_escape, line) for line in text.split("\n"))
 
 
 def _escape(found: re.Match[str]) -> str:

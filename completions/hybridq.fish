@@ -86,6 +86,7 @@ complete -c hybridq -n '__hybridq_is output' -l draft -d 'An adaptive job\'s dra
 complete -c hybridq -n '__hybridq_is output' -l stderr -d 'What went to standard error.'
 complete -c hybridq -n '__hybridq_is output' -l raw -d 'Bytes as they are, on a terminal too.'
 complete -c hybridq -n '__hybridq_is output' -s o -l output -r -F -d 'Write it there.'
+complete -c hybridq -n '__hybridq_is output' -l json -d 'A line for each job: id, state, output, error.'
 complete -c hybridq -n '__hybridq_is output' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at output -eq 1 -o --output' -k -a '(__hybridq_values selectors)'
 complete -c hybridq -n __fish_use_subcommand -a follow -d 'Print a job\'s output as it arrives, and end as the job ends.'

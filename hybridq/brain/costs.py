@@ -14,17 +14,20 @@ from ..job import DEAREST, Held
 
 SURELY = 2.33  # standard deviations: the 99th percentile of a sum
 SURPRISE = 10.0  # times what was guessed, as which a job counts of which none is known
+TRIAL = 3  # jobs that run at once of a price that none has confirmed
 UNLIMITED = 1 << 60  # jobs
 
 
 class Spending(Struct, frozen=True, kw_only=True):
     """One kind of job. `each` is the mean cost and `spread` the standard deviation of single jobs, as `seen` jobs
-    tell: infinity, the cost is fixed; 0, it is a guess, and no job costs more than `most`."""
+    tell: infinity, the cost is fixed; 0, it is a guess, and no job costs more than `most`. Not `proven`:
+    none has ended yet, which may tell of another cost."""
 
     each: float
     spread: float = 0.0
     seen: float = math.inf
     most: float = math.inf
+    proven: bool = True
 
     def of(self, jobs: int) -> float:
         """What so many jobs cost at most, but for one time in a hundred."""
@@ -38,8 +41,12 @@ class Spending(Struct, frozen=True, kw_only=True):
         """How many jobs may begin beside `running` ones of this kind, so that all of them keep within `money`.
 
         One that is alone may begin if it fits as it usually is: its own surprise is the most that a limit is exceeded
-        by.
+        by. So is that of the first few, where a price is set that they may not keep to.
         """
+        jobs = self._fitting(money, running)
+        return jobs if self.proven else min(jobs, max(0, TRIAL - running))
+
+    def _fitting(self, money: float, running: int) -> int:
         if self.each <= 0.0:  # what cost nothing so far may not always: no more at once than have been seen
             most = UNLIMITED if math.isinf(self.seen) else max(0, max(1, int(self.seen)) - running)
             return most if money >= 0.0 else 0

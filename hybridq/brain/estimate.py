@@ -173,8 +173,7 @@ class Estimate:
     def cost(self, lane: Lane, size: float) -> float | None:
         """Money of one job at factor 1: learned, else as configured, else its busy time; None: unknown."""
         for which in (lane, _other(lane)):
-            paid = self._models[which].paid
-            if priceable(paid):
+            if priceable(paid := self._models[which].paid):
                 return line_price(paid, size)
         if self._handler.price is not None:
             return self._handler.price
@@ -207,15 +206,16 @@ class Estimate:
         return () if expected is None or self._curve(lane) else (f"{span(expected)} a job",)
 
     def spending(self, lane: Lane, size: float, factor: float = 1.0) -> Spending | None:
-        """What jobs of this size cost at a price factor, with what is known of their spread; None: unknown."""
+        """What jobs of this size cost at a price factor, and their spread; None: unknown. Commands never tell it."""
         paid = next((paid for which in (lane, _other(lane)) if priceable(paid := self._models[which].paid)), None)
         if paid is not None:
             return cost_by_size(paid, size)
-        if self._handler.price is not None:
-            return Spending(each=self._handler.price * factor)
         one, curve = self.cost(lane, size), self._curve(lane)
+        proven = self._handler.kind == "shell" or curve is not None
+        if self._handler.price is not None:
+            return Spending(each=self._handler.price * factor, proven=proven)
         if one is None or curve is None:
-            return None if one is None else Spending(each=one * factor, seen=0)
+            return Spending(each=one * factor, seen=0) if one is not None and proven else None
         spread = curve.moments(size)[1] * math.sqrt(curve.together)
         return Spending(each=one * factor, spread=one * factor * spread, seen=curve.line.n)
 

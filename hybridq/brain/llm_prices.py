@@ -106,6 +106,11 @@ def call_cost(options: LlmOptions, size: float) -> float | None:
     return _listed(options, size / CHARACTERS, _answer(options))
 
 
+def reckoned(options: LlmOptions, size: float, answer: float) -> float | None:
+    """Money at list price of one call with so many bytes of input and of answer, where nobody counted its tokens."""
+    return _listed(options, size / CHARACTERS, math.ceil(answer / CHARACTERS))
+
+
 def dearest(options: LlmOptions, size: float) -> float | None:
     """Money at list price that no call with `size` bytes of input exceeds: a token a byte, and the longest answer.
 

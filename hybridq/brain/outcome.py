@@ -23,8 +23,8 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     retries or not; `unbegun`: against what a provider may leave unbegun. `cost` is money, `streamed` what the job
     would have cost streamed at its submission, `busy` the seconds that it kept an instance busy, `first` the epoch
     second of its first byte, `dropped` bytes of output that were not kept, `out` and `err` those that are in the job's
-    files. `draft` keeps it as an adaptive job's draft: the job goes on in the batch lane. `promoted` says why it goes
-    on in the stream lane, where it does.
+    files. `draft` keeps it as an adaptive job's draft, made `by` another handler: the job goes on in the batch lane.
+    `promoted` says why it goes on in the stream lane, where it does.
     """
 
     id: int
@@ -47,6 +47,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     first: float | None = None
     usage: bytes | None = None
     draft: bool = False
+    by: str = ""
     promoted: str = ""
 
 

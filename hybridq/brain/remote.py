@@ -12,7 +12,7 @@ from ..job import Lane
 from .costs import ENOUGH, Spending, cost_by_size, line_price
 from .curve import TINY, chance, normal
 from .estimate import Estimate, Model
-from .llm_prices import call_cost, dearest, guessed
+from .llm_prices import call_cost, dearest, guessed, reckoned
 
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile
@@ -89,6 +89,11 @@ class Remote(Estimate):
             return None
         most = dearest(self._options, size)
         return Spending(each=listed, seen=0, most=math.inf if most is None else most * factors[lane])
+
+    def reckoned(self, lane: Lane, size: float, answer: float) -> tuple[float, float] | None:
+        """By the list and the length of what was asked and said, where the provider counted no tokens."""
+        listed = reckoned(self._options, size, answer)
+        return None if listed is None else (listed * self._factors()[lane], listed)
 
     def _factors(self) -> dict[Lane, float]:
         """What a call costs in each lane, of the list price."""

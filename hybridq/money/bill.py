@@ -8,13 +8,16 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from ..brain.outcome import Outcome, settle
 from ..errors import NoSuchJob
-from ..job import DEAREST, Failure, Lane, Output
+from ..job import DEAREST, Failure, Lane, Mode, Output
 from ..outlook import Outlook
 from ..queue import holds
 from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort, environment
+from ..queue.outputs import output_path
 from ..queue.store import Store
 
 FEW = 100  # sets of variables that are remembered
@@ -41,8 +44,13 @@ class Billing:
 
     def __init__(self, outlook: Outlook) -> None:
         self._outlook = outlook
-        self._known: dict[int, tuple[Cohort, Terms]] = {}
+        self._known: dict[tuple[int, bool], tuple[Cohort, Terms]] = {}
         self._variables: dict[int, dict[str, str]] = {}
+
+    def used(self, claim: Claim, draft: bool, answer: int) -> float | None:
+        """What a stream has cost that ended after so many bytes of its answer, by these; None: by its time."""
+        paid = self._by_length(self.cohort(claim), draft, Lane.STREAM, len(claim.input), answer)
+        return None if paid is None else paid[0]
 
     def cohort(self, claim: Claim) -> Cohort:
         """The cohort of a claim, as it was when it was first held."""
@@ -71,14 +79,14 @@ class Billing:
 
         `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
         `alone`: how many times as long each would have taken without the others in its call; None: as its cohort's
-        terms say.
+        terms say. A `draft` costs what the jobs of its maker cost.
         """
         now = time.time()
         factor = self._outlook.tariff.factor(now)
         settled = []
         for event, claim in ended:
             try:
-                terms = self._look(claim.cohort)[1]
+                of, terms = self._look(claim.cohort, draft)
             except NoSuchJob:
                 continue  # cancelled and cleaned away meanwhile: nobody's
             by_itself = event.busy / terms.share if alone is None else event.busy * alone
@@ -89,32 +97,50 @@ class Billing:
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
+            elif isinstance(event, Output):  # of a provider that did not say what it used
+                answer = len(event.value or b"")
+                size = len(claim.input) or int(of.size)  # what runs elsewhere is known without its input
+                cost, streamed = self._by_length(of, draft, of.lane, size, answer) or (cost, streamed)
             cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
-            settled.append(
-                settle(
-                    event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
-                )
+            outcome = settle(
+                event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
             )
+            made = draft and (maker := self._maker(of)) != of.handler
+            settled.append(replace(outcome, by=maker) if made else outcome)
         return settled
 
     def forget(self) -> None:
         """The configuration changed: agree on the terms anew."""
         self._known.clear()
 
-    def _look(self, number: int) -> tuple[Cohort, Terms]:
-        known = self._known.get(number)
+    def _look(self, number: int, draft: bool = False) -> tuple[Cohort, Terms]:
+        known = self._known.get((number, draft))
         if known is None:
             if len(self._known) >= KEPT:
                 self._known.clear()  # what is still held is looked up again
             of = cohort(self._outlook.store, number)
-            known = self._known[number] = (of, self._agreed(of))
+            known = self._known[number, draft] = (of, self._agreed(of, self._maker(of) if draft else of.handler))
         return known
 
-    def _agreed(self, of: Cohort) -> Terms:
-        handler = self._outlook.handler(of.handler)
+    def _by_length(self, of: Cohort, draft: bool, lane: Lane, size: int, answer: int) -> tuple[float, float] | None:
+        """Money of a call to a model, (as it was, streamed), by its length; None: it is no model, or has no price."""
+        name = self._maker(of) if draft else of.handler
+        if not self._outlook.handler(name).remote:
+            return None
+        from ..brain.remote import Remote
+
+        estimate = self._outlook.estimate(name)
+        return estimate.reckoned(lane, size, answer) if isinstance(estimate, Remote) else None
+
+    def _maker(self, of: Cohort) -> str:
+        """Who makes the drafts of these jobs."""
+        return self._outlook.handler(of.handler).draft or of.handler
+
+    def _agreed(self, of: Cohort, by: str) -> Terms:
+        handler = self._outlook.handler(by)
         price, policy = handler.price, self._outlook.config.policy
         per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
-        estimate, batched = self._outlook.estimate(of.handler), of.lane is Lane.BATCH
+        estimate, batched = self._outlook.estimate(by), of.lane is Lane.BATCH
         return Terms(
             of.request.retries,
             per_second,
@@ -130,8 +156,12 @@ def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) ->
     found = holds.cancelled_since(store, job, attempt)
     if found is None:
         return
-    cohort, started = found
-    ended = Failure(job, attempt, "cancelled", retryable=False, busy=max(0.0, time.time() - started))
-    claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=b"")
+    cohort, started, data = found
+    claim = Claim(id=job, attempt=attempt, tries=0, cohort=cohort, input=data)
+    draft = settling.cohort(claim).mode is Mode.ADAPTIVE
+    answer = output_path(store.home, job, attempt, 1)
+    cost = settling.used(claim, draft, answer.stat().st_size if answer.exists() else 0)
+    busy = max(0.0, time.time() - started)
+    ended = Failure(job, attempt, "cancelled", retryable=False, busy=busy, cost=cost)
     with store.tx() as connection:
-        holds.book_cancelled(connection, settling.outcomes([(ended, claim)]))
+        holds.book_cancelled(connection, settling.outcomes([(ended, claim)], draft=draft))

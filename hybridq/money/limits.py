@@ -1,15 +1,13 @@
-"""Limits on money: what would exceed one is held, with that reason, until there is room or the limit is raised.
+"""The limits on money in force: what would exceed one is held, with that reason, until there is room or it is raised.
 
-Two limits: `--max-cost` for all jobs of one submission, and a handler's `daily_budget` for all that ends on one
-day of the tariff's zone. Jobs that run count with what they may cost (see `brain.spending`), so that a limit is
-exceeded by one job's surprise at most. Nothing is ever dropped.
+Three limits: `--max-cost` for all jobs of one submission, a handler's `daily_budget` for all that ends on one day of
+the tariff's zone, and what a runner may spend itself (`drain --max-cost`). Jobs that run count with what they may
+cost (see `brain.spending`), so that a limit is exceeded by one job's surprise at most. Nothing is ever dropped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from msgspec import Struct
 
 from ..brain.costs import UNLIMITED, Spending, mean_size
 from ..job import Held, Lane, State
@@ -17,85 +15,51 @@ from ..outlook import Outlook
 from ..queue.buckets import counted_in
 from ..queue.cohorts import tally
 from ..queue.holds import (
-    cost_limit,
+    Worked,
     drafts_running,
-    kind_of,
+    limit_of,
     of_submission,
     release,
     spent_since,
+    terms_of,
     withheld,
     withhold,
     withhold_classes,
 )
 from ..queue.store import Store
-from ..when import clock, count, money
+from ..when import clock
+from .limit import Limit, Limited, Work
 
 RAISE = ": raise daily_budget in config.toml"
 
-
-class Limited(Struct, frozen=True):
-    """How many jobs may begin now, and why no more; the reason is "" where nothing limits."""
-
-    jobs: int
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        """Why none may; "": some may."""
-        return "" if self.jobs else self.reason
-
-
-class Kind(Struct, frozen=True):
-    """Jobs of a handler that cost alike: in one lane, or drafts. `running` of them run; None: nobody knows what they
-    cost."""
-
-    spending: Spending | None
-    running: int
-
-    @property
-    def reserved(self) -> float:
-        """Money for those that run."""
-        return 0.0 if self.spending is None else self.spending.of(self.running)
-
-
-def room_for(what: str, limit: float, spent: float, mine: Kind, others: Sequence[Kind] = (), then: str = "") -> Limited:
-    """How many jobs more of a kind may begin, so that `limit` is kept beside the money that is `spent` and that is
-    reserved for `others`. Of unknown money one at a time may, while anything is left.
-
-    `then` says what helps: of a job that is dearer than the whole limit, and else.
-    """
-    beside = spent + sum(kind.reserved for kind in others)
-    if mine.spending is None:
-        jobs, costs = (0 if mine.running or beside >= limit else 1), "what one costs is not known"
-    else:
-        jobs, costs = mine.spending.within(limit - beside, mine.running), f"one costs about {money(mine.spending.each)}"
-    running = mine.running + sum(kind.running for kind in others)
-    runs = f", {money(beside - spent + mine.reserved)} reserved for {count(running)} that run{'s' * (running == 1)}"
-    told = f"{what} is {money(limit)}, {money(spent)} is spent{runs if running else ''}; {costs}"
-    return Limited(jobs, f"held: {told}{then}")
+Own = Callable[[], Limit]
+"""What a runner may spend itself, as it stands."""
 
 
 class Budget:
-    """The limits in force for one queue."""
+    """The limits in force for one queue; `own` is the runner's."""
 
-    def __init__(self, outlook: Outlook) -> None:
+    def __init__(self, outlook: Outlook, own: Own | None = None) -> None:
+        self.own = own
         self._outlook = outlook
         self._zone = ZoneInfo(outlook.config.tariff.zone)
         self._limits: dict[int, float | None] = {}
         self._told: dict[str, tuple[str, int]] = {}  # by handler: why classes are held, and how many cohorts these are
 
+    def opening(self, handler: str, lane: Lane, now: float) -> "Opening":
+        """What may begin of a handler in a lane: for one look, or for one transaction in which jobs are taken."""
+        return Opening(self, self._outlook.store, handler, lane, now)
+
     def limits(self, cohort: int, handler: str, lane: Lane, now: float) -> Limited:
         """How many jobs of a cohort may begin now in a lane, by all limits."""
-        size, draft = kind_of(self._outlook.store, cohort)
-        draft = draft and lane is Lane.STREAM
-        whole = self.of_handler(handler, lane, now, size=size, draft=draft)
-        return self._narrower(cohort, handler, lane, whole, now, draft)
+        return self.opening(handler, lane, now).limited(cohort)
 
     def affordable(self, work: Sequence[Held], handler: str, now: float) -> list[Held]:
         """What of held work may begin by the limits on money; of the rest the reason is kept."""
-        store, whole = self._outlook.store, self.of_handler(handler, Lane.BATCH, now, size=mean_size(work))
+        store, opening = self._outlook.store, self.opening(handler, Lane.BATCH, now)
+        whole = opening.of_all(mean_size(work))
         self._know(each.key for each in work if each.key > 0)
-        single = {each.key: self._narrower(each.key, handler, Lane.BATCH, whole, now) for each in work if each.key > 0}
+        single = {each.key: opening.kept(each.key) for each in work if each.key > 0}
         kept = withheld(store, single)
         changed = {key: reason for key, of in single.items() if (reason := of.why) != kept.get(key, "")}
         if changed:
@@ -106,7 +70,7 @@ class Budget:
             self._classes(handler, whole.why, sum(each.cohorts for each in work), now)
         else:
             self._told.pop(handler, None)
-        return [each for each in work if single.get(each.key, whole).jobs]
+        return [each for each in work if (opening(each.key) if each.key > 0 else whole.jobs)]
 
     def _classes(self, handler: str, reason: str, cohorts: int, now: float) -> None:
         """Keep why all that is counted in classes is held; "": it no longer is."""
@@ -115,76 +79,73 @@ class Budget:
         withhold_classes(self._outlook.store, handler, reason, now)
         self._told[handler] = reason, cohorts if reason else 0
 
-    def _narrower(
-        self, cohort: int, handler: str, lane: Lane, whole: Limited, now: float, draft: bool = False
-    ) -> Limited:
-        """What the limit of a cohort's own submission leaves of what its handler may."""
-        limit = self._limit(cohort)
-        if limit is None:
-            return whole
-        own = self._of_submission(cohort, handler, lane, limit, now, draft)
-        return min(own, whole, key=lambda limited: limited.jobs)
-
     def of_handler(self, handler: str, lane: Lane, now: float, *, size: float = 0.0, draft: bool = False) -> Limited:
         """How many jobs of a handler with inputs of mean `size` (bytes) may begin now by its daily budget; of an
         adaptive one its `draft`."""
-        config = self._outlook.config.handlers.get(handler)
-        if config is None or config.daily_budget is None:
-            return Limited(UNLIMITED)
-        began, renewed = self._day(now)
-        spent, limit = spent_since(self._outlook.store, handler, began), config.daily_budget
-        kinds = self._kinds(handler, now, size)
-        mine = kinds.pop("draft" if draft and config.draft else lane)
-        if mine.spending is not None and mine.spending.each > limit:
-            return Limited(0, _never(f"the whole daily budget of {handler}", limit, mine.spending, RAISE))
-        then = f"; it is renewed {clock(renewed, now)}"
-        return room_for(f"the daily budget of {handler}", limit, spent, mine, tuple(kinds.values()), then)
+        return self.opening(handler, lane, now).of_all(size, draft=draft)
 
     def left_today(self, handler: str, size: float, now: float) -> tuple[float, float] | None:
         """(money that a daily budget has left beside what runs, by what that usually costs; when the budget is
         renewed, epoch seconds). None: there is none."""
+        limit = self.of_day(handler, now)
+        if limit is None:
+            return None
+        known = [(self.costs(work, size, now), running) for work, running in limit.running.items()]
+        runs = sum(running * spending.each for spending, running in known if spending is not None)
+        return limit.amount - limit.spent - runs, self._day(now)[1]
+
+    def usual(self, handler: str, lane: Lane, size: float, now: float) -> float | None:
+        """Money that one job with an input of `size` (bytes) usually costs. None: nobody knows."""
+        spending = self.costs(Work(handler, lane), size, now)
+        return None if spending is None else spending.each
+
+    def costs(self, work: Work, size: float, now: float) -> Spending | None:
+        """What such a job costs; a draft at the price of whoever makes it. None: nobody knows."""
+        by = work.draft and self.drafted_by(work.handler)
+        return self._outlook.estimate(by or work.handler).spending(work.lane, size, self._outlook.tariff.factor(now))
+
+    def drafted_by(self, handler: str) -> str:
+        """Who makes the drafts of a handler; "": nobody."""
+        config = self._outlook.config.handlers.get(handler)
+        return config.draft or "" if config is not None else ""
+
+    def of_day(self, handler: str, now: float) -> Limit | None:
+        """The daily budget of a handler as it stands: of all its jobs, and of all drafts that it makes."""
         config = self._outlook.config.handlers.get(handler)
         if config is None or config.daily_budget is None:
             return None
         began, renewed = self._day(now)
-        runs = sum(
-            kind.running * kind.spending.each
-            for kind in self._kinds(handler, now, size).values()
-            if kind.spending is not None
+        return Limit(
+            what=f"the daily budget of {handler}",
+            amount=config.daily_budget,
+            spent=spent_since(self._outlook.store, handler, began),
+            running=self._running(handler),
+            then=f"; it is renewed {clock(renewed, now)}",
+            whole=f"the whole daily budget of {handler}",
+            raise_it=RAISE,
         )
-        return config.daily_budget - spent_since(self._outlook.store, handler, began) - runs, renewed
 
-    def usual(self, handler: str, lane: Lane, size: float, now: float) -> float | None:
-        """Money that one job with an input of `size` (bytes) usually costs. None: nobody knows."""
-        spending = self._spending(handler, lane, size, now)
-        return None if spending is None else spending.each
+    def _running(self, handler: str) -> dict[Work, int]:
+        """What runs now that a handler's budget is for."""
+        store, handlers = self._outlook.store, self._outlook.config.handlers
+        counts = tally(store)
+        running = {Work(handler, lane): counts.get((handler, lane, State.RUNNING), 0) for lane in Lane}
+        for name, config in handlers.items():
+            if config.draft and handler in (name, config.draft):
+                drafts = drafts_running(store, name) if counts.get((name, Lane.STREAM, State.RUNNING)) else 0
+                running[Work(name, Lane.STREAM, draft=True)] = drafts
+                if name == handler:
+                    running[Work(handler, Lane.STREAM)] -= drafts
+        return running
+
+    def of_submission(self, submission: int, limit: float) -> Limit:
+        """The cost limit of a submission as it stands, wherever its jobs have come to be."""
+        return limit_on("the cost limit", limit, of_submission(self._outlook.store, submission, limit))
 
     def _day(self, now: float) -> tuple[float, float]:
         """When this day of the tariff's zone began and when it ends, epoch seconds."""
         today = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return today.timestamp(), (today + timedelta(days=1)).timestamp()
-
-    def _kinds(self, handler: str, now: float, size: float) -> dict[str, Kind]:
-        """What of a handler runs now and what such jobs cost: by lane, and its drafts."""
-        counts, drafted = tally(self._outlook.store), self._outlook.config.handlers[handler].draft
-        running = {lane: counts.get((handler, lane, State.RUNNING), 0) for lane in Lane}
-        drafts = drafts_running(self._outlook.store, handler) if drafted and running[Lane.STREAM] else 0
-        running[Lane.STREAM] -= drafts
-        kinds = {str(lane): Kind(self._spending(handler, lane, size, now), running[lane]) for lane in Lane}
-        if drafted:
-            kinds["draft"] = Kind(self._spending(drafted, Lane.STREAM, size, now), drafts)
-        return kinds
-
-    def _of_submission(self, cohort: int, handler: str, lane: Lane, limit: float, now: float, draft: bool) -> Limited:
-        spent, running, size = of_submission(self._outlook.store, cohort)
-        drafted = self._outlook.config.handlers[handler].draft if draft else ""
-        spending = self._spending(drafted or handler, lane, size, now)
-        if spending is not None and spending.each > limit:
-            return Limited(0, _never("the cost limit", limit, spending, ""))
-        return room_for("the cost limit", limit, spent, Kind(spending, running))
-
-    def _spending(self, handler: str, lane: Lane, size: float, now: float) -> Spending | None:
-        return self._outlook.estimate(handler).spending(lane, size, self._outlook.tariff.factor(now))
 
     def _know(self, cohorts: Iterable[int]) -> None:
         """Look up many limits at once: what is counted in a class has none."""
@@ -192,14 +153,91 @@ class Budget:
         if unknown:
             self._limits |= dict.fromkeys(counted_in(self._outlook.store, unknown))
 
-    def _limit(self, cohort: int) -> float | None:
+    def limit_of(self, cohort: int) -> float | None:
+        """The most money that a cohort's submission may cost; None: as much as it takes."""
         if cohort not in self._limits:
-            self._limits[cohort] = cost_limit(self._outlook.store, cohort)
+            self._limits[cohort] = limit_of(self._outlook.store, cohort)
         return self._limits[cohort]
 
 
-def _never(limit_is: str, limit: float, spending: Spending, help_: str) -> str:
-    return f"held: one job costs about {money(spending.each)}, more than {limit_is}, {money(limit)}{help_}"
+class Opening:
+    """What the limits let begin of one handler in one lane: each is read once, when it is first asked for, and kept
+    true while jobs are taken. Inside a transaction nobody else can take of it meanwhile."""
+
+    def __init__(self, budget: Budget, store: Store, handler: str, lane: Lane, now: float) -> None:
+        self._budget, self._store = budget, store
+        self._handler, self._lane, self._now = handler, lane, now
+        self._read: dict[object, Limit | None] = {}
+
+    def __call__(self, cohort: int) -> int:
+        """How many jobs of a cohort may begin."""
+        return self.limited(cohort).jobs
+
+    def limited(self, cohort: int) -> Limited:
+        """The same, and why no more, by all limits."""
+        work, size, limits = self._of(cohort)
+        return self._narrowest([*limits, *self._own()], work, size)
+
+    def kept(self, cohort: int) -> Limited:
+        """The same by the limits of the queue alone: what this runner may spend is nobody else's matter."""
+        work, size, limits = self._of(cohort)
+        return self._narrowest(limits, work, size)
+
+    def of_all(self, size: float, *, draft: bool = False) -> Limited:
+        """How many jobs may begin that have no limit of their own."""
+        work = self._work(draft)
+        return self._narrowest(self._of_days(work), work, size)
+
+    def took(self, cohort: int, jobs: int) -> None:
+        """So many jobs of a cohort began."""
+        work, _, limits = self._of(cohort)
+        for limit in [*limits, *self._own()]:
+            limit.took(work, jobs)
+
+    def _narrowest(self, limits: Sequence[Limit], work: Work, size: float) -> Limited:
+        lets = [limit.lets(work, size, lambda of, size: self._budget.costs(of, size, self._now)) for limit in limits]
+        return min(lets, key=lambda limited: limited.jobs, default=Limited(UNLIMITED))
+
+    def _work(self, draft: bool) -> Work:
+        drafts = draft and self._lane is Lane.STREAM and bool(self._budget.drafted_by(self._handler))
+        return Work(self._handler, self._lane, drafts)
+
+    def _of(self, cohort: int) -> tuple[Work, float, list[Limit]]:
+        """A cohort's kind of work, its mean input in bytes, and the limits that its jobs are in."""
+        terms = terms_of(self._store, cohort)
+        work = self._work(terms.adaptive)
+        limits, amount = self._of_days(work), self._budget.limit_of(cohort)
+        if amount is not None:
+            number = terms.submission
+            own = self._once((number, amount), lambda: self._budget.of_submission(number, amount))
+            limits += [] if own is None else [own]
+        return work, terms.size, limits
+
+    def _of_days(self, work: Work) -> list[Limit]:
+        budget, now = self._budget, self._now
+        names = [work.handler, *([budget.drafted_by(work.handler)] if work.draft else [])]
+        days = [self._once(name, lambda name=name: budget.of_day(name, now)) for name in names]  # type: ignore[misc]
+        return [limit for limit in days if limit is not None]
+
+    def _own(self) -> list[Limit]:
+        own = self._once(None, lambda: self._budget.own() if self._budget.own else None)
+        return [] if own is None else [own]
+
+    def _once(self, key: object, read: Callable[[], Limit | None]) -> Limit | None:
+        if key not in self._read:
+            self._read[key] = read()
+        return self._read[key]
+
+
+def limit_on(what: str, amount: float, worked: Iterable[Worked], before: float = 0.0) -> Limit:
+    """A limit on what these jobs cost, beyond what they had cost `before`."""
+    limit = Limit(what=what, amount=amount, spent=-before, running={})
+    for handler, lane, draft, jobs, cost, size in worked:
+        work = Work(handler, lane, draft)
+        limit.spent += cost
+        limit.running[work], limit.sizes[work] = jobs, size
+    limit.spent = max(0.0, limit.spent)
+    return limit
 
 
 def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:

@@ -12,8 +12,9 @@ from ..queue.runner import daemon_of
 
 def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
     """Why nothing of these jobs may begin at `now`; "" where no limit keeps them."""
-    if (found := outlook.config.handlers.get(of.handler)) and found.remote and daemon_of(outlook.store):
-        told = withheld(outlook.store, (of.id,)).get(of.id, "")  # a key that the daemon lacks only it can tell of
+    found = outlook.config.handlers.get(of.handler)
+    if found and found.kind not in ("shell", "worker") and daemon_of(outlook.store):
+        told = withheld(outlook.store, (of.id,)).get(of.id, "")  # what the daemon lacks only it can tell
         if told:
             return told
     if of.request.max_cost is None and not has_budget(outlook, of.handler):

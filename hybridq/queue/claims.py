@@ -6,23 +6,36 @@ Rule: a claim is atomic, and a result counts only from the attempt that holds th
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
+from typing import Protocol
 
 from msgspec import Struct
 
 from ..brain.outcome import Outcome
 from ..job import Lane, State
 from ..seam import reached
-from .counters import shift
+from .counters import shift, spend
 from .holds import book_cancelled
 from .lanes import move
 from .store import Store, insert
 
 CLAIM_BYTES = 16 * 1024 * 1024  # of inputs that are claimed at once, if it is more than one
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
-Room = Callable[[int], int]
-"""cohort -> how many of its jobs may begin now (see `budget`)."""
+
+
+class Room(Protocol):
+    """What limits on money let begin (see `budget`). It is asked inside the transaction of the claim, and told."""
+
+    def __call__(self, cohort: int) -> int:
+        """How many jobs of a cohort may begin now."""
+
+    def took(self, cohort: int, jobs: int) -> None:
+        """So many of them do."""
+
+
+Unended = tuple[int, int, float]
+"""(job, attempt, seconds that it ran)."""
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -38,15 +51,16 @@ class Claim(Struct, frozen=True, gc=False):
 
 UNSUSPECTED = "id NOT IN (SELECT job FROM suspect)"  # suspects run last, and apart: see `suspects`
 # What the inputs come to is asked first: their number alone would let a few thousand bytes become gigabytes.
-_READY = (
-    "SELECT id, length(input) FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ?"
-    f" AND {UNSUSPECTED} ORDER BY ready, id LIMIT ?"
+_ASKED = "SELECT id, length(input) FROM job WHERE cohort = ? AND state = 'queued' AND ready <= ?"
+_READY = f"{_ASKED} AND {UNSUSPECTED} ORDER BY ready, id LIMIT ?"
+_SHORT = (
+    f"{_ASKED} AND {UNSUSPECTED} AND NOT EXISTS (SELECT 1 FROM result WHERE result.id = job.id AND busy > ?)"
+    " ORDER BY ready, id LIMIT ?"
 )
 _TAKE = (
     "UPDATE job SET state = 'running', attempt = attempt + 1, runner = ?, flush = ?, started = ?"
     " WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, attempt, tries, cohort, input, unbegun"
 )
-
 
 _WAITING = (
     "lane = 'stream' AND handler = ?1 AND queued > 0 AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
@@ -73,14 +87,15 @@ def claim_stream(
     *,
     only: Collection[int] | None = None,
     room: Room | None = None,
+    longest: float | None = None,
 ) -> list[Claim]:
     """Up to `limit` stream jobs of this handler (of the cohorts `only`), of CLAIM_BYTES at most: by deadline, then
-    priority, then age."""
+    priority, then age. Not those that ran for more than `longest` seconds before and were not done."""
     # More than the slots: some may have no room.
     waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
     if not waiting:
         return []
-    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room)
+    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room, longest)
 
 
 def claim_batch(
@@ -93,10 +108,11 @@ def claim_batch(
     now: float,
     *,
     room: Room | None = None,
+    longest: float | None = None,
 ) -> list[Claim]:
-    """Up to `limit` jobs of these cohorts, in their order, of CLAIM_BYTES at most. Cohorts that have none left, or no
-    more `room`, are dropped from the list."""
-    return _claim(store, runner, flush, cohorts, limit, now, room)
+    """Up to `limit` jobs of these cohorts, in their order, of CLAIM_BYTES at most, but for those that ran for more than
+    `longest` seconds before and were not done. Cohorts that have none left, or no more `room`, leave the list."""
+    return _claim(store, runner, flush, cohorts, limit, now, room, longest)
 
 
 def _claim(
@@ -107,9 +123,11 @@ def _claim(
     limit: int,
     now: float,
     room: Room | None,
+    longest: float | None,
 ) -> list[Claim]:
     claims: list[Claim] = []
     left = CLAIM_BYTES
+    which, short = (_READY, ()) if longest is None else (_SHORT, (longest,))
     # A claim that a power cut takes back leaves the job queued, as its runner's death would: no need to wait for the
     # disk, which is a third of what a short job takes.
     with store.tx(durable=False) as connection:
@@ -119,13 +137,14 @@ def _claim(
             if wanted <= 0:
                 break
             most = wanted if room is None else min(wanted, room(cohort))
-            ready = connection.execute(_READY, (cohort, now, most)).fetchall() if most else []
+            ready = connection.execute(which, (cohort, now, *short, most)).fetchall() if most else []
             fitting, left = _within(ready, left, first=not claims)
             if fitting:
                 taken = connection.execute(_TAKE, (runner, flush, now, json.dumps(fitting))).fetchall()
                 taken.sort()  # by id: RETURNING promises no order
-                # At once, so that `room` sees it.
                 shift(connection, {(cohort, State.QUEUED, State.RUNNING): len(taken)}, at=now)
+                if room is not None:
+                    room.took(cohort, len(taken))
                 claims.extend(Claim(*row) for row in taken)
             if len(fitting) < len(ready):
                 break  # these inputs are large: the rest is for the next claim
@@ -147,6 +166,29 @@ def _within(ready: Sequence[tuple[int, int]], left: int, *, first: bool) -> tupl
         fitting.append(number)
         left -= size
     return fitting, left
+
+
+def held_still(store: Store, claims: Sequence[Claim]) -> list[Claim]:
+    """Those of these that still run in this attempt."""
+    if not claims:
+        return []
+    ids = json.dumps([claim.id for claim in claims])
+    running = dict(
+        store.rows(
+            "SELECT id, attempt FROM job WHERE state = 'running' AND id IN (SELECT value FROM json_each(?))", (ids,)
+        )
+    )
+    return [claim for claim in claims if running.get(claim.id) == claim.attempt]
+
+
+def keep_unended(store: Store, unended: Iterable[Unended], why: str) -> None:
+    """Keep for how long these attempts ran that are given up, and why."""
+    with store.tx() as connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO result (id, attempt, error, cost, streamed, busy)"
+            " SELECT id, attempt, ?, 0, 0, ? FROM job WHERE id = ? AND attempt = ? AND state = 'running'",
+            [(why, seconds, job, attempt) for job, attempt, seconds in unended],
+        )
 
 
 def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> None:
@@ -203,6 +245,9 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         at=max((each.at for each in outcomes), default=0.0),
         money={move: (cost, streamed) for move, (_, cost, streamed) in ends.items()},
     )
+    for each in outcomes:
+        if each.by and each.cost:
+            spend(connection, each.by, each.cost, each.at)
 
 
 def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:

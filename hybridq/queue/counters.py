@@ -50,7 +50,10 @@ def add_jobs(connection: sqlite3.Connection, tally: Mapping[tuple[str, str, str]
 
 
 def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) -> None:
-    """Keep what a handler has cost, by quarters of an hour: any time zone's day can be summed up of them."""
+    """Keep what a handler has cost, by quarters of an hour: any time zone's day can be summed up of them.
+
+    A draft counts for the handler of its job and for the one that makes it: each has its own daily budget.
+    """
     connection.execute(
         "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
         (handler, int(at // QUARTER), cost),

@@ -6,11 +6,13 @@ nothing: that is `loops.budget`.
 
 import sqlite3
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from ..brain.outcome import Outcome
+from ..job import Lane
 from .counters import QUARTER, note, spend
 from .store import Store
 
@@ -27,35 +29,61 @@ def spent_since(store: Store, handler: str, since: float) -> float:
     return float(row[0]) if row else 0.0
 
 
-def of_submission(store: Store, cohort: int) -> tuple[float, int, float]:
-    """Of all jobs of a cohort's submission: (money spent, how many run, mean bytes of input)."""
+class Terms(NamedTuple):
+    """What limits on money ask of a cohort: its submission, mean bytes of input, whether its jobs are adaptive."""
+
+    submission: int
+    size: float
+    adaptive: bool
+
+
+_DRAFTS = "lane = 'stream' AND mode = 'adaptive'"
+_BY_WORK = (
+    f"SELECT handler, lane, {_DRAFTS}, total(running), total(cost), total(size) / max(1, total(jobs)) FROM cohort"
+    " WHERE {} AND accepted IS NOT NULL GROUP BY handler, lane, 3"
+)
+Worked = tuple[str, Lane, bool, int, float, float]
+"""(handler, lane, whether these are drafts, how many run, money spent, mean bytes of input) of some jobs."""
+
+
+def of_submission(store: Store, submission: int, limit: float) -> list[Worked]:
+    """What the jobs of a submission are at that this cost limit was set for, wherever they have come to be."""
+    where = "(id = ?1 OR submission = ?1) AND json_extract(CAST(request AS TEXT), '$.max_cost') = ?2"
+    return _worked(store, _BY_WORK.format(where), (submission, limit))
+
+
+def of_cohorts(store: Store, cohorts: Iterable[int]) -> list[Worked]:
+    """What the jobs of these cohorts are at."""
+    these = msgspec.json.encode(list(cohorts)).decode()
+    return _worked(store, _BY_WORK.format("id IN (SELECT value FROM json_each(?))"), (these,))
+
+
+def _worked(store: Store, sql: str, parameters: tuple[object, ...]) -> list[Worked]:
+    return [
+        (handler, Lane(lane), bool(draft), int(running), cost, size)
+        for handler, lane, draft, running, cost, size in store.rows(sql, parameters)
+        if lane
+    ]
+
+
+def terms_of(store: Store, cohort: int) -> Terms:
+    """What limits on money ask of a cohort."""
     row = store.row(
-        "WITH first AS (SELECT coalesce(origin, id) FROM cohort WHERE id = ?)"
-        " SELECT total(cost), total(running), total(size) / max(1, total(jobs)) FROM cohort"
-        " WHERE id = (SELECT * FROM first) OR origin = (SELECT * FROM first)",
-        (cohort,),
+        "SELECT coalesce(submission, id), size / max(1, jobs), mode = 'adaptive' FROM cohort WHERE id = ?", (cohort,)
     )
-    spent, running, size = row or (0.0, 0, 0.0)
-    return spent, int(running), size
-
-
-def kind_of(store: Store, cohort: int) -> tuple[float, bool]:
-    """Of a cohort's jobs: (mean bytes of input, whether they are adaptive)."""
-    row = store.row("SELECT size / max(1, jobs), mode = 'adaptive' FROM cohort WHERE id = ?", (cohort,))
-    return (0.0, False) if row is None else (float(row[0]), bool(row[1]))
+    return Terms(cohort, 0.0, False) if row is None else Terms(row[0], float(row[1]), bool(row[2]))
 
 
 def drafts_running(store: Store, handler: str) -> int:
     """How many drafts of a handler's adaptive jobs are being made."""
     row = store.row(
-        "SELECT total(running) FROM cohort INDEXED BY cohort_running"
-        " WHERE running > 0 AND handler = ? AND lane = 'stream' AND mode = 'adaptive'",
+        f"SELECT total(running) FROM cohort INDEXED BY cohort_running WHERE running > 0 AND handler = ? AND {_DRAFTS}",
         (handler,),
     )
     return int(row[0]) if row else 0
 
 
-def cost_limit(store: Store, cohort: int) -> float | None:
+def limit_of(store: Store, cohort: int) -> float | None:
     """The most money that a cohort's submission may cost; None: as much as it takes."""
     row = store.row("SELECT request FROM cohort WHERE id = ?", (cohort,))
     return None if row is None else msgspec.json.decode(row[0], type=_Asked).max_cost
@@ -76,10 +104,10 @@ def why_kept(store: Store, job: int) -> str:
     return row[0] if row else ""
 
 
-def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float] | None:
-    """The cohort of a job that was cancelled in this attempt, and when that had begun; None: it was not."""
+def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float, bytes] | None:
+    """The cohort of a job that was cancelled in this attempt, when that had begun, its input; None: it was not."""
     where = "id = ? AND attempt = ? AND state = 'cancelled'"
-    return store.row(f"SELECT cohort, started FROM job WHERE {where}", (job, attempt))
+    return store.row(f"SELECT cohort, started, input FROM job WHERE {where}", (job, attempt))
 
 
 def book_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) -> None:
@@ -99,7 +127,8 @@ def book_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) 
         connection.execute(
             "UPDATE cohort SET cost = cost + ?2, streamed = streamed + ?2 WHERE id = ?1", (each.cohort, each.cost)
         )
-        spend(connection, found[0], each.cost, each.at)
+        for handler in {found[0], each.by or found[0]}:
+            spend(connection, handler, each.cost, each.at)
 
 
 def withhold(store: Store, cohort: int, reason: str, now: float) -> None:

@@ -7,6 +7,7 @@ but what died: a dead runner's jobs are queued again by whoever waits for them.
 import json
 import time
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from ..job import Lane
 from ..selection import Selector
@@ -62,14 +63,38 @@ def by_lane(store: Store, cohorts: Collection[int]) -> list[tuple[str, Lane, int
     ]
 
 
-def left_of(store: Store, cohorts: Collection[int]) -> list[tuple[int, str, Lane, int]]:
-    """(cohort, handler, lane, jobs that run) of those of which something is left."""
+class Left(NamedTuple):
+    """What is left of a cohort: how many jobs wait and run; `size` is their mean input in bytes."""
+
+    cohort: int
+    handler: str
+    lane: Lane
+    queued: int
+    running: int
+    size: float
+
+
+def left_of(store: Store, cohorts: Collection[int]) -> list[Left]:
+    """Those of which something is left."""
     return [
-        (number, handler, Lane(lane), running)
-        for number, handler, lane, running in store.rows(
-            f"SELECT id, handler, lane, running FROM cohort WHERE queued + running > 0 AND {_AMONG}", (_array(cohorts),)
+        Left(row[0], row[1], Lane(row[2]), *row[3:])
+        for row in store.rows(
+            "SELECT id, handler, lane, queued, running, size / max(1, jobs) FROM cohort"
+            f" WHERE queued + running > 0 AND {_AMONG}",
+            (_array(cohorts),),
         )
     ]
+
+
+def ran_longer(store: Store, cohorts: Collection[int], seconds: float) -> int:
+    """How many jobs of these wait that ran for longer before and were not done."""
+    return int(
+        store.rows(
+            "SELECT count(*) FROM cohort CROSS JOIN job ON job.cohort = cohort.id AND job.state = 'queued'"
+            f" CROSS JOIN result ON result.id = job.id WHERE cohort.{_AMONG} AND queued > 0 AND busy > ?",
+            (_array(cohorts), seconds),
+        )[0][0]
+    )
 
 
 def _array(cohorts: Collection[int]) -> str:

@@ -81,12 +81,25 @@ def take(
         " AND cohort.handler IN (SELECT value FROM json_each(?)) ORDER BY alone, deaths, job.id",
         (now, lane, json.dumps(list(handlers))),
     )
-    rows = [row for row in rows if (only is None or row[1] in only) and room(row[0])(row[1])]
-    if not rows:
+    rooms: dict[str, Room] = {}
+    handler, deaths, most = "", 0, 1
+    jobs: list[int] = []
+    for name, cohort, job, died, among in rows:
+        if (only is not None and cohort not in only) or (jobs and (name, died) != (handler, deaths)):
+            continue
+        if name not in rooms:
+            rooms[name] = room(name)
+        if not rooms[name](cohort):
+            continue
+        if not jobs:
+            handler, deaths = name, died
+            most = max(1, min(among // FEWER, slots(name) if slots else among))
+        rooms[name].took(cohort, 1)
+        jobs.append(job)
+        if len(jobs) == most:
+            break
+    if not jobs:
         return None
-    handler, deaths, among = rows[0][0], rows[0][3], rows[0][4]
-    most = max(1, min(among // FEWER, slots(handler) if slots else among))
-    jobs = [row[2] for row in rows if row[0] == handler and row[3] == deaths][:most]
     claims = _claim(store, runner, flush, jobs, now)
     return (handler, Watched(claims, deaths, WATCHED * 2.0 ** min(deaths - 1, 12))) if claims else None
 

@@ -12,7 +12,7 @@ from ..brain.curve import mean
 from ..brain.estimate import SAMPLE, Observation
 from ..brain.outcome import Outcome
 from ..job import Call, Detached, Event, Failure, Output, Partial, Remark, Started, State, Throttled
-from ..queue.claims import Claim
+from ..queue.claims import Claim, Unended
 from ..queue.outputs import Sink
 from ..queue.remote import Away, forget, keep, sent_back
 from ..seam import reached
@@ -61,6 +61,9 @@ class Bursts:
         ]
 
 
+UNANSWERED = "the handler ended its call without an answer for it"
+
+
 class CallRun:
     """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""
 
@@ -86,6 +89,8 @@ class CallRun:
         self._claims = {claim.id: claim for claim in claims}
         self.paid: list[tuple[Claim, float]] = []  # what came for jobs that nobody wants any more has cost
         self._unwanted: dict[int, Claim] = {}
+        self._begun: dict[int, float] = {}  # when (epoch seconds) each call was
+        self._answered = 0.0  # when the last answer came
         self._bunches = Bursts(len(claims))
         known = overhead.sane()
         self._alone = known.factor(1, len(claims)) if known.jobs else None
@@ -132,6 +137,7 @@ class CallRun:
                 self._engine.remark(event)
             elif isinstance(event, Started):
                 reached("started")
+                self._begun[event.id] = time.time()
                 self.startup += event.startup
                 self._unpaid += event.startup
                 if self._again and event.startup:
@@ -142,6 +148,7 @@ class CallRun:
                 self._detached(event)
         if ended:
             reached("replied")
+            self._answered = time.time()
         outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0, alone=self._alone)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
@@ -168,6 +175,13 @@ class CallRun:
             else:
                 forget(self._engine.store, away.id)
         return stay
+
+    def unended(self) -> list[Unended]:
+        """What has begun and not ended, and for how long it ran: of a worker's calls, since its last answer."""
+        apart, now = self._engine.outlook.handler(self._handler).kind == "shell", time.time()
+        since = 0.0 if apart else self._answered
+        left = [(claim, self._begun[claim.id]) for claim in self._claims.values() if claim.id in self._begun]
+        return [(claim.id, claim.attempt, now - max(began, since)) for claim, began in left]
 
     def close(self) -> None:
         """Learn from the last answers, and let go of the files."""

@@ -6,23 +6,28 @@ Beside a daemon it shares the batches, each job once, and leaves the stream lane
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import Config
+from ..handlers import mistake
 from ..home import Home
 from ..job import Held
-from ..money.limits import Budget
+from ..money.limit import Limit
+from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
-from ..queue.progress import by_lane, left_of, moved_from, sums, unfinished
+from ..queue.holds import of_cohorts
+from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
 from ..queue.store import Store
+from ..when import clock, count, span
 from .daemon import Service, install_signals
 from .engine import Engine
+from .window import Window
 
 LOOK = 0.2  # seconds between two looks at how far it is
 
@@ -31,7 +36,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     """How far a drain is: jobs by state among those that it began with, and what they have cost since.
 
     `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
-    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted.
+    are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted, nor
+    those of `broken` ones, of which each says what is wrong. `why`: nothing more may begin, for this reason.
     """
 
     total: int = 0
@@ -43,6 +49,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     finish: float | None = None
     finish90: float | None = None
     unserved: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    why: str = ""
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
@@ -59,13 +67,18 @@ Told = Callable[[Progress], None]
 
 def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = lambda _: None) -> Progress:
     """Run what is held; `told` hears now and then how far it is. Returns the end: `left` > 0 where a limit ended it."""
+    began = time.time()
     with Store.open(home) as store:
-        rescue(store, time.time())
+        rescue(store, began)
         stream = daemon_of(store) is None
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
-        return replace(scope.progress(), unserved=scope.unserved)
+        why = scope.why
+        if limits.until is not None and not why:
+            window = Window(Outlook(store, config), limits.until, began)
+            why = too_long(store, scope.cohorts, window, all_of_it=scope.over)
+        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=why)
 
 
 class _Scope:
@@ -74,8 +87,14 @@ class _Scope:
     def __init__(self, store: Store, limits: DrainLimits, stream: bool, config: Config) -> None:
         self._store = store
         found = unfinished(store, limits.handler, limits.group, stream=stream)
-        self.cohorts = {cohort for cohort, handler in found if handler in config.handlers}
-        self.unserved = tuple(sorted({handler for _, handler in found} - config.handlers.keys()))
+        names = {handler for _, handler in found}
+        self.unserved = tuple(sorted(names - config.handlers.keys()))
+        known = {name: config.handlers[name] for name in sorted(names - set(self.unserved))}
+        wrong = {name: why for name, of in known.items() if (why := mistake(name, of, config.runner))}
+        self.broken = tuple(wrong.values())
+        self.cohorts = {cohort for cohort, handler in found if handler in known and handler not in wrong}
+        self.why = ""
+        self.over = False  # nothing of what is left may begin
         self._start = Progress()
         self._start = self.progress()
 
@@ -108,16 +127,55 @@ class _Scope:
             ends.append(took)
         return time.time() + max(ends)
 
-    def stuck(self, budget: Budget) -> bool:
-        """Whether nothing runs and limits on money let nothing of what is left begin."""
-        return all(
-            not running and not budget.limits(cohort, handler, lane, time.time()).jobs
-            for cohort, handler, lane, running in left_of(self._store, self.cohorts)
+    def spending(self, most: float, store: Store) -> Limit:
+        """What all of it may cost since it began, whoever runs it, as `store` sees it."""
+        return limit_on("--max-cost", most, of_cohorts(store, self.cohorts), self._start.cost)
+
+    def stuck(self, budget: Budget, window: Window) -> bool:
+        """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
+        now, why = time.time(), ""
+        for of in left_of(self._store, self.cohorts):
+            if of.running:
+                return False
+            limited = budget.limits(of.cohort, of.handler, of.lane, now)
+            why = why or limited.why
+            if not limited.jobs or not window.lets(of.handler, of.lane, of.size, now):
+                continue
+            longest = window.longest(now)
+            if longest is None or ran_longer(self._store, [of.cohort], longest) < of.queued:
+                return False
+        self.why, self.over = why.removeprefix("held: "), True
+        return True
+
+
+def too_long(store: Store, cohorts: Collection[int], window: Window, *, all_of_it: bool) -> str:
+    """Which of what is left the whole window has no time for; of `all_of_it`, for which what is left of it has none."""
+    since, left = window.since, left_of(store, cohorts)
+    never = [of for of in left if not window.lets(of.handler, of.lane, of.size, since)]
+    others = {of.cohort for of in left} - {of.cohort for of in never}
+    long = sum(of.queued for of in never) + ran_longer(store, others, window.longest(since) or 0.0)
+    rest = sum(of.queued for of in left) - long
+    parts = [f"{_would(rest)} not have ended before {clock(window.until, since)}"] if rest > 0 and all_of_it else []
+    if long:
+        whole = span(window.until - since)
+        them = "it" if long == 1 else "them"
+        parts.append(
+            f"{_would(long)} take longer than this window of {whole}: hybridq drain without --until runs {them}"
         )
+    return "; ".join(parts)
+
+
+def _would(jobs: int) -> str:
+    return f"{count(jobs)} would"
 
 
 async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits, told: Told, *, stream: bool) -> None:
-    service = Service(Engine(home, config, "drain"), only=scope.cohorts, drain=scope.holds, stream=stream)
+    engine = Engine(home, config, "drain")
+    if (most := limits.max_cost) is not None:
+        engine.budget.own = lambda: scope.spending(most, engine.store)
+    if limits.until is not None:
+        engine.window = Window(engine.outlook, limits.until)
+    service = Service(engine, only=scope.cohorts, drain=scope.holds, stream=stream)
     install_signals(service)
     watch = asyncio.create_task(_watch(service, scope, limits, told))
     try:
@@ -137,8 +195,7 @@ async def _watch(service: Service, scope: _Scope, limits: DrainLimits, told: Tol
             so_far = scope.progress()
             told(replace(so_far, finish=scope.finish(outlook, 0.5), finish90=scope.finish(outlook, 0.9)))
             late = limits.until is not None and time.time() >= limits.until
-            dear = limits.max_cost is not None and so_far.cost >= limits.max_cost
-            if not so_far.left or late or dear or scope.stuck(service.engine.budget):
+            if not so_far.left or late or scope.stuck(service.engine.budget, service.engine.window):
                 return
             # Of a hundred thousand cohorts a look takes a while: never more than a tenth of the time.
             await asyncio.sleep(max(LOOK, 9 * (time.monotonic() - began)))

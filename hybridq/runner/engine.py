@@ -40,6 +40,7 @@ from .keys import Keys
 from .learning import Learning
 from .unsynced import Unsynced
 from .watch import Watch
+from .window import Window
 
 log = logging.getLogger("hybridq")
 GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
@@ -64,6 +65,7 @@ class Engine:
         self._handing.enter_context(inherited(self.runner.kin))  # also what forgot its environment
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
+        self.window = Window(self.outlook)
         self.keys = Keys(self.outlook, self.runner)
         self.settling = Billing(self.outlook)
         self.learning = Learning(self.outlook)
@@ -260,7 +262,7 @@ class Engine:
                 self._retired.append(handler)
                 del self._handlers[name]
         self.chunks.clear()
-        self.config, self.budget = config, Budget(self.outlook)
+        self.config, self.budget = config, Budget(self.outlook, self.budget.own)
         self.settling.forget()
         self._missed.clear()
         log.info("the changed configuration is taken up")

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from ..brain.calls import ChunkSize
-from ..errors import HybridqError, StorageError
+from ..errors import ConfigError, HybridqError, StorageError
 from ..job import Failure, Lane
 from ..queue import flushes
 from ..queue.buckets import pages
-from ..queue.claims import Claim, claim_batch
+from ..queue.claims import Claim, claim_batch, held_still
 from ..queue.lists import by_number
 from ..queue.remote import Away
 from ..seam import reached
 from ..when import count
-from .call import CallRun
+from .call import UNANSWERED, CallRun
 from .engine import Engine
 
 log = logging.getLogger("hybridq.runner.flush")
@@ -83,6 +83,8 @@ class FlushRun:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(width):
                     tasks.create_task(self._work())
+        except ConfigError as error:  # it cannot be made: what was to run stays held
+            log.error("flush %d: %s", self.number, error)
         finally:
             engine.save()
             with engine.pausing():
@@ -129,9 +131,11 @@ class FlushRun:
             taken: list[Claim] = []
             with engine.pausing():
                 runner, now = engine.runner.id, time.time()
+                ahead = max(0, self.claimed - self._done - self._failed - self._gone) // self._slots
                 wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
                 while len(self._keys) < wanted and (page := next(self._pages, None)):
                     self._keys += page
+                opening = engine.budget.opening(self.name, Lane.BATCH, now)
                 taken = claim_batch(
                     engine.store,
                     runner,
@@ -140,7 +144,8 @@ class FlushRun:
                     self._keys,
                     wanted,
                     now,
-                    room=lambda of: engine.budget.limits(of, self.name, Lane.BATCH, time.time()).jobs,
+                    room=engine.window.within(opening, self.name, Lane.BATCH, ahead),
+                    longest=engine.window.longest(now),
                 )
             self.claimed += len(taken)
             claims += taken
@@ -178,7 +183,11 @@ class FlushRun:
                 if c.id not in away
             ]
             await engine.finish_soon(chunk.hear(lost))
+        else:
+            await engine.finish_soon(chunk.hear(self._unanswered(chunk)))
         finally:
+            with engine.pausing():
+                engine.window.cut_short(chunk.unended())
             chunk.close()
         for gone in chunk.gone():
             self._gone += len(gone.work.ids)
@@ -189,6 +198,12 @@ class FlushRun:
         self._cost += chunk.cost
         self._learn(chunk, at_last=True)
         return chunk
+
+    def _unanswered(self, chunk: CallRun) -> list[Failure]:
+        """The ends of what a handler has left without one; what was cancelled meanwhile has its own."""
+        away = {job for each in chunk.away.values() for job, _ in each.work.ids}
+        left = [] if self.engine.stopping else [claim for claim in chunk.left() if claim.id not in away]
+        return [Failure(c.id, c.attempt, UNANSWERED) for c in held_still(self.engine.store, left)]
 
     def _learn(self, chunk: CallRun, *, at_last: bool = False) -> None:
         """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""

@@ -1,6 +1,7 @@
-"""Keys that a daemon was started without: what needs one is held with that reason, for the daemon that is started next.
+"""What a daemon lacks for a handler, its key or its kind: what needs it is held with that reason, and others go on.
 
 Rule: whether a variable is set is asked of this very process, which is all that counts; its value is not read here.
+A handler that cannot be made is tried again when its configuration changed.
 Who runs the queue for a moment, a drain or a submit, fails such jobs instead: somebody hears it at once.
 """
 
@@ -8,6 +9,8 @@ import logging
 import os
 
 from ..config.llm import missing_key, options
+from ..config.values import HandlerConfig
+from ..handlers import ALWAYS, mistake
 from ..job import State
 from ..outlook import Outlook
 from ..queue.cohorts import tally
@@ -23,22 +26,34 @@ class Keys:
 
     def __init__(self, outlook: Outlook, runner: Runner) -> None:
         self._outlook, self._runner = outlook, runner
-        self._held: dict[str, int] = {}  # by handler that lacks its key: the queued jobs that were told so
+        self._held: dict[str, int] = {}  # by handler that lacks something: the queued jobs that were told so
+        self._tried: dict[str, tuple[HandlerConfig, str]] = {}  # how it went to make one of another kind
 
     def there(self, handler: str, now: float) -> bool:
-        """Whether a handler that is configured has its key here; if not, all that is queued for it says so."""
-        config = self._outlook.handler(handler)
-        asked = config.remote and self._runner.kind == "daemon"
-        if not asked or not (variable := missing_key(config.kind, options(config), os.environ)):
+        """Whether a handler that is configured has all that it needs here; if not, all that is queued for it says
+        so."""
+        if not (why := self._lacks(handler)):
             self._held.pop(handler, None)
             return True
         counts = tally(self._outlook.store).items()
         queued = sum(jobs for (name, _, state), jobs in counts if name == handler and state is State.QUEUED)
         if self._held.get(handler) != queued:
-            why = f"{variable} is not set in the daemon (pid {os.getpid()}): export it and start the daemon again"
             if handler not in self._held:
                 log.error("jobs of %s are held: %s", handler, why)
             withhold_all(self._outlook.store, handler, f"held: {why}", now)
             self._held[handler] = queued
             ring(self._outlook.store.home, VIEWER)
         return False
+
+    def _lacks(self, handler: str) -> str:
+        """What keeps this daemon from running a handler's jobs; "": nothing."""
+        config = self._outlook.handler(handler)
+        if self._runner.kind != "daemon" or config.kind in ALWAYS:
+            return ""
+        if config.remote and (variable := missing_key(config.kind, options(config), os.environ)):
+            return f"{variable} is not set in the daemon (pid {os.getpid()}): export it and start the daemon again"
+        if config.remote:
+            return ""
+        if handler not in self._tried or self._tried[handler][0] != config:
+            self._tried[handler] = config, mistake(handler, config, self._outlook.config.runner)
+        return self._tried[handler][1]

@@ -12,12 +12,14 @@ from contextlib import aclosing
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
 from ..job import Failure, Lane, Mode, Output, Partial, Remark, Started, Throttled
-from ..money.limits import hold_back
-from ..queue.claims import Claim, claim_stream
+from ..money.limits import Opening, hold_back
+from ..queue.claims import Claim, Room, claim_stream, held_still
 from ..queue.cohorts import Cohort
 from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
+from ..queue.store import Store
 from ..queue.suspects import take
+from .call import UNANSWERED
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -31,11 +33,10 @@ class StreamLoop:
         self._tasks = tasks
         self._only = only
         self._busy: dict[str, int] = {}
-        self._withheld = False  # money held something in this turn
 
     def turn(self, now: float) -> float:
         """Claim what fits into the free slots and start it."""
-        pause, self._withheld, began = TICK, False, time.monotonic()
+        pause, began = TICK, time.monotonic()
         if self.engine.watch.on():
             return TICK
         names = self.engine.waiting(Lane.STREAM)
@@ -43,6 +44,7 @@ class StreamLoop:
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue
+            room = self._room(name, now)
             claims = claim_stream(
                 self.engine.store,
                 self.engine.runner.id,
@@ -50,16 +52,22 @@ class StreamLoop:
                 free,
                 now,
                 only=self._only,
-                room=lambda of, name=name: self._room(of, name, now),  # type: ignore[misc]
+                room=room,
+                longest=self.engine.window.longest(now),
             )
             for claim in claims:
                 self._start(name, claim)
-            if len(claims) < free and not self._withheld:
+            if len(claims) < free and not room.withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
                 pause = max(AGAIN, 9 * (time.monotonic() - began))
         if names and self.engine.watch.free:
             self._start_suspects(names, now)
         return pause
+
+    def _room(self, name: str, now: float) -> "_Room":
+        """How many jobs of a cohort may begin, by the limits on money and the runner's window."""
+        opening = self.engine.budget.opening(name, Lane.STREAM, now)
+        return _Room(opening, self.engine.window.within(opening, name, Lane.STREAM), self.engine.store, now)
 
     def _start_suspects(self, names: list[str], now: float) -> None:
         """Nothing else is to be run: what may have been why a runner died."""
@@ -71,7 +79,7 @@ class StreamLoop:
             names,
             now,
             only=self._only,
-            room=lambda name: lambda of: self._room(of, name, now),
+            room=lambda name: self._room(name, now),
             slots=lambda name: engine.outlook.slots(name, Lane.STREAM),
         )
         if taken is not None:
@@ -79,13 +87,6 @@ class StreamLoop:
             engine.watch.begin(watched)
             for claim in watched.claims:
                 self._start(name, claim)
-
-    def _room(self, cohort: int, name: str, now: float) -> int:
-        """How many jobs of a cohort may begin by the limits on money; where none may, the reason is kept."""
-        limited = self.engine.budget.limits(cohort, name, Lane.STREAM, now)
-        hold_back(self.engine.store, cohort, "" if limited.jobs else limited.reason, now)
-        self._withheld = self._withheld or not limited.jobs
-        return limited.jobs
 
     def _start(self, name: str, claim: Claim) -> None:
         self.engine.polite()
@@ -116,10 +117,34 @@ class StreamLoop:
                     for event in bunch:
                         attempt.hear(event)
                     ring(engine.home, VIEWER)
+            if not attempt.ended and held_still(engine.store, [claim]):
+                attempt.hear(Failure(claim.id, claim.attempt, UNANSWERED))
         except HybridqError as error:
             attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
         finally:
+            if not attempt.ended and attempt.began is not None:
+                with engine.pausing():
+                    engine.window.cut_short([(claim.id, claim.attempt, time.time() - attempt.began)])
             attempt.sink.close()
+
+
+class _Room:
+    """What `lets` let begin in one claim; where limits on money let none, the reason is kept. `withheld`: none may."""
+
+    def __init__(self, opening: Opening, lets: Room, store: Store, now: float) -> None:
+        self._opening, self._lets, self._store, self._now = opening, lets, store, now
+        self.withheld = False
+
+    def __call__(self, cohort: int) -> int:
+        """How many jobs of a cohort may begin."""
+        hold_back(self._store, cohort, self._opening.kept(cohort).why, self._now)
+        jobs = self._lets(cohort)
+        self.withheld = self.withheld or not jobs
+        return jobs
+
+    def took(self, cohort: int, jobs: int) -> None:
+        """So many do."""
+        self._lets.took(cohort, jobs)
 
 
 class _Attempt:
@@ -130,6 +155,8 @@ class _Attempt:
         self.draft = of.mode is Mode.ADAPTIVE
         self.handler = engine.outlook.handler(of.handler).draft if self.draft else of.handler
         self.sink = Sink(engine.home, claim.id, claim.attempt)
+        self.began: float | None = None
+        self.ended = False
         self._first: float | None = None
         self._startup = 0.0
 
@@ -137,7 +164,7 @@ class _Attempt:
         """Take one event of the handler."""
         match event:
             case Started(startup=startup):
-                self._startup = startup
+                self.began, self._startup = time.time(), startup
             case Partial():
                 self._first = self._first or time.time()
                 self.sink.write(event)
@@ -149,6 +176,7 @@ class _Attempt:
                 self._end(self.sink.counted(event))
 
     def _end(self, event: Output | Failure) -> None:
+        self.ended = True
         engine, claim = self.engine, self.claim
         if event.kept:
             engine.outputs.add(self.sink.files())

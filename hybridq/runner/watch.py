@@ -78,7 +78,7 @@ def flush_of_suspects(
         now,
         flush=number,
         only=only,
-        room=lambda name: lambda of: engine.budget.limits(of, name, Lane.BATCH, now).jobs,
+        room=lambda name: engine.budget.opening(name, Lane.BATCH, now),
     )
     if taken is None:
         flushes.forget_flush(engine.store, number)

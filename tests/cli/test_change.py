@@ -57,6 +57,16 @@ def test_cancel_all_asks(queue: Queue) -> None:
         assert ended(screen) == 0
 
 
+def test_cancel_all_needs_yes_where_nobody_can_be_asked(queue: Queue) -> None:
+    """Without a terminal all is cancelled only with --yes; what is named one by one needs none."""
+    lines(queue, "true\n" * 3)
+    refused = queue.run("cancel", "all")
+    assert (refused.returncode, states(queue, 3)) == (64, [State.QUEUED] * 3)
+    assert "--yes" in refused.stderr
+    assert queue.run("cancel", "1").returncode == 0
+    assert queue.run("cancel", "all", "--yes").stdout == "2 jobs cancelled\n"
+
+
 def test_retry_runs_it_again(queue: Queue, tmp_path: Path) -> None:
     """A failed job is queued again and runs with what is there now."""
     lines(queue, f"test -e {tmp_path}/there\ntrue\n")

@@ -47,7 +47,7 @@ def test_all_of_it_goes(queue: Queue) -> None:
         queue.run("submit", "--detach", "--key", f"k{number}", "--", "echo", "hi")
     queue.run("drain")
     assert len(list(queue.folder.glob("outputs/*/*"))) == 3
-    done = queue.run("clean", "--older", "0s")
+    done = queue.run("clean", "--older", "0s", "--yes")
     assert (done.returncode, done.stdout) == (0, "3 jobs cleaned away\n")
     assert set(left(queue).values()) == {0}
     assert not list(queue.folder.glob("outputs/*/*"))
@@ -71,10 +71,10 @@ def test_only_the_groups_that_are_named(queue: Queue) -> None:
     """Groups that are named go at once, and nothing else; an unknown one is said to be none (66)."""
     fill(queue, 2, group="a", fail=1)
     fill(queue, 2, group="b")
-    assert queue.run("clean", "a").stdout == "2 jobs cleaned away\n"
+    assert queue.run("clean", "a", "--yes").stdout == "2 jobs cleaned away\n"
     assert queue.rows("SELECT name FROM groups") == [("b",)]
-    assert queue.run("clean", "a").returncode == 66
-    assert queue.run("clean", "b", "--older", "1h").returncode == 66
+    assert queue.run("clean", "a", "--yes").returncode == 66
+    assert queue.run("clean", "b", "--older", "1h", "--yes").returncode == 0
 
 
 def test_it_is_counted(queue: Queue) -> None:
@@ -102,7 +102,7 @@ def test_where_jobs_were_moved_from_goes_too(queue: Queue) -> None:
 def test_a_death_in_the_midst_of_it(queue: Queue) -> None:
     """A kill -9 while it removes leaves nothing that anybody sees; the next daemon or sweep removes the rest."""
     fill(queue, 3, group="g")
-    died = queue.run("clean", "g", env={"HYBRIDQ_TEST_DIE_AT": "cleaning"})
+    died = queue.run("clean", "g", "--yes", env={"HYBRIDQ_TEST_DIE_AT": "cleaning"})
     assert died.returncode == -signal.SIGKILL
     assert queue.rows("SELECT count(*) FROM job") == [(3,)]
     assert "there is no group" in queue.run("status", "g").stderr
@@ -151,7 +151,7 @@ def test_a_sweep_goes_in_small_steps(queue: Queue, monkeypatch: pytest.MonkeyPat
     """A daemon that sweeps a large group away serves others after each chunk of it."""
     monkeypatch.setattr(cleaning, "CHUNK", 3)
     fill(queue, 10, group="g")
-    queue.run("clean", "g", env={"HYBRIDQ_TEST_DIE_AT": "cleaning"})
+    queue.run("clean", "g", "--yes", env={"HYBRIDQ_TEST_DIE_AT": "cleaning"})
     queue.run("status")  # rescues what it held
     steps = [left(queue)["job"] for _ in sweep(queue.outlook.store)]
     assert steps == [7, 4, 1, 0]
@@ -174,10 +174,21 @@ def test_a_daemon_outlives_what_it_has_run(tmp_path: Path) -> None:
     submit_all(queue.outlook, asking(group="b"), [b"0.5"] * 2)
     with queue.daemon() as daemon:
         until(lambda: queue.state(1) is State.DONE)
-        assert queue.run("clean", "a").returncode == 0
+        assert queue.run("clean", "a", "--yes").returncode == 0
         assert queue.rows("SELECT running + queued > 0 FROM groups") == [(1,)]
         until(lambda: queue.rows("SELECT 1 FROM flush WHERE ended > 0") or daemon.poll() is not None)
         assert daemon.poll() is None
+
+
+def test_where_nobody_can_be_asked_it_needs_yes(queue: Queue) -> None:
+    """Without a terminal nothing goes before --yes says so (64); with nothing to do it ends well, without a word."""
+    fill(queue, 2, group="g")
+    refused = queue.run("clean", "--older", "0s")
+    assert (refused.returncode, left(queue)["job"]) == (64, 2)
+    assert "--yes" in refused.stderr
+    assert queue.run("clean", "g", "--yes").stdout == "2 jobs cleaned away\n"
+    idle = queue.run("clean")
+    assert (idle.returncode, idle.stdout, idle.stderr) == (0, "", "")
 
 
 def test_it_asks(queue: Queue) -> None:

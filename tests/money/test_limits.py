@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hybridq.brain.costs import UNLIMITED, Spending
 from hybridq.job import Lane, Mode
-from hybridq.money.limits import Budget, Kind, hold_back, room_for
+from hybridq.money.limit import Kind, room
+from hybridq.money.limits import Budget, hold_back
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import history
 from hybridq.queue.holds import spent_since, withheld
@@ -32,7 +33,7 @@ def test_what_may_begin_keeps_the_limit_and_one_more_would_not(
     limit: float, spent: float, running: int, each: float
 ) -> None:
     """So many jobs of a fixed price fit beside what is spent and runs; one more would exceed the limit."""
-    jobs = room_for("it", limit, spent, Kind(Spending(each=each), running)).jobs
+    jobs = room("it", limit, spent, Kind(Spending(each=each), running)).jobs
     committed = spent + running * each
     if jobs:
         assert committed + jobs * each <= limit * (1 + 1e-6) + 1e-9
@@ -41,22 +42,29 @@ def test_what_may_begin_keeps_the_limit_and_one_more_would_not(
 
 def test_unknown_costs_are_found_out_one_at_a_time() -> None:
     """Of jobs that nobody knows the price of one may run, while anything is left; free ones always may."""
-    assert room_for("it", 1.0, 0.0, Kind(None, 0)).jobs == 1
-    assert room_for("it", 1.0, 0.0, Kind(None, 1)).jobs == 0
-    assert room_for("it", 1.0, 1.0, Kind(None, 0)).jobs == 0
-    assert room_for("it", 1.0, 0.5, Kind(Spending(each=0.0), 3)).jobs == UNLIMITED
+    assert room("it", 1.0, 0.0, Kind(None, 0)).jobs == 1
+    assert room("it", 1.0, 0.0, Kind(None, 1)).jobs == 0
+    assert room("it", 1.0, 1.0, Kind(None, 0)).jobs == 0
+    assert room("it", 1.0, 0.5, Kind(Spending(each=0.0), 3)).jobs == UNLIMITED
+    assert room("it", 1.0, 0.0, Kind(None, 0), [Kind(None, 1)]).jobs == 0  # of another kind, within the same limit
+
+
+def test_a_price_that_no_job_has_confirmed_is_tried_with_a_few() -> None:
+    """Whatever a price is set to, three at once begin until some have ended; what is proven begins as it fits."""
+    set_ = Spending(each=0.01, proven=False)
+    assert (set_.within(5.0, 0), set_.within(5.0, 2), set_.within(5.0, 3), set_.within(0.02, 0)) == (3, 1, 0, 2)
+    assert Spending(each=0.0, proven=False).within(5.0, 0) == 3
+    assert Spending(each=0.01).within(5.0, 0) == 500
 
 
 def test_what_is_spent_and_what_is_reserved_are_told_apart() -> None:
     """The reason names the money that is gone, and what is kept back for how many that run in either lane."""
     guess = Spending(each=0.2, seen=0)
-    one = room_for("it", 1.0, 0.0, Kind(guess, 1)).reason
+    one = room("it", 1.0, 0.0, Kind(guess, 1)).reason
     assert one == "held: it is 1.00, 0 is spent, 2.00 reserved for 1 that runs; one costs about 0.20"
-    more = room_for("it", 9.0, 7.0, Kind(guess, 1), [Kind(Spending(each=0.5), 2)]).reason
+    more = room("it", 9.0, 7.0, Kind(guess, 1), [Kind(Spending(each=0.5), 2)]).reason
     assert more == "held: it is 9.00, 7.00 is spent, 3.00 reserved for 3 that run; one costs about 0.20"
-    assert (
-        room_for("it", 1.0, 1.0, Kind(None, 0)).reason == "held: it is 1.00, 1.00 is spent; what one costs is not known"
-    )
+    assert room("it", 1.0, 1.0, Kind(None, 0)).reason == "held: it is 1.00, 1.00 is spent; what one costs is not known"
 
 
 def test_a_guess_goes_in_small_steps() -> None:

@@ -100,9 +100,11 @@ def test_who_follows_a_group_is_told_what_holds_its_rest(queue: Queue) -> None:
 
 
 def test_the_log_names_what_the_budget_lets_begin(queue: Queue) -> None:
-    """A flush of thirty jobs of which ten have room says both numbers."""
+    """A flush of thirty jobs of which four have room, after six have cost what they should, says both numbers."""
+    queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input=lines(6))
+    assert queue.run("drain").returncode == 0
     queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input=lines(30))
     with queue.daemon() as process:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "jobs of echo" in line)
-    assert "30 jobs of echo, of which the daily budget lets 10 begin: " in told
+    assert "30 jobs of echo, of which the daily budget lets 4 begin: " in told

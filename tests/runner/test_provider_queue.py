@@ -117,7 +117,7 @@ def test_a_batch_that_was_cancelled_as_a_whole_is_charged_for_what_it_did(provid
         batch(outlook, 5)
         with daemon(outlook):
             until(lambda: known(outlook, "batch_0"))
-            assert command(outlook.store.home, "cancel", "all").returncode == 0
+            assert command(outlook.store.home, "cancel", "all", "--yes").returncode == 0
             until(lambda: forgotten(outlook))
         assert states(outlook) == {"cancelled": 5}
         assert booked(outlook) == (pytest.approx(COST), pytest.approx(COST))
@@ -133,7 +133,7 @@ def test_progress_is_the_providers_own(provider: Provider, tmp_path: Path, count
             until(lambda: known(outlook, '"finished":5' if counts else "batch_0"))
             (row,) = json.loads(command(outlook.store.home, "status", "--json").stdout)["rows"]
             shown = command(outlook.store.home, "status").stdout
-            command(outlook.store.home, "cancel", "all")
+            command(outlook.store.home, "cancel", "all", "--yes")
         assert row["away"] == (5 if counts else None)
         assert ("50%" in shown) is counts
         assert " 0%" not in shown
@@ -247,7 +247,7 @@ def test_an_answer_that_is_read_again_is_not_booked_again(provider: Provider, tm
         batch(outlook, 2)
         with daemon(outlook):
             until(lambda: known(outlook, "batch_0"))
-        assert command(outlook.store.home, "cancel", "all").returncode == 0
+        assert command(outlook.store.home, "cancel", "all", "--yes").returncode == 0
         (work,) = all_away(outlook.store)
         claims = claims_of(outlook.store, work, State.CANCELLED)
         assert charge(outlook.store, work, [(claims[0], 3.0)], 1000.0)[1] == [(1, 3.0)]

@@ -110,7 +110,7 @@ def test_what_was_cancelled_while_nobody_ran_is_cancelled_there_by_the_next(prov
         with daemon(outlook):
             until(lambda: known(outlook, "batch_0"))
         assert states(outlook) == {"running": 2}
-        assert command(outlook.store.home, "cancel", "all").returncode == 0
+        assert command(outlook.store.home, "cancel", "all", "--yes").returncode == 0
         with daemon(outlook):
             until(lambda: provider.batches[0].cancelled is not None)
             until(lambda: outlook.store.rows("SELECT * FROM detached") == [])

@@ -59,6 +59,7 @@ class Batches:
         self.uploads = 0
         self.deleted: list[str] = []
         self.charged: Counter[str] = Counter()
+        self.counting: Callable[[Body], Any] = lambda usage: usage  # how it tells what was used
         self.headers: list[dict[str, str]] = []
 
     def batch_routes(self) -> list[web.RouteDef]:
@@ -78,14 +79,16 @@ class Batches:
             web.get("/v1/messages/batches/{batch}/results", self._results),
         ]
 
-    def _usage(self) -> Body:
+    def _usage(self) -> Any:
         whole, cached, output = self.tokens
-        return {
-            "prompt_tokens": whole,
-            "completion_tokens": output,
-            "total_tokens": whole + output,
-            "prompt_tokens_details": {"cached_tokens": cached},
-        }
+        return self.counting(
+            {
+                "prompt_tokens": whole,
+                "completion_tokens": output,
+                "total_tokens": whole + output,
+                "prompt_tokens_details": {"cached_tokens": cached},
+            }
+        )
 
     async def _upload(self, request: web.Request) -> web.Response:
         name = f"file-{self.uploads}"

@@ -9,7 +9,7 @@ import msgspec
 
 from ...brain.llm_prices import Tokens
 from .errors import Said, is_error, may_pass, sentence_in
-from .openai_words import NO_ROOM, decoded
+from .openai_words import NO_ROOM, counted, decoded
 
 
 class AnthropicAnswer:
@@ -62,7 +62,7 @@ def blocks(content: Any) -> str:
 def tokens(usage: dict[str, Any]) -> Tokens:
     """What was used; numbers that cannot be count as none."""
     names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
-    new, cached, written, output = (n if isinstance(n := usage.get(name), int) and n > 0 else 0 for name in names)
+    new, cached, written, output = (counted(usage.get(name)) for name in names)
     return Tokens(input=new + cached + written, cached=cached, written=written, output=output)
 
 

@@ -7,6 +7,7 @@ read from the environment when they are first needed, and kept nowhere else.
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -14,6 +15,7 @@ from contextlib import aclosing
 from importlib import import_module
 
 import msgspec
+from msgspec.structs import replace
 
 from ...brain.llm_prices import CHARACTERS, Tokens, prices
 from ...config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
@@ -176,7 +178,7 @@ class Llm:
 
     def _end(self, call: Call, asking: "_Asking", guess: float, *, last: bool) -> Output | Failure | None:
         """What a request means for its call, and for all that are sent after it; None: it is sent again."""
-        trouble, tokens, wait = asking.trouble, asking.tokens, 0.0
+        trouble, tokens, wait = asking.trouble, asking.used(), 0.0
         if trouble is None:
             self._limit.well()
             self._why = ""
@@ -208,6 +210,7 @@ class _Asking:
         self._call, self.flex, self.sent = call, flex, sent
         self._timeout = min((t for t in (call.timeout, timeout) if t is not None), default=None)
         self._pieces: list[str] = []
+        self._asked = 0  # characters
         self.tokens: Tokens | None = None
         self.trouble: Trouble | None = None
         self.busy = 0.0
@@ -217,9 +220,18 @@ class _Asking:
         """What has come of the answer."""
         return "".join(self._pieces)
 
+    def used(self) -> Tokens | None:
+        """What it used; where the server does not tell, or not all of it, by the length of what was asked and said.
+        None: nothing came of it."""
+        told, answer = self.tokens or Tokens(), self.text
+        if self.tokens is None and not answer:
+            return None
+        output = told.output or math.ceil(len(answer) / CHARACTERS)
+        return replace(told, input=told.input or math.ceil(self._asked / CHARACTERS), output=output)
+
     async def events(self, provider: Provider, text: str, live: bool) -> AsyncGenerator[Sequence[Event], None]:
         """Its partial output; at the end `trouble` says whether it went well."""
-        began = time.monotonic()
+        began, self._asked = time.monotonic(), len(text)
         end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
         try:
             async with aclosing(provider.stream(text, flex=self.flex)) as pieces:
@@ -261,7 +273,9 @@ class Pricing:
         factor: float | None = None,
     ) -> Output:
         """The Output of an answer; `factor` is what it costs of the list price, where that is not the tier's."""
-        streamed = None if self._prices is None or tokens is None else self._prices.of(tokens)
+        # Where the server told only half of it, whoever knows the input reckons what it cost (see `settling`).
+        told = tokens is not None and tokens.input and (tokens.output or not text)
+        streamed = self._prices.of(tokens) if self._prices is not None and tokens is not None and told else None
         factor = (self._flex if flex else 1.0) if factor is None else factor
         usage = None
         if tokens is not None:

@@ -13,6 +13,7 @@ from .errors import Said, is_error, may_pass, sentence_in
 
 NO_ROOM = "the model used up max_tokens before its first word; allow it more"
 WITHHELD = "the provider's filter withheld the answer"
+MOST = 1e9  # tokens of one call
 SILENT = "the provider's answer has no text"
 
 
@@ -74,8 +75,13 @@ def tokens(usage: dict[str, Any]) -> Tokens:
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     counts = (usage.get("prompt_tokens"), cached, usage.get("completion_tokens"))
-    whole, cached, output = (n if isinstance(n, int) and n > 0 else 0 for n in counts)
+    whole, cached, output = map(counted, counts)
     return Tokens(input=whole, cached=min(cached, whole), output=output)
+
+
+def counted(number: Any) -> int:
+    """A number of tokens, also of servers that count in floats; what cannot be one is none."""
+    return int(number) if isinstance(number, int | float) and 0 < number < MOST else 0
 
 
 def decoded(body: Any) -> Any:
