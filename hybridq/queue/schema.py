@@ -31,8 +31,8 @@ def version(connection: sqlite3.Connection, path: str) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if application == 0 and {"_sqlite_migrations", "cohort", "job", "meta"} <= tables:
-        steps = "SELECT count(*) FROM _sqlite_migrations"  # a dump keeps neither number: each step is a version
-        found, application = connection.execute(steps).fetchone()[0], APPLICATION_ID
+        steps = connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()  # a dump keeps no number
+        found, application = steps[0], APPLICATION_ID
     if application != APPLICATION_ID and tables:
         raise CorruptQueue(f"{path} is a database of another program; it was left untouched. Move it away.")
     if found > VERSION:

@@ -65,6 +65,9 @@ class Store:
                     with _locked(home):
                         migrate(connection, __version__, recount if copied(connection) else None)
                         connection.execute("PRAGMA journal_mode = WAL")
+                        if copied(connection):
+                            where = f"{home.database} lies where SQLite can write no log ahead (a network's disk?)"
+                            raise StorageError(f"{where}: name a folder of a local disk in HYBRIDQ_HOME")
             except BaseException:
                 connection.close()
                 raise
