@@ -23,6 +23,7 @@ Point = Literal[
     "reading",
     "cleaning",
     "showing",
+    "written",
 ]
 
 _name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")

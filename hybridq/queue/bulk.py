@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from ..errors import BadData, HybridqError, TryAgain
 from ..job import Decision, Request
+from ..seam import reached
 from .acceptance import TOGETHER, promise, show, show_for_dead
 from .intake import LARGEST_INPUT, Accepted, Decide, Part, Refused, accept_cohort, open_cohort, too_large
 from .keys import digest_of, keep, known
@@ -164,6 +165,7 @@ class Bulk:
         except BaseException:
             self._torn = True  # nothing of this chunk is there, whatever the parts say
             raise
+        reached("written")
         self._buffer, self._bytes, self._mixed = [], 0, False
 
     def _write_mixed(self) -> None:

@@ -2,27 +2,38 @@
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from msgspec.structs import replace
 
+from hybridq.errors import BadData, TryAgain
 from hybridq.home import Home
 from hybridq.job import Lane, Mode, State
+from hybridq.queue import acceptance, bulk
+from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel, retry
 from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
+from hybridq.queue.cleaning import clean, sweep
 from hybridq.queue.cohorts import held
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.rescue import give_back
 from hybridq.queue.runner import Runner
+from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
+from hybridq.selection import Last
 from tests.support.verbs import BACKGROUND, check_counters, deciding, ended, many
+
+OWN = [replace(BACKGROUND, priority=n, group="g" if n == 3 else None) for n in range(4)]
+ACCEPTED = "SELECT job.id FROM job JOIN cohort ON cohort.id = job.cohort WHERE accepted IS NOT NULL"
 
 
 class Queue(RuleBasedStateMachine):
-    """Two runners, three ways in, every verb; the dictionary says what each job's state must be."""
+    """Two runners, two writers with a store each, every verb; the dictionary says what each job's state must be."""
 
     jobs = Bundle("jobs")
     claims = Bundle("claims")
@@ -35,9 +46,15 @@ class Queue(RuleBasedStateMachine):
         self.model: dict[int, State] = {}
         self.holder: dict[int, tuple[int, int]] = {}  # job -> (runner, attempt)
         self.now = 10.0
+        self.sizes = bulk.CHUNK_MIXED, bulk.TOGETHER, acceptance.TOGETHER
+        bulk.CHUNK_MIXED, bulk.TOGETHER, acceptance.TOGETHER = 3, 2, 2  # so that a few jobs are many
+        self.others = [Store.open(self.store.home), Store.open(self.store.home)]
+        self.writers: dict[int, Bulk] = {}
 
     def teardown(self) -> None:
-        self.store.close()
+        bulk.CHUNK_MIXED, bulk.TOGETHER, acceptance.TOGETHER = self.sizes
+        for each in (self.store, *self.others):
+            each.close()
         shutil.rmtree(self.folder)
 
     @rule(target=jobs, count=st.integers(1, 4), mode=st.sampled_from(Mode))
@@ -51,6 +68,53 @@ class Queue(RuleBasedStateMachine):
         new = accept(self.store, BACKGROUND, b"y", deciding(mode), now=self.now).first
         self.model[new] = State.QUEUED
         return new
+
+    @rule(who=st.integers(0, 1), rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc-")), max_size=5))
+    def write(self, who: int, rows: list[tuple[int, str]]) -> None:
+        """Some jobs of a submission that is not accepted yet; it ends where a key means something else, or is taken."""
+        writer = self.writers.pop(who, None) or Bulk(self.others[who]).__enter__()
+        try:
+            for which, key in rows:
+                writer.add(OWN[which], b"z%d" % which, None if key == "-" else key)
+        except (BadData, TryAgain) as problem:
+            writer.__exit__(type(problem), problem, None)
+        else:
+            self.writers[who] = writer
+
+    @rule(target=jobs, who=st.integers(0, 1), mode=st.sampled_from(Mode))
+    def accept(self, who: int, mode: Mode):  # type: ignore[no-untyped-def]
+        """All that one writer has written, with an acknowledgement, or nothing of it."""
+        before = {number for (number,) in self.store.rows(ACCEPTED)}
+        assert before == self.model.keys()
+        accepted = None
+        with suppress(BadData, TryAgain), self.writers.pop(who, None) or Bulk(self.others[who]) as writer:
+            accepted = writer.accept(deciding(mode), now=self.now)
+        new = {number for (number,) in self.store.rows(ACCEPTED)} - before
+        assert len(new) == (accepted.jobs if accepted else 0)
+        self.model |= dict.fromkeys(new, State.QUEUED)
+        if accepted:
+            assert new == set(chosen(self.store, [Last()]))
+        return multiple(*sorted(new))
+
+    @rule(who=st.integers(0, 1), reopened=st.booleans())
+    def leave(self, who: int, reopened: bool) -> None:
+        """Control-C comes while something is written; perhaps the store is opened anew after it."""
+        with suppress(KeyboardInterrupt), self.writers.pop(who, None) or Bulk(self.others[who]):
+            raise KeyboardInterrupt
+        if reopened:
+            self.others[who].close()
+            self.others[who] = Store.open(self.store.home)
+
+    @rule()
+    def clean(self) -> None:
+        """What has ended goes; a group as a whole."""
+        ended = {number for number, state in self.model.items() if state not in (State.QUEUED, State.RUNNING)}
+        gone = clean(self.store, self.now + 1).jobs
+        left = {number for (number,) in self.store.rows(ACCEPTED)}
+        assert self.model.keys() - left <= ended
+        assert len(self.model) - len(left) == gone
+        self.model = {number: state for number, state in self.model.items() if number in left}
+        assert list(sweep(self.store)) == []
 
     @rule(target=claims, who=st.integers(0, 1), lane=st.sampled_from(Lane), limit=st.integers(1, 3))
     def claim(self, who: int, lane: Lane, limit: int):  # type: ignore[no-untyped-def]
@@ -70,7 +134,7 @@ class Queue(RuleBasedStateMachine):
     def finish(self, held: tuple[Claim, Lane], ok: bool, retries: int, again: bool) -> None:
         claim, _ = held
         outcome = ended(claim, ok=ok, retries=retries)
-        mine = self.model[claim.id] is State.RUNNING and self.holder[claim.id][1] == claim.attempt
+        mine = self.model.get(claim.id) is State.RUNNING and self.holder[claim.id][1] == claim.attempt
         for expected in (mine, False) if again else (mine,):
             stored = record(self.store, [outcome])
             assert bool(stored) is expected
@@ -79,14 +143,14 @@ class Queue(RuleBasedStateMachine):
 
     @rule(job=jobs)
     def cancel(self, job: int) -> None:
-        open_ = self.model[job] in (State.QUEUED, State.RUNNING)
+        open_ = self.model.get(job) in (State.QUEUED, State.RUNNING)
         assert cancel(self.store, [job], self.now) == open_
         if open_:
             self.model[job] = State.CANCELLED
 
     @rule(job=jobs)
     def retry(self, job: int) -> None:
-        ended_badly = self.model[job] in (State.FAILED, State.CANCELLED)
+        ended_badly = self.model.get(job) in (State.FAILED, State.CANCELLED)
         assert retry(self.store, [job], self.now) == ended_badly
         if ended_badly:
             self.model[job] = State.QUEUED
@@ -109,7 +173,8 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        assert {j: State(s) for j, s in self.store.rows("SELECT id, state FROM job")} == self.model
+        found = self.store.rows(ACCEPTED.replace("job.id", "job.id, state"))
+        assert {j: State(s) for j, s in found} == self.model
         check_counters(self.store)
 
 
