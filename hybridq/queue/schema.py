@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import CorruptQueue, SchemaError
 from ..installed import upgrade_command
-from . import tables
+from . import migrations
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -70,11 +70,11 @@ def _migrations() -> "Migrations":
 
     steps = Migrations("hybridq")
     steps(name="0001_first")(_first)
-    steps(name="0002_submissions")(_submissions)
-    steps(name="0003_lengths_of_outputs")(_lengths)
-    steps(name="0004_environments")(tables.environments)
-    steps(name="0005_suspects")(tables.suspects)
-    steps(name="0006_remarks")(tables.remarks)
+    steps(name="0002_submissions")(migrations.submissions)
+    steps(name="0003_lengths_of_outputs")(migrations.lengths)
+    steps(name="0004_environments")(migrations.environments)
+    steps(name="0005_suspects")(migrations.suspects)
+    steps(name="0006_remarks")(migrations.remarks)
     return steps
 
 
@@ -85,18 +85,6 @@ def _first(db: "Database") -> None:
     _classes(db)
     _outcomes(db)
     _knowledge(db)
-
-
-def _submissions(db: "Database") -> None:
-    """Whatever cohorts a submission's jobs are in, by their lines' options or by moves: they know that they are one."""
-    for statement in (
-        "ALTER TABLE cohort ADD COLUMN submission INTEGER",  # its first cohort; NULL: it is that
-        "WITH RECURSIVE line (root, id) AS (SELECT id, id FROM cohort WHERE origin IS NULL"
-        " UNION ALL SELECT root, cohort.id FROM line JOIN cohort ON cohort.origin = line.id)"
-        " UPDATE cohort SET submission = (SELECT root FROM line WHERE line.id = cohort.id) WHERE origin IS NOT NULL",
-        "CREATE INDEX cohort_submission ON cohort (submission) WHERE submission IS NOT NULL",
-    ):
-        db.conn.execute(statement)
 
 
 def _cohorts(db: "Database") -> None:
@@ -312,8 +300,3 @@ def _knowledge(db: "Database") -> None:
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     ):
         db.conn.execute(statement)
-
-
-def _lengths(db: "Database") -> None:
-    for column in ("result ADD COLUMN out", "result ADD COLUMN err", "draft ADD COLUMN out", "draft ADD COLUMN err"):
-        db.conn.execute(f"ALTER TABLE {column} INTEGER")  # bytes in the job's file; NULL: nobody counted

@@ -9,6 +9,23 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
+def submissions(db: "Database") -> None:
+    """Whatever cohorts a submission's jobs are in, by their lines' options or by moves: they know that they are one."""
+    for statement in (
+        "ALTER TABLE cohort ADD COLUMN submission INTEGER",  # its first cohort; NULL: it is that
+        "WITH RECURSIVE line (root, id) AS (SELECT id, id FROM cohort WHERE origin IS NULL"
+        " UNION ALL SELECT root, cohort.id FROM line JOIN cohort ON cohort.origin = line.id)"
+        " UPDATE cohort SET submission = (SELECT root FROM line WHERE line.id = cohort.id) WHERE origin IS NOT NULL",
+        "CREATE INDEX cohort_submission ON cohort (submission) WHERE submission IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
+def lengths(db: "Database") -> None:
+    for column in ("result ADD COLUMN out", "result ADD COLUMN err", "draft ADD COLUMN out", "draft ADD COLUMN err"):
+        db.conn.execute(f"ALTER TABLE {column} INTEGER")  # bytes in the job's file; NULL: nobody counted
+
+
 def environments(db: "Database") -> None:
     """The variables that commands run with, once for all submissions that came with the same."""
     for statement in (
