@@ -28,7 +28,7 @@ def show_help(
     elif topic in TOPICS:
         _print(text(topic))
     elif topic:
-        from hybridq.config.read import nearest
+        from hybridq.config.check import nearest
 
         raise UsageError(f"no topic {topic!r}{nearest(topic, [*TOPICS, *COMMANDS])}")
     else:
