@@ -24,7 +24,7 @@ from hybridq.simulate.workload import Suppose, read_trace
 from hybridq.submit import deciding
 from hybridq.when import clock, eta, parse_deadline, parse_since, parse_span
 from hybridq_cli.submitting.inputs import Item, encoder, json_lines
-from hybridq_cli.submitting.options import Options, merged, request
+from hybridq_cli.submitting.options import Options, merged, request, surroundings_of
 from tests.support.building import queue
 
 NOW = 1.8e9
@@ -289,9 +289,9 @@ def test_any_json_line_is_an_item_or_named_as_bad(outlook: Outlook, line: str) -
             continue
         for name, config in outlook.config.handlers.items():
             try:
-                asked = request(
-                    name, config, merged(found.options or Options(), Options()), (Audience.USER, "test"), NOW, {}
-                )
+                options = merged(found.options or Options(), Options())
+                around = surroundings_of(config, options, {})
+                asked = request(name, config, options, (Audience.USER, "test"), NOW, around)
             except HybridqError:
                 continue
             assert msgspec.json.encode(asked)
