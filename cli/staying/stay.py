@@ -23,7 +23,7 @@ from hybridq.selection import Group, Ids
 from ..tell import is_tty, leaving, say
 from .follow import await_all, fate, follow_job
 from .printer import Printer
-from .why_waiting import why_waiting
+from .unserved import why_waiting
 
 
 class Stay(Struct, frozen=True):

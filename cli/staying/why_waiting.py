@@ -6,11 +6,11 @@ Rule: on standard error alone; a limit on money is told before a missing runner,
 import sys
 import time
 
-from hybridq.job import Lane, State
+from hybridq.job import State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
-from hybridq.queue.cohorts import Cohort, cohort, job, state_of
+from hybridq.queue.cohorts import cohort, job, state_of
 from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
 from hybridq.selection import Group, Ids, Last, Selector
@@ -65,21 +65,3 @@ def tell_final(outlook: Outlook, number: int) -> None:
         now = time.time()
         row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
         say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {number} --wait-final")
-
-
-def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
-    """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
-
-    `it`: `it waits`; `held`: why a limit keeps them.
-    """
-    if held:
-        return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
-    if alone:
-        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, time.time())}"
-    return ""
-
-
-def planned(of: Cohort, now: float) -> str:
-    """`, planned for 22:00` where these jobs are held until then."""
-    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-    return f", planned for {clock(start, now)}" if start is not None and start > now else ""

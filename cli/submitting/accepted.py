@@ -21,7 +21,7 @@ from hybridq.queue.runner import daemon_of
 from hybridq.when import count
 
 from ..draw import words
-from ..staying.why_waiting import why_waiting
+from ..staying.unserved import why_waiting
 from ..tell import folded, is_tty, print_document, put, say
 from .submission import Skipped
 

@@ -21,10 +21,9 @@ from ..queue.remote import Away, adopt, claims_of
 from ..queue.suspects import only_suspects
 from ..when import count
 from .engine import Engine
-from .flush import FlushRun
+from .flush import FlushRun, flush_of_suspects
 from .loop import TICK
 from .remote import RemoteRun
-from .watch import flush_of_suspects
 
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 
 from ..brain.calls import ChunkSize
@@ -18,6 +18,7 @@ from ..queue.buckets import pages
 from ..queue.claims import Claim, claim_batch, held_still
 from ..queue.lists import by_number
 from ..queue.remote import Away
+from ..queue.suspects import held_suspects, take
 from ..seam import reached
 from ..when import count
 from .call import UNANSWERED, CallRun
@@ -211,3 +212,31 @@ class FlushRun:
             self.engine.learning.learn(self.name, Lane.BATCH, chunk.seen)
             chunk.seen = []
             self._learned = time.monotonic()
+
+
+def flush_of_suspects(
+    engine: Engine, names: list[str], now: float, only: Collection[int] | None
+) -> tuple[int, str, list[Claim]] | None:
+    """A flush of the next suspects of one of these handlers (of the cohorts `only`), which are watched from now on: its
+    number, its handler and its claims. None: none may begin."""
+    if not held_suspects(engine.store):
+        return None
+    number = flushes.open_flush(engine.store, engine.runner.id, names[0], "watched", "", 1.0, 0, now)
+    taken = take(
+        engine.store,
+        engine.runner.id,
+        Lane.BATCH,
+        names,
+        now,
+        flush=number,
+        only=only,
+        room=lambda name: engine.budget.opening(name, Lane.BATCH, now),
+    )
+    if taken is None:
+        flushes.forget_flush(engine.store, number)
+        return None
+    name, watched = taken
+    factor = engine.outlook.tariff.factor(now)
+    flushes.describe_flush(engine.store, number, name, watched.told, factor, len(watched.claims))
+    engine.watch.begin(watched)
+    return number, name, watched.claims

@@ -7,17 +7,9 @@ watch, neither loop begins anything else. See `suspects` for who is one, and wha
 import logging
 import math
 import time
-from collections.abc import Collection
-from typing import TYPE_CHECKING
 
-from ..job import Lane
-from ..queue import flushes
-from ..queue.claims import Claim
 from ..queue.store import Store
-from ..queue.suspects import Watched, held_suspects, let_be, nothing_else, take
-
-if TYPE_CHECKING:
-    from .engine import Engine
+from ..queue.suspects import Watched, let_be, nothing_else
 
 log = logging.getLogger("hybridq")
 IDLE = 1.0  # seconds without anything else to do
@@ -60,31 +52,3 @@ class Watch:
         self._until = -math.inf
         let_be(self._store, self._runner)
         return False
-
-
-def flush_of_suspects(
-    engine: "Engine", names: list[str], now: float, only: Collection[int] | None
-) -> tuple[int, str, list[Claim]] | None:
-    """A flush of the next suspects of one of these handlers (of the cohorts `only`), which are watched from now on: its
-    number, its handler and its claims. None: none may begin."""
-    if not held_suspects(engine.store):
-        return None
-    number = flushes.open_flush(engine.store, engine.runner.id, names[0], "watched", "", 1.0, 0, now)
-    taken = take(
-        engine.store,
-        engine.runner.id,
-        Lane.BATCH,
-        names,
-        now,
-        flush=number,
-        only=only,
-        room=lambda name: engine.budget.opening(name, Lane.BATCH, now),
-    )
-    if taken is None:
-        flushes.forget_flush(engine.store, number)
-        return None
-    name, watched = taken
-    factor = engine.outlook.tariff.factor(now)
-    flushes.describe_flush(engine.store, number, name, watched.told, factor, len(watched.claims))
-    engine.watch.begin(watched)
-    return number, name, watched.claims

@@ -18,7 +18,7 @@ import sys
 for line in sys.stdin: print("thinking\\u001b[31m", flush=True)
 ''']
 """
-DAEMON = "from hybridq.handlers import turn; turn.SILENCE = 0.2; from hybridq_cli.main import run; run()"
+DAEMON = "from hybridq.handlers.worker import turn; turn.SILENCE = 0.2; from hybridq_cli.main import run; run()"
 SAID = "and 1 line that is none, the last: thinking\\x1b[31m"
 
 

@@ -96,7 +96,7 @@ def test_what_a_dead_runner_left_is_ended_before_it_is_forgotten(store: Store, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(rescue, "kill_orphans", dies)
+        patched.setattr(rescue, "bury", dies)
         with pytest.raises(KeyboardInterrupt):
             rescue.rescue(store, 2.0)
     assert store.rows("SELECT id FROM runner") == [(runner.id,)]

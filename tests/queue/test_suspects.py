@@ -26,6 +26,17 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
+class Everything:
+    """No limit on money: one job of each cohort may begin, again and again."""
+
+    def __call__(self, cohort: int) -> int:
+        """One more."""
+        return 1
+
+    def took(self, cohort: int, jobs: int) -> None:
+        """Whatever was taken changes nothing."""
+
+
 def dies(store: Store, runner: Runner) -> None:
     """What the kernel does when a process dies, and what the next one finds."""
     os.close(runner._lock)
@@ -35,7 +46,7 @@ def dies(store: Store, runner: Runner) -> None:
 
 def watched(store: Store, runner: Runner) -> Watched:
     """What this runner begins when it has nothing else."""
-    taken = take(store, runner.id, Lane.BATCH, ["h"], 7.0, room=lambda _: lambda _: 1)
+    taken = take(store, runner.id, Lane.BATCH, ["h"], 7.0, room=lambda _: Everything())
     assert taken is not None
     return taken[1]
 
@@ -119,7 +130,7 @@ def test_no_more_begin_at_once_than_there_are_slots(store: Store) -> None:
     assert len(claim_stream(store, runner.id, "h", 100, 5.0)) == 100
     dies(store, runner)
     taken = take(
-        store, Runner(store, "drain").id, Lane.STREAM, ["h"], 7.0, room=lambda _: lambda _: 1, slots=lambda _: 4
+        store, Runner(store, "drain").id, Lane.STREAM, ["h"], 7.0, room=lambda _: Everything(), slots=lambda _: 4
     )
     assert taken is not None
     assert len(taken[1].claims) == 4

@@ -28,7 +28,7 @@ def test_a_lock_that_another_program_holds_ends_the_stay_with_the_reason(
         of = job(store, number).cohort
         other = sqlite3.connect(store.home.database, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        stand_in = Failover(store.home, outlook.config, of, lambda: None)
+        stand_in = Failover(store.home, outlook.config, of, lambda: None, lambda _: None)
         with pytest.raises(TryAgain, match="was busy"), stand_in, suppress(KeyboardInterrupt):
             time.sleep(30)
         other.close()
@@ -42,7 +42,7 @@ def test_it_runs_the_job_once_the_lock_is_free(tmp_path: Path) -> None:
         other = sqlite3.connect(store.home.database, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         begun = threading.Event()
-        with Failover(store.home, outlook.config, job(store, number).cohort, begun.set):
+        with Failover(store.home, outlook.config, job(store, number).cohort, begun.set, lambda _: None):
             until(begun.is_set)
             other.close()
             until(lambda: state_of(store, number)[0] == "done")

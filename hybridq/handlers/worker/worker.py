@@ -214,7 +214,7 @@ def chunks_of(calls: Sequence[Call]) -> list[Chunk]:
 def worker_command(name: str, config: HandlerConfig) -> list[str]:
     """The program that a handler's configuration names. Raises ConfigError when it names none, or two."""
     if bool(config.command) == bool(config.call):
-        raise ConfigError(f"handlers.{name}: expected either `worker_command` or `call`")
+        raise ConfigError(f"handlers.{name}: expected either `command` or `call`")
     if not config.call:
         return list(config.command)
     if not all(part.isidentifier() for part in config.call.replace(":", ".").split(".")) or config.call.count(":") != 1:

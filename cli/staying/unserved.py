@@ -1,0 +1,28 @@
+"""What just accepted jobs wait for where nobody serves the queue, or a limit on money keeps them.
+
+Rule: imports nothing that a quick `submit` does not need.
+"""
+
+import time
+
+from hybridq.job import Lane
+from hybridq.queue.cohorts import Cohort
+from hybridq.when import clock
+
+
+def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
+    """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
+
+    `it`: `it waits`; `held`: why a limit keeps them.
+    """
+    if held:
+        return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
+    if alone:
+        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, time.time())}"
+    return ""
+
+
+def planned(of: Cohort, now: float) -> str:
+    """`, planned for 22:00` where these jobs are held until then."""
+    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
+    return f", planned for {clock(start, now)}" if start is not None and start > now else ""
