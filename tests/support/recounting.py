@@ -13,7 +13,7 @@ _ORPHANS = {
     "result": f"id {_NO_JOB}",
     "draft": f"id {_NO_JOB}",
     "key": f"job {_NO_JOB}",
-    "stop": f"job {_NO_JOB}",
+    "stop": "runner NOT IN (SELECT id FROM runner)",  # it stays until the runner hears, though the job is cleaned away
     "history": f"cohort {_NO_COHORT}",
     "promise": f"cohort {_NO_COHORT}",
     "withheld": f"cohort {_NO_COHORT}",
