@@ -173,9 +173,10 @@ def said(name: str, problem: BaseException) -> str:
         text = str(problem)
     except Exception:  # what an exception says may raise one itself
         text = ""
-    if not isinstance(problem, HybridqError):
-        kind = type(problem).__name__
-        text = f"the handler {name} failed: {kind}: {text}" if text else f"the handler {name} failed: {kind}"
+    if isinstance(problem, HybridqError):  # meant for a reader: its lines stay
+        return scrub(text)
+    kind = type(problem).__name__
+    text = f"the handler {name} failed: {kind}: {text}" if text else f"the handler {name} failed: {kind}"
     return visible_line(scrub(text), LONGEST)
 
 
