@@ -15,6 +15,7 @@ from typing import NoReturn
 import typer
 
 from hybridq import errors
+from hybridq.scrub import scrub
 
 from .exit_codes import (
     ALREADY_RUNNING,
@@ -89,9 +90,9 @@ def tell_error(problem: BaseException) -> int:
     if os.environ.get("HYBRIDQ_TRACEBACK") == "1":
         import traceback
 
-        put("".join(traceback.format_exception(problem)).rstrip())
+        put(scrub("".join(traceback.format_exception(problem)).rstrip()))
     code = exit_code(problem)
-    text = sentence(problem)
+    text = scrub(sentence(problem))
     say(text if len(text) <= LONGEST else text[:LONGEST] + "…")
     if isinstance(problem, OSError):
         _forget_output()  # what the disk refused once it would refuse again when Python exits

@@ -1,6 +1,6 @@
 """The log of a runner on standard error: one line an event, as text or as JSON.
 
-Rule: whatever a job or a worker put into a message, it stays one line and cannot move a cursor. No
+Rule: whatever a job or a worker put into a message, it stays one line, cannot move a cursor and holds no key. No
 traceback, unless HYBRIDQ_TRACEBACK=1 asks for one. A terminal that is stopped, or a pipe that nobody reads,
 holds up no job: lines are written by a thread of their own, and those that found no room are counted.
 """
@@ -15,6 +15,7 @@ from datetime import datetime
 from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
 
+from hybridq.scrub import scrub
 from hybridq.visible import visible_line
 
 LINE = 4000  # cells of one event: a longer one is cut
@@ -100,4 +101,4 @@ def _message(record: logging.LogRecord) -> str:
             import traceback
 
             text += "\n" + "".join(traceback.format_exception(problem))
-    return text
+    return scrub(text)

@@ -112,10 +112,10 @@ async def _check_all(listed: list[Listed], config: Config) -> list[Listed]:
 
 async def _checked(entry: Listed, handler: HandlerConfig, config: Config) -> Listed:
     """The entry with what a try of its handler said."""
-    from hybridq.handlers import make_handler
+    from hybridq.handlers.border import guarded
 
     try:
-        made = make_handler(entry.name, handler, runner=config.runner)
+        made = guarded(entry.name, handler, runner=config.runner)
         try:
             says = await made.check()
         finally:

@@ -22,6 +22,11 @@ KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 FIELDS = ("input", "file")  # what a prompt template may name
 _FIELD = re.compile(r"\{(\w*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
+_ENDPOINT = re.compile(  # what is asked below an address, which people paste with it
+    r"/(chat/completions|(?<=/v1/)(?:completions|messages(?:/batches)?|responses|embeddings|batches|files|models))/*$",
+    re.IGNORECASE,
+)
 _OURS = frozenset({"stream", "stream_options", "messages", "model", "service_tier"})
 
 
@@ -94,17 +99,39 @@ def loopback(base_url: str) -> bool:
 
 
 def _address(base_url: str) -> str:
-    """What is wrong with an address, or ""."""
+    """What is wrong with an address, or ""; nothing of it is repeated, for a key may stand in it."""
     if not base_url:
         return ""
+    expected = "expected an address such as https://host/v1"
+    if not base_url.isascii() or not base_url.isprintable() or set(base_url) & set(' \\"<>^`{|}'):
+        return f"{expected}, without blanks and other characters that no address has"
     try:
         parts = urlsplit(base_url)
-    except ValueError as problem:
-        return f"expected an address such as https://host/v1: {problem}"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "expected an address such as https://host/v1"
-    if parts.username or parts.password:
+        port = parts.port
+    except ValueError:
+        return f"{expected}; a port is a number from 1 to 65535"
+    if parts.username is not None or parts.password is not None:
         return "expected no name and password in it: keys come from api_key_env"
+    if parts.scheme not in ("http", "https"):
+        return expected if "://" in base_url else f"{expected}: it begins with https://, or http:// for this machine"
+    if not _is_host(parts.hostname or ""):
+        return expected
+    if port == 0 or parts.netloc.endswith(":"):
+        return f"{expected}; a port is a number from 1 to 65535"
+    if "?" in base_url or "#" in base_url:
+        return f"{expected}, without ? and #: paths are put behind it"
+    if found := _ENDPOINT.search(parts.path):
+        return f"expected the address that {found[1]} is below, such as https://host/v1"
     if parts.scheme == "http" and not loopback(base_url):
         return "expected https: a key would travel unencrypted"
     return ""
+
+
+def _is_host(name: str) -> bool:
+    """Whether this is an IP address, or a name by the rules of names (RFC 1123; an underscore is seen in the wild)."""
+    try:
+        ip_address(name)
+    except ValueError:
+        labels = name.removesuffix(".").split(".")
+        return len(name) < 254 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+    return True

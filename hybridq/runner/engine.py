@@ -20,9 +20,8 @@ from ..config.read import load_config
 from ..config.values import Config
 from ..errors import HybridqError, StorageError, TryAgain
 from ..files import named
-from ..handlers import make_handler
+from ..handlers.border import Guarded, guarded
 from ..handlers.process import MARK, inherited
-from ..handlers.protocol import Handler
 from ..home import Home, is_at
 from ..job import Call, Lane, Remark, Throttled
 from ..money.bill import Billing, charge_cancelled
@@ -80,9 +79,9 @@ class Engine:
         self._streamed = -POLITE_FOR
         self._live_from = 0.0  # monotonic: before it, streams that end are stored with the next
         self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
-        self._retired: list[Handler] = []  # of an earlier configuration: what they run ends, nothing new begins
+        self._retired: list[Guarded] = []  # of an earlier configuration: what they run ends, nothing new begins
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[str, Guarded] = {}
         self._missed: set[str] = set()
         self.outputs = Unsynced(home)  # which results refer to, and wait for
         self._unsaved: list[Outcome] = []
@@ -118,12 +117,15 @@ class Engine:
             log.warning("jobs wait for the handler %s, which is not in config.toml", name)
             self._missed.add(name)
 
-    def handler(self, name: str) -> Handler:
-        """The living handler of that name. Raises ConfigError or UsageError when it cannot be made."""
-        if name not in self._handlers:
-            config = self.outlook.handler(name)
-            self._handlers[name] = make_handler(name, config, runner=self.config.runner)
-        return self._handlers[name]
+    def handler(self, name: str) -> Guarded:
+        """The living handler of that name, behind its border; one that cannot be made fails what it is asked for, and
+        is made anew for the next. Raises UsageError where none is configured."""
+        if found := self._handlers.get(name):
+            return found
+        made = guarded(name, self.outlook.handler(name), runner=self.config.runner)
+        if not made.broken:
+            self._handlers[name] = made
+        return made
 
     def end_cancelled(self) -> None:
         """End what was cancelled in this runner's hands."""

@@ -17,6 +17,7 @@ from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
 from ..brain.promotion import ENDLESS, ending_time, promotion_reason, stream_time
 from ..errors import HybridqError
+from ..handlers.llm.poll import heard
 from ..handlers.llm.results import unbegun
 from ..job import Detached, Event, Lane, Mode, Output, State
 from ..queue import flushes
@@ -98,6 +99,9 @@ class RemoteRun:
                 return
             except HybridqError as error:
                 log.error("%s: %s", self.away.handler, error)
+                reference = dict(self.away.work.reference)
+                if heard(reference, str(error)):
+                    self._keep(replace(self.away.work, reference=reference))
                 await asyncio.sleep(AGAIN)
 
     async def _hear(self, bunch: Sequence[Event]) -> None:
@@ -156,7 +160,8 @@ class RemoteRun:
     def _last_moment(self) -> float:
         """When it must be taken back, epoch seconds: in time to stream what the earliest deadline asks for, and at
         the latest when the provider itself should long have ended it."""
-        endless = self.away.since + ENDLESS
+        # What the provider calls ended is paid for: nothing but a deadline has it done once more.
+        endless = inf if "ended" in self.away.work.reference else self.away.since + ENDLESS
         if Mode.STREAM not in self.engine.outlook.modes(self.away.handler):
             return endless
         return min(endless, self._due() - self._grace() - self._stream_time())

@@ -165,11 +165,11 @@ def test_an_output_file_may_come_late(provider: Provider) -> None:
 
 
 def test_an_output_file_that_never_comes_is_a_failure(provider: Provider) -> None:
-    """Completed without any file: after some looks each job has a retryable failure."""
+    """Completed without any file: after some looks each job fails, and is not sent again, for it may be paid."""
     provider.script.no_file = 1000
     _, fetched = fetch(model(provider))
     assert len(bad(fetched)) == 10
-    assert all(end.retryable for end in bad(fetched).values())
+    assert all(not end.retryable and "hybridq retry" in end.reason for end in bad(fetched).values())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-import httpx
 import openai
 import pytest
 from aiohttp import web
@@ -315,5 +314,5 @@ def test_a_check_says_where_money_will_not_be_counted(provider: Provider) -> Non
 def test_a_server_that_is_not_there_is_named_with_its_port() -> None:
     """Of several on one machine the user knows which one."""
     there = OpenAI(LlmOptions(model="m", base_url="http://127.0.0.1:4999/v1"), KEY)
-    trouble = there.trouble(openai.APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:4999/v1")))
-    assert trouble.reason.startswith("the connection to 127.0.0.1:4999 failed")
+    error = openai.APIConnectionError(request=there._client._client.build_request("POST", "http://127.0.0.1:4999/v1"))
+    assert there.trouble(error).reason.startswith("the connection to 127.0.0.1:4999 failed")

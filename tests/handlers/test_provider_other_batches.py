@@ -80,11 +80,11 @@ def test_answers_written_otherwise_are_read(provider: Provider, how: str) -> Non
     assert sorted(map(said, ends(fetch(model(provider))).values())) == ["answer to a", "answer to b", "answer to c"]
 
 
-def test_an_empty_file_of_answers_is_a_failure_to_be_tried_again(provider: Provider) -> None:
-    """Completed, with files that hold nothing: each job says so."""
+def test_an_empty_file_of_answers_is_a_failure_and_not_sent_again(provider: Provider) -> None:
+    """Completed, with files that hold nothing: each job says so, and nothing is paid twice."""
     provider.script.written = lambda file: b""
     found = ends(fetch(model(provider))).values()
-    assert all(isinstance(end, Failure) and end.retryable and "have none for it" in end.reason for end in found)
+    assert all(isinstance(end, Failure) and not end.retryable and "without any answer" in end.reason for end in found)
     assert len(found) == 3
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anthropic
 import msgspec
@@ -16,8 +17,8 @@ from anthropic.types.messages import MessageBatch
 from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
 from .anthropic_words import AnthropicAnswer
-from .client import Client, as_sent, whole_answer
-from .provider import Answer, BatchLimits, Found, Look, parse_custom_id
+from .client import LINE_LIMIT, Client, as_sent, whole_answer
+from .provider import Answer, BatchLimits, Found, Look, parse_custom_id, read_lines
 
 URL = "https://api.anthropic.com"
 MAX_TOKENS = 4096  # of an answer, where `max_tokens` does not say; the provider wants a number
@@ -83,14 +84,18 @@ class Anthropic(Client):
         over, counts = found.get("processing_status") == "ended", found.get("request_counts") or {}
         done = (counts.get("succeeded") or 0) + (counts.get("errored") or 0)
         whole = over and not counts.get("canceled") and not counts.get("expired")
-        files = ("results",) if over and found.get("results_url") else ()
+        # Where they are told to be is not asked: it may be anywhere, and the key would go there.
+        files = ("results",) if over and (whole or done or found.get("results_url")) else ()
         return Look(over=over, whole=whole, finished=done if over or done else None, files=files)
 
     async def results(self, batch: str, look: Look) -> AsyncGenerator[bytes, None]:
         """The lines of its results."""
         if look.files:
-            async for line in self._lines(self._client.messages.batches.with_streaming_response.results(batch)):
-                yield line
+            path = f"/v1/messages/batches/{quote(batch, safe='')}/results"
+            reply = await self._client.get(path, cast_to=object, stream=True, stream_cls=anthropic.AsyncStream[object])
+            async with reply:
+                async for line in read_lines(reply.response.aiter_bytes(), LINE_LIMIT):
+                    yield line
 
     def read(self, line: bytes) -> Answer | None:
         """One line of the results."""

@@ -27,7 +27,7 @@ from ...config.llm import LlmOptions
 from ...errors import BadData, HybridqError
 from ...job import Call, Detached, Event, Failure, Output
 from ...seam import reached
-from .poll import SLOWEST, Looking, heard
+from .poll import LOOKS, SLOWEST, Looking, heard
 from .prompts import prompt
 from .provider import BatchLimits, Found, Look, Provider, custom_id
 from .ratelimit import RateLimit
@@ -145,14 +145,19 @@ class Batches:
         reading = Reading(reference["key"], work.ids)
         look: Look | None = None
         async for look in looking.looks(reference):
-            if look is not None and heard(reference, look.trouble, look.finished):
+            if look is None:
+                continue
+            ended = look.over and not look.problem and "ended" not in reference
+            if ended:
+                reference["ended"] = True
+            if heard(reference, look.trouble, look.finished) or ended:
                 yield [Detached(work.ids, dict(reference))]
         if look is not None:
             if look.busy or not look.problem:
                 self._fits(len(work.ids), well=not look.busy)
             async for bunch in self._fetch(provider, reference, look, reading):
                 yield bunch
-        if rest := reading.rest(look):
+        if rest := reading.rest(None if reading.lost else look, ended="ended" in reference):
             yield rest
         if reading.odd:
             self._log.warning("batch %s: %d lines were no answers of ours", reference["batch"], reading.odd)
@@ -224,14 +229,16 @@ class Batches:
     ) -> AsyncGenerator[Sequence[Event], None]:
         """All answers of a batch that is over, told as they are read; read again from the start if that breaks.
 
-        They are paid for, so a broken connection is never a reason to give up; files that do not come are.
+        They are paid for, so what keeps them from being read is never a reason to give up while the provider still
+        knows the batch: it is told, and read past. That no answers are named is, after some looks.
         """
         key, batch, tries, pause = reference["key"], reference["batch"], 0, self._options.poll
-        while tries < FILES:
+        missing = 0
+        while tries < FILES and missing < LOOKS:
             bunch: list[Event] = []
-            broken = False
+            trouble = ""
             try:
-                if tries and not look.files:
+                if tries or "silent" in reference:
                     look = await provider.look(batch)
                 async for line in provider.results(batch, look):
                     if event := reading.take(provider.read(line), self._output):
@@ -241,19 +248,31 @@ class Batches:
                         yield bunch
                         bunch = []
             except Exception as error:
-                trouble = provider.trouble(error)
-                self._log.warning("the answers of batch %s: %s", batch, trouble.reason)
-                broken = True
-                tries += trouble.unknown
+                found = provider.trouble(error)
+                trouble = f"its answers cannot be read: {found.reason}"
+                self._log.warning("batch %s: %s", batch, trouble)
+                missing += found.unknown and not await _known(provider, batch)
             if bunch:
                 reached("reading")
                 yield bunch
-            if reading.done or (not broken and (look.files or not look.whole)):
+            if reading.done or (not trouble and (look.files or not look.whole)):
                 self._read.add(key)
                 return
-            tries += not broken
+            if heard(reference, trouble):
+                yield [Detached(reading.ids, dict(reference))]
+            tries += not trouble
             await asyncio.sleep(pause)
             pause = min(1.5 * pause, SLOWEST * self._options.poll)
+        reading.lost = missing >= LOOKS
 
     def _output(self, job: int, attempt: int, text: str, tokens: Tokens | None) -> Output:
         return self._ending(job, attempt, text, tokens, False, 0.0, self._options.batch_factor)
+
+
+async def _known(provider: Provider, batch: str) -> bool:
+    """Whether the provider still has this batch, as far as it lets us ask."""
+    try:
+        await provider.look(batch)
+    except Exception as error:
+        return not provider.trouble(error).unknown
+    return True

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
+from .connection import connecting, elsewhere
 from .errors import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence_in
 from .provider import Answer, Trouble, read_lines
 
@@ -34,8 +35,7 @@ class Client(ABC):
             api_key=key,
             base_url=address,
             max_retries=4,  # where it is used: what may be repeated
-            # A redirect could lead to another host, and the key with it.
-            http_client=transport(follow_redirects=False, limits=limits),
+            http_client=transport(limits=limits, **connecting(address)),
         )
         self._once = self._client.with_options(max_retries=0)
 
@@ -63,8 +63,13 @@ class Client(ABC):
         if isinstance(error, Said):
             return Trouble(reason=scrubbed(str(error), self._key), passing=error.passing, slow=error.passing)
         if isinstance(error, self._sdk.APIStatusError):
-            told = scrubbed(sentence_in(error.body) or sentence_in(error.message), self._key)
+            told = sentence_in(error.body) or sentence_in(error.message)
+            if 300 <= error.status_code < 400 and (location := error.response.headers.get("location")):
+                told = elsewhere(str(error.request.url), location)
+            told = scrubbed(told, self._key)
             return refusal(error.status_code, told, error.response.headers, f"{error.message} {error.body}")
+        if isinstance(error.__cause__, Said):  # it was kept from being sent
+            return self.trouble(error.__cause__)
         if isinstance(error, self._sdk.APIConnectionError):  # a timeout is one, too
             return no_answer(self._client.base_url.netloc.decode(), error.__cause__ or error, self._key)
         if isinstance(error, self._sdk.APIError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ...scrub import know, scrub
 from ...visible import visible_line
 from .provider import Trouble
 
@@ -112,4 +113,5 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 def scrubbed(text: str, key: str) -> str:
     """A sentence of the other side as one plain line, without our key should it repeat it."""
-    return visible_line(text.replace(key, "***") if len(key) >= 4 else text, LONGEST_REASON)
+    know(key)
+    return visible_line(scrub(text), LONGEST_REASON)

@@ -25,6 +25,8 @@ from ...installed import install_command
 from ...job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Throttled, Usage
 from ..ending import timed_out
 from .batches import Batches
+from .connection import unmade
+from .credentials import read_key
 from .prompts import prompt
 from .provider import Provider, Trouble
 from .ratelimit import RateLimit
@@ -294,10 +296,15 @@ class Pricing:
 def _make(name: str, kind: str, chosen: LlmOptions) -> Provider:
     if variable := missing_key(kind, chosen, os.environ):
         raise HybridqError(f"handlers.{name}: {variable} is not set; export it where hybridq runs")
-    key = os.environ.get(key_variable(kind, chosen), "").strip() or NO_KEY
     try:
+        key = read_key(key_variable(kind, chosen), os.environ) or NO_KEY
         module = import_module(f".{kind}", __package__)
+    except HybridqError as unusable:
+        raise HybridqError(f"handlers.{name}: {unusable}") from None
     except ImportError as missing:
         raise HybridqError(f"handlers.{name}: {missing}. Install it: {install_command(kind)}") from None
     made: Callable[[LlmOptions, str], Provider] = module.PROVIDER
-    return made(chosen, key)
+    try:
+        return made(chosen, key)
+    except Exception as problem:
+        raise HybridqError(f"handlers.{name}: {unmade(problem, os.environ)}") from None

@@ -10,6 +10,7 @@ from ...brain.llm_prices import Tokens
 from ...job import Failure, Output
 from .provider import Answer, Look, Trouble, parse_custom_id
 
+SEE = "it may be paid for. See there; then: hybridq retry"
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
 
 
@@ -18,7 +19,9 @@ class Reading:
 
     def __init__(self, key: str, ids: Sequence[tuple[int, int]]) -> None:
         self.odd = 0
+        self.lost = False  # the provider turned out to know the batch no longer
         self._key = key
+        self.ids = tuple(ids)
         self._order = list(ids)
         self._left = dict.fromkeys(ids)
         self._failed: dict[tuple[int, int], Answer] = {}  # an answer may still come for these
@@ -43,18 +46,27 @@ class Reading:
         """Whether each job has its answer."""
         return not self._left
 
-    def rest(self, look: Look | None) -> list[Failure]:
-        """How the jobs without an answer end."""
+    def rest(self, look: Look | None, *, ended: bool = False) -> list[Failure]:
+        """How the jobs without an answer end. `ended`: the provider has said that it ended the batch, which is never
+        sent again as a whole."""
         # Each that is refused for good is one less: the others may go again as often as that takes.
         fewer = look is not None and any(place in look.refused for place in range(len(self._order)))
         again = back if fewer else unbegun
-        return [self._end(place, *where, look, again) for place, where in enumerate(self._order) if where in self._left]
+        return [
+            self._end(place, *where, look, again, ended)
+            for place, where in enumerate(self._order)
+            if where in self._left
+        ]
 
-    def _end(self, place: int, job: int, attempt: int, look: Look | None, again: Callable[..., Failure]) -> Failure:
+    def _end(
+        self, place: int, job: int, attempt: int, look: Look | None, again: Callable[..., Failure], ended: bool
+    ) -> Failure:
         answer = self._failed.get((job, attempt))
         if answer is not None and not answer.unbegun:
             paid = self._paid.get((job, attempt))
             return Failure(job, attempt, answer.error, retryable=answer.passing, cost=paid)
+        if look is None and ended:
+            return final(job, attempt, f"the provider ended the batch that it was in and no longer knows it; {SEE}")
         if look is None:
             return Failure(job, attempt, "the provider no longer knows the batch that it was in")
         if look.problem and not look.refused:
@@ -62,6 +74,8 @@ class Reading:
         if look.problem and place in look.refused:
             return final(job, attempt, look.refused[place])
         if answer is None and look.whole:
+            if len(self._left) == len(self._order) and not self._failed:
+                return final(job, attempt, f"the provider ended the batch that it was in, without any answer; {SEE}")
             return Failure(job, attempt, "the provider's answers have none for it")
         return again(job, attempt, answer.error if answer else "the batch ended before it was begun")
 
