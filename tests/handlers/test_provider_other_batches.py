@@ -12,6 +12,7 @@ from aiohttp import web
 from hybridq.brain.remote import MEDIAN
 from hybridq.config.llm import LlmOptions
 from hybridq.handlers.llm.anthropic import Anthropic
+from hybridq.handlers.llm.batches import LACKING
 from hybridq.job import Failure, Lane, Mode, Output
 from tests.handlers.test_provider_other import Answering, page
 from tests.support.building import asking, command, submit_all
@@ -137,11 +138,23 @@ def test_a_list_that_is_the_same_on_each_page_ends(provider: Provider) -> None:
     assert len(provider.batches) == 1
 
 
-def test_a_create_that_is_refused_with_status_200_fails_in_its_words(provider: Provider) -> None:
-    """An error object instead of a batch: told, and not looked for."""
-    provider.instead["POST", "/v1/batches"] = page({"error": {"message": "batches are off"}})
-    found = ends(fetch(model(provider))).values()
-    assert [isinstance(end, Failure) and end.reason for end in found] == ["batches are off"] * 3
+NOTHING_MADE = {
+    "an error": page({"error": "Unexpected endpoint or method. (POST /v1/files)"}),
+    "an error's message": page({"error": {"message": "batches are off"}}),
+    "a page": page("<html>Welcome</html>", kind="text/html"),
+    "something else": page({"status": "ok"}),
+}
+
+
+@pytest.mark.parametrize(("kind", "path"), [("openai", "files"), ("openai", "batches"), ("anthropic", "messages/b")])
+@pytest.mark.parametrize("how", NOTHING_MADE)
+def test_a_good_status_that_names_nothing_made_means_no_batches(
+    provider: Provider, kind: str, path: str, how: str
+) -> None:
+    """Whatever a server says instead under 200: its jobs go as plain requests, nothing is looked for."""
+    provider.instead["POST", f"/v1/{path}"] = NOTHING_MADE[how]
+    found = ends(fetch(model(provider, kind))).values()
+    assert [isinstance(end, Failure) and (end.reason, end.gave_back) for end in found] == [(LACKING, True)] * 3
 
 
 @pytest.mark.parametrize(("kind", "status"), [("openai", 404), ("anthropic", 405), ("anthropic", 501)])

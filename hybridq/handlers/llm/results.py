@@ -6,8 +6,10 @@ never began goes back to the queue; that is no failure of its own, but how often
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from ...brain.llm_prices import Tokens
-from ...job import Failure, Output
+from ...job import Event, Failure, Output, Partial
 from .provider import Answer, Look, Trouble, parse_custom_id
 
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
@@ -36,19 +38,22 @@ class Reading:
                 self._paid[where[1:]] = ending(*where[1:], "", answer.tokens).cost
             return None
         del self._left[where[1:]]
-        return ending(*where[1:], answer.text, answer.tokens)
+        end = ending(*where[1:], answer.text, answer.tokens)
+        return replace(end, cut=answer.cut) if answer.cut else end
 
     @property
     def done(self) -> bool:
         """Whether each job has its answer."""
         return not self._left
 
-    def rest(self, look: Look | None) -> list[Failure]:
-        """How the jobs without an answer end."""
+    def rest(self, look: Look | None) -> list[Event]:
+        """How the jobs without an answer end, after what came of it all the same."""
         # Each that is refused for good is one less: the others may go again as often as that takes.
         fewer = look is not None and any(place in look.refused for place in range(len(self._order)))
         again = back if fewer else unbegun
-        return [self._end(place, *where, look, again) for place, where in enumerate(self._order) if where in self._left]
+        said: list[Event] = [Partial(*where, each.said.encode()) for where, each in self._failed.items() if each.said]
+        left = [(place, *where) for place, where in enumerate(self._order) if where in self._left]
+        return said + [self._end(*each, look, again) for each in left]
 
     def _end(self, place: int, job: int, attempt: int, look: Look | None, again: Callable[..., Failure]) -> Failure:
         answer = self._failed.get((job, attempt))
@@ -83,7 +88,7 @@ def final(job: int, attempt: int, why: str) -> Failure:
 
 def refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
     """The ends of a batch that was refused as a whole. Where one request was at fault, the others are sent again."""
-    if trouble.passing:
+    if trouble.passing or trouble.poor:
         end = back if trouble.full else unbegun
         return [end(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
     if trouble.large and len(jobs) > 1:

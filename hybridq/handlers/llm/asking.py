@@ -1,0 +1,67 @@
+"""One request for an answer that streams: what has come of it, how long it took, and what went wrong.
+
+Rule: nothing that comes is lost, whether it was told as it came or not.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from ...brain.llm_prices import Tokens
+from ...job import Call, Event, Partial
+from ..ending import timed_out
+from .provider import Cut, Provider, Trouble
+
+
+class Asking:
+    """One request: its answer so far, how long it took, and what went wrong."""
+
+    def __init__(self, call: Call, timeout: float | None, flex: bool, sent: float) -> None:
+        """`sent` is the monotonic second at which it may be sent."""
+        self._call, self.flex, self.sent = call, flex, sent
+        self._timeout = min((t for t in (call.timeout, timeout) if t is not None), default=None)
+        self._pieces: list[str] = []
+        self._live = False
+        self.tokens: Tokens | None = None
+        self.trouble: Trouble | None = None
+        self.cut = ""  # the answer was cut for want of room, in the provider's word
+        self.busy = 0.0
+
+    @property
+    def text(self) -> str:
+        """What has come of the answer."""
+        return "".join(self._pieces)
+
+    def unseen(self) -> list[Event]:
+        """What has come of the answer and was not told as it came: of one that failed it is kept, too."""
+        return [] if self._live or not self.text else [self._partial(self.text)]
+
+    def _partial(self, piece: str) -> Partial:
+        return Partial(self._call.id, self._call.attempt, piece.encode("utf-8", "replace"))
+
+    async def events(self, provider: Provider, text: str, live: bool) -> AsyncGenerator[Sequence[Event], None]:
+        """Its partial output; at the end `trouble` says whether it went well."""
+        began, self._live = time.monotonic(), live
+        end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with aclosing(provider.stream(text, flex=self.flex)) as pieces:
+                while True:
+                    async with asyncio.timeout_at(end):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    if isinstance(piece, Tokens):
+                        self.tokens = piece
+                    elif isinstance(piece, Cut):
+                        self.cut = piece.word
+                    else:
+                        self._pieces.append(piece)
+                        if live:
+                            yield [self._partial(piece)]
+        except TimeoutError:
+            self.trouble = Trouble(reason=timed_out(self._timeout or 0.0))
+        except Exception as error:
+            self.trouble = provider.trouble(error)
+        finally:
+            self.busy = time.monotonic() - began
