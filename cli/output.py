@@ -22,7 +22,7 @@ from hybridq.selection import Group, Last, Selector, parse_selector
 from hybridq.when import parse_span
 
 from .reach import look, reach
-from .staying.follow import await_all, code_of, fate, follow_job
+from .staying.follow import await_all, code_of, fate, follow_job, not_whole
 from .staying.printer import Printer, text_of
 from .staying.why_waiting import tell_all_waiting, tell_final, tell_waiting
 from .tell import leaving, say
@@ -154,7 +154,7 @@ def _print_all(
 ) -> int:
     """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
     raises where the only job waits."""
-    missing = failed = drafts = 0
+    missing = failed = drafts = cut = 0
     for job in jobs:
         found = result(store, job, draft=draft)
         if not (draft or stderr) and (first := _instead(store, job, found)) is not None:
@@ -163,8 +163,7 @@ def _print_all(
         for data in _pieces(store, job, found, stderr=stderr):
             put(data)
             empty = False
-        if found is not None and found.dropped:
-            say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+        cut += _say_lacking(job, found, alone=len(jobs) == 1) and not stderr
         if empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
             if len(jobs) == 1:
                 say(f"job {job} put out nothing; it failed: {found.error}")
@@ -180,10 +179,29 @@ def _print_all(
         if state is State.CANCELLED:
             say(f"job {jobs[0]} was cancelled")
         return code_of(state, result(store, jobs[0])) if state in ENDED and not draft else 0
+    _say_sums(named, cut, missing, len(jobs), failed)
+    return 0
+
+
+def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
+    """Say what a job's output lacks; returns whether it is an answer that was cut, which is said of one `alone`."""
+    if found is not None and found.dropped:
+        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+    if found is None or not found.cut:
+        return False
+    if alone:
+        say(not_whole(job, found.cut))
+    return True
+
+
+def _say_sums(named: str, cut: int, missing: int, jobs: int, failed: int) -> None:
+    """Say how many of several jobs have no whole answer, and how many no output."""
+    if cut:
+        what = "answers are" if cut > 1 else "answer is"
+        say(f"{cut:,} {what} not whole, but cut: hybridq status {shlex.quote(named)} --state done says which")
     if missing:
         only = " --state failed" if failed else ""
-        say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
-    return 0
+        say(f"{missing:,} of {jobs:,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
 
 
 def _instead(store: Store, job: int, found: Result | None) -> Result | None:

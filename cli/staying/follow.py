@@ -80,11 +80,18 @@ def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Pr
         printer.value(found.value, shown)
     if found is not None and found.dropped:
         say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+    if found is not None and found.cut and state is State.DONE:
+        say(not_whole(job, found.cut))
     if state is State.FAILED and found is not None and found.error != f"exit code {found.exit_code}":
         say(_failed(job, found))
     if state is State.CANCELLED:
         say(f"job {job} was cancelled")
     return code_of(state, found)
+
+
+def not_whole(job: int, word: str) -> str:
+    """What is said of an answer that was cut, which its provider calls by this word."""
+    return f"the answer of job {job} is not whole: it was cut ({word}); allow it more with max_tokens"
 
 
 def code_of(state: State, found: Result | None) -> int:

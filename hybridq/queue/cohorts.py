@@ -85,6 +85,11 @@ class Result(Struct, frozen=True, kw_only=True):
     first: float | None
     usage: bytes | None
 
+    @property
+    def cut(self) -> str:
+        """The provider's word for it where the answer was cut for want of room; else ""."""
+        return str(msgspec.json.decode(self.usage).get("cut", "")) if self.usage and b'"cut"' in self.usage else ""
+
 
 _COHORT = (
     "SELECT id, name, handler, lane, mode, audience, pinned, due, delay_cost, request, decision, accepted, first_id,"

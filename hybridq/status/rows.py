@@ -40,6 +40,9 @@ def subject(data: bytes) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+CUT = "the answer was cut"
+
+
 class Rows:
     """Makes rows for one instant."""
 
@@ -81,6 +84,8 @@ class Rows:
         eta, why = self._job_future(of, line, before)
         if line.state is State.FAILED:
             why = line.error or "failed"
+        elif line.state is State.DONE and line.cut:
+            why = f"{CUT} ({line.cut}); {why}"
         return Row(
             id=line.id,
             last=line.id,
@@ -111,10 +116,19 @@ class Rows:
         running = line.state is State.RUNNING
         eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
         if line.ready > foresight.now:
-            why = f"tries again at {clock(line.ready, foresight.now)}: {line.error or 'failed'}"
+            why = self._again(line.ready, line.error or "failed")
         return eta, why
 
+    def _again(self, ready: float, why: str) -> str:
+        return f"tries again at {clock(ready, self._foresight.now)}: {why}"
+
     def _waiting(self, of: Cohort, before: int | None) -> Foreseen:
+        eta, why = self._in_lane(of, before)
+        if of.name is not None and (again := lists.all_wait(self._store, of.id, self._foresight.now)):
+            return eta, self._again(*again)
+        return eta, why
+
+    def _in_lane(self, of: Cohort, before: int | None) -> Foreseen:
         if of.lane is Lane.STREAM:
             return self._foresight.streamed(of, before)
         if self._foresight.flushing(of):
