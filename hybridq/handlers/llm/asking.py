@@ -17,9 +17,10 @@ from .provider import Cut, Provider, Trouble
 class Asking:
     """One request: its answer so far, how long it took, and what went wrong."""
 
-    def __init__(self, call: Call, timeout: float | None, flex: bool, sent: float) -> None:
-        """`sent` is the monotonic second at which it may be sent."""
+    def __init__(self, call: Call, timeout: float | None, flex: bool, sent: float, limit: int) -> None:
+        """`sent` is the monotonic second at which it may be sent, `limit` the bytes that are kept of its answer."""
         self._call, self.flex, self.sent = call, flex, sent
+        self._room, self.dropped = limit, 0
         self._timeout = min((t for t in (call.timeout, timeout) if t is not None), default=None)
         self._pieces: list[str] = []
         self._live = False
@@ -32,6 +33,14 @@ class Asking:
     def text(self) -> str:
         """What has come of the answer."""
         return "".join(self._pieces)
+
+    def _keep(self, piece: str) -> str:
+        """What is kept of a piece; the rest is counted."""
+        kept, dropped = within(piece, 0 if self.dropped else self._room)
+        self._room -= len(kept.encode("utf-8", "replace"))
+        self.dropped += dropped
+        self._pieces.append(kept)
+        return kept
 
     def unseen(self) -> list[Event]:
         """What has come of the answer and was not told as it came: of one that failed it is kept, too."""
@@ -55,13 +64,20 @@ class Asking:
                         self.tokens = piece
                     elif isinstance(piece, Cut):
                         self.cut = piece.word
-                    else:
-                        self._pieces.append(piece)
-                        if live:
-                            yield [self._partial(piece)]
+                    elif (kept := self._keep(piece)) and live:
+                        yield [self._partial(kept)]
         except TimeoutError:
             self.trouble = Trouble(reason=timed_out(self._timeout or 0.0))
         except Exception as error:
             self.trouble = provider.trouble(error)
         finally:
             self.busy = time.monotonic() - began
+
+
+def within(text: str, limit: int) -> tuple[str, int]:
+    """As much of a text as so many bytes hold, without half a letter at its end; and the bytes that are left out."""
+    if 4 * len(text) <= limit:
+        return text, 0
+    data = text.encode("utf-8", "replace")
+    kept = data[:limit].decode("utf-8", "ignore") if len(data) > limit else text
+    return kept, len(data) - len(kept.encode("utf-8", "replace"))

@@ -22,7 +22,7 @@ from ...config.values import HandlerConfig, RunnerConfig
 from ...errors import HybridqError
 from ...job import Call, Detached, Event, Failure, Lane, Output, Started, Usage
 from .admission import FIRST, Admission
-from .asking import Asking
+from .asking import Asking, within
 from .batches import Batches
 from .prompts import prompt
 from .provider import Provider, Trouble
@@ -44,7 +44,7 @@ class Llm:
         self._kind, self._timeout, self._width = config.kind, config.timeout, config.instances
         self._options = options(config)
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
-        self._money = Pricing(self._options)
+        self._money = Pricing(self._options, runner.output_limit)
         self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
         self._log = logging.getLogger(f"hybridq.provider.{name}")
         self._opening = asyncio.Lock()
@@ -159,7 +159,7 @@ class Llm:
             if turn.sent is None:
                 yield [self._held(call, turn)]
                 return
-            asking = Asking(call, self._timeout, flex, turn.sent)
+            asking = Asking(call, self._timeout, flex, turn.sent, self._money.limit)
             async with aclosing(asking.events(provider, text, live)) as events:
                 async for bunch in events:
                     yield bunch
@@ -194,7 +194,7 @@ class Llm:
             if tokens is not None:
                 self._limit.correct(tokens.input + tokens.output - guess)
             end = self._money.output(call.id, call.attempt, asking.text, tokens, asking.flex, asking.busy)
-            return [replace(end, cut=asking.cut) if asking.cut else end]
+            return [replace(end, cut=asking.cut, dropped=asking.dropped) if asking.cut or asking.dropped else end]
         wait = self._slowed(call, asking.sent, trouble)
         if trouble.again and not asking.text and tried < TRIES:
             return []
@@ -205,6 +205,7 @@ class Llm:
             trouble.reason,
             retryable=trouble.passing,
             busy=asking.busy,
+            dropped=asking.dropped,
             gave_back=back,
             retry_after=wait or (FIRST * 2.0**tried if back else None),
             cost=None if tokens is None else self._money.output(call.id, call.attempt, "", tokens, asking.flex).cost,
@@ -228,9 +229,10 @@ class Llm:
 
 
 class Pricing:
-    """An answer as an Output, with what it cost."""
+    """An answer as an Output, with what it cost. `limit`: the bytes that are kept of it."""
 
-    def __init__(self, chosen: LlmOptions) -> None:
+    def __init__(self, chosen: LlmOptions, limit: int) -> None:
+        self.limit = limit
         self._prices = prices(chosen)
         self.unknown = UNPRICED if self._prices is None else ""
         self._flex, self.batch = chosen.flex_factor, chosen.batch_factor
@@ -248,6 +250,7 @@ class Pricing:
         """The Output of an answer; `factor` is what it costs of the list price, where that is not the tier's."""
         streamed = None if self._prices is None or tokens is None else self._prices.of(tokens)
         factor = (self._flex if flex else 1.0) if factor is None else factor
+        text, dropped = within(text, self.limit)
         usage = None
         if tokens is not None:
             usage = Usage(input_tokens=tokens.input, cached_tokens=tokens.cached, output_tokens=tokens.output)
@@ -259,6 +262,7 @@ class Pricing:
             streamed=streamed,
             usage=usage,
             busy=busy,
+            dropped=dropped,
         )
 
 
