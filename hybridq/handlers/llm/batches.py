@@ -149,8 +149,8 @@ class Batches:
             if look is not None and heard(reference, look.trouble, look.finished):
                 yield [Detached(work.ids, dict(reference))]
         if look is not None:
-            if look.busy or not look.problem:
-                self._fits(len(work.ids), well=not look.busy)
+            if look.busy or look.large or not look.problem:
+                self._fits(len(work.ids), well=not look.problem)
             async for bunch in self._fetch(provider, reference, look, reading):
                 yield bunch
         if rest := reading.rest(look):

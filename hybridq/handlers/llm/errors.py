@@ -40,6 +40,14 @@ _MONEY = re.compile(
     r"|billing[ _](hard|limit|not)|exceeded your current quota",
     re.IGNORECASE,
 )
+_LARGE = re.compile(
+    r"too.?(large|big|many)|larger than|at most [\d,]+|exceed.{0,20}limit"
+    r"|exceed.{0,60}(size|bytes|\d ?[MG]i?B|lines|requests|entries|rows|records)"
+    r"|(size|lines|requests|entries|rows|records).{0,40}(exceed|over the|more than)"
+    r"|max\w*.{0,20}(size|lines|requests|entries|rows|records)",
+    re.IGNORECASE,
+)
+_TOKENS = re.compile(r"max\w*_tokens|rate.?limit", re.IGNORECASE)
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -138,12 +146,17 @@ def refusal(status: int, told: str, headers: Mapping[str, str], whole: str = "")
         slow=passing and (status in ROUGH or asked is not None),
         poor=poor,
         full=passing and status in FULL,
-        large=status == 413,
+        large=status == 413 or (status in (400, 422) and too_large(told)),
         unsure=broken or status == 408,
         unknown=status in NO_SUCH,
         retry_after=asked,
         at=int(place[1]) if place else None,
     )
+
+
+def too_large(told: str) -> bool:
+    """Whether a sentence says that a batch is larger than may be; a prompt that is too long is another matter."""
+    return bool(_LARGE.search(told)) and not _ROOM.search(told) and not _TOKENS.search(told)
 
 
 def no_answer(host: str, cause: object, key: str) -> Trouble:

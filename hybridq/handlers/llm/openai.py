@@ -14,7 +14,7 @@ import openai
 
 from ...config.llm import LlmOptions
 from .client import Client, as_sent, named, whole_answer
-from .errors import loose, may_pass, refusal, sentence_in
+from .errors import loose, may_pass, refusal, sentence_in, too_large
 from .openai_words import OpenAIAnswer, decoded, dicts
 from .provider import Answer, BatchLimits, Found, Look, Piece
 
@@ -91,6 +91,7 @@ class OpenAI(Client):
             files=files,
             problem=("; ".join(filter(None, map(sentence_in, errors))) or SILENT) if status in FAILED else "",
             busy=any(each.get("code") in BUSY for each in errors),
+            large=any(too_large(f"{each.get('code')} {sentence_in(each)}") for each in errors if not each.get("line")),
             refused={each["line"] - 1: sentence_in(each) for each in errors if isinstance(each.get("line"), int)},
         )
 

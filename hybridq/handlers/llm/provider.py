@@ -81,6 +81,7 @@ class Look(Struct, frozen=True, kw_only=True):
     finished: int | None = None
     files: tuple[str, ...] = ()
     problem: str = ""
+    large: bool = False  # it failed because it was larger than may be
     busy: bool = False  # it failed because the provider holds too much work of ours: later it may take it
     refused: dict[int, str] = {}
     trouble: str = ""

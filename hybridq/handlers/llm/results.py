@@ -13,6 +13,7 @@ from ...job import Event, Failure, Output, Partial
 from .provider import Answer, Look, Trouble, parse_custom_id
 
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
+SMALLER = "sent again in smaller batches"
 
 
 class Reading:
@@ -62,6 +63,8 @@ class Reading:
             return Failure(job, attempt, answer.error, retryable=answer.passing, cost=paid)
         if look is None:
             return Failure(job, attempt, "the provider no longer knows the batch that it was in")
+        if look.problem and look.large and len(self._order) > 1:
+            return back(job, attempt, f"{SMALLER} ({look.problem})")
         if look.problem and not look.refused:
             return back(job, attempt, look.problem, FULL) if look.busy else final(job, attempt, look.problem)
         if look.problem and place in look.refused:
@@ -92,7 +95,7 @@ def refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
         end = back if trouble.full else unbegun
         return [end(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
     if trouble.large and len(jobs) > 1:
-        return [back(*each, f"sent again in smaller batches ({trouble.reason})") for each in jobs]
+        return [back(*each, f"{SMALLER} ({trouble.reason})") for each in jobs]
     if trouble.at is None:
         return [final(*each, trouble.reason) for each in jobs]
     return [
