@@ -12,8 +12,8 @@ from aiohttp import web
 from hybridq.brain.remote import MEDIAN
 from hybridq.config.llm import LlmOptions
 from hybridq.handlers.llm.anthropic import Anthropic
-from hybridq.handlers.llm.batches import LACKING
-from hybridq.job import Failure, Lane, Mode, Output
+from hybridq.handlers.llm.batches import BLIND, LACKING
+from hybridq.job import Detached, Failure, Lane, Mode, Output
 from tests.handlers.test_provider_other import Answering, page
 from tests.support.building import asking, command, submit_all
 from tests.support.handling import calls, ends
@@ -155,6 +155,33 @@ def test_a_good_status_that_names_nothing_made_means_no_batches(
     provider.instead["POST", f"/v1/{path}"] = NOTHING_MADE[how]
     found = ends(fetch(model(provider, kind))).values()
     assert [isinstance(end, Failure) and (end.reason, end.gave_back) for end in found] == [(LACKING, True)] * 3
+
+
+def test_a_look_that_is_an_error_under_a_good_status_is_told_and_looked_past(provider: Provider) -> None:
+    """Once the server is well again the batch's answers come, and none is asked for twice."""
+    looks: list[int] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        looks.append(1)
+        if len(looks) > 2:
+            return await provider._retrieve(request)
+        return web.json_response({"error": {"message": "try later"}})
+
+    provider.instead["GET", "/v1/batches/"] = answer
+    seen = fetch(model(provider))
+    assert [isinstance(end, Output) for end in ends(seen).values()] == [True] * 3
+    silent = [each.reference.get("silent") for each in seen if isinstance(each, Detached)]
+    assert any("try later" in told["why"] for told in silent if told)
+    assert len(provider.batches) == 1
+
+
+def test_a_list_that_is_an_error_under_a_good_status_is_no_sign_that_nothing_was_made(provider: Provider) -> None:
+    """What may have been made once is not made again: the jobs fail, and it is said where to look."""
+    provider.script.break_create = 1
+    provider.instead["GET", "/v1/batches"] = page({"error": "Unexpected endpoint or method. (GET /v1/batches)"})
+    found = ends(fetch(model(provider))).values()
+    assert all(isinstance(end, Failure) and BLIND in end.reason for end in found)
+    assert len(provider.batches) == 1
 
 
 @pytest.mark.parametrize(("kind", "status"), [("openai", 404), ("anthropic", 405), ("anthropic", 501)])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from hybridq.handlers.llm.ratelimit import SEVERAL
+from hybridq.handlers.llm.ratelimit import MILD, SEVERAL, RateLimit
 from hybridq.job import Failure, Lane, Output, Throttled
 from tests.handlers.test_provider_other import CHAT, choice, events, page
 from tests.support.handling import calls, collect, ends
@@ -65,6 +65,18 @@ def test_two_poisoned_prompts_hold_up_nobody_else(provider: Provider) -> None:
     provider.instead[CHAT] = poisoned(asked)
     found = beside(model(provider), ["poison 1", "poison 2"], lambda: len(asked) > 3, [f"good {n}" for n in range(50)])
     assert all(isinstance(end, Output) for end in found.values())
+
+
+def test_many_poisoned_prompts_hold_up_others_for_moments_only() -> None:
+    """A pause that no provider asked for stays short, however often they fail; one that it asked for does not."""
+    clock = [1000.0]
+    limit = RateLimit(clock=lambda: clock[0])
+    for _ in range(20):
+        clock[0] += limit.wait()
+        wait = limit.slow(limit.take(0), why="boom", most=MILD)
+        clock[0] += 0.001
+    assert wait <= MILD
+    assert limit.slow(clock[0], 40.0, "asked for") == 40.0
 
 
 def test_several_jobs_in_a_row_that_fail_are_their_handler_s_trouble(provider: Provider) -> None:

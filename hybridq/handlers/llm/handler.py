@@ -26,7 +26,7 @@ from .asking import Asking, within
 from .batches import Batches
 from .prompts import prompt
 from .provider import Provider, Trouble
-from .ratelimit import UNPAID, RateLimit
+from .ratelimit import LAST_PAUSE, MILD, UNPAID, RateLimit
 
 TRIES = 6  # sendings of one request in one attempt
 UNPRICED = "; what it costs is not known: see price_input and price_output"
@@ -223,7 +223,8 @@ class Llm:
             return 0.0
         if not self._limit.several(call.id) and not trouble.slow:
             return 0.0
-        wait = self._limit.slow(sent, trouble.retry_after, trouble.reason)
+        most = LAST_PAUSE if trouble.slow else MILD
+        wait = self._limit.slow(sent, trouble.retry_after, trouble.reason, most)
         self._log.warning("%s: %s; everything of it waits %.1f s", self.name, trouble.reason, wait)
         return wait
 

@@ -14,7 +14,7 @@ import openai
 
 from ...config.llm import LlmOptions
 from .client import Client, as_sent, named, whole_answer
-from .errors import loose, may_pass, refusal, sentence_in, too_large
+from .errors import Said, is_error, loose, may_pass, refusal, sentence_in, told_instead, too_large
 from .openai_words import OpenAIAnswer, decoded, dicts
 from .provider import Answer, BatchLimits, Found, Look, Piece
 
@@ -79,6 +79,8 @@ class OpenAI(Client):
     async def look(self, batch: str) -> Look:
         """How a batch stands."""
         found = as_sent(await self._client.batches.retrieve(batch))
+        if is_error(found):
+            raise told_instead(found)
         files = tuple(name for name in (found.get("output_file_id"), found.get("error_file_id")) if name)
         status = str(found.get("status")).lower()
         over = status in OVER or (status not in GOING and bool(files))
@@ -132,6 +134,8 @@ class OpenAI(Client):
         while True:
             params = {"limit": PAGE, **more}
             page = await self._client.get("/batches", cast_to=object, options={"params": params, **AUTH})
+            if isinstance(page, dict) and is_error(page):  # which says nothing of what was made
+                raise Said(sentence_in(page), error=page, missing=not may_pass(page))
             found = dicts(page.get("data") if isinstance(page, dict) else page)
             fresh = [each for each in found if each.get("id") not in seen]
             for each in fresh:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 SEVERAL = 3  # jobs in a row that fail before it is their handler's trouble
 FIRST_PAUSE = 0.25  # seconds, when the provider does not say; doubled while it goes on
 LAST_PAUSE = 60.0
+MILD = 3.0  # the longest pause that nobody asked for: whatever comes new may be answered although others are not
 UNPAID = 300.0  # seconds until the next request where somebody has to pay first
 FIRST_GAP = 0.1  # seconds between two requests after a pause; halved with each that succeeds
 LAST_GAP = 10.0
@@ -70,8 +71,9 @@ class RateLimit:
         self._failed.add(job)
         return len(self._failed) >= SEVERAL
 
-    def slow(self, sent: float, retry_after: float | None = None, why: str = "") -> float:
-        """A request that was sent at `sent` was refused for now, for this reason; returns the seconds that all wait.
+    def slow(self, sent: float, retry_after: float | None = None, why: str = "", most: float = LAST_PAUSE) -> float:
+        """A request that was sent at `sent` was refused for now, for this reason; returns the seconds that all wait,
+        `most` of them where the other side does not say.
 
         Requests sent before the pause began tell nothing new unless they ask for a longer one.
         """
@@ -79,8 +81,8 @@ class RateLimit:
         self.why = why
         if sent >= self._paused_at:
             self._paused_at = now
-            self._pause = min(LAST_PAUSE, 2 * self._pause or FIRST_PAUSE)
-            self._gap = min(LAST_GAP, 2 * self._gap or FIRST_GAP)
+            self._pause = min(most, 2 * self._pause or FIRST_PAUSE)
+            self._gap = min(LAST_GAP * most / LAST_PAUSE, 2 * self._gap or FIRST_GAP)
             self._free_at = max(self._free_at, now + (self._pause if retry_after is None else 0.0))
         if retry_after is not None:
             self._free_at = max(self._free_at, now + retry_after)
