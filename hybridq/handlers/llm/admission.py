@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from ...job import Call, Event, Throttled
 from .ratelimit import RateLimit
 
-TOLD = 0.9  # seconds; whoever must wait longer than that is told why
+TOLD = 0.4  # seconds; whoever must wait longer than that is told why
 PATIENCE = 60.0  # seconds; whoever must wait longer than that goes back to the queue
 LOOK = 0.5  # seconds until the next look at how long it still takes
 FIRST = 0.5  # seconds that a job waits after its first request failed; doubled with each further one

@@ -179,7 +179,7 @@ class Llm:
         """Why a call is sent again later; whoever follows needs the advice once, when the wait is told."""
         if trouble is None:
             return ""
-        return trouble.reason + (self._advice(trouble) if tried <= 2 and call.attempt == 1 else "")
+        return trouble.reason + (self._advice(trouble) if tried == 1 and call.attempt == 1 else "")
 
     def _advice(self, trouble: Trouble | None) -> str:
         """What to look at where a server of one's own gives no answer."""

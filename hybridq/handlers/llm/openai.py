@@ -86,14 +86,16 @@ class OpenAI(Client):
         over = status in OVER or (status not in GOING and bool(files))
         told = found.get("errors")
         errors = dicts(told.get("data") if isinstance(told, dict) else told)
+        busy = any(each.get("code") in BUSY for each in errors)
+        sizes = [f"{each.get('code')} {sentence_in(each)}" for each in errors if not each.get("line")]
         return Look(
             over=over,
             whole=over and (status in WHOLE or status not in OVER),
             finished=_finished(found.get("request_counts")),
             files=files,
             problem=("; ".join(filter(None, map(sentence_in, errors))) or SILENT) if status in FAILED else "",
-            busy=any(each.get("code") in BUSY for each in errors),
-            large=any(too_large(f"{each.get('code')} {sentence_in(each)}") for each in errors if not each.get("line")),
+            busy=busy,
+            large=not busy and any(map(too_large, sizes)),
             refused={each["line"] - 1: sentence_in(each) for each in errors if isinstance(each.get("line"), int)},
         )
 
