@@ -32,7 +32,7 @@ def fetched(handler: Any) -> list[Any]:
 
     async def main() -> list[Any]:
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 return (await through(handler, "hello"))[1]
         finally:
             await handler.close()
@@ -70,6 +70,7 @@ def batched(provider: Provider, kind: str, words: str, end: str) -> None:
 
 FAILS = [
     ("openai", "", "stop", "has no text", True),
+    ("openai", " \n", "stop", "has no text", True),
     ("openai", "half", "content_filter", "withheld the rest", False),
     ("openai", "", "content_filter", "withheld the answer", False),
     ("openai", "half", "error", "broke the answer off (error)", True),

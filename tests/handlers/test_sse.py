@@ -89,19 +89,27 @@ def test_an_event_that_is_called_an_error_is_one(event: bytes) -> None:
     assert "upstream died" in json.dumps(last["error"])
 
 
-@pytest.mark.parametrize("body", [b'{"a": 1', b'data: {"a": \n\n'])
+@pytest.mark.parametrize("body", [b'{"a": 1', b'data: {"a": \n\n', b"", b"\n"])
 def test_broken_json_may_be_tried_again(body: bytes) -> None:
-    """Of a whole answer or of one event: what broke once need not break again."""
+    """Of a whole answer or of one event, or nothing at all: what broke once need not break again."""
     with pytest.raises(Said) as told:
         read(body)
     assert told.value.passing
 
 
-@pytest.mark.parametrize("body", [b"<html><h1>Log in</h1></html>", b"Internal error", b""])
+@pytest.mark.parametrize("body", [b"<html><h1>Log in</h1></html>", b"Internal error"])
 def test_a_page_is_no_answer(body: bytes) -> None:
     """It is told in its words, and is no reason to ask again."""
     with pytest.raises(Said, match=r"is base_url right"):
         read(body)
+
+
+@pytest.mark.parametrize("body", [b'{"detail": "Not Found"}', b'{"message": "no such route"}', b'{"error": "no"}'])
+def test_an_object_with_words_of_its_own_is_an_error(body: bytes) -> None:
+    """It is told in these, and asking again does not help."""
+    with pytest.raises(Said, match=r"^(Not Found|no such route|no)$") as told:
+        read(body)
+    assert not told.value.passing
 
 
 def test_nothing_after_the_done_mark_counts() -> None:

@@ -45,7 +45,7 @@ class AnthropicAnswer:
         elif self._tools and isinstance(part := delta.get("partial_json"), str):
             self._tools[-1]["input"] += part
         text = _text(delta) or blocks(message.get("content"))
-        self._spoke = self._spoke or bool(text)
+        self._spoke = self._spoke or bool(text.strip())
         return text
 
     def rest(self) -> str:

@@ -48,6 +48,7 @@ _LARGE = re.compile(
     re.IGNORECASE,
 )
 _TOKENS = re.compile(r"max\w*_tokens|rate.?limit", re.IGNORECASE)
+_OF_ANSWERS = frozenset({"choices", "content", "delta", "usage"})  # one of which each answer has
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -63,7 +64,7 @@ class Said(Exception):
         """What it means; `told` is its sentence, without our key."""
         poor = self.error is not None and bool(_MONEY.search(f"{told} {self.error}"))
         passing = self.passing and not poor
-        again = passing and self.error is not None
+        again = passing and self.error is not None and may_pass(self.error)
         slow = again and any(_ALL.search(kind) for kind in _kinds(self.error))
         return Trouble(reason=told, passing=passing, again=again, slow=slow, poor=poor, unknown=self.missing)
 
@@ -73,13 +74,13 @@ def answered(body: bytes) -> dict[str, Any]:
     found = loose(body)
     if found is None:
         found = body.decode("utf-8", "replace")
-    if isinstance(found, dict) and not is_error(found):
-        return found
-    if isinstance(found, dict):
+    if isinstance(found, dict) and (is_error(found) or (not found.keys() & _OF_ANSWERS and sentence_in(found))):
         raise told_instead(found, passing=False)
-    if body.lstrip()[:1] == b"{":
-        raise Said("the server's answer is broken JSON", passing=True)
-    why = sentence_in(found) or "nothing"
+    if isinstance(found, dict):
+        return found
+    if body.lstrip()[:1] in (b"", b"{"):
+        raise Said(f"the server's answer is {'broken JSON' if body.strip() else 'empty'}", passing=True)
+    why = sentence_in(found)
     raise Said(f"the server answered with a page, not with the model's words; is base_url right? It says: {why}")
 
 

@@ -40,7 +40,7 @@ class OpenAIAnswer:
             text += _text(said.get("content"))
             self._aside(said)
             self.ended = str(choice.get("finish_reason") or self.ended)
-        self._spoke = self._spoke or bool(text)
+        self._spoke = self._spoke or bool(text.strip())
         return text
 
     def rest(self) -> str:
