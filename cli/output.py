@@ -24,7 +24,7 @@ from hybridq.when import parse_span
 
 from .reach import look, reach
 from .records import LINE, as_json, code_of_all, ended
-from .staying.follow import await_all, code_of, fate, follow_job
+from .staying.follow import await_all, code_of, fate, follow_job, not_whole
 from .staying.printer import Printer, text_of
 from .staying.why_waiting import tell_all_waiting, tell_final, tell_waiting
 from .tell import leaving, say
@@ -168,7 +168,7 @@ def _print_all(
 ) -> int:
     """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
     raises where the only job waits."""
-    lacking = failed = drafts = 0
+    lacking = failed = drafts = short = 0
     cut: list[int] = []
     states: set[State] = set()
     for job in jobs:
@@ -183,8 +183,7 @@ def _print_all(
         for data in pieces if len(jobs) == 1 or stderr else ended(pieces):
             put(data)
             empty = empty and data == LINE
-        if found is not None and found.dropped:
-            say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+        short += _say_lacking(job, found, alone=len(jobs) == 1) and not stderr
         if _cut(store, found, stderr=stderr):
             cut.append(job)
         elif empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
@@ -206,10 +205,29 @@ def _print_all(
         if state in ENDED and not draft:
             return code_of(state, result(store, jobs[0]))
         return code_of_all(states) if json else 0
-    if lacking:
-        only = " --state failed" if failed else ""
-        say(f"{lacking:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
+    _say_sums(named, short, lacking, len(jobs), failed)
     return code_of_all(states)
+
+
+def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
+    """Say what a job's output lacks; returns whether it is an answer that was cut, which is said of one `alone`."""
+    if found is not None and found.dropped:
+        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+    if found is None or not found.cut:
+        return False
+    if alone:
+        say(not_whole(job, found.cut))
+    return True
+
+
+def _say_sums(named: str, cut: int, missing: int, jobs: int, failed: int) -> None:
+    """Say how many of several jobs have no whole answer, and how many no output."""
+    if cut:
+        what = "answers are" if cut > 1 else "answer is"
+        say(f"{cut:,} {what} not whole, but cut: hybridq status {shlex.quote(named)} --state done says which")
+    if missing:
+        only = " --state failed" if failed else ""
+        say(f"{missing:,} of {jobs:,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
 
 
 def _cut(store: Store, found: Result | None, *, stderr: bool) -> int:

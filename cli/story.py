@@ -108,6 +108,8 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
         yield "usage", ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in found.usage.items())
     if found.result is not None:
         yield "result", visible_line(found.result, ONE_LINE)
+    if found.cut is not None:
+        yield "cut", f"the answer is not whole ({found.cut}): allow it more (max_tokens), and submit it again"
     if found.dropped:
         yield "dropped", f"{count(found.dropped)} bytes of output beyond the limit"
     if found.missing:

@@ -189,7 +189,8 @@ class Remark(Struct, frozen=True, gc=False):
 class Output(Struct, frozen=True, gc=False):
     """The call ended well. `value` is JSON bytes, or None where the output is what the partials made.
 
-    `busy` is the time in seconds that this call kept an instance busy, without start-up.
+    `busy` is the time in seconds that this call kept an instance busy, without start-up. `cut`: the answer was cut for
+    want of room, in the word of whoever cut it.
     """
 
     id: int
@@ -201,6 +202,7 @@ class Output(Struct, frozen=True, gc=False):
     busy: float = 0.0
     dropped: int = 0  # bytes of output beyond the limit
     kept: tuple[int, int] | None = None  # bytes of both outputs in the job's files; set by who wrote them
+    cut: str = ""
 
 
 class Failure(Struct, frozen=True, gc=False):

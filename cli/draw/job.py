@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.job import ENDED, Decision, Forecast, Lane, State
+from hybridq.status.rows import CUT
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible
 from hybridq.when import clock, eta, money, span
@@ -80,6 +81,7 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
         yield "jobs", Text(words.SEPARATOR.join(words.tally_words(row.counts, _held(row))))
     if words.why(row):
         forecast = row.state is State.DONE and row.lane is Lane.STREAM and words.why(row) == row.why
+        forecast = forecast and not row.why.startswith(CUT)
         name = "at submission" if forecast else "why"
         yield name, _text(words.why(row), ALARM if words.may_be_late(row) else PLAIN)
     yield "handler", _text(row.handler)

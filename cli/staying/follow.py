@@ -9,7 +9,7 @@ import time
 from hybridq.errors import TryAgain
 from hybridq.job import State
 from hybridq.queue.cohorts import Result, result, state_of
-from hybridq.queue.follow import End, OutputPiece, StateChange, Withheld, follow
+from hybridq.queue.follow import End, OutputPiece, Shown, StateChange, Withheld, follow
 from hybridq.queue.holds import why_kept
 from hybridq.queue.learned import remarked
 from hybridq.queue.lists import served
@@ -21,24 +21,22 @@ from hybridq.when import clock
 from ..tell import say
 from .printer import Printer
 
-COMPARED = 1 << 20  # bytes of output that are held against the result, so that it is not printed twice
-
 
 def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = False, told: str = "") -> int:
     """Print what comes of a job; returns its exit code. `until_draft`: an adaptive job's draft is enough. `told`: why
     it is held, as far as that was said."""
-    attempt, shown, drafted = 0, bytearray(), False
+    attempt, shown, drafted = 0, Shown(), False
     for event in follow(store, job, time.time):
         match event:
             case OutputPiece(stream, data):
                 printer.piece(stream, data)
-                if stream == 1 and len(shown) < COMPARED:
-                    shown += data
+                if stream == 1:
+                    shown.add(data)
             case StateChange(State.QUEUED | State.RUNNING, tried) if not drafted and (
                 draft := result(store, job, draft=True)
             ):
                 drafted, attempt = True, tried
-                _draft(job, draft, bytes(shown), printer)
+                _draft(job, draft, shown, printer)
                 if until_draft:
                     return 0
             case StateChange(state, number) if (
@@ -69,23 +67,30 @@ def _again(store: Store, number: int, ready: float) -> None:
         say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
 
 
-def _draft(job: int, draft: Result, shown: bytes, printer: Printer) -> None:
+def _draft(job: int, draft: Result, shown: Shown, printer: Printer) -> None:
     if draft.value is not None:
         printer.value(draft.value, shown)
     what = f"the draft failed: {draft.error}" if draft.error else "this is the draft"
     say(f"{what}; the final result follows in a batch: hybridq output {job}")
 
 
-def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Printer) -> int:
+def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Printer) -> int:
     if found is not None and found.value is not None:
         printer.value(found.value, shown)
     if found is not None and found.dropped:
         say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+    if found is not None and found.cut and state is State.DONE:
+        say(not_whole(job, found.cut))
     if state is State.FAILED and found is not None and found.error != f"exit code {found.exit_code}":
         say(_failed(job, found))
     if state is State.CANCELLED:
         say(f"job {job} was cancelled")
     return code_of(state, found)
+
+
+def not_whole(job: int, word: str) -> str:
+    """What is said of an answer that was cut, which its provider calls by this word."""
+    return f"the answer of job {job} is not whole: it was cut ({word}); allow it more with max_tokens"
 
 
 def code_of(state: State, found: Result | None) -> int:

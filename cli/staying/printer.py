@@ -8,6 +8,7 @@ import json
 import sys
 from typing import IO
 
+from hybridq.queue.follow import Shown
 from hybridq.visible import visible
 
 from ..tell import is_tty
@@ -28,13 +29,15 @@ class Printer:
             self._to[stream] = _Visible(file.buffer) if shown else _Plain(file.buffer)
         self._to[stream].write(data)
 
-    def value(self, value: bytes, shown: bytes = b"") -> None:
+    def value(self, value: bytes, shown: Shown | None = None) -> None:
         """A result, of which `shown` was printed while it came: what is left of it, or all of it anew."""
         data = text_of(value)
-        if shown and not data.startswith(shown):
-            self.piece(1, data if shown.endswith(b"\n") else b"\n" + data)
+        if shown is None or not shown.bytes:
+            self.piece(1, data)
+        elif shown.begins(data):
+            self.piece(1, data[shown.bytes :])
         else:
-            self.piece(1, data[len(shown) :])
+            self.piece(1, data if shown.end == b"\n" else b"\n" + data)
 
 
 class _Plain:

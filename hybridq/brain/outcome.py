@@ -100,7 +100,7 @@ def settle(
             streamed=streamed,
             busy=event.busy,
             first=first,
-            usage=None if event.usage is None else msgspec.json.encode(event.usage),
+            usage=_counted(event),
             draft=draft,
         )
     if event.unbegun and claim.unbegun + 1 >= GIVE_UP:
@@ -128,6 +128,14 @@ def settle(
         first=first,
         draft=draft,
     )
+
+
+def _counted(event: Output) -> bytes | None:
+    """What was used, and that the answer was cut, as JSON."""
+    if not event.cut:
+        return None if event.usage is None else msgspec.json.encode(event.usage)
+    used = {} if event.usage is None else msgspec.structs.asdict(event.usage)
+    return msgspec.json.encode({**used, "cut": event.cut})
 
 
 def _storable(text: str) -> str:

@@ -12,6 +12,7 @@ from .estimate import Estimate
 UNKNOWN_CALL = 60.0  # seconds that one call is thought to take at worst, until three are known
 ENDING = 60.0  # seconds that a provider may take to end a batch, at most
 ENDLESS = 90000.0  # seconds; an hour beyond the provider's day: what it should have ended itself is ended there
+HANDING = 3.0  # seconds from giving a batch up until what it left is streamed, at most: both loops' ticks, and storing
 SHARE = 0.1  # of the time until the deadline; a near one cannot wait as long
 CAUTION = 0.99  # the quantile of one call
 NEXT = 0.9  # the quantile of another batch
@@ -34,6 +35,13 @@ def stream_time(estimate: Estimate, jobs: int, size: float, slots: int) -> float
 def ending_time(since: float, due: float) -> float:
     """Seconds that the provider gets to end a batch that was made at `since` for the deadline `due`."""
     return min(ENDING, max(0.0, SHARE * (due - since))) if math.isfinite(due) else ENDING
+
+
+def last_moment(since: float, due: float, stream: float) -> float:
+    """When a batch that was made at `since` must be taken back, so that what is left makes the deadline `due` streamed
+    in `stream` seconds, though the provider never confirms the end."""
+    handing = min(HANDING, max(0.0, SHARE * (due - since)))
+    return due - ending_time(since, due) - stream - handing
 
 
 def promotion_reason(due: float, now: float, estimate: Estimate, size: float) -> str:

@@ -88,6 +88,11 @@ class Result(Struct, frozen=True, kw_only=True):
     out: int | None  # bytes in the job's files; None: nobody counted
     err: int | None
 
+    @property
+    def cut(self) -> str:
+        """The provider's word for it where the answer was cut for want of room; else ""."""
+        return str(msgspec.json.decode(self.usage).get("cut", "")) if self.usage and b'"cut"' in self.usage else ""
+
 
 _COHORT = (
     "SELECT id, name, handler, lane, mode, audience, pinned, due, delay_cost, request, environment, decision, accepted,"

@@ -5,6 +5,7 @@ and whoever follows can go and come back. Yields data; whoever calls prints.
 """
 
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 from msgspec import Struct
 
@@ -44,12 +45,36 @@ class Withheld(Struct, frozen=True):
     reason: str
 
 
+class Shown:
+    """Output that was passed on, of any length, to be held against the result: it is not printed twice."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.bytes, self.end = 0, b""
+        self._digest = blake2b(digest_size=32)
+
+    def add(self, data: bytes) -> None:
+        """This was passed on, too."""
+        self.bytes += len(data)
+        self.end = data[-1:] or self.end
+        self._digest.update(data)
+
+    def begins(self, data: bytes) -> bool:
+        """Whether it is how this begins."""
+        if len(data) < self.bytes:
+            return False
+        return blake2b(data[: self.bytes], digest_size=32).digest() == self._digest.digest()
+
+
 class End(Struct, frozen=True):
     """The job ended; `shown` is the standard output that was yielded for this attempt."""
 
     state: State
     result: Result | None
-    shown: bytes
+    shown: Shown
 
 
 def follow(
@@ -73,7 +98,7 @@ def follow(
                     yield Withheld(kept)
                 yield from tails.more()
                 if state in ENDED:
-                    yield End(state, result(store, job), bytes(tails.shown))
+                    yield End(state, result(store, job), tails.shown)
                     return
                 if not bell.wait(patience):
                     rescue(store, clock())
@@ -88,7 +113,7 @@ class _Tails:
         self._home, self._job = store.home, job
         self._attempt = -1
         self._tails: dict[int, Tail] = {}
-        self.shown = bytearray()
+        self.shown = Shown()
 
     def turn(self, attempt: int) -> None:
         if attempt == self._attempt:
@@ -101,8 +126,8 @@ class _Tails:
     def more(self) -> Iterator[OutputPiece]:
         for stream, tail in self._tails.items():
             for data in tail.more():
-                if stream == 1 and len(self.shown) < 1 << 20:
-                    self.shown += data
+                if stream == 1:
+                    self.shown.add(data)
                 yield OutputPiece(stream, data)
 
     def close(self) -> None:

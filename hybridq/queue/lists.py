@@ -46,7 +46,8 @@ class GroupSum(Struct, frozen=True, kw_only=True):
 
 
 class ListedJob(Struct, frozen=True, kw_only=True):
-    """One job as a list shows it: `text` is the beginning of its input, the last three are its result's."""
+    """One job as a list shows it: `text` is the beginning of its input, the last four are its result's; `cut`: why the
+    answer is not whole."""
 
     id: int
     cohort: int
@@ -59,6 +60,7 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     exit_code: int | None
     cost: float | None
     deaths: int  # of runners while it ran, one of which it may have been why
+    cut: str = ""
 
 
 def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
@@ -225,10 +227,10 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
     found: dict[int, ListedJob] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
-        for number, cohort, state, ready, started, finished, data, error, code, cost, deaths in store.rows(
+        for number, cohort, state, ready, started, finished, data, error, code, cost, deaths, cut in store.rows(
             "SELECT job.id, cohort, state, ready, started, finished,"
             " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost,"
-            " (SELECT deaths FROM suspect WHERE job = job.id)"
+            " (SELECT deaths FROM suspect WHERE job = job.id), json_extract(CAST(usage AS TEXT), '$.cut')"
             f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({_marks(part)})",
             tuple(part),
         ):
@@ -245,8 +247,19 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
                 exit_code=code,
                 cost=cost,
                 deaths=deaths or 0,
+                cut=cut or "",
             )
     return found
+
+
+def all_wait(store: Store, cohort: int, now: float) -> tuple[float, str] | None:
+    """When the first of a cohort's queued jobs is tried again, and what its last try met; None: one may begin now."""
+    found = store.row(
+        "SELECT ready, error FROM job LEFT JOIN result ON result.id = job.id"
+        " WHERE job.id = (SELECT id FROM job WHERE cohort = ? AND state = 'queued' ORDER BY ready, id LIMIT 1)",
+        (cohort,),
+    )
+    return (float(found[0]), str(found[1] or "failed")) if found and found[0] > now else None
 
 
 def job_ids(

@@ -76,6 +76,7 @@ class Elsewhere(Struct, frozen=True):
     jobs: int
     finished: int | None
     silent: Silent | None = None  # one of them that the provider cannot be asked about now
+    seen: float | None = None  # when that was told last (epoch seconds)
 
     @property
     def told(self) -> str:
@@ -94,7 +95,8 @@ def elsewhere(store: Store) -> dict[str, Elsewhere]:
         known = [number for number in (so_far.finished, told.finished) if number is not None]
         done = sum(known) if known else None
         since, jobs, silent = min(since, so_far.since), so_far.jobs + told.jobs, so_far.silent or told.silent
-        found[handler] = Elsewhere(since, jobs, done, silent)
+        seen = max((at for at in (so_far.seen, told.seen) if at is not None), default=None)
+        found[handler] = Elsewhere(since, jobs, done, silent, seen)
     return found
 
 
@@ -178,6 +180,7 @@ class _Told(Struct):
 
     jobs: int = 0
     finished: int | None = None
+    seen: float | None = None
     silent: Silent | None = None
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ..brain.estimate import Observation
 from ..brain.outcome import Outcome
-from ..brain.promotion import ENDLESS, ending_time, promotion_reason, stream_time
+from ..brain.promotion import ENDLESS, ending_time, last_moment, promotion_reason, stream_time
 from ..errors import HybridqError
 from ..handlers.llm.poll import heard
 from ..handlers.llm.results import unbegun
@@ -164,7 +164,7 @@ class RemoteRun:
         endless = inf if "ended" in self.away.work.reference else self.away.since + ENDLESS
         if Mode.STREAM not in self.engine.outlook.modes(self.away.handler):
             return endless
-        return min(endless, self._due() - self._grace() - self._stream_time())
+        return min(endless, last_moment(self.away.since, self._due(), self._stream_time()))
 
     def _grace(self) -> float:
         return ending_time(self.away.since, self._due())
@@ -174,12 +174,11 @@ class RemoteRun:
         return min((of.due for number, of in self._cohorts.items() if number in held), default=inf)
 
     def _stream_time(self) -> float:
+        # All that is left, finished there or not: if the end is never confirmed no answer of it comes.
         left = self._hearing.left()
-        finished = self.away.work.reference.get("finished") or 0
-        jobs = max(1, len(left) - finished) if left else 0
         outlook, name = self.engine.outlook, self.away.handler
         size = max((self._cohorts[c.cohort].size for c in left[:1]), default=0.0)
-        return stream_time(outlook.estimate(name), jobs, size, outlook.slots(name, Lane.STREAM))
+        return stream_time(outlook.estimate(name), len(left), size, outlook.slots(name, Lane.STREAM))
 
     def _promoted(self, outcome: Outcome) -> Outcome:
         """The outcome; what is queued again and has no time for another batch goes to the stream lane."""

@@ -58,6 +58,7 @@ class Detail(Row, frozen=True, kw_only=True):
     error: str | None = None
     dropped: int = 0  # bytes of output beyond the limit
     missing: int = 0  # bytes of output that were stored and are not in its files any more
+    cut: str | None = None  # the answer was cut for want of room, in the provider's word
     busy: float | None = None  # seconds
     first: float | None = None  # when its first byte was there
     streamed: float | None = None  # money that it would have cost streamed
@@ -182,6 +183,7 @@ def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
         "history": _history(store, of.cohort, of.id, of.finished if of.state in BY_ITSELF else None),
     }
     if found is not None:
+        usage = {} if found.usage is None else msgspec.json.decode(found.usage)
         facts |= {
             "result": None if found.value is None else subject(found.value)[:TEXT_LIMIT],
             "error": found.error,
@@ -193,7 +195,8 @@ def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
                 missing(store.home, of.id, found.attempt, stream, size)
                 for stream, size in ((1, found.out), (2, found.err))
             ),
-            "usage": None if found.usage is None else msgspec.json.decode(found.usage),
+            "cut": usage.pop("cut", None),
+            "usage": usage or None,
         }
     return facts
 

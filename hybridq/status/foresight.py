@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..brain.conditions import Conditions
 from ..brain.costs import mean_size
-from ..brain.forecast import Eta, away_eta, held_etas, running_eta, stream_eta
+from ..brain.forecast import Eta, Progress, away_eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
 from ..money.why_held import has_budget, why_withheld, would_be_withheld
@@ -163,7 +163,7 @@ class Foresight:
         world = self._world(of.handler)
         half, most = (world.estimate.run_time(Lane.BATCH, of.size, q) or 0.0 for q in (0.5, 0.9))
         why = f"{there.told}; half of its batches are back within {span(half)}, nine of ten within {span(most)}"
-        return away_eta(of.size, max(there.since, started or of.started or 0.0), world), why
+        return away_eta(of.size, max(there.since, started or of.started or 0.0), world, _progress(there)), why
 
     def away(self, of: Cohort, running: int) -> int | None:
         """How many of so many running jobs a provider has done, by what it tells; 0: none of them runs there."""
@@ -250,6 +250,13 @@ def _whole(etas: list[Eta]) -> Eta:
         finish=None if None in finishes else max((f for f in finishes if f is not None), default=None),
         finish90=None if None in finishes90 else max((f for f in finishes90 if f is not None), default=None),
     )
+
+
+def _progress(there: Elsewhere) -> Progress | None:
+    """How far a provider has said to be, where it has."""
+    if not there.finished or there.seen is None:
+        return None
+    return Progress(min(1.0, there.finished / max(1, there.jobs)), there.seen)
 
 
 def _unknown(handler: str) -> str:

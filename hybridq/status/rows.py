@@ -41,6 +41,9 @@ def subject(data: bytes) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+CUT = "the answer was cut"
+
+
 def _command(data: bytes) -> bytes:
     """A command's input without its standard input, in the midst of which it may be cut."""
     command, given, _ = data.partition(b',"stdin')
@@ -88,6 +91,8 @@ class Rows:
         eta, why = self._job_future(of, line, before)
         if line.state is State.FAILED:
             why = line.error or "failed"
+        elif line.state is State.DONE and line.cut:
+            why = f"{CUT} ({line.cut}); {why}"
         return Row(
             id=line.id,
             last=line.id,
@@ -123,10 +128,19 @@ class Rows:
             times = "once" if line.deaths == 1 else f"{line.deaths} times"
             why = f"runs last, watched: the runner died {times} while it ran"
         if line.ready > foresight.now:
-            why = f"tries again at {clock(line.ready, foresight.now)}: {line.error or 'failed'}"
+            why = self._again(line.ready, line.error or "failed")
         return eta, why
 
+    def _again(self, ready: float, why: str) -> str:
+        return f"tries again at {clock(ready, self._foresight.now)}: {why}"
+
     def _waiting(self, of: Cohort, before: int | None) -> Foreseen:
+        eta, why = self._in_lane(of, before)
+        if of.name is not None and (again := lists.all_wait(self._store, of.id, self._foresight.now)):
+            return eta, self._again(*again)
+        return eta, why
+
+    def _in_lane(self, of: Cohort, before: int | None) -> Foreseen:
         if of.lane is Lane.STREAM:
             return self._foresight.streamed(of, before)
         if self._foresight.flushing(of):

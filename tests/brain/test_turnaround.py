@@ -9,7 +9,7 @@ import pytest
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import Model
-from hybridq.brain.forecast import away_eta
+from hybridq.brain.forecast import LAST, Progress, away_eta
 from hybridq.brain.remote import Remote
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
@@ -40,6 +40,20 @@ def world(elapsed: float, *turnarounds: float, wide: float = 0.0) -> Conditions:
         batch_slots=1,
         held=(),
     )
+
+
+@pytest.mark.parametrize(("share", "elapsed", "left"), [(0.89, 530.0, 65.5), (0.5, 600.0, 600.0), (1.0, 600.0, LAST)])
+def test_a_batch_whose_progress_is_told_is_foreseen_by_it(share: float, elapsed: float, left: float) -> None:
+    """What is left goes as fast as what is done, whatever other batches took; no end lies before its answers."""
+    eta = away_eta(1.0, SINCE, world(elapsed + 1), Progress(share, SINCE + elapsed))
+    assert eta.finish == pytest.approx(SINCE + elapsed + left, abs=0.1)
+    assert eta.finish90 == pytest.approx(SINCE + elapsed + 2 * left, abs=0.2)
+
+
+@pytest.mark.parametrize("told", [Progress(0.05, SINCE + 60), Progress(0.9, SINCE + 10)], ids=["little", "long ago"])
+def test_progress_that_says_nothing_changes_nothing(told: Progress) -> None:
+    """A twentieth of it is no measure, and neither is a batch that has stood still since."""
+    assert away_eta(1.0, SINCE, world(60.0), told) == away_eta(1.0, SINCE, world(60.0))
 
 
 @pytest.mark.parametrize("turnarounds", [(), (60.0, 70.0, 80.0) * 5], ids=["reports", "own"])
@@ -79,7 +93,7 @@ def test_a_spread_that_was_promised_wider_is_told_so_while_it_is_away() -> None:
 
 def test_what_nobody_fetches_is_not_foreseen(provider: Provider, tmp_path: Path) -> None:
     """While a daemon runs the same finish is told at each look; when it is gone the jobs wait for another."""
-    provider.script.status = "never"
+    provider.script.status, provider.script.counts = "never", False
     with served(tmp_path, provider) as outlook:
         with daemon(outlook):
             submit_all(outlook, asking("gpt", Mode.BATCH, group="docs"), [b'"a"', b'"b"'])

@@ -12,7 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OURS = {"hybridq", "hybridq_cli", "tests", *(path.stem for path in (ROOT / "tests" / "support" / "workers").glob("*.py"))}
+OURS = {
+    "hybridq",
+    "hybridq_cli",
+    "tests",
+    *(path.stem for path in (ROOT / "tests" / "support" / "workers").glob("*.py")),
+}
 BRINGS = packages_distributions()
 FLOOR = re.compile(r"^([\w-]+)(?:\[.*\])?(?:.*?>=([\w.]+))?")
 

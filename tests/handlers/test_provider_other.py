@@ -85,13 +85,11 @@ STREAMS = {
     "no space after data": (['data:{"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n'], True, "hi"),
     "carriage returns": (['data: {"choices":[{"delta":{"content":"hi"}}]}\r\n\r\n', choice("stop")], True, "hi"),
     "reasoning first": ([choice(reasoning_content="hm"), choice(content="hi"), choice("stop")], True, "hi"),
-    "a refusal": ([choice(refusal="I may"), choice(refusal=" not"), choice("stop")], True, "I may not"),
     "tools in pieces": (
         [choice(tool_calls=TOOL), choice(tool_calls=TOOL_REST), choice("tool_calls")],
         True,
         '[{"name":"look","arguments":"{\\"a\\":1}"}]',
     ),
-    "nothing to say": ([choice("stop", content="")], True, ""),
     "whole messages": ([{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}], False, "hi"),
     "old completions": ([{"choices": [{"text": "hi", "finish_reason": "stop"}]}], False, "hi"),
 }
@@ -179,6 +177,7 @@ REFUSALS = {
     "only a detail": (page({"detail": [{"msg": "field required"}]}, 422), "422: field required"),
     "nothing but reasoning": (events(choice(reasoning_content="hm"), choice("length")), "max_tokens"),
     "withheld": (events(choice("content_filter")), "filter"),
+    "a refusal": (events(choice(refusal="I may"), choice(refusal=" not"), choice("stop")), "refused: I may not"),
 }
 
 

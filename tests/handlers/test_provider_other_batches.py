@@ -12,7 +12,8 @@ from aiohttp import web
 from hybridq.brain.remote import MEDIAN
 from hybridq.config.llm import LlmOptions
 from hybridq.handlers.llm.anthropic import Anthropic
-from hybridq.job import Failure, Lane, Mode, Output
+from hybridq.handlers.llm.batches import BLIND, LACKING
+from hybridq.job import Detached, Failure, Lane, Mode, Output
 from tests.handlers.test_provider_other import Answering, page
 from tests.support.building import asking, command, submit_all
 from tests.support.handling import calls, ends
@@ -137,11 +138,50 @@ def test_a_list_that_is_the_same_on_each_page_ends(provider: Provider) -> None:
     assert len(provider.batches) == 1
 
 
-def test_a_create_that_is_refused_with_status_200_fails_in_its_words(provider: Provider) -> None:
-    """An error object instead of a batch: told, and not looked for."""
-    provider.instead["POST", "/v1/batches"] = page({"error": {"message": "batches are off"}})
+NOTHING_MADE = {
+    "an error": page({"error": "Unexpected endpoint or method. (POST /v1/files)"}),
+    "an error's message": page({"error": {"message": "batches are off"}}),
+    "a page": page("<html>Welcome</html>", kind="text/html"),
+    "something else": page({"status": "ok"}),
+}
+
+
+@pytest.mark.parametrize(("kind", "path"), [("openai", "files"), ("openai", "batches"), ("anthropic", "messages/b")])
+@pytest.mark.parametrize("how", NOTHING_MADE)
+def test_a_good_status_that_names_nothing_made_means_no_batches(
+    provider: Provider, kind: str, path: str, how: str
+) -> None:
+    """Whatever a server says instead under 200: its jobs go as plain requests, nothing is looked for."""
+    provider.instead["POST", f"/v1/{path}"] = NOTHING_MADE[how]
+    found = ends(fetch(model(provider, kind))).values()
+    assert [isinstance(end, Failure) and (end.reason, end.gave_back) for end in found] == [(LACKING, True)] * 3
+
+
+def test_a_look_that_is_an_error_under_a_good_status_is_told_and_looked_past(provider: Provider) -> None:
+    """Once the server is well again the batch's answers come, and none is asked for twice."""
+    looks: list[int] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        looks.append(1)
+        if len(looks) > 2:
+            return await provider._retrieve(request)
+        return web.json_response({"error": {"message": "try later"}})
+
+    provider.instead["GET", "/v1/batches/"] = answer
+    seen = fetch(model(provider))
+    assert [isinstance(end, Output) for end in ends(seen).values()] == [True] * 3
+    silent = [each.reference.get("silent") for each in seen if isinstance(each, Detached)]
+    assert any("try later" in told["why"] for told in silent if told)
+    assert len(provider.batches) == 1
+
+
+def test_a_list_that_is_an_error_under_a_good_status_is_no_sign_that_nothing_was_made(provider: Provider) -> None:
+    """What may have been made once is not made again: the jobs fail, and it is said where to look."""
+    provider.script.break_create = 1
+    provider.instead["GET", "/v1/batches"] = page({"error": "Unexpected endpoint or method. (GET /v1/batches)"})
     found = ends(fetch(model(provider))).values()
-    assert [isinstance(end, Failure) and end.reason for end in found] == ["batches are off"] * 3
+    assert all(isinstance(end, Failure) and BLIND in end.reason for end in found)
+    assert len(provider.batches) == 1
 
 
 @pytest.mark.parametrize(("kind", "status"), [("openai", 404), ("anthropic", 405), ("anthropic", 501)])

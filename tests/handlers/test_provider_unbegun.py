@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hybridq.brain.outcome import GIVE_UP, Outcome, settle
 from hybridq.handlers.llm import results
+from hybridq.handlers.llm.errors import refusal
 from hybridq.job import Failure, Mode, State
 from hybridq.queue.claims import Claim
 from tests.handlers.test_provider_batch import NAMES
@@ -47,17 +48,17 @@ def test_only_what_the_provider_leaves_unbegun_is_counted(provider: Provider, tm
         assert outlook.store.rows("SELECT unbegun FROM job") == [(0,)]
 
 
-@pytest.mark.parametrize("status", [429, 413])
+@pytest.mark.parametrize("status", [429, 413, 400])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_that_there_is_no_room_for_goes_in_halves(provider: Provider, kind: str, status: int) -> None:
-    """429, or 413 by a proxy, for whatever holds more than three requests: each refusal halves what is sent next,
-    however often that is no job has failed, and when the provider takes it batches grow again."""
+    """429, 413 by a proxy, or 400 with words for it, for whatever holds more than three requests: each refusal halves
+    what is sent next, however often that is no job has failed, and when the provider takes it batches grow again."""
 
     async def refuse(request: web.Request) -> web.StreamResponse:
         body = await request.json()
         lines = body.get("requests") or provider.files[body["input_file_id"]].splitlines()
         if len(lines) > 3:
-            full = {"error": {"message": "too much is queued"}}
+            full = {"error": {"message": "the batch exceeds the maximum of 3 requests"}}
             return web.json_response(full, status=status, headers={"retry-after": "0"})
         return await provider._create(request)
 
@@ -74,3 +75,45 @@ def test_a_batch_that_there_is_no_room_for_goes_in_halves(provider: Provider, ki
     assert [len(found) for found in rounds] == [10, 5, 4]
     assert all(end.gave_back and not end.unbegun for found in rounds for end in found.values())
     assert [len(batch.requests) for batch in provider.batches] == [2, 2, 1, 2, 2, 2]
+
+
+LARGE = [
+    "File is too large. Max 200MB",
+    "max_requests_per_batch is 100, got 20000",
+    "at most 500 requests are allowed",
+    "The file exceeds the maximum allowed size of 209715200 bytes",
+    "Number of lines (20000) is more than 10000",
+]
+OTHERWISE = [
+    "maximum context length is 8 tokens",
+    "prompt is too long: 9 tokens > 8 maximum",
+    "invalid model",
+    "max_tokens is too large: 5000000",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "large"), [*((each, True) for each in LARGE), *((each, False) for each in OTHERWISE)]
+)
+def test_a_400_is_taken_for_a_batch_s_size_by_its_words_alone(words: str, large: bool) -> None:
+    """Smaller batches help against that; against a wrong prompt or model they are only more of them."""
+    assert refusal(400, words, {}).large is large
+
+
+def test_a_batch_that_fails_for_its_size_once_it_is_made_goes_in_halves(provider: Provider) -> None:
+    """The same where the provider looks at the file only then."""
+    provider.script.status = "failed"
+    provider.script.errors = [{"code": "file_too_large", "message": "the file has too many lines", "line": None}]
+
+    async def main() -> dict[int, Failure]:
+        handler = model(provider)
+        try:
+            first = bad((await through(handler, *NAMES))[1])
+            provider.script.status = "completed"
+            await through(handler, *NAMES)
+            return first
+        finally:
+            await handler.close()
+
+    assert all(end.gave_back and not end.unbegun for end in asyncio.run(main()).values())
+    assert [len(batch.requests) for batch in provider.batches] == [10, 5, 5]

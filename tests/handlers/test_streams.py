@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -124,11 +125,14 @@ def test_the_whole_handler_waits_as_long_as_it_is_told(provider: Provider, kind:
 
 
 def test_a_refusal_that_does_not_say_how_long_waits_ever_longer(provider: Provider) -> None:
-    """429 without Retry-After: a pause of its own."""
-    provider.faults.append(Fault(status=429))
+    """429 without Retry-After: pauses of its own, each twice as long."""
+    provider.faults.extend([Fault(status=429)] * 3)
     (end,) = ends(ask(model(provider))).values()
     assert isinstance(end, Output)
-    assert provider.times[1] - provider.times[0] >= 0.9
+    first, second, third = (b - a for a, b in pairwise(provider.times))
+    assert first >= 0.25
+    assert second >= 2 * 0.25
+    assert third >= 4 * 0.25
 
 
 def test_who_must_wait_long_goes_back_to_the_queue(provider: Provider) -> None:

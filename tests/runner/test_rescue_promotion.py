@@ -1,5 +1,6 @@
 """A provider's batch in a queue: promoted at the last safe moment, cancelled there, drafts and their finals."""
 
+import math
 import time
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
 from hybridq.brain.outcome import settle
 from hybridq.brain.plan import plan
 from hybridq.brain.policy import classify
-from hybridq.brain.promotion import UNKNOWN_CALL, ending_time, promotion_reason, stream_time
+from hybridq.brain.promotion import (
+    ENDLESS,
+    HANDING,
+    UNKNOWN_CALL,
+    ending_time,
+    last_moment,
+    promotion_reason,
+    stream_time,
+)
 from hybridq.brain.remote import MEDIAN, NINETY, WINDOW, Remote
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
@@ -38,12 +47,12 @@ def test_what_a_batch_would_deliver_late_is_streamed(
     rest is streamed, each paid once; a provider that does not confirm the end is not waited for."""
     provider.script.status, provider.script.done, provider.script.cancel_takes = "never", 0.4, takes
     with served(tmp_path, provider, kind, 'expected = "1s"') as outlook:
-        deadline = time.time() + 12  # the last safe moment is some 3 s before it
+        deadline = time.time() + 30  # the last safe moment is some 7 s before it
         numbers = submit_all(
             outlook, asking("gpt", Mode.BATCH, deadline=deadline), [b'"%d"' % number for number in range(10)]
         )
         with daemon(outlook):
-            until(lambda: states(outlook) == {"done": 10}, 40)
+            until(lambda: states(outlook) == {"done": 10}, 60)
         assert provider.batches[0].cancelled is not None
         paid = [provider.charged[str(number)] for number in range(10)]
         assert paid == [1] * 10
@@ -229,6 +238,14 @@ def test_the_last_safe_moment_grows_with_what_is_left() -> None:
     assert stream_time(estimate, 0, 100.0, 10) == 0
     assert ending_time(0.0, 100.0) == 10
     assert ending_time(0.0, 1e9) == 60
+
+
+def test_a_cancel_that_is_never_confirmed_still_leaves_the_deadline() -> None:
+    """What is left streams after the provider's time to confirm, and after what handing it over takes: a few seconds,
+    of a near deadline a tenth; without a deadline a batch is ended an hour after the provider's own end."""
+    assert last_moment(0.0, 3600.0, 100.0) == pytest.approx(3600 - 60 - 100 - HANDING)
+    assert last_moment(0.0, 10.0, 1.0) == pytest.approx(10 - 1 - 1 - 1)
+    assert last_moment(0.0, math.inf, 100.0) == ENDLESS
 
 
 def test_only_what_no_further_batch_can_make_is_promoted() -> None:

@@ -14,11 +14,11 @@ import anthropic
 import msgspec
 from anthropic.types.messages import MessageBatch
 
-from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
 from .anthropic_words import AnthropicAnswer
-from .client import LINE_LIMIT, Client, as_sent, whole_answer
-from .provider import Answer, BatchLimits, Found, Look, parse_custom_id, read_lines
+from .client import LINE_LIMIT, Client, as_sent, named, whole_answer
+from .errors import loose
+from .provider import Answer, BatchLimits, Found, Look, Piece, parse_custom_id, read_lines
 
 URL = "https://api.anthropic.com"
 MAX_TOKENS = 4096  # of an answer, where `max_tokens` does not say; the provider wants a number
@@ -36,9 +36,9 @@ class Anthropic(Client):
         made, transport = anthropic.AsyncAnthropic, anthropic.DefaultAsyncHttpxClient
         # The SDK's paths begin with /v1, which many know as a part of the address.
         address = options.base_url.rstrip("/").removesuffix("/v1") or URL
-        super().__init__(anthropic, made, transport, anthropic.AsyncStream[object], address, options, key)
+        super().__init__(anthropic, made, transport, address, options, key)
 
-    async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
+    async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[Piece, None]:
         """The answer's pieces as they come. There is no flexible tier."""
         async for piece in self._spoken(AnthropicAnswer(), self._events("/v1/messages", self._body(text))):
             yield piece
@@ -60,7 +60,7 @@ class Anthropic(Client):
             content=_body(spool),
             options={"headers": {"content-type": "application/json"}},
         )
-        return str(made.id)
+        return named(made)
 
     async def find(self, key: str, since: float, jobs: int, file: str | None) -> Found:
         """Look into the batches of this size that are over; those that are not might be ours."""
@@ -99,10 +99,7 @@ class Anthropic(Client):
 
     def read(self, line: bytes) -> Answer | None:
         """One line of the results."""
-        try:
-            found = msgspec.json.decode(line)
-        except (ValueError, RecursionError):
-            return None
+        found = loose(line)
         result = found.get("result") if isinstance(found, dict) else None
         if not isinstance(result, dict) or not isinstance(found.get("custom_id"), str):
             return None

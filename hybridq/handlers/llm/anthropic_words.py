@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from ...brain.llm_prices import Tokens
-from .errors import Said, is_error, may_pass, sentence_in
-from .openai_words import NO_ROOM, counted, decoded
+from .ended import SILENT, Ended
+from .errors import Said, is_error, told_instead
+from .openai_words import counted, decoded
 
 
 class AnthropicAnswer:
@@ -18,7 +19,8 @@ class AnthropicAnswer:
     def __init__(self) -> None:
         self.ended = ""  # why it ended, as far as it is told; "" before
         self._usage: dict[str, Any] = {}
-        self._spoke = False
+        self._spoke = self._thought = False
+        self._refusal = ""
         self._tools: list[dict[str, str]] = []
 
     @property
@@ -26,30 +28,48 @@ class AnthropicAnswer:
         """What was used so far, where that is told."""
         return tokens(self._usage) if self._usage else None
 
-    def take(self, event: dict[str, Any]) -> str:
-        """The text in an event, or in a whole message. Raises Said for an error in its place."""
+    def take(self, event: Any) -> str:
+        """The text in an event, or in a whole message. Raises Said for an error in its place, or nothing at all."""
+        if not isinstance(event, dict):
+            raise Said(SILENT, passing=True)
         if is_error(event):
-            raise Said(sentence_in(event) or "the provider says only that there was an error", passing=may_pass(event))
+            raise told_instead(event)
         message, delta = _dict(event.get("message")) or event, _dict(event.get("delta"))
         self._usage |= {name: count for name, count in _dict(message.get("usage")).items() if count}
         over = "end_turn" if event.get("type") == "message_stop" else ""
         self.ended = str(delta.get("stop_reason") or message.get("stop_reason") or self.ended or over)
         block = _dict(event.get("content_block"))
+        self._aside(block, delta, message)
         if block.get("type") == "tool_use":
             self._tools.append({"name": str(block.get("name")), "input": ""})
         elif self._tools and isinstance(part := delta.get("partial_json"), str):
             self._tools[-1]["input"] += part
         text = _text(delta) or blocks(message.get("content"))
-        self._spoke = self._spoke or bool(text)
+        self._spoke = self._spoke or bool(text.strip())
         return text
 
     def rest(self) -> str:
-        """What is to be said at the end where no text came. Raises Said when that is nothing for want of room."""
-        if self._tools and not self._spoke:
-            return _json([{"name": tool["name"], "input": decoded(tool["input"])} for tool in self._tools])
-        if self.ended == "max_tokens" and not self._spoke:
-            raise Said(NO_ROOM)
-        return ""
+        """What is to be said at the end where no text came. Raises Said where this is no answer (see `Ended`)."""
+        tools = [{"name": tool["name"], "input": decoded(tool["input"])} for tool in self._tools]
+        self._end(bool(tools)).check()
+        return _json(tools) if tools and not self._spoke else ""
+
+    @property
+    def cut(self) -> str:
+        """The server's word for it where the answer was cut for want of room; else ""."""
+        return self._end().cut
+
+    def _end(self, tools: bool = False) -> Ended:
+        word = "" if self.ended == "done" else self.ended
+        return Ended(word=word, spoke=self._spoke or tools, refusal=self._refusal, thought=self._thought)
+
+    def _aside(self, block: dict[str, Any], delta: dict[str, Any], message: dict[str, Any]) -> None:
+        """Keep that it reasoned, and why it refused, where that is told."""
+        content = message.get("content")
+        told = [block, *(content if isinstance(content, list) else [])]
+        self._thought = self._thought or any("thinking" in str(_dict(each).get("type")) for each in told)
+        for details in (_dict(delta.get("stop_details")), _dict(message.get("stop_details"))):
+            self._refusal = str(details.get("explanation") or self._refusal)
 
 
 def blocks(content: Any) -> str:

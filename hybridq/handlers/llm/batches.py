@@ -27,6 +27,7 @@ from ...config.llm import LlmOptions
 from ...errors import BadData, HybridqError
 from ...job import Call, Detached, Event, Failure, Output
 from ...seam import reached
+from .admission import PATIENCE
 from .poll import LOOKS, SLOWEST, Looking, heard
 from .prompts import prompt
 from .provider import BatchLimits, Found, Look, Provider, custom_id
@@ -153,8 +154,8 @@ class Batches:
             if heard(reference, look.trouble, look.finished) or ended:
                 yield [Detached(work.ids, dict(reference))]
         if look is not None:
-            if look.busy or not look.problem:
-                self._fits(len(work.ids), well=not look.busy)
+            if look.busy or look.large or not look.problem:
+                self._fits(len(work.ids), well=not look.problem)
             async for bunch in self._fetch(provider, reference, look, reading):
                 yield bunch
         if rest := reading.rest(None if reading.lost else look, ended="ended" in reference):
@@ -181,6 +182,10 @@ class Batches:
     async def _send(self, provider: Provider, key: str, spool: Spool) -> AsyncGenerator[Sequence[Event], None]:
         """Upload and create. A definite refusal ends the jobs; a doubt is left to `watch`."""
         reference: dict[str, Any] = {"key": key, "at": time.time(), "jobs": len(spool.jobs)}
+        if (wait := self._limit.wait()) > PATIENCE:
+            end = unbegun if self._limit.poor else back
+            yield [end(*each, self._limit.why, wait) for each in spool.jobs]
+            return
         yield [Detached(spool.jobs, dict(reference))]
         sent = await self._limit.admit()
         try:
@@ -192,8 +197,10 @@ class Batches:
             reference["batch"] = await provider.create(key, file, spool.path)
         except Exception as error:
             trouble = provider.trouble(error)
-            if trouble.slow:
-                self._limit.slow(sent, trouble.retry_after)
+            if trouble.poor:
+                self._limit.unpaid(sent, trouble.reason)
+            elif trouble.slow:
+                self._limit.slow(sent, trouble.retry_after, trouble.reason)
             self._log.warning("batch of %d jobs: %s", len(spool.jobs), trouble.reason)
             if trouble.unknown and self._options.base_url:
                 self.lacking = True

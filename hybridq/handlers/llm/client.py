@@ -4,31 +4,31 @@ Rule: what a server answers is read as plain data, never as the SDK's types: oth
 wants, and send what it does not know. Nothing that makes or costs something is repeated by the SDK.
 """
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from types import ModuleType
 from typing import Any
 
-from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
 from .connection import connecting, elsewhere
-from .errors import NO_SUCH, Said, answered, no_answer, refusal, scrubbed, sentence_in
-from .provider import Answer, Trouble, read_lines
+from .errors import NO_SUCH, Said, is_error, may_pass, no_answer, refusal, scrubbed, sentence_in
+from .provider import Answer, Cut, Piece, Trouble, read_lines
+from .sse import END, Letters, events
 
 IDLE = 20  # connections kept open: the SDK's pool looks at each of them whenever a request begins or ends
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
-END: dict[str, Any] = {}  # the last event of a stream whose server said that it was complete
+AFTER = 2.0  # seconds that a stream may stay open after its answer's end, for what was used
+DRAIN = 0.1  # seconds for what follows the last event, so that the connection can be used again
 
 
 class Client(ABC):
-    """The client of one SDK, which are made alike. `stream` is its class of streams of plain data."""
+    """The client of one SDK, which are made alike."""
 
-    def __init__(
-        self, sdk: ModuleType, made: Any, transport: Any, stream: Any, address: str, options: LlmOptions, key: str
-    ) -> None:
-        self._sdk, self._stream, self._options, self._key = sdk, stream, options, key
+    def __init__(self, sdk: ModuleType, made: Any, transport: Any, address: str, options: LlmOptions, key: str) -> None:
+        self._sdk, self._options, self._key = sdk, options, key
         usual = sdk.DEFAULT_CONNECTION_LIMITS
         limits = type(usual)(max_connections=usual.max_connections, max_keepalive_connections=IDLE)
         self._client = made(
@@ -48,20 +48,21 @@ class Client(ABC):
         except self._sdk.APIStatusError as refused:
             if not self._options.base_url or refused.status_code not in NO_SUCH:
                 raise
-            found = {}
+            found = {"error": refused}
+        if is_error(found):
             async with aclosing(self.stream("Hello", flex=False)) as pieces:
                 await anext(pieces, None)
         name = found.get("id") or self._options.model
         return f"{name} answers at {self._client.base_url} ({time.monotonic() - began:.2f}s)"
 
     @abstractmethod
-    def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
+    def stream(self, text: str, *, flex: bool) -> AsyncGenerator[Piece, None]:
         """The answer's pieces as they come."""
 
     def trouble(self, error: Exception) -> Trouble:
         """What an exception means."""
         if isinstance(error, Said):
-            return Trouble(reason=scrubbed(str(error), self._key), passing=error.passing, slow=error.passing)
+            return error.trouble(scrubbed(str(error), self._key))
         if isinstance(error, self._sdk.APIStatusError):
             told = sentence_in(error.body) or sentence_in(error.message)
             if 300 <= error.status_code < 400 and (location := error.response.headers.get("location")):
@@ -85,34 +86,48 @@ class Client(ABC):
     async def _events(self, path: str, body: dict[str, Any], **options: Any) -> AsyncGenerator[dict[str, Any], None]:
         """The events of a request that streams, or the one answer of a server that does not. Raises Said."""
         reply = await self._once.post(
-            path, body={**body, "stream": True}, cast_to=object, stream=True, stream_cls=self._stream, options=options
+            path,
+            body={**body, "stream": True},
+            cast_to=object,
+            stream=True,
+            stream_cls=self._sdk.AsyncStream[object],
+            options=options,
         )
-        async with reply:
-            if reply.response.headers.get("content-type", "").startswith(("application/json", "text/html")):
-                yield answered(await reply.response.aread())
-                yield END
-                return
-            async for event in reply:
-                if isinstance(event, dict):
-                    yield event
-            if getattr(reply, "complete", False):
-                yield END
+        # Of the SDK's stream only the bytes are read: its own reader ends at a keep-alive, or at half a letter.
+        async with reply, aclosing(self._bytes(reply.response)) as pieces:
+            async for event in events(pieces):
+                yield event
+            with suppress(Exception):
+                async with asyncio.timeout(DRAIN):
+                    async for _ in pieces:
+                        pass
 
-    async def _spoken(
-        self, words: Any, events: AsyncGenerator[dict[str, Any], None]
-    ) -> AsyncGenerator[str | Tokens, None]:
-        """The pieces of an answer, then what it used. `words` reads the events of this SDK's language."""
-        async for event in events:
-            if event is END:
-                words.ended = words.ended or "done"
-            elif piece := words.take(event):
+    async def _bytes(self, response: Any) -> AsyncGenerator[bytes, None]:
+        try:
+            async for piece in response.aiter_bytes():
                 yield piece
+        except Exception as cause:
+            raise self._sdk.APIConnectionError(request=response.request) from cause
+
+    async def _spoken(self, words: Any, told: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[Piece, None]:
+        """The pieces of an answer, then what it used. `words` reads the events of this SDK's language."""
+        letters = Letters()
+        async with aclosing(told):
+            async for event in _until_over(words, told):
+                if event is END:
+                    words.ended = words.ended or "done"
+                elif piece := letters.join(words.take(event)):
+                    yield piece
+        if piece := letters.join("", last=True):
+            yield piece
         if not words.ended:
             raise EOFError("the stream ended before the answer did")
         if words.tokens is not None:
             yield words.tokens
         if rest := words.rest():
             yield rest
+        if words.cut:
+            yield Cut(words.cut)
 
     async def _lines(self, opened: Any) -> AsyncGenerator[bytes, None]:
         """The lines of a file of answers."""
@@ -121,13 +136,46 @@ class Client(ABC):
                 yield line
 
 
+async def _until_over(words: Any, told: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:
+    """The events until the answer's end and what was used. What becomes of the connection after it matters to nobody:
+    some servers keep it open for ever."""
+    end: float | None = None
+    while True:
+        try:
+            async with asyncio.timeout_at(end):
+                event = await anext(told, None)
+        except Exception:
+            if words.ended:
+                return
+            raise
+        if event is None:
+            return
+        yield event
+        if words.ended and end is None:
+            end = asyncio.get_running_loop().time() + AFTER
+
+
 def whole_answer(custom: str, words: Any, message: Any) -> Answer:
     """One answer of a batch, read as a whole by `words`."""
+    text = ""
     try:
-        text = words.take(message) + words.rest()
+        text = Letters().join(words.take(message), last=True)
+        text += words.rest()
     except Said as instead:
-        return Answer(custom=custom, error=str(instead), passing=instead.passing, tokens=words.tokens)
-    return Answer(custom=custom, text=text, tokens=words.tokens)
+        return Answer(custom=custom, error=str(instead), passing=instead.passing, said=text, tokens=words.tokens)
+    return Answer(custom=custom, text=text, tokens=words.tokens, cut=words.cut)
+
+
+def named(made: Any) -> str:
+    """The id of what was made. Raises Said where a good status came with something else: a few servers answer so to
+    what they do not have."""
+    found = as_sent(made)
+    name = found.get("id")
+    if isinstance(name, str) and name and not is_error(found):
+        return name
+    passing = is_error(found) and may_pass(found)
+    why = sentence_in(found) or "the server's answer names nothing that it made"
+    raise Said(why, passing=passing, error=found or None, missing=not passing)
 
 
 def as_sent(found: Any) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """What both SDKs' errors have in common: status codes, Retry-After, and no key in any sentence."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any
-
-import msgspec
 
 from ...scrub import know, scrub
 from ...visible import visible_line
@@ -18,32 +17,86 @@ IN_STREAM = 200  # the status of an answer that broke off with an error while it
 PASSING = frozenset({408, 409, 425, 429})
 FULL = frozenset({429, 503, 529})
 NO_SUCH = frozenset({404, 405, 501})  # the server has nothing of that kind
-NO_MONEY = "insufficient_quota"  # a 429 that no waiting helps
+ROUGH = frozenset({429, 529})  # said to all that we send
 _PLACE = re.compile(r"requests?[.\[](\d+)")
-_LATER = re.compile(r"rate.?limit|overloaded|timeout|unavailable|server_error|api_error|\b(429|5\d\d)\b", re.IGNORECASE)
+_LATER = re.compile(
+    r"rate.?limit|overload|time.?out|unavailable|server.?error|internal|api_error"
+    r"|\b(408|409|425|429|5\d\d)\b",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(
+    r"context|too.?(long|large)|invalid|bad.?request|not.?found|no.?such|unsupported|not.?supported"
+    r"|permission|forbidden|denied|auth|policy|filter|safety|billing|quota|credit|deactivated"
+    r"|\b4(?!08|09|25|29)\d\d\b",
+    re.IGNORECASE,
+)
+_ALL = re.compile(r"rate.?limit|overload|\b(429|529)\b", re.IGNORECASE)  # meant for whatever we send
+_ROOM = re.compile(
+    r"context_length_exceeded|exceed_context|(maximum|available) context|context (window|length)"
+    r"|prompt is too long",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(
+    r"insufficient[ _](quota|balance|credits?|funds)|credit balance|out of credits?|payment.required"
+    r"|billing[ _](hard|limit|not)|exceeded your current quota",
+    re.IGNORECASE,
+)
+_LARGE = re.compile(
+    r"too.?(large|big|many)|larger than|at most [\d,]+|exceed.{0,20}limit"
+    r"|exceed.{0,60}(size|bytes|\d ?[MG]i?B|lines|requests|entries|rows|records)"
+    r"|(size|lines|requests|entries|rows|records).{0,40}(exceed|over the|more than)"
+    r"|max\w*.{0,20}(size|lines|requests|entries|rows|records)",
+    re.IGNORECASE,
+)
+_TOKENS = re.compile(r"max\w*_tokens|rate.?limit", re.IGNORECASE)
+_OF_ANSWERS = frozenset({"choices", "content", "delta", "usage"})  # one of which each answer has
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 class Said(Exception):
-    """What the other side says instead of an answer, or why its answer is none. `passing`: a later try may help."""
+    """What the other side says instead of an answer, or why its answer is none. `passing`: a later try may help.
+    `error`: the other side itself told it as its error, which is here. `missing`: it has nothing of that kind."""
 
-    def __init__(self, why: str, *, passing: bool = False) -> None:
+    def __init__(self, why: str, *, passing: bool = False, error: Any = None, missing: bool = False) -> None:
         super().__init__(why)
-        self.passing = passing
+        self.passing, self.error, self.missing = passing, error, missing
+
+    def trouble(self, told: str) -> Trouble:
+        """What it means; `told` is its sentence, without our key."""
+        poor = self.error is not None and bool(_MONEY.search(f"{told} {self.error}"))
+        passing = self.passing and not poor
+        again = passing and self.error is not None and may_pass(self.error)
+        slow = again and any(_ALL.search(kind) for kind in _kinds(self.error))
+        return Trouble(reason=told, passing=passing, again=again, slow=slow, poor=poor, unknown=self.missing)
 
 
 def answered(body: bytes) -> dict[str, Any]:
     """A whole answer where a stream was asked for. Raises Said when it is an error, or none at all."""
-    try:
-        found = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
+    found = loose(body)
+    if found is None:
         found = body.decode("utf-8", "replace")
-    if isinstance(found, dict) and not is_error(found):
+    if isinstance(found, dict) and (is_error(found) or (not found.keys() & _OF_ANSWERS and sentence_in(found))):
+        raise told_instead(found, passing=False)
+    if isinstance(found, dict):
         return found
-    why = sentence_in(found) or "nothing"
-    if not isinstance(found, dict):
-        why = f"the server answered with a page, not with the model's words; is base_url right? It says: {why}"
-    raise Said(why, passing=isinstance(found, dict) and may_pass(found))
+    if body.lstrip()[:1] in (b"", b"{"):
+        raise Said(f"the server's answer is {'broken JSON' if body.strip() else 'empty'}", passing=True)
+    why = sentence_in(found)
+    raise Said(f"the server answered with a page, not with the model's words; is base_url right? It says: {why}")
+
+
+def loose(data: bytes) -> Any:
+    """JSON, though half a letter may be in it (see `Letters`); None for what is none."""
+    try:
+        return json.loads(data.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def told_instead(error: dict[str, Any], *, passing: bool = True) -> Said:
+    """An error in an answer's place. `passing`: whether another try may help where it does not tell its kind."""
+    why = sentence_in(error) or "the provider says only that there was an error"
+    return Said(why, passing=may_pass(error, passing) and not _ROOM.search(why), error=error)
 
 
 def is_error(found: dict[str, Any]) -> bool:
@@ -51,11 +104,21 @@ def is_error(found: dict[str, Any]) -> bool:
     return bool(found.get("error")) or found.get("object") == "error" or found.get("type") == "error"
 
 
-def may_pass(error: Any) -> bool:
-    """Whether an error's code or type says that a later try may help."""
+def may_pass(error: Any, otherwise: bool = False) -> bool:
+    """Whether an error's code or type says that a later try may help; `otherwise`: where they say neither."""
+    for kind in _kinds(error):
+        if _NEVER.search(kind):
+            return False
+        if _LATER.search(kind):
+            return True
+    return otherwise
+
+
+def _kinds(error: Any) -> list[str]:
+    """What an error is called, the most exact word first."""
     inner = error.get("error") if isinstance(error, dict) else None
-    kinds = [found.get(name) for found in (error, inner) if isinstance(found, dict) for name in ("type", "code")]
-    return any(_LATER.search(str(kind)) for kind in kinds)
+    found = [each for each in (inner, error) if isinstance(each, dict)]
+    return [str(each[name]) for name in ("code", "type", "status") for each in found if each.get(name)]
 
 
 def sentence_in(error: Any) -> str:
@@ -74,25 +137,34 @@ def sentence_in(error: Any) -> str:
 def refusal(status: int, told: str, headers: Mapping[str, str], whole: str = "") -> Trouble:
     """What an answer with this status means, which says `told`; `whole` is all of it."""
     broken = status >= 500 and status not in NO_SUCH
-    passing = (status in PASSING or broken or status == IN_STREAM) and NO_MONEY not in told + whole
+    poor = status == 402 or (status < 500 and bool(_MONEY.search(told + whole)))
+    passing = (status in PASSING or broken or status == IN_STREAM) and not poor and not _ROOM.search(told + whole)
+    asked = retry_after(headers, datetime.now(UTC))
     place = _PLACE.search(told)
     return Trouble(
         reason=f"{status}: {told}",
         passing=passing,
-        slow=passing,
+        again=passing,
+        slow=passing and (status in ROUGH or asked is not None),
+        poor=poor,
         full=passing and status in FULL,
-        large=status == 413,
+        large=status == 413 or (status in (400, 422) and too_large(told)),
         unsure=broken or status == 408,
         unknown=status in NO_SUCH,
-        retry_after=retry_after(headers, datetime.now(UTC)),
+        retry_after=asked,
         at=int(place[1]) if place else None,
     )
+
+
+def too_large(told: str) -> bool:
+    """Whether a sentence says that a batch is larger than may be; a prompt that is too long is another matter."""
+    return bool(_LARGE.search(told)) and not _ROOM.search(told) and not _TOKENS.search(told)
 
 
 def no_answer(host: str, cause: object, key: str) -> Trouble:
     """What it means that a connection to this host gave no answer: nobody knows whether it was carried out."""
     why = scrubbed(f"the connection to {host} failed: {cause}", key)
-    return Trouble(reason=why, passing=True, slow=True, unsure=True, unreached=True)
+    return Trouble(reason=why, passing=True, again=True, unsure=True, unreached=True)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -1,13 +1,12 @@
 """What the kinds `openai` and `anthropic` share: a handler that streams calls and has batches run.
 
-Rule: a refused or failed request slows the whole handler down, and is sent again within the attempt only
-while nothing of its answer has come; a stream that breaks later is another attempt's to repeat. Keys are
-read from the environment when they are first needed, and kept nowhere else.
+Rule: a request that was refused or not answered is sent again within the attempt only while nothing of its answer
+has come; a stream that breaks later, and an answer that is none, is another attempt's to repeat. One trouble slows its
+own job, the provider's the whole handler. Keys are read when they are first needed, and kept nowhere else.
 """
 
 import asyncio
 import logging
-import math
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -22,18 +21,17 @@ from ...config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, op
 from ...config.values import HandlerConfig, RunnerConfig
 from ...errors import HybridqError
 from ...installed import install_command
-from ...job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Throttled, Usage
-from ..ending import timed_out
+from ...job import Call, Detached, Event, Failure, Lane, Output, Started, Usage
+from .admission import FIRST, Admission
+from .asking import Asking, within
 from .batches import Batches
 from .connection import unmade
 from .credentials import read_key
 from .prompts import prompt
 from .provider import Provider, Trouble
-from .ratelimit import RateLimit
+from .ratelimit import LAST_PAUSE, MILD, UNPAID, RateLimit
 
 TRIES = 6  # sendings of one request in one attempt
-TOLD = 0.9  # seconds; whoever must wait longer than that is told why
-PATIENCE = 60.0  # seconds; whoever must wait longer than that goes back to the queue
 UNPRICED = "; what it costs is not known: see price_input and price_output"
 NO_KEY = "none"  # what is sent to a server on this machine that wants no key
 
@@ -49,8 +47,7 @@ class Llm:
         self._kind, self._timeout, self._width = config.kind, config.timeout, config.instances
         self._options = options(config)
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
-        self._why = ""  # the last request was not answered for this reason
-        self._money = Pricing(self._options)
+        self._money = Pricing(self._options, runner.output_limit)
         self._batches = Batches(name, self._options, self._open, self._limit, self._money.output)
         self._log = logging.getLogger(f"hybridq.provider.{name}")
         self._opening = asyncio.Lock()
@@ -155,111 +152,91 @@ class Llm:
             yield [Failure(call.id, call.attempt, str(problem), retryable=False)]
             return
         yield [Started(call.id, call.attempt)]
-        guess, advice = len(text) / CHARACTERS + (self._options.max_tokens or 0), ""
+        guess = len(text) / CHARACTERS + (self._options.max_tokens or 0)
+        after, why = 0.0, ""
         for tried in range(1, TRIES + 1):
-            if (wait := self._limit.wait()) > PATIENCE:
-                why = f"the provider asked for a pause of {wait:.0f} s"
-                yield [Failure(call.id, call.attempt, why, gave_back=True, retry_after=wait)]
+            turn = Admission(self._limit, call, guess, after=after, why=why)
+            async with aclosing(turn.events()) as waits:
+                async for bunch in waits:
+                    yield bunch
+            if turn.sent is None:
+                yield [self._held(call, turn)]
                 return
-            if wait > TOLD and self._why:
-                yield [Throttled(call.id, call.attempt, self._why + advice, wait)]
-            asking = _Asking(call, self._timeout, flex, await self._limit.admit(guess))
+            asking = Asking(call, self._timeout, flex, turn.sent, self._money.limit)
             async with aclosing(asking.events(provider, text, live)) as events:
                 async for bunch in events:
                     yield bunch
-            if (end := self._end(call, asking, guess, last=tried == TRIES)) is not None:
-                yield [end]
+            if end := self._end(call, asking, guess, tried):
+                yield end
                 return
-            first = tried == 1 and call.attempt == 1  # whoever follows needs it once
-            advice = self._advice(asking.trouble) if first else ""
+            after = time.monotonic() + FIRST * 2.0 ** (tried - 1)
+            why = self._reason(asking.trouble, call, tried)
+
+    def _held(self, call: Call, turn: Admission) -> Failure:
+        """A call goes back to the queue, because all of the handler waits for long."""
+        why = turn.why or f"the provider asked for a pause of {turn.wait:.0f} s"
+        # What waits until somebody pays does not wait for ever.
+        return Failure(call.id, call.attempt, why, gave_back=True, unbegun=self._limit.poor, retry_after=turn.wait)
+
+    def _reason(self, trouble: Trouble | None, call: Call, tried: int) -> str:
+        """Why a call is sent again later; whoever follows needs the advice once, when the wait is told."""
+        if trouble is None:
+            return ""
+        return trouble.reason + (self._advice(trouble) if tried == 1 and call.attempt == 1 else "")
 
     def _advice(self, trouble: Trouble | None) -> str:
         """What to look at where a server of one's own gives no answer."""
         address = self._options.base_url
         return f"; does the server run? base_url is {address}" if trouble and trouble.unreached and address else ""
 
-    def _end(self, call: Call, asking: "_Asking", guess: float, *, last: bool) -> Output | Failure | None:
-        """What a request means for its call, and for all that are sent after it; None: it is sent again."""
-        trouble, tokens, wait = asking.trouble, asking.used(), 0.0
+    def _end(self, call: Call, asking: Asking, guess: float, tried: int) -> list[Event]:
+        """What a request means for its call, and for all that are sent after it; nothing: it is sent again."""
+        trouble, tokens = asking.trouble, asking.used()
         if trouble is None:
             self._limit.well()
-            self._why = ""
             if tokens is not None:
                 self._limit.correct(tokens.input + tokens.output - guess)
-            return self._money.output(call.id, call.attempt, asking.text, tokens, asking.flex, asking.busy)
-        if trouble.slow:
-            self._why, wait = trouble.reason, self._limit.slow(asking.sent, trouble.retry_after)
-            self._log.warning("%s: %s; everything of it waits %.1f s", self.name, trouble.reason, wait)
-        if trouble.passing and not asking.text and not last:
-            return None
-        return Failure(
+            end = self._money.output(call.id, call.attempt, asking.text, tokens, asking.flex, asking.busy)
+            return [replace(end, cut=asking.cut, dropped=asking.dropped) if asking.cut or asking.dropped else end]
+        wait = self._slowed(call, asking.sent, trouble)
+        if trouble.again and not asking.text and tried < TRIES:
+            return []
+        back = trouble.full and not asking.text
+        failed = Failure(
             call.id,
             call.attempt,
             trouble.reason,
             retryable=trouble.passing,
             busy=asking.busy,
-            gave_back=trouble.full and not asking.text,
-            retry_after=wait or None,
+            dropped=asking.dropped,
+            gave_back=back,
+            retry_after=wait or (FIRST * 2.0**tried if back else None),
             cost=None if tokens is None else self._money.output(call.id, call.attempt, "", tokens, asking.flex).cost,
         )
+        return [*asking.unseen(), failed]
 
-
-class _Asking:
-    """One request: its answer so far, how long it took, and what went wrong."""
-
-    def __init__(self, call: Call, timeout: float | None, flex: bool, sent: float) -> None:
-        """`sent` is the monotonic second at which it may be sent."""
-        self._call, self.flex, self.sent = call, flex, sent
-        self._timeout = min((t for t in (call.timeout, timeout) if t is not None), default=None)
-        self._pieces: list[str] = []
-        self._asked = 0  # characters
-        self.tokens: Tokens | None = None
-        self.trouble: Trouble | None = None
-        self.busy = 0.0
-
-    @property
-    def text(self) -> str:
-        """What has come of the answer."""
-        return "".join(self._pieces)
-
-    def used(self) -> Tokens | None:
-        """What it used; where the server does not tell, or not all of it, by the length of what was asked and said.
-        None: nothing came of it."""
-        told, answer = self.tokens or Tokens(), self.text
-        if self.tokens is None and not answer:
-            return None
-        output = told.output or math.ceil(len(answer) / CHARACTERS)
-        return replace(told, input=told.input or math.ceil(self._asked / CHARACTERS), output=output)
-
-    async def events(self, provider: Provider, text: str, live: bool) -> AsyncGenerator[Sequence[Event], None]:
-        """Its partial output; at the end `trouble` says whether it went well."""
-        began, self._asked = time.monotonic(), len(text)
-        end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
-        try:
-            async with aclosing(provider.stream(text, flex=self.flex)) as pieces:
-                while True:
-                    async with asyncio.timeout_at(end):
-                        piece = await anext(pieces, None)
-                    if piece is None:
-                        break
-                    if isinstance(piece, Tokens):
-                        self.tokens = piece
-                        continue
-                    self._pieces.append(piece)
-                    if live:
-                        yield [Partial(self._call.id, self._call.attempt, piece.encode("utf-8", "replace"))]
-        except TimeoutError:
-            self.trouble = Trouble(reason=timed_out(self._timeout or 0.0))
-        except Exception as error:
-            self.trouble = provider.trouble(error)
-        finally:
-            self.busy = time.monotonic() - began
+    def _slowed(self, call: Call, sent: float, trouble: Trouble) -> float:
+        """Make all wait where it is not this call's own trouble; returns for how many seconds."""
+        if trouble.poor:
+            self._limit.unpaid(sent, trouble.reason)
+            self._log.warning("%s: %s; the next request goes in %.0f s", self.name, trouble.reason, UNPAID)
+            return 0.0
+        if not trouble.again:
+            self._limit.heard()
+            return 0.0
+        if not self._limit.several(call.id) and not trouble.slow:
+            return 0.0
+        most = LAST_PAUSE if trouble.slow else MILD
+        wait = self._limit.slow(sent, trouble.retry_after, trouble.reason, most)
+        self._log.warning("%s: %s; everything of it waits %.1f s", self.name, trouble.reason, wait)
+        return wait
 
 
 class Pricing:
-    """An answer as an Output, with what it cost."""
+    """An answer as an Output, with what it cost. `limit`: the bytes that are kept of it."""
 
-    def __init__(self, chosen: LlmOptions) -> None:
+    def __init__(self, chosen: LlmOptions, limit: int) -> None:
+        self.limit = limit
         self._prices = prices(chosen)
         self.unknown = UNPRICED if self._prices is None else ""
         self._flex, self.batch = chosen.flex_factor, chosen.batch_factor
@@ -279,6 +256,7 @@ class Pricing:
         told = tokens is not None and tokens.input and (tokens.output or not text)
         streamed = self._prices.of(tokens) if self._prices is not None and tokens is not None and told else None
         factor = (self._flex if flex else 1.0) if factor is None else factor
+        text, dropped = within(text, self.limit)
         usage = None
         if tokens is not None:
             usage = Usage(input_tokens=tokens.input, cached_tokens=tokens.cached, output_tokens=tokens.output)
@@ -290,6 +268,7 @@ class Pricing:
             streamed=streamed,
             usage=usage,
             busy=busy,
+            dropped=dropped,
         )
 
 

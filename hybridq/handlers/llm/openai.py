@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 import msgspec
 import openai
 
-from ...brain.llm_prices import Tokens
 from ...config.llm import LlmOptions
-from .client import Client, as_sent, whole_answer
-from .errors import Said, is_error, sentence_in
+from .client import Client, as_sent, named, whole_answer
+from .errors import Said, is_error, loose, may_pass, refusal, sentence_in, told_instead, too_large
 from .openai_words import OpenAIAnswer, decoded, dicts
-from .provider import Answer, BatchLimits, Found, Look
+from .provider import Answer, BatchLimits, Found, Look, Piece
 
 URL = "https://api.openai.com/v1"
 AUTH = {"security": {"bearer_auth": True}}  # the key that was named, and none that the SDK finds elsewhere
@@ -33,17 +32,6 @@ UNBEGUN = frozenset({"batch_expired", "batch_cancelled"})
 BUSY = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "batch_limit_exceeded"})
 
 
-class _Stream(openai.AsyncStream[object]):
-    """A stream that knows whether its server said `[DONE]`: some give no other sign of the end."""
-
-    complete = False
-
-    async def _iter_events(self) -> AsyncGenerator[Any, None]:
-        async for event in super()._iter_events():
-            self.complete = self.complete or event.data.startswith("[DONE]")
-            yield event
-
-
 class OpenAI(Client):
     """See `Provider`."""
 
@@ -51,10 +39,10 @@ class OpenAI(Client):
 
     def __init__(self, options: LlmOptions, key: str) -> None:
         made, transport = openai.AsyncOpenAI, openai.DefaultAsyncHttpxClient
-        super().__init__(openai, made, transport, _Stream, _address(options.base_url), options, key)
+        super().__init__(openai, made, transport, _address(options.base_url), options, key)
         self._counts = True  # the server counts tokens in a stream when it is asked to
 
-    async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
+    async def stream(self, text: str, *, flex: bool) -> AsyncGenerator[Piece, None]:
         """The answer's pieces as they come."""
         async for piece in self._spoken(OpenAIAnswer(), self._chunks(self._body(text, flex))):
             yield piece
@@ -67,14 +55,14 @@ class OpenAI(Client):
     async def upload(self, spool: Path) -> str | None:
         """Send the file."""
         with spool.open("rb") as file:
-            return _named(await self._client.files.create(file=("batch.jsonl", file), purpose="batch"))
+            return named(await self._client.files.create(file=("batch.jsonl", file), purpose="batch"))
 
     async def create(self, key: str, file: str | None, spool: Path | None) -> str:
         """Make the batch of an uploaded file."""
         made = await self._once.batches.create(
             input_file_id=file or "", endpoint="/v1/chat/completions", completion_window="24h", metadata={MARK: key}
         )
-        return _named(made)
+        return named(made)
 
     async def find(self, key: str, since: float, jobs: int, file: str | None) -> Found:
         """Look through the newest batches for our key, or for our file where a server keeps no keys."""
@@ -82,7 +70,7 @@ class OpenAI(Client):
             return Found()
         async for batch in self._listed():
             if (batch.get("metadata") or {}).get(MARK) == key or batch.get("input_file_id") == file:
-                return Found(_named(batch))
+                return Found(named(batch))
             made = batch.get("created_at")
             if isinstance(made, int | float) and made < since - SLACK:
                 break
@@ -91,18 +79,23 @@ class OpenAI(Client):
     async def look(self, batch: str) -> Look:
         """How a batch stands."""
         found = as_sent(await self._client.batches.retrieve(batch))
+        if is_error(found):
+            raise told_instead(found)
         files = tuple(name for name in (found.get("output_file_id"), found.get("error_file_id")) if name)
         status = str(found.get("status")).lower()
         over = status in OVER or (status not in GOING and bool(files))
         told = found.get("errors")
         errors = dicts(told.get("data") if isinstance(told, dict) else told)
+        busy = any(each.get("code") in BUSY for each in errors)
+        sizes = [f"{each.get('code')} {sentence_in(each)}" for each in errors if not each.get("line")]
         return Look(
             over=over,
             whole=over and (status in WHOLE or status not in OVER),
             finished=_finished(found.get("request_counts")),
             files=files,
             problem=("; ".join(filter(None, map(sentence_in, errors))) or SILENT) if status in FAILED else "",
-            busy=any(each.get("code") in BUSY for each in errors),
+            busy=busy,
+            large=not busy and any(map(too_large, sizes)),
             refused={each["line"] - 1: sentence_in(each) for each in errors if isinstance(each.get("line"), int)},
         )
 
@@ -114,21 +107,18 @@ class OpenAI(Client):
 
     def read(self, line: bytes) -> Answer | None:
         """One line of either file."""
-        try:
-            found = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"))
-        except (ValueError, RecursionError):
-            return None
+        found = loose(line.removeprefix(b"\xef\xbb\xbf"))
         if not isinstance(found, dict) or not isinstance(found.get("custom_id"), str):
             return None
         custom, response, error = found["custom_id"], found.get("response"), found.get("error")
         if isinstance(response, dict) and (status := _status(response)) != 200:
             error = error or decoded(response.get("body"))
-            passing = status in (408, 409, 429) or status >= 500
-            return Answer(custom=custom, error=f"{status}: {sentence_in(error)}", passing=passing)
+            trouble = refusal(status, sentence_in(error), {}, str(error))
+            return Answer(custom=custom, error=trouble.reason, passing=trouble.passing)
         if isinstance(response, dict):
             return whole_answer(custom, OpenAIAnswer(), decoded(response.get("body", response)))
         unbegun = isinstance(error, dict) and error.get("code") in UNBEGUN
-        return Answer(custom=custom, error=sentence_in(error) or SILENT, unbegun=unbegun)
+        return Answer(custom=custom, error=sentence_in(error) or SILENT, unbegun=unbegun, passing=may_pass(error))
 
     async def cancel(self, batch: str) -> None:
         """Ask for the end of a batch."""
@@ -146,6 +136,8 @@ class OpenAI(Client):
         while True:
             params = {"limit": PAGE, **more}
             page = await self._client.get("/batches", cast_to=object, options={"params": params, **AUTH})
+            if isinstance(page, dict) and is_error(page):  # which says nothing of what was made
+                raise Said(sentence_in(page), error=page, missing=not may_pass(page))
             found = dicts(page.get("data") if isinstance(page, dict) else page)
             fresh = [each for each in found if each.get("id") not in seen]
             for each in fresh:
@@ -188,14 +180,6 @@ class OpenAI(Client):
 def _address(base_url: str) -> str:
     """Where the SDK sends; a server that was named without a path is asked under `/v1`."""
     return f"{base_url.rstrip('/')}/v1" if base_url and not urlsplit(base_url).path.strip("/") else base_url or URL
-
-
-def _named(made: Any) -> str:
-    """The id of what was made. Raises Said where it was refused in spite of a good status."""
-    found = as_sent(made)
-    if is_error(found):
-        raise Said(sentence_in(found))
-    return str(found["id"])
 
 
 def _finished(counts: Any) -> int | None:

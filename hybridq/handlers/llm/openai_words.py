@@ -1,7 +1,7 @@
 """What servers that speak OpenAI's language say, read as plain data: pieces, whole answers, tokens.
 
 Rule: whatever is missing, null or of another kind counts as not there; nothing that a server sends raises
-anything here but Said. What the model said is its text; else its refusal; else the tools that it calls, as JSON.
+anything here but Said. What the model said is its text, or else the tools that it calls, as JSON.
 """
 
 from typing import Any
@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 
 from ...brain.llm_prices import Tokens
-from .errors import Said, is_error, may_pass, sentence_in
+from .ended import SILENT, Ended
+from .errors import Said, is_error, told_instead
 
-NO_ROOM = "the model used up max_tokens before its first word; allow it more"
-WITHHELD = "the provider's filter withheld the answer"
 MOST = 1e9  # tokens of one call
-SILENT = "the provider's answer has no text"
+REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
 class OpenAIAnswer:
@@ -23,7 +22,7 @@ class OpenAIAnswer:
     def __init__(self) -> None:
         self.ended = ""  # why it ended, as far as it is told; "" before
         self.tokens: Tokens | None = None
-        self._spoke = False
+        self._spoke = self._thought = False
         self._refusal: list[str] = []
         self._tools: dict[int, dict[str, str]] = {}
 
@@ -32,7 +31,7 @@ class OpenAIAnswer:
         if not isinstance(chunk, dict):
             raise Said(SILENT, passing=True)
         if is_error(chunk):
-            raise Said(sentence_in(chunk) or "the provider says only that there was an error", passing=may_pass(chunk))
+            raise told_instead(chunk)
         if isinstance(usage := chunk.get("usage"), dict):
             self.tokens = tokens(usage)
         text = ""
@@ -42,25 +41,28 @@ class OpenAIAnswer:
             text += _text(said.get("content"))
             self._aside(said)
             self.ended = str(choice.get("finish_reason") or self.ended)
-        self._spoke = self._spoke or bool(text)
+        self._spoke = self._spoke or bool(text.strip())
         return text
 
     def rest(self) -> str:
-        """What is to be said at the end where no text came. Raises Said when that is nothing."""
-        if self._spoke:
-            return ""
-        if instead := "".join(self._refusal) or (_json(list(self._tools.values())) if self._tools else ""):
-            return instead
-        if self.ended in ("length", "max_tokens"):
-            raise Said(NO_ROOM)
-        if self.ended == "content_filter":
-            raise Said(WITHHELD)
-        if self.ended in ("", "done"):
-            raise Said(SILENT, passing=True)
-        return ""
+        """What is to be said at the end where no text came. Raises Said where this is no answer (see `Ended`)."""
+        tools = _json(list(self._tools.values())) if self._tools and not self._spoke else ""
+        self._end(bool(tools)).check()
+        return tools
+
+    @property
+    def cut(self) -> str:
+        """The server's word for it where the answer was cut for want of room; else ""."""
+        return self._end().cut
+
+    def _end(self, tools: bool = False) -> Ended:
+        word = "" if self.ended == "done" else self.ended
+        refusal = "".join(self._refusal)
+        return Ended(word=word, spoke=self._spoke or tools, refusal=refusal, thought=self._thought)
 
     def _aside(self, said: dict[str, Any]) -> None:
-        """Keep a refusal, and the tools that are called, whose arguments come in pieces."""
+        """Keep a refusal, and the tools that are called, whose arguments come in pieces; and that it reasoned."""
+        self._thought = self._thought or any(said.get(name) for name in REASONING)
         self._refusal.append(_text(said.get("refusal")))
         for place, call in enumerate(dicts(said.get("tool_calls"))):
             index = call.get("index")

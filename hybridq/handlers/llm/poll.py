@@ -26,6 +26,8 @@ def heard(reference: dict[str, Any], trouble: str, finished: int | None = None) 
     else:
         reference.pop("silent", None)
     if finished is not None:
+        if finished != reference.get("finished"):
+            reference["seen"] = time.time()
         reference["finished"] = finished
     return before != (reference.get("silent"), reference.get("finished"))
 

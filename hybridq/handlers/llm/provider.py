@@ -16,16 +16,19 @@ from ...brain.llm_prices import Tokens
 class Trouble(Struct, frozen=True, kw_only=True):
     """What went wrong with a request.
 
-    `passing`: the same request may succeed later. `slow`: all requests should wait. `full`: the provider had no
-    room for it, which is not its fault. `large`: it is more than what is between us and the provider lets through.
-    `unsure`: it may have been carried out although no answer came. `unreached`: its server gave no answer at all.
-    `unknown`: the provider knows no such thing. `at`: the place in a batch (from 0) of the request that it was
-    refused for.
+    `passing`: the same request may succeed later. `again`: it was turned away or not answered at all, so that it may
+    be sent again at once. `slow`: all requests should wait. `poor`: nothing is answered until somebody pays. `full`:
+    the provider had no room for it, which is not its fault. `large`: it is more than what is between us and the
+    provider lets through. `unsure`: it may have been carried out although no answer came. `unreached`: its server gave
+    no answer at all. `unknown`: the provider knows no such thing. `at`: the place in a batch (from 0) of the request
+    that it was refused for.
     """
 
     reason: str
     passing: bool = False
+    again: bool = False
     slow: bool = False
+    poor: bool = False
     full: bool = False
     large: bool = False
     unsure: bool = False
@@ -33,6 +36,12 @@ class Trouble(Struct, frozen=True, kw_only=True):
     unknown: bool = False
     retry_after: float | None = None
     at: int | None = None
+
+
+class Cut(Struct, frozen=True):
+    """The answer that streamed was cut for want of room; `word` is the provider's for it."""
+
+    word: str
 
 
 class BatchLimits(Struct, frozen=True):
@@ -43,7 +52,8 @@ class BatchLimits(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What became of one request of a batch; `custom` is its id. `text` is None where there is no answer.
+    """What became of one request of a batch; `custom` is its id. `text` is None where there is no answer; `said` is
+    what came of it all the same. `cut`: the answer was cut for want of room, in the provider's word.
 
     `unbegun`: the provider never began it and charges nothing. `passing`: another try may help.
     """
@@ -52,6 +62,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     text: str | None = None
     tokens: Tokens | None = None
     error: str = ""
+    said: str = ""
+    cut: str = ""
     unbegun: bool = False
     passing: bool = False
 
@@ -69,6 +81,7 @@ class Look(Struct, frozen=True, kw_only=True):
     finished: int | None = None
     files: tuple[str, ...] = ()
     problem: str = ""
+    large: bool = False  # it failed because it was larger than may be
     busy: bool = False  # it failed because the provider holds too much work of ours: later it may take it
     refused: dict[int, str] = {}
     trouble: str = ""
@@ -83,12 +96,15 @@ class Found(Struct, frozen=True):
     trouble: str = ""
 
 
+Piece = str | Tokens | Cut
+
+
 class Provider(Protocol):
     """One model at one provider."""
 
     limits: BatchLimits
 
-    def stream(self, text: str, *, flex: bool) -> AsyncGenerator[str | Tokens, None]:
+    def stream(self, text: str, *, flex: bool) -> AsyncGenerator[Piece, None]:
         """The answer's pieces as they come, and what was used. Raises what `trouble` understands."""
         ...
 

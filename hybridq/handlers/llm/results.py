@@ -6,12 +6,15 @@ never began goes back to the queue; that is no failure of its own, but how often
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from ...brain.llm_prices import Tokens
-from ...job import Failure, Output
+from ...job import Event, Failure, Output, Partial
 from .provider import Answer, Look, Trouble, parse_custom_id
 
 SEE = "it may be paid for. See there; then: hybridq retry"
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
+SMALLER = "sent again in smaller batches"
 
 
 class Reading:
@@ -39,24 +42,23 @@ class Reading:
                 self._paid[where[1:]] = ending(*where[1:], "", answer.tokens).cost
             return None
         del self._left[where[1:]]
-        return ending(*where[1:], answer.text, answer.tokens)
+        end = ending(*where[1:], answer.text, answer.tokens)
+        return replace(end, cut=answer.cut) if answer.cut else end
 
     @property
     def done(self) -> bool:
         """Whether each job has its answer."""
         return not self._left
 
-    def rest(self, look: Look | None, *, ended: bool = False) -> list[Failure]:
-        """How the jobs without an answer end. `ended`: the provider has said that it ended the batch, which is never
-        sent again as a whole."""
+    def rest(self, look: Look | None, *, ended: bool = False) -> list[Event]:
+        """How the jobs without an answer end, after what came of it all the same. `ended`: the provider has said that
+        it ended the batch, which is never sent again as a whole."""
         # Each that is refused for good is one less: the others may go again as often as that takes.
         fewer = look is not None and any(place in look.refused for place in range(len(self._order)))
         again = back if fewer else unbegun
-        return [
-            self._end(place, *where, look, again, ended)
-            for place, where in enumerate(self._order)
-            if where in self._left
-        ]
+        said: list[Event] = [Partial(*where, each.said.encode()) for where, each in self._failed.items() if each.said]
+        left = [(place, *where) for place, where in enumerate(self._order) if where in self._left]
+        return said + [self._end(*each, look, again, ended) for each in left]
 
     def _end(
         self, place: int, job: int, attempt: int, look: Look | None, again: Callable[..., Failure], ended: bool
@@ -69,6 +71,8 @@ class Reading:
             return final(job, attempt, f"the provider ended the batch that it was in and no longer knows it; {SEE}")
         if look is None:
             return Failure(job, attempt, "the provider no longer knows the batch that it was in")
+        if look.problem and look.large and len(self._order) > 1:
+            return back(job, attempt, f"{SMALLER} ({look.problem})")
         if look.problem and not look.refused:
             return back(job, attempt, look.problem, FULL) if look.busy else final(job, attempt, look.problem)
         if look.problem and place in look.refused:
@@ -97,11 +101,11 @@ def final(job: int, attempt: int, why: str) -> Failure:
 
 def refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
     """The ends of a batch that was refused as a whole. Where one request was at fault, the others are sent again."""
-    if trouble.passing:
+    if trouble.passing or trouble.poor:
         end = back if trouble.full else unbegun
         return [end(*each, trouble.reason, trouble.retry_after or FULL) for each in jobs]
     if trouble.large and len(jobs) > 1:
-        return [back(*each, f"sent again in smaller batches ({trouble.reason})") for each in jobs]
+        return [back(*each, f"{SMALLER} ({trouble.reason})") for each in jobs]
     if trouble.at is None:
         return [final(*each, trouble.reason) for each in jobs]
     return [
