@@ -21,11 +21,13 @@ from hybridq.when import clock
 from ..tell import say
 from .printer import Printer
 
+LONG = 10.0  # seconds; a wait that is told though its reason was told before
+
 
 def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = False, told: str = "") -> int:
     """Print what comes of a job; returns its exit code. `until_draft`: an adaptive job's draft is enough. `told`: why
     it is held, as far as that was said."""
-    attempt, shown, drafted = 0, Shown(), False
+    attempt, shown, drafted, again = 0, Shown(), False, ""
     for event in follow(store, job, time.time):
         match event:
             case OutputPiece(stream, data):
@@ -48,7 +50,7 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 shown.clear()
             case StateChange(_, number, ready) if number:
                 attempt = number  # one that was over before anybody looked, too
-                _again(store, job, ready)
+                again = _again(store, job, ready, again)
             case Withheld(reason):
                 if not told:
                     say(f"job {job}: {reason}")
@@ -60,11 +62,15 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
     raise AssertionError("a follow ends with the job's end")
 
 
-def _again(store: Store, number: int, ready: float) -> None:
-    """Say why it is to be tried again, and when, where that is not at once."""
+def _again(store: Store, number: int, ready: float, said: str) -> str:
+    """Say why it is to be tried again, and when, where that is not at once; the reason that was said last, not again
+    for a short wait. Returns the reason."""
     now, found = time.time(), result(store, number)
-    if found is not None and found.error and ready > now:
+    if found is None or not found.error or ready <= now:
+        return said
+    if found.error != said or ready - now >= LONG:
         say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
+    return found.error
 
 
 def _draft(job: int, draft: Result, shown: Shown, printer: Printer) -> None:
