@@ -14,7 +14,7 @@ from hybridq.errors import HybridqError
 from hybridq.handlers.llm.anthropic import Anthropic
 from hybridq.job import Failure, Mode
 from hybridq.outlook import Outlook
-from tests.handlers.test_provider_other import ask
+from tests.support.accents import ask
 from tests.support.building import asking, daemon, look, submit_all, until
 from tests.support.handling import ends
 from tests.support.llm import KINDS, base, model, said, served, through
