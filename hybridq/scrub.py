@@ -10,7 +10,7 @@ SHORTEST = 4  # characters of a key; a shorter one is no secret, and hiding it w
 CUT = 16  # characters of a key from which on its beginning is hidden as well: sentences are cut anywhere
 HIDDEN = "***"
 
-_known: dict[str, list[str]] = {}  # by key: the patterns of its forms
+_known: dict[str, list[tuple[int, str]]] = {}  # by key: the lengths and patterns of its forms
 _pattern: re.Pattern[str] | None = None
 
 
@@ -20,12 +20,10 @@ def know(key: str) -> None:
     if len(key) < SHORTEST or key in _known:
         return
     _known[key] = _patterns(key)
-    # Whole forms first: the beginning of a key is what is left of it where a sentence was cut.
-    whole, cut = [], []
-    for forms in _known.values():
-        whole += forms[:-1]
-        cut += forms[-1:]
-    _pattern = re.compile("|".join(filter(None, [*sorted(whole, key=len, reverse=True), *cut])), re.IGNORECASE)
+    # The longest first: a whole form before the beginning of the same key, which is what is left of it where a sentence
+    # was cut, and that before a shorter key that begins alike.
+    longest = sorted({form for forms in _known.values() for form in forms}, reverse=True)
+    _pattern = re.compile("|".join(pattern for _, pattern in longest), re.IGNORECASE)
 
 
 def scrub(text: str) -> str:
@@ -33,8 +31,8 @@ def scrub(text: str) -> str:
     return text if _pattern is None else _pattern.sub(HIDDEN, text)
 
 
-def _patterns(key: str) -> list[str]:
-    """A key as it is, as programs write it down, and at last its beginning ("": too short for that)."""
+def _patterns(key: str) -> list[tuple[int, str]]:
+    """A key as it is, as programs write it down, and its beginning where that is long enough: (length, pattern)."""
     import json
     from html import escape
     from urllib.parse import quote
@@ -44,8 +42,9 @@ def _patterns(key: str) -> list[str]:
     forms = {key, repr(key)[1:-1], repr(f"'{key}")[2:-1], escape(key)}
     forms |= {written, written.replace("/", "\\/"), json.dumps(written)[1:-1]}
     forms |= {quote(data), quote(data, safe=""), data.hex(), *_base64(data)}
-    cut = re.escape(key[: len(key) // 2]) + r"[^\s\"'<>,;]*" if len(key) >= CUT else ""
-    return [*map(re.escape, forms), cut]
+    half = len(key) // 2
+    beginning = [(half, re.escape(key[:half]) + r"[^\s\"'<>,;]*")] if len(key) >= CUT else []
+    return [*((len(form), re.escape(form)) for form in forms), *beginning]
 
 
 def _base64(data: bytes) -> set[str]:

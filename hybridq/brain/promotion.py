@@ -37,11 +37,11 @@ def ending_time(since: float, due: float) -> float:
     return min(ENDING, max(0.0, SHARE * (due - since))) if math.isfinite(due) else ENDING
 
 
-def last_moment(since: float, due: float, stream: float) -> float:
+def last_moment(since: float, due: float, stream: float, endless: float = ENDLESS) -> float:
     """When a batch that was made at `since` must be taken back, so that what is left makes the deadline `due` streamed
-    in `stream` seconds, though the provider never confirms the end."""
+    in `stream` seconds, though the provider never confirms the end; after `endless` seconds in any case."""
     handing = min(HANDING, max(0.0, SHARE * (due - since)))
-    return due - ending_time(since, due) - stream - handing
+    return min(since + endless, due - ending_time(since, due) - stream - handing)
 
 
 def promotion_reason(due: float, now: float, estimate: Estimate, size: float) -> str:

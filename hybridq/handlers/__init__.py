@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from ..config.values import HandlerConfig, RunnerConfig
-from ..errors import ConfigError, HybridqError
+from ..errors import ConfigError
 from .protocol import Handler
 
 GROUP = "hybridq.handlers"
@@ -21,23 +21,12 @@ BUILT_IN = {
 }
 ALWAYS = ("shell", "worker")  # kinds that need nothing else to be made
 
-__all__ = ["ALWAYS", "GROUP", "Handler", "make_handler", "mistake"]
+__all__ = ["ALWAYS", "GROUP", "Handler", "make_handler"]
 
 
 def make_handler(name: str, config: HandlerConfig, *, runner: RunnerConfig) -> Handler:
     """The handler that `[handlers.NAME]` describes. Raises ConfigError for an unknown kind or bad options."""
     return cast(Handler, _factory(name, config.kind)(name, config, runner=runner))
-
-
-def mistake(name: str, config: HandlerConfig, runner: RunnerConfig) -> str:
-    """Why a handler cannot be made, whoever's its kind is; "": it can."""
-    try:
-        make_handler(name, config, runner=runner)
-    except HybridqError as error:
-        return str(error)
-    except Exception as error:  # of a plug-in
-        return f"handlers.{name}: {error!r}"
-    return ""
 
 
 def _factory(name: str, kind: str) -> Any:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import Config
-from ..handlers import mistake
+from ..handlers.border import guarded
 from ..home import Home
 from ..job import Held
 from ..money.limit import Limit
@@ -90,7 +90,7 @@ class _Scope:
         names = {handler for _, handler in found}
         self.unserved = tuple(sorted(names - config.handlers.keys()))
         known = {name: config.handlers[name] for name in sorted(names - set(self.unserved))}
-        wrong = {name: why for name, of in known.items() if (why := mistake(name, of, config.runner))}
+        wrong = {name: why for name, of in known.items() if (why := guarded(name, of, runner=config.runner).broken)}
         self.broken = tuple(wrong.values())
         self.cohorts = {cohort for cohort, handler in found if handler in known and handler not in wrong}
         self.why = ""

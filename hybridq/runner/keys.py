@@ -10,7 +10,8 @@ import os
 
 from ..config.llm import missing_key, options
 from ..config.values import HandlerConfig
-from ..handlers import ALWAYS, mistake
+from ..handlers import ALWAYS
+from ..handlers.border import guarded
 from ..job import State
 from ..outlook import Outlook
 from ..queue.cohorts import tally
@@ -55,5 +56,5 @@ class Keys:
         if config.remote:
             return ""
         if handler not in self._tried or self._tried[handler][0] != config:
-            self._tried[handler] = config, mistake(handler, config, self._outlook.config.runner)
+            self._tried[handler] = config, guarded(handler, config, runner=self._outlook.config.runner).broken
         return self._tried[handler][1]

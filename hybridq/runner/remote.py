@@ -161,10 +161,10 @@ class RemoteRun:
         """When it must be taken back, epoch seconds: in time to stream what the earliest deadline asks for, and at
         the latest when the provider itself should long have ended it."""
         # What the provider calls ended is paid for: nothing but a deadline has it done once more.
-        endless = inf if "ended" in self.away.work.reference else self.away.since + ENDLESS
+        endless = inf if "ended" in self.away.work.reference else ENDLESS
         if Mode.STREAM not in self.engine.outlook.modes(self.away.handler):
-            return endless
-        return min(endless, last_moment(self.away.since, self._due(), self._stream_time()))
+            return self.away.since + endless
+        return last_moment(self.away.since, self._due(), self._stream_time(), endless)
 
     def _grace(self) -> float:
         return ending_time(self.away.since, self._due())

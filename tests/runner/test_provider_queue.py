@@ -67,7 +67,7 @@ def test_a_server_that_deletes_nothing_does_not_matter(provider: Provider, tmp_p
 
 
 def test_files_of_answers_that_could_not_be_read_stay(provider: Provider, tmp_path: Path) -> None:
-    """Answers that never come: the jobs fail, and nothing is deleted that somebody has paid for."""
+    """Answers that never come: the jobs are held, every view says so, and nothing is deleted that was paid for."""
 
     async def gone(request: web.Request) -> web.StreamResponse:
         return web.Response(status=404)
@@ -76,8 +76,10 @@ def test_files_of_answers_that_could_not_be_read_stay(provider: Provider, tmp_pa
     with served(tmp_path, provider, more="retries = 0") as outlook:
         batch(outlook, 3)
         with daemon(outlook):
-            until(lambda: states(outlook) == {"failed": 3} and forgotten(outlook))
+            until(lambda: "its answers cannot be read" in command(outlook.store.home, "show", "1").stdout)
+            assert states(outlook) == {"running": 3}
         assert provider.deleted == []
+        assert len(provider.batches) == 1
 
 
 def booked(outlook: Outlook) -> tuple[float, float]:
