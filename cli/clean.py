@@ -42,7 +42,7 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much it would be; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Take away for good what has ended long ago.
+    """Delete old finished jobs and their results.
 
     It asks first; where nobody can be asked, as in a crontab, it needs --yes. Inputs, results, keys and output files
     go. The database keeps its size; the room is used again.

@@ -27,7 +27,7 @@ COMMANDS = {
     "wait": ("output", "Wait until jobs have ended."),
     "cancel": ("change", "Cancel jobs that have not ended."),
     "retry": ("change", "Queue jobs again that failed or were cancelled."),
-    "clean": ("clean", "Take away for good what has ended long ago."),
+    "clean": ("clean", "Delete old finished jobs and their results."),
     "daemon": ("run", "Run the queue until told to stop."),
     "drain": ("run", "Run everything that is held now, then end."),
     "simulate": ("simulate", "Try a workload on hybridq and on what people do without it."),

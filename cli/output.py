@@ -204,9 +204,9 @@ def _print_all(
             say(f"job {jobs[0]} was cancelled")
         if state in ENDED and not draft:
             return code_of(state, result(store, jobs[0]))
-        return code_of_all(states) if json else 0
+        return code_of_all(states, told=True) if json else 0
     _say_sums(named, short, lacking, len(jobs), failed)
-    return code_of_all(states)
+    return code_of_all(states, told=json)
 
 
 def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:

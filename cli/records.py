@@ -1,7 +1,8 @@
 """The outputs of several jobs, each a record at its job's place: what failed or waits leaves an empty one.
 
 Rule: the n-th record is the n-th job's, so that results stand beside their inputs. A note on standard error and the
-exit code tell of what is missing: 1 where a job was not done, 75 where one has not ended.
+exit code tell of what is missing: 1 where a job was not done, 75 where one has not ended. A record of `--json` tells
+that itself: then a program gets 75 where one has not ended, else 0.
 """
 
 import json
@@ -43,9 +44,9 @@ def as_json(store: Store, job: int, found: Result | None, pieces: Iterator[bytes
     return document(told, one_line=True).encode() + LINE
 
 
-def code_of_all(states: Collection[State]) -> int:
-    """The exit code of several jobs in these states."""
-    if State.FAILED in states or State.CANCELLED in states:
+def code_of_all(states: Collection[State], *, told: bool = False) -> int:
+    """The exit code of several jobs in these states; `told`: each record says how its job ended."""
+    if not told and (State.FAILED in states or State.CANCELLED in states):
         return 1
     return TRY_AGAIN if State.QUEUED in states or State.RUNNING in states else 0
 

@@ -106,7 +106,7 @@ complete -c hybridq -n __fish_use_subcommand -a retry -d 'Queue jobs again that 
 complete -c hybridq -n '__hybridq_is retry' -l failed -d 'Only what failed, not what was cancelled.'
 complete -c hybridq -n '__hybridq_is retry' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at retry -ge 1' -k -a '(__hybridq_values selectors)'
-complete -c hybridq -n __fish_use_subcommand -a clean -d 'Take away for good what has ended long ago.'
+complete -c hybridq -n __fish_use_subcommand -a clean -d 'Delete old finished jobs and their results.'
 complete -c hybridq -n '__hybridq_is clean' -l older -x  -d 'What ended longer ago than this; 30d, of a group that is named 0s.'
 complete -c hybridq -n '__hybridq_is clean' -l dry-run -d 'Say how much it would be; change nothing.'
 complete -c hybridq -n '__hybridq_is clean' -l yes -d 'Do not ask.'

@@ -17,7 +17,7 @@ from hybridq.visible import visible_line
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
-from .words import NONE, percent_of, rules
+from .words import NONE, RULES, percent_of
 
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
@@ -76,7 +76,7 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
     if found.total.share is not None:
         yield percent_of(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
     if found.gathered.sooner is not None:
-        yield percent_of(found.gathered.sooner), "sooner did people see something than gathered"
+        yield percent_of(found.gathered.sooner), "faster first output than batching"
     for each in found.deadlines:
         yield percent_of(each.share), f"of the {each.audience.value} deadlines kept"
     if found.promises.covered is not None:
@@ -101,15 +101,22 @@ def sections(found: Report) -> Iterator[Section]:
         yield _gathered(found.gathered)
     if found.flushes:
         columns = "rule", "flushes", "jobs", "failed", "ran for", "cost"
-        yield "Flushes", rules(each.rule for each in found.flushes), columns, _flushes(found)
-    yield "PromisesKept", "", ("", "", ""), list(_kept(found))
+        yield "Flushes", "", columns, _flushes(found)
+    yield "Kept", "", ("", "", ""), list(_kept(found))
     if found.causes:
         yield "Failures", "", ("reason", "jobs", "cost"), _failures(found)
 
 
 def _flushes(found: Report) -> Rows:
     return [
-        (each.rule, count(each.flushes), count(each.jobs), count(each.failed), span(each.seconds), money(each.cost))
+        (
+            RULES.get(each.rule, each.rule),
+            count(each.flushes),
+            count(each.jobs),
+            count(each.failed),
+            span(each.seconds),
+            money(each.cost),
+        )
         for each in found.flushes
     ]
 

@@ -17,7 +17,7 @@ from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 
 from .cells import PLAIN, QUIET, STRONG
-from .words import NONE, percent_of, rules
+from .words import NONE, RULES, percent_of
 
 WIDE = 125  # cells that the table needs with one line a contender
 COLUMNS = (
@@ -85,9 +85,8 @@ def _legend(found: Rehearsal) -> RenderableType:
 
 
 def _ours(verdict: Verdict) -> list[RenderableType]:
-    flushes = ", ".join(f"{number} {rule}" for rule, number in verdict.flushes.items()) or "none"
-    meant = [_line("rules", rules(verdict.flushes))] if verdict.flushes else []
-    return [Text(""), _line("flushes by rule", flushes), *meant, *_kept(verdict.promises)]
+    flushes = ", ".join(f"{number} {RULES.get(rule, rule)}" for rule, number in verdict.flushes.items()) or "none"
+    return [Text(""), _line("flushes", flushes), *_kept(verdict.promises)]
 
 
 def _kept(made: Promises) -> list[RenderableType]:

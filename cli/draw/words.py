@@ -6,7 +6,6 @@ Words that hold text from jobs are not yet safe for a terminal unless the functi
 """
 
 import signal
-from collections.abc import Iterable
 from datetime import datetime
 
 from hybridq.job import ENDED, Decision, Forecast, Lane, State
@@ -20,12 +19,12 @@ DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
 RULES = {
-    "plan": "at the cheapest instant",
-    "worth-it": "longer waiting would have cost more than what is shared saves",
-    "deadline": "one was near",
-    "full": "as large as a flush may be",
-    "drain": "somebody asked",
-    "watched": "a runner died while these ran",
+    "plan": "cheapest time",
+    "worth-it": "waited long enough",
+    "deadline": "deadline near",
+    "full": "full",
+    "drain": "by hand",
+    "watched": "alone, after a crash",
 }
 
 
@@ -200,11 +199,6 @@ def planned_flush(head: Head, now: float) -> str:
     if head.next_flush <= head.now:
         at = f"since {at}" if head.next_flush < head.now else "now"
     return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
-
-
-def rules(names: Iterable[str]) -> str:
-    """What these rules of flushes mean: `plan: at the cheapest instant; drain: somebody asked`."""
-    return "; ".join(f"{name}: {RULES[name]}" for name in names if name in RULES)
 
 
 def tariff(head: Head, now: float) -> str:

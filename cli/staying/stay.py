@@ -102,7 +102,7 @@ class Stay(Struct, frozen=True):
             say(self.held)
         elif self.of.mode is Mode.ADAPTIVE and not (self.follows and not self.asked):
             say("no daemon runs: the draft is made here, the final result waits for hybridq daemon or hybridq drain")
-        elif self.follows:
+        elif self.follows and is_tty(sys.stderr):  # elsewhere nobody asks who runs it
             say(f"no daemon runs, so this submit runs {self._what} itself")
 
     def _left(self) -> str:

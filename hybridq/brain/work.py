@@ -36,6 +36,7 @@ class HeldWork:
     def __init__(self, held: Sequence[Held], conditions: Conditions) -> None:
         self.held, self.now = held, conditions.now
         self._conditions = conditions
+        self.load = conditions.load  # per core
         sizes = _sizes(held)
         cost = cache(lambda size: conditions.estimate.cost(Lane.BATCH, size))
         costs = [cost(size) for size in sizes]

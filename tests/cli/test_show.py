@@ -108,11 +108,11 @@ def test_what_was_drained_is_told_as_it_went(tmp_path: Path) -> None:
     submit_all(outlook, asking(mode=None, group="g"), [b'"x"'] * 500)
     assert command(outlook.store.home, "drain", "--quiet").returncode == 0
     told = " ".join(typed(outlook, "explain", "g").split())
-    assert re.search(r"flush 1 at [\d:]+, price x1, 500 done in .*: run now: a drain was asked for", told)
+    assert re.search(r"flush 1 at [\d:]+, price x1, 500 done in .*: runs now: started by hand", told)
     assert "at submission: run at" in told
     assert "sooner: drained" in told
     assert re.search(r"cost [\d.]+; forecast [\d.]+", told)
-    assert look(outlook).rows[0].why == "a drain was asked for"
+    assert look(outlook).rows[0].why == "started by hand"
     one = " ".join(typed(outlook, "explain", "8").split())
     assert one.startswith("job 8, as all 500 of g batch")
     costs = document(outlook, "explain", "8")

@@ -109,5 +109,5 @@ def test_a_submission_is_told_the_plan_that_it_makes(tmp_path: Path) -> None:
     first, second = (submit(outlook, asking("gpt"), b'"x"') for _ in range(2))
     now = cohort(outlook.store, job(outlook.store, second.first).cohort).accepted
     planned = plan(outlook.conditions("gpt", now).held, outlook.conditions("gpt", now))
-    assert first.decision.forecast.note.startswith("run now")
+    assert first.decision.forecast.note.startswith("runs now")
     assert second.decision.forecast.start == pytest.approx(planned.later[0].at, abs=0.1)
