@@ -4,7 +4,7 @@ Rule: each list costs what it returns, however long the queue is: it walks an in
 are read from the kept sums. Rows of jobs are only touched for the jobs that are shown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 from msgspec import Struct
@@ -13,11 +13,11 @@ from ..errors import UsageError
 from ..job import Lane, Mode, State
 from ..selection import Group, Ids, Last, Selector
 from .cohorts import Cohort, cohorts, no_such
+from .group_sums import MANY, counts_of, group_sums, marks
 from .store import Store
 from .submissions import newest
 
 SCAN = 2000  # cohorts of one lane and handler that are looked through for rows: a group may have a million
-MANY = 500  # values one statement is given
 TEXT = 400  # bytes of an input that are ever shown in a list
 _OF = "JOIN cohort ON cohort.id = job.cohort"
 _IN_RANGE = "job.id BETWEEN ? AND ? AND accepted IS NOT NULL"
@@ -29,20 +29,6 @@ class ModeSum(Struct, frozen=True, kw_only=True):
     counts: dict[State, int]
     cost: float
     streamed: float
-
-
-class GroupSum(Struct, frozen=True, kw_only=True):
-    """What the cohorts of one group come to. `cohort` is its first one."""
-
-    name: str
-    cohort: int
-    first: int
-    last: int
-    accepted: float
-    started: float | None
-    finished: float | None
-    counts: dict[State, int]
-    cost: float
 
 
 class ListedJob(Struct, frozen=True, kw_only=True):
@@ -66,10 +52,10 @@ class ListedJob(Struct, frozen=True, kw_only=True):
 def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
     """The sums of these modes."""
     return [
-        ModeSum(counts=_counts(counts), cost=cost, streamed=streamed)
+        ModeSum(counts=counts_of(counts), cost=cost, streamed=streamed)
         for *counts, cost, streamed in store.rows(
             "SELECT queued, running, done, failed, cancelled, cost, streamed FROM total"
-            f" WHERE mode IN ({_marks(modes)})",
+            f" WHERE mode IN ({marks(modes)})",
             tuple(modes),
         )
     ]
@@ -96,7 +82,7 @@ def running(store: Store, modes: Sequence[Mode], limit: int) -> list[Cohort]:
     return _distinct(
         store,
         "INDEXED BY cohort_running WHERE running > 0 AND accepted IS NOT NULL"
-        f" AND mode IN ({_marks(modes)}) ORDER BY id",
+        f" AND mode IN ({marks(modes)}) ORDER BY id",
         tuple(modes),
         limit,
     )
@@ -107,7 +93,7 @@ def queued(store: Store, lane: Lane, handler: str, modes: Sequence[Mode], limit:
     return _distinct(
         store,
         "INDEXED BY cohort_queued WHERE lane = ? AND handler = ? AND queued > 0"
-        f" AND mode IN ({_marks(modes)}) ORDER BY due, rank, id",
+        f" AND mode IN ({marks(modes)}) ORDER BY due, rank, id",
         (lane, handler, *modes),
         limit,
     )
@@ -123,30 +109,6 @@ def ended_singles(store: Store, state: State, modes: Sequence[Mode], limit: int)
             (mode, int(state is State.FAILED), int(state is State.CANCELLED), limit),
         )
     return by_number(store, [number for _, number in sorted(numbers, reverse=True)[:limit]])
-
-
-def ended_groups(store: Store, limit: int) -> list[GroupSum]:
-    """The groups of which nothing waits or runs, the latest first."""
-    return _groups(store, "queued = 0 AND running = 0 ORDER BY finished DESC LIMIT ?", (limit,))
-
-
-def groups_with(store: Store, states: Iterable[State]) -> list[GroupSum]:
-    """The groups that hold a job in one of these states, the newest first; costs what there are groups."""
-    condition = " OR ".join(f"{state} > 0" for state in states) or "0"
-    return _groups(store, f"{condition} ORDER BY cohort DESC", ())
-
-
-def group_sums(store: Store, names: Sequence[str]) -> dict[str, GroupSum]:
-    """The sums of these groups, by name."""
-    parts = (names[start : start + MANY] for start in range(0, len(names), MANY))
-    return {found.name: found for part in parts for found in _groups(store, f"name IN ({_marks(part)})", tuple(part))}
-
-
-def queued_parts(store: Store, name: str, limit: int) -> list[int]:
-    """The cohorts of a group that hold queued jobs, at most so many."""
-    return [
-        number for (number,) in store.rows("SELECT id FROM cohort WHERE name = ? AND queued > 0 LIMIT ?", (name, limit))
-    ]
 
 
 def ahead(store: Store, of: Cohort) -> int:
@@ -202,7 +164,7 @@ def mixed(store: Store, name: str) -> bool:
 
 def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mode], limit: int) -> list[int]:
     """The first `limit` jobs of a group in these states and modes; walks its jobs until it has them."""
-    where = f"state IN ({_marks(states)}) AND mode IN ({_marks(modes)})"
+    where = f"state IN ({marks(states)}) AND mode IN ({marks(modes)})"
     return [
         number
         for (number,) in store.rows(
@@ -218,7 +180,7 @@ def by_number(store: Store, numbers: Sequence[int]) -> list[Cohort]:
     known: dict[int, Cohort] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
-        known |= {found.id: found for found in cohorts(store, f"id IN ({_marks(part)})", tuple(part))}
+        known |= {found.id: found for found in cohorts(store, f"id IN ({marks(part)})", tuple(part))}
     return [known[number] for number in numbers if number in known]
 
 
@@ -231,7 +193,7 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
             "SELECT job.id, cohort, state, ready, started, finished,"
             " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost,"
             " (SELECT deaths FROM suspect WHERE job = job.id), json_extract(CAST(usage AS TEXT), '$.cut')"
-            f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({_marks(part)})",
+            f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({marks(part)})",
             tuple(part),
         ):
             text = _beginning(store, number) if data is None else data[:TEXT]
@@ -271,7 +233,7 @@ def job_ids(
     """
     ids: list[int] = []
     jobs = 0
-    where = f"{_IN_RANGE} AND state IN ({_marks(states)}) AND mode IN ({_marks(modes)})"
+    where = f"{_IN_RANGE} AND state IN ({marks(states)}) AND mode IN ({marks(modes)})"
     for first, last in chosen.ranges:
         parameters = (first, last, *states, *modes)
         left = limit - len(ids)
@@ -292,35 +254,6 @@ def _distinct(store: Store, where: str, parameters: tuple[object, ...], limit: i
             if len(found) >= limit:
                 break
     return by_number(store, list(found.values()))
-
-
-def _groups(store: Store, where: str, parameters: tuple[object, ...]) -> list[GroupSum]:
-    return [
-        GroupSum(
-            name=name,
-            cohort=cohort,
-            first=first,
-            last=last,
-            accepted=accepted,
-            started=started,
-            finished=finished,
-            counts=_counts(counts),
-            cost=cost,
-        )
-        for name, cohort, first, last, accepted, started, finished, *counts, cost in store.rows(
-            "SELECT name, cohort, first_id, last_id, accepted, started, finished,"
-            f" queued, running, done, failed, cancelled, cost FROM groups WHERE {where}",
-            parameters,
-        )
-    ]
-
-
-def _counts(numbers: Sequence[int]) -> dict[State, int]:
-    return {state: number for state, number in zip(State, numbers, strict=True) if number}
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _beginning(store: Store, job: int) -> bytes:

@@ -21,9 +21,10 @@ from ..money.why_held import has_budget, why_withheld, would_be_withheld
 from ..outlook import Outlook
 from ..queue.buckets import buckets, counted_in
 from ..queue.cohorts import Cohort, tally
+from ..queue.group_sums import group_sums, queued_parts
 from ..queue.holds import withheld
 from ..queue.learned import intended
-from ..queue.lists import ahead, group_sums, open_flushes, queued_parts, runners, running
+from ..queue.lists import ahead, open_flushes, runners, running
 from ..queue.remote import Elsewhere, elsewhere
 from ..when import span
 

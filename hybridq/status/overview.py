@@ -11,6 +11,7 @@ from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, machine_load
 from ..queue import cohorts, lists
 from ..queue.cohorts import Cohort
+from ..queue.group_sums import ended_groups, groups_with
 from ..queue.read_only import rescue_if_writable
 from ..queue.select import meant, ranges
 from ..selection import All, Ids, Selector
@@ -201,9 +202,9 @@ class _View:
 
     def _groups(self, limit: int) -> list[Cohort]:
         if len(self.states) < len(State):
-            named = lists.groups_with(self._store, [state for state in ENDED if state in self.states])
+            named = groups_with(self._store, [state for state in ENDED if state in self.states])
             return [lists.representative(self._store, found.name) for found in named]
-        return lists.by_number(self._store, [found.cohort for found in lists.ended_groups(self._store, limit)])
+        return lists.by_number(self._store, [found.cohort for found in ended_groups(self._store, limit)])
 
     def _wanted(self, shown: list[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
         """Their rows, without those that hold nothing in the states that were asked for."""

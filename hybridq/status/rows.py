@@ -15,8 +15,9 @@ from ..outlook import Outlook
 from ..queue import lists
 from ..queue.cohorts import Cohort
 from ..queue.flushes import flush_record, last_of
+from ..queue.group_sums import GroupSum, group_sums
 from ..queue.learned import remarked, remarked_of
-from ..queue.lists import GroupSum, ListedJob
+from ..queue.lists import ListedJob
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
 from .snapshot import Row
@@ -60,7 +61,7 @@ class Rows:
     def of(self, cohorts: Sequence[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
         """A row for each cohort: its group's, or that of its only job. `before`: how many jobs go first, by cohort."""
         before = before or {}
-        sums = lists.group_sums(self._store, [of.name for of in cohorts if of.name is not None])
+        sums = group_sums(self._store, [of.name for of in cohorts if of.name is not None])
         lines = lists.listed(self._store, [of.first for of in cohorts if of.name is None])
         return [
             self._job(of, lines[of.first], before.get(of.id))

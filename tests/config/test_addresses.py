@@ -14,7 +14,7 @@ from hybridq.errors import HybridqError
 from hybridq.handlers.llm.anthropic import Anthropic
 from hybridq.job import Failure, Mode
 from hybridq.outlook import Outlook
-from tests.handlers.test_provider_other import ask
+from tests.support.accents import ask
 from tests.support.building import asking, daemon, look, submit_all, until
 from tests.support.handling import ends
 from tests.support.llm import KINDS, base, model, said, served, through
@@ -98,7 +98,15 @@ def test_results_are_read_below_the_configured_address(provider: Provider, other
     """Wherever the server says that they are."""
     where = f"http://127.0.0.1:{other.port}/v1/messages/batches/x/results"
     provider.script.told = lambda batch: {**batch, "results_url": batch["results_url"] and where}
-    _, fetched = asyncio.run(through(model(provider, "anthropic"), "a", "b"))
+
+    async def main() -> list[Any]:
+        handler = model(provider, "anthropic")
+        try:
+            return (await through(handler, "a", "b"))[1]
+        finally:
+            await handler.close()
+
+    fetched = asyncio.run(main())
     assert sorted(map(said, ends(fetched).values())) == ["answer to a", "answer to b"]
     assert other.asked == []
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hybridq.job import Failure, Lane, Output, Partial
-from tests.handlers.test_provider_other import USAGE, choice, counted, events, named, page
+from tests.handlers.test_provider_other import named
+from tests.support.accents import USAGE, choice, counted, events, page
 from tests.support.handling import calls, collect, ends, text
 from tests.support.llm import COST, model, said, through
 from tests.support.provider import Provider

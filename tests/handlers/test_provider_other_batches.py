@@ -14,7 +14,7 @@ from hybridq.config.llm import LlmOptions
 from hybridq.handlers.llm.anthropic import Anthropic
 from hybridq.handlers.llm.batches import BLIND, LACKING
 from hybridq.job import Detached, Failure, Lane, Mode, Output
-from tests.handlers.test_provider_other import Answering, page
+from tests.support.accents import Answering, page
 from tests.support.building import asking, command, submit_all
 from tests.support.handling import calls, ends
 from tests.support.llm import COST, model, said, served, through

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from hybridq.handlers.llm.ratelimit import MILD, SEVERAL, RateLimit
 from hybridq.job import Failure, Lane, Output, Throttled
-from tests.handlers.test_provider_other import CHAT, choice, events, page
+from tests.support.accents import CHAT, choice, events, page
 from tests.support.handling import calls, collect, ends
 from tests.support.llm import model
 from tests.support.provider import Provider, unavailable

@@ -11,6 +11,7 @@ from hybridq.job import Decision, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
 from hybridq.queue.cancel_retry import cancel, retry
+from hybridq.queue.group_sums import group_sums
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.runner import Runner
@@ -230,4 +231,4 @@ def test_a_daemon_shows_what_it_runs(outlook: Outlook) -> None:
         assert f"pid {process.pid}" in look(outlook).head.daemon
         until(lambda: look(outlook, "g").rows[0].state is State.DONE)
     assert look(outlook).head.daemon == ""
-    assert lists.group_sums(outlook.store, ["g"])["g"].counts == {State.DONE: 50}
+    assert group_sums(outlook.store, ["g"])["g"].counts == {State.DONE: 50}
