@@ -22,6 +22,7 @@ from hybridq.when import clock, count, eta, money, span
 from .draw import words
 from .draw.job import Fact, draw_detail, draw_explanation
 from .draw.plain import unpadded
+from .draw.troubles import deadline as told_deadline
 from .tell import columns, is_tty
 
 ONE_LINE = 200  # cells of an input or a result
@@ -125,6 +126,8 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
     if row.cost is not None:
         yield "cost", _cost(row, row.cost, found)
     yield from _others(found.others)
+    if deadline := told_deadline(row, now):
+        yield "deadline", deadline
     yield "now", words.standing(row, now)
 
 

@@ -14,6 +14,8 @@ from hybridq.status.snapshot import Head, Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
+from .troubles import troubles
+
 SEPARATOR = " · "
 NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
@@ -141,27 +143,10 @@ def until(at: float, now: float) -> str:
     return f"in {left(at, now)}" if at - now >= 1 else "now"
 
 
-def may_be_late(row: Row) -> bool:
-    """Whether it may miss its deadline, by the 90th percentile."""
-    return row.state not in ENDED and row.deadline is not None and (row.eta90 or 0.0) > row.deadline
-
-
-def why(row: Row) -> str:
+def why(row: Row, now: float) -> str:
     """The reason for its mode, for being held, or for its failure; what is bad comes first."""
-    parts = _ends(row) if row.group is not None else []
-    if may_be_late(row):
-        parts.append("may miss its deadline")
-    if (row.exit_code or 0) > 0 and "exit" not in row.why:
-        parts.append(f"exit {row.exit_code}")
+    parts = troubles(row, now)
     return SEPARATOR.join([*parts, row.why] if row.why else parts)
-
-
-def _ends(row: Row) -> list[str]:
-    """What of a group failed or was cancelled, and once it has ended, beside what was done."""
-    told = [state for state in (State.FAILED, State.CANCELLED) if 0 < row.counts.get(state, 0) < row.jobs]
-    if told and row.state in ENDED and row.counts.get(State.DONE):
-        told = [State.DONE, *told]
-    return [", ".join(f"{count(row.counts[state])} {state}" for state in told)] if told else []
 
 
 def tally_words(counts: dict[State, int], held: int = 0) -> list[str]:
@@ -265,4 +250,4 @@ def standing(row: Row, now: float) -> str:
     else:
         parts += [f"{percent(row)}%"] if row.group is not None and not untold(row) else []
         parts.append(done_by(row.eta, row.eta90, now))
-    return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row)])]), LINE)
+    return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row, now)])]), LINE)
