@@ -116,7 +116,7 @@ def submit(
 def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped) -> int:
     outlook = connect(dict(os.environ))
     with outlook.store:
-        submission = Submission(outlook, source, options, then.waits)
+        submission = Submission(outlook, source, options, then.waits, stays=then.stays(source.many))
         if then.dry_run:
             return foretold(submission.foretell(skipped), skipped, then)
         if not source.many:

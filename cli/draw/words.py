@@ -212,9 +212,13 @@ def spent_words(head: Head) -> str:
     return f"spent {money(head.cost)}"
 
 
-def promise_words(forecast: Forecast, now: float) -> str:
-    """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it."""
-    parts = [done_by(forecast.finish, forecast.finish90, now)]
+def promise_words(forecast: Forecast, now: float, *, served: bool = True) -> str:
+    """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it.
+
+    Nothing is promised where nobody runs the queue (`served`).
+    """
+    when = done_by(forecast.finish, forecast.finish90, now) if served else "done when a daemon or a drain runs it"
+    parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"starts {clock(forecast.start, now)}")
     if forecast.cost is not None:
@@ -236,7 +240,12 @@ def _starting(forecast: Forecast, cost: float) -> str:
 
 def promise(decision: Decision, now: float) -> str:
     """Mode, ETA and why of a submission in one line, safe for a terminal."""
-    parts = [decision.mode.value, promise_words(decision.forecast, now), decision.reason, decision.warning]
+    parts = [
+        decision.mode.value,
+        promise_words(decision.promised, now, served=decision.served),
+        decision.reason,
+        decision.warning,
+    ]
     return visible_line(SEPARATOR.join(part for part in parts if part), LINE)
 
 

@@ -6,7 +6,7 @@ Rule: on standard error alone; a limit on money is told before a missing runner,
 import sys
 import time
 
-from hybridq.job import Lane, State
+from hybridq.job import State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
@@ -18,6 +18,7 @@ from hybridq.status.overview import take
 from hybridq.when import clock
 
 from ..draw import words
+from ..submitting.accepted import _until
 from ..tell import is_tty, say
 
 
@@ -75,11 +76,5 @@ def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
     if held:
         return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
     if alone:
-        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, time.time())}"
+        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{_until(of, time.time())}"
     return ""
-
-
-def planned(of: Cohort, now: float) -> str:
-    """`, planned for 22:00` where these jobs are held until then."""
-    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-    return f", planned for {clock(start, now)}" if start is not None and start > now else ""

@@ -59,11 +59,12 @@ class Skipped:
 class Submission:
     """One call of `submit`, from its source to what was accepted."""
 
-    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: str) -> None:
+    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: str, *, stays: bool) -> None:
         self._outlook = outlook
         self._source = source
         self._options = options
         self._config = _handler(outlook, source.handler)
+        self._stays = stays
         self._waits = _who_waits(waits, source.many)
         self._now = time.time()
         self._requests: dict[tuple[object, ...], Request] = {}
@@ -71,13 +72,13 @@ class Submission:
     def one(self) -> Accepted:
         """Submit the single job."""
         request, data = self._single()
-        return submit(self._outlook, request, data, key=self._options.key)
+        return submit(self._outlook, request, data, key=self._options.key, stays=self._stays)
 
     def many(self, skipped: Skipped) -> Accepted | None:
         """Submit all of them; None: every one was there already."""
         total = len(self._source.each) if self._source.each is not None else None
         with _counted(f"submitting to {self._source.handler}", total) as more:
-            return submit_many(self._outlook, self._stream(skipped, more), refused=skipped)
+            return submit_many(self._outlook, self._stream(skipped, more), refused=skipped, stays=self._stays)
 
     def foretell(self, skipped: Skipped) -> list[tuple[int, Decision, str]]:
         """(jobs, decision, why it would be held) for each part that would be decided apart; nothing is submitted."""
@@ -89,7 +90,7 @@ class Submission:
             total[0] += 1
             total[1] += len(data)
             requests[id(request)] = request
-        decide = deciding(self._outlook, self._now)
+        decide = deciding(self._outlook, self._now, stays=self._stays)
         found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
         return [
             (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now))

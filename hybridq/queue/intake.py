@@ -261,7 +261,7 @@ def _accept_cohort(
         ),
     )
     add_jobs(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
-    promised = decision.forecast
+    promised = decision.promised
     if promised.finish is not None:
         connection.execute(
             "INSERT INTO promise (cohort, made, start, finish, finish90) VALUES (?, ?, ?, ?, ?)",
