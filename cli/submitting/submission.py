@@ -21,11 +21,12 @@ from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
 
+from ..meant import Misread
 from ..tell import is_tty
 from . import options as asking
 from .inputs import Bad, Item
 from .options import Options
-from .words import Source, as_command
+from .words import Source
 
 LISTED = 20  # of what was left out
 STEP = 1000  # jobs between two looks at the progress bar
@@ -137,7 +138,7 @@ def _handler(outlook: Outlook, name: str) -> HandlerConfig:
     try:
         return outlook.handler(name)
     except UsageError as problem:
-        raise UsageError(f"{problem}{as_command(name)}") from None
+        raise Misread(str(problem)) from None
 
 
 @contextlib.contextmanager
