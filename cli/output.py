@@ -30,6 +30,7 @@ from .tell import leaving, say
 app = typer.Typer()
 
 One = Annotated[str, typer.Argument(metavar="SELECTOR", help="7, last, or a group.")]
+WaitFinal = Annotated[bool, typer.Option("--wait-final", help="Stay for an adaptive job's final, not only its draft.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Bytes as they are, on a terminal too.")]
 
 
@@ -65,32 +66,30 @@ def output(
 def follow(
     selector: One = "last",
     raw: Raw = False,
-    wait_final: Annotated[
-        bool, typer.Option("--wait-final", help="Stay for an adaptive job's final, not only its draft.")
-    ] = False,
+    wait_final: WaitFinal = False,
 ) -> None:
     """Print a job's output as it arrives, and end as the job ends.
 
-    Of an adaptive job it shows the draft and says when the final is due.
+    Of an adaptive job it shows the draft, says when the final is due, and ends; --wait-final stays for that.
     Of a group it shows how far it is, and ends with 1 where a job was not done.
     """
     named = parse_selector(selector)
     outlook = reach()
     with outlook.store as store:
-        awaited = Awaited(store, [named])
+        awaited = Awaited(store, [named], final=wait_final)
         only, group = awaited.only, _group(store, named)
         again = shlex.quote(group or selector) if only is None else only  # by then another may be the last
         with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {again}"):
             if only is not None:
                 told = tell_waiting(outlook, only)
-                code = follow_job(store, only, Printer(raw=raw), until_draft=not wait_final, told=told)
-                tell_final(outlook, only)
+                code = follow_job(store, only, Printer(raw=raw), final=wait_final, told=told)
             elif group is not None:
                 from .staying.group import follow_group
 
-                code = follow_group(outlook, group)
+                code = follow_group(outlook, group, awaited)
             else:
                 raise UsageError("follow one job or one group; for several: hybridq status --watch 3,5-8")
+            tell_final(outlook, awaited, str(again), "follow" if group is None else "wait")
     raise typer.Exit(code)
 
 
@@ -100,19 +99,22 @@ def wait(
         list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.")
     ] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Wait no longer: 30s, 2h.")] = None,
+    wait_final: WaitFinal = False,
 ) -> None:
     """Wait until jobs have ended.
 
+    Of an adaptive job it waits for the draft, says when the final is due, and ends; --wait-final waits for that.
     Ends with the exit code of the one job; of several with 0, or 1 if one was not done; 75 after --timeout.
     """
     named = [parse_selector(word) for word in selectors or ["all"]]
     seconds = None if timeout is None else parse_span(timeout)
     outlook = reach()
     with outlook.store as store:
-        awaited = Awaited(store, named)
+        awaited = Awaited(store, named, final=wait_final)
         with leaving(lambda: fate(store, awaited)):
             tell_all_waiting(outlook, awaited, named)
             code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds)
+            tell_final(outlook, awaited, shlex.join(selectors or ["all"]), "wait")
     raise typer.Exit(code)
 
 

@@ -80,6 +80,9 @@ def submit(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and end with the job's exit code.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the output as it comes.")] = False,
+    wait_final: Annotated[
+        bool, typer.Option("--wait-final", help="As --wait, for an adaptive job's final, not only its draft.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Never wait, not even on a terminal.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; submit nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -113,7 +116,14 @@ def submit(
         max_cost=max_cost,
     )
     check(options)
-    then = Then(wait=wait, follow=follow, detach=detach, dry_run=dry_run, json=json)
+    then = Then(
+        wait=wait or (wait_final and not follow),
+        follow=follow,
+        final=wait_final,
+        detach=detach,
+        dry_run=dry_run,
+        json=json,
+    )
     then.check()
     for name in secrets(options.env):
         say(f"{name} is stored in the queue's file, which only you can read")

@@ -7,9 +7,9 @@ goes back to the queue where this very process ran it. The exit code is the job'
 import time
 
 from hybridq.errors import TryAgain
-from hybridq.job import State
+from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import Result, result, state_of
-from hybridq.queue.follow import End, OutputPiece, StateChange, Withheld, follow
+from hybridq.queue.follow import Draft, End, OutputPiece, StateChange, Withheld, follow
 from hybridq.queue.holds import why_kept
 from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
@@ -17,36 +17,27 @@ from hybridq.queue.rescue import rescue
 from hybridq.queue.store import Store
 from hybridq.when import clock
 
+from ..exit_codes import TRY_AGAIN
 from ..tell import say
 from .printer import Printer
 
-COMPARED = 1 << 20  # bytes of output that are held against the result, so that it is not printed twice
 
-
-def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = False, told: str = "") -> int:
-    """Print what comes of a job; returns its exit code. `until_draft`: an adaptive job's draft is enough. `told`: why
-    it is held, as far as that was said."""
-    attempt, shown, drafted = 0, bytearray(), False
-    for event in follow(store, job, time.time):
+def follow_job(store: Store, job: int, printer: Printer, *, final: bool = False, told: str = "") -> int:
+    """Print what comes of a job; returns its exit code. Of an adaptive job the draft is enough, unless its `final` is
+    wanted. `told`: why it is held, as far as that was said."""
+    attempt, drafted, code = 0, False, 0
+    for event in follow(store, job, time.time, final=final):
         match event:
             case OutputPiece(stream, data):
                 printer.piece(stream, data)
-                if stream == 1 and len(shown) < COMPARED:
-                    shown += data
-            case StateChange(State.QUEUED | State.RUNNING, tried) if not drafted and (
-                draft := result(store, job, draft=True)
-            ):
-                drafted, attempt = True, tried
-                _draft(job, draft, bytes(shown), printer)
-                if until_draft:
-                    return 0
+            case Draft(found, shown):
+                drafted, code = True, _draft(job, found, shown, printer)
             case StateChange(state, number) if (
                 number != attempt and state is not State.QUEUED
             ):  # it may have ended already
                 if attempt and not drafted:
                     say(f"this is attempt {number} of job {job}")
                 attempt = number
-                shown.clear()
             case StateChange(_, number, ready) if number:
                 attempt = number  # one that was over before anybody looked, too
                 _again(store, job, ready)
@@ -58,7 +49,7 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                 return _end(job, state, found, seen, printer)
             case StateChange():
                 pass
-    raise AssertionError("a follow ends with the job's end")
+    return code  # it ended with the draft
 
 
 def _again(store: Store, number: int, ready: float) -> None:
@@ -68,11 +59,13 @@ def _again(store: Store, number: int, ready: float) -> None:
         say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
 
 
-def _draft(job: int, draft: Result, shown: bytes, printer: Printer) -> None:
+def _draft(job: int, draft: Result, shown: bytes, printer: Printer) -> int:
+    """Print a draft; returns the exit code of whoever stays no longer: where it failed there is nothing yet."""
     if draft.value is not None:
         printer.value(draft.value, shown)
     what = f"the draft failed: {draft.error}" if draft.error else "this is the draft"
     say(f"{what}; the final result follows in a batch: hybridq output {job}")
+    return TRY_AGAIN if draft.error else 0
 
 
 def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Printer) -> int:
@@ -126,7 +119,8 @@ def _failed(job: int, found: Result | None) -> str:
 def await_all(
     store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str | None = None
 ) -> int:
-    """Wait until all these have ended; one job's own exit code, else 0, or 1 where one was not done.
+    """Wait until all these have ended, or have a draft where that is enough; one job's own exit code, else 0, or 1
+    where one was not done; 75 where a draft failed, so that there is nothing yet.
 
     What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why the
     one job is held, as far as that was said; None: as it is held now. Raises TryAgain after `timeout` seconds.
@@ -140,10 +134,13 @@ def await_all(
         if awaited.ended():
             if (job := awaited.only) is not None:
                 state, found = state_of(store, job)[0], result(store, job)
+                if state not in ENDED:
+                    return TRY_AGAIN if awaited.drafts()[1] else 0
                 if state is not State.DONE:
                     say(f"job {job} was cancelled" if state is State.CANCELLED else _failed(job, found))
                 return code_of(state, found)
-            return not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
+            code = not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
+            return code or (TRY_AGAIN if awaited.drafts()[1] else 0)
     left = awaited.count(State.QUEUED, State.RUNNING)
     what = f"{left:,} of these have" if awaited.only is None else f"job {awaited.only} has"
     raise TryAgain(f"{what} not ended yet; hybridq status {named} shows why")

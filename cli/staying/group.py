@@ -9,9 +9,9 @@ import time
 
 from msgspec.structs import replace
 
-from hybridq.job import Lane, State
+from hybridq.job import Lane, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.queue.progress import looks
+from hybridq.queue.progress import Awaited, looks
 from hybridq.selection import Group
 from hybridq.status.foresight import NOBODY
 from hybridq.status.overview import take
@@ -26,8 +26,9 @@ from .follow import not_done
 HELD = "held: "  # begins what a limit, or a missing key, says of what it holds
 
 
-def follow_group(outlook: Outlook, name: str) -> int:
-    """Show how far a group is until nothing of it waits or runs; 0, or 1 where one was not done."""
+def follow_group(outlook: Outlook, name: str, awaited: Awaited) -> int:
+    """Show how far a group is until nothing of it waits or runs; 0, or 1 where one was not done. `awaited`: its jobs,
+    of which it says whether a draft is enough."""
     row = _row(outlook, name)
     with draining(name, row.jobs, Terminal(stderr=True)) as tell:
         said, held = -1, False
@@ -41,7 +42,7 @@ def follow_group(outlook: Outlook, name: str) -> int:
             elif words.percent(row) != said or (held and not before):
                 said = words.percent(row)
                 say(f"{name}: {words.standing(row, time.time())}")
-            if words.ended_jobs(row) == row.jobs:
+            if words.ended_jobs(row) == row.jobs or ((row.mixed or row.mode is Mode.ADAPTIVE) and awaited.ended()):
                 break
     return not_done(row.counts.get(State.FAILED, 0), row.counts.get(State.CANCELLED, 0), shlex.quote(name))
 

@@ -10,10 +10,10 @@ from hybridq.job import State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
-from hybridq.queue.cohorts import Cohort, cohort, job, state_of
+from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
-from hybridq.selection import Group, Ids, Last, Selector
+from hybridq.selection import Group, Ids, Last, Selector, parse_selector
 from hybridq.status.overview import take
 from hybridq.when import clock
 
@@ -60,12 +60,29 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) 
         say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
 
 
-def tell_final(outlook: Outlook, number: int) -> None:
-    """Of a job that goes on after its draft: when the final is due, and how to stay for it."""
-    if state_of(outlook.store, number)[0] in (State.QUEUED, State.RUNNING):
-        now = time.time()
-        row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
-        say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {number} --wait-final")
+def tell_final(outlook: Outlook, awaited: Awaited, named: str, verb: str) -> None:
+    """Of what goes on after its draft: when the final is due, and the command that stays for it.
+
+    `named` is what selects these jobs, as it is typed; `verb` the command, `follow` (which showed the draft) or `wait`.
+    """
+    drafts, failed = awaited.drafts()
+    if not drafts + failed:
+        return
+    one = awaited.only is not None
+    if verb == "wait":
+        _tell_drafts(drafts, failed, named, one=one)
+    now, due = time.time(), "they follow in a batch"
+    if one or isinstance(parse_selector(named), Group | Last):
+        due = words.standing(take(outlook, now=now, limit=1, selectors=[parse_selector(named)]).rows[0], now)
+    final, it = ("the final", "it") if one else ("the finals", "them")
+    say(f"{final}: {due}. Stay for {it}: hybridq {verb} {named} --wait-final")
+
+
+def _tell_drafts(drafts: int, failed: int, named: str, *, one: bool) -> None:
+    if drafts:
+        say(f"{'the draft is' if one else f'{drafts:,} of these are drafts'}{' there' * one}: hybridq output {named}")
+    if failed:
+        say("the draft failed" if one else f"of {failed:,} of these the draft failed")
 
 
 def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:

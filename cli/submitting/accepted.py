@@ -33,6 +33,7 @@ class Then(Struct, frozen=True, kw_only=True):
 
     wait: bool = False
     follow: bool = False
+    final: bool = False
     detach: bool = False
     dry_run: bool = False
     json: bool = False
@@ -96,7 +97,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if follows or then.wait:
         from ..staying.stay import Stay
 
-        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, asked=then.follow).run()
+        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final).run()
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:

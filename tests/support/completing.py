@@ -12,7 +12,7 @@ KEPT = Path(__file__).parents[2] / "completions"
 
 
 def filled(folder: Path, hostile: str, *more: str, last: int = 3) -> Path:
-    """The folder as a home with a handler, the groups `nightly`, `hostile` and those named, and a job beside them, of id `last`."""
+    """The folder as a home with a handler, the groups `nightly`, `hostile` and those named, and a job `last`."""
     folder.chmod(0o700)
     (folder / "config.toml").write_text("[handlers.digest]\ncommand = 'cat'\n")
     with Store.open(Home.find({"HYBRIDQ_HOME": str(folder)})) as store:
