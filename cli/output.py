@@ -13,6 +13,7 @@ import typer
 
 from hybridq.errors import HybridqError, NoSuchJob, TryAgain, UsageError
 from hybridq.job import ENDED, State
+from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Result, newest, result, state_of
 from hybridq.queue.outputs import Tail
 from hybridq.queue.progress import Awaited
@@ -25,7 +26,7 @@ from .reach import look, reach
 from .staying.follow import await_all, code_of, fate, follow_job
 from .staying.printer import Printer, text_of
 from .staying.why_waiting import tell_all_waiting, tell_final, tell_waiting
-from .tell import leaving, say
+from .tell import leaving, print_document, say
 
 app = typer.Typer()
 
@@ -43,6 +44,9 @@ def output(
     to: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.", dir_okay=False)
     ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON document: jobs, each with id, state, exit_code, output, error.")
+    ] = False,
 ) -> None:
     """Print what a job has put out; of a group, each job's output in order.
 
@@ -51,9 +55,14 @@ def output(
     """
     if draft and stderr:
         raise UsageError("--draft and --stderr cannot go together: a draft is a result")
-    with look().store as store:
+    if json and (to or raw):
+        raise UsageError("--json goes to standard output, without --raw or -o FILE")
+    outlook = look()
+    with outlook.store as store:
         jobs = list(chosen(store, [parse_selector(selector)]))
-        if to is None:
+        if json:
+            code = _print_json(outlook, jobs, draft=draft, stderr=stderr)
+        elif to is None:
             printer = Printer(raw=raw)
             code = _print_all(store, jobs, lambda data: printer.piece(1, data), selector, draft=draft, stderr=stderr)
         else:
@@ -67,6 +76,7 @@ def follow(
     selector: One = "last",
     raw: Raw = False,
     wait_final: WaitFinal = False,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object for each event, one a line.")] = False,
 ) -> None:
     """Print a job's output as it arrives, and end as the job ends.
 
@@ -81,12 +91,15 @@ def follow(
         again = shlex.quote(group or selector) if only is None else only  # by then another may be the last
         with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {again}"):
             if only is not None:
+                from .shapes import Events
+
                 told = tell_waiting(outlook, only)
-                code = follow_job(store, only, Printer(raw=raw), final=wait_final, told=told)
+                told_as = Events(outlook, only) if json else None
+                code = follow_job(store, only, Printer(raw=raw), told_as, final=wait_final, told=told)
             elif group is not None:
                 from .staying.group import follow_group
 
-                code = follow_group(outlook, group, awaited)
+                code = follow_group(outlook, group, awaited, json=json)
             else:
                 raise UsageError("follow one job or one group; for several: hybridq status --watch 3,5-8")
             tell_final(outlook, awaited, str(again), "follow" if group is None else "wait")
@@ -100,6 +113,7 @@ def wait(
     ] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Wait no longer: 30s, 2h.")] = None,
     wait_final: WaitFinal = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object: jobs, counts, drafts, exit_code.")] = False,
 ) -> None:
     """Wait until jobs have ended.
 
@@ -115,6 +129,11 @@ def wait(
             tell_all_waiting(outlook, awaited, named)
             code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds)
             tell_final(outlook, awaited, shlex.join(selectors or ["all"]), "wait")
+            if json:
+                from . import shapes
+
+                counts = {state: awaited.count(state) for state in State}
+                print_document(shapes.awaited(counts, awaited.drafts()[0], awaited.only, code), one_line=True)
     raise typer.Exit(code)
 
 
@@ -186,6 +205,27 @@ def _print_all(
         only = " --state failed" if failed else ""
         say(f"{missing:,} of {len(jobs):,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
     return 0
+
+
+def _print_json(outlook: Outlook, jobs: list[int], *, draft: bool, stderr: bool) -> int:
+    """One document, written as it is read: a group may have a million jobs. Returns the exit code, as without it."""
+    from .shapes import Outputs
+
+    store, outputs = outlook.store, Outputs(outlook, draft=draft, stderr=stderr)
+    if (
+        len(jobs) == 1
+        and not outputs.of(jobs[0])["output"]
+        and (why := _missing(store, jobs[0], result(store, jobs[0], draft=draft), draft=draft))
+    ):
+        raise why
+    print('{"jobs": [')
+    for place, number in enumerate(jobs):
+        print("," * bool(place), end="")
+        print_document(outputs.of(number), one_line=True)
+    print("]}", flush=True)
+    if len(jobs) != 1 or draft or (state := state_of(store, jobs[0])[0]) not in ENDED:
+        return 0
+    return code_of(state, result(store, jobs[0]))
 
 
 def _instead(store: Store, job: int, found: Result | None) -> Result | None:

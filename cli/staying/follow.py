@@ -5,6 +5,7 @@ goes back to the queue where this very process ran it. The exit code is the job'
 """
 
 import time
+from typing import TYPE_CHECKING
 
 from hybridq.errors import TryAgain
 from hybridq.job import ENDED, State
@@ -18,20 +19,31 @@ from hybridq.queue.store import Store
 from hybridq.when import clock
 
 from ..exit_codes import TRY_AGAIN
-from ..tell import say
+from ..tell import print_document, say
 from .printer import Printer
 
+if TYPE_CHECKING:
+    from ..shapes import Events
 
-def follow_job(store: Store, job: int, printer: Printer, *, final: bool = False, told: str = "") -> int:
-    """Print what comes of a job; returns its exit code. Of an adaptive job the draft is enough, unless its `final` is
-    wanted. `told`: why it is held, as far as that was said."""
+
+def follow_job(
+    store: Store, job: int, printer: Printer, events: "Events | None" = None, *, final: bool = False, told: str = ""
+) -> int:
+    """Print what comes of a job, as JSON with `events`; returns its exit code.
+
+    Of an adaptive job the draft is enough, unless its `final` is wanted. `told`: why it is held, as far as it was said.
+    """
     attempt, drafted, code = 0, False, 0
     for event in follow(store, job, time.time, final=final):
+        for each in events.of(event) if events is not None else ():
+            print_document(each, one_line=True)
         match event:
+            case OutputPiece() if events is not None:
+                pass
             case OutputPiece(stream, data):
                 printer.piece(stream, data)
             case Draft(found, shown):
-                drafted, code = True, _draft(job, found, shown, printer)
+                drafted, code = True, _draft(job, found, shown, None if events else printer)
             case StateChange(state, number) if (
                 number != attempt and state is not State.QUEUED
             ):  # it may have ended already
@@ -46,7 +58,7 @@ def follow_job(store: Store, job: int, printer: Printer, *, final: bool = False,
                     say(f"job {job}: {reason}")
                 told = ""
             case End(state, found, seen):
-                return _end(job, state, found, seen, printer)
+                return _end(job, state, found, seen, None if events else printer)
             case StateChange():
                 pass
     return code  # it ended with the draft
@@ -59,17 +71,17 @@ def _again(store: Store, number: int, ready: float) -> None:
         say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
 
 
-def _draft(job: int, draft: Result, shown: bytes, printer: Printer) -> int:
+def _draft(job: int, draft: Result, shown: bytes, printer: Printer | None) -> int:
     """Print a draft; returns the exit code of whoever stays no longer: where it failed there is nothing yet."""
-    if draft.value is not None:
+    if draft.value is not None and printer is not None:
         printer.value(draft.value, shown)
     what = f"the draft failed: {draft.error}" if draft.error else "this is the draft"
     say(f"{what}; the final result follows in a batch: hybridq output {job}")
     return TRY_AGAIN if draft.error else 0
 
 
-def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Printer) -> int:
-    if found is not None and found.value is not None:
+def _end(job: int, state: State, found: Result | None, shown: bytes, printer: Printer | None) -> int:
+    if found is not None and found.value is not None and printer is not None:
         printer.value(found.value, shown)
     if found is not None and found.dropped:
         say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ..brain.forecast import Eta
 from ..brain.reasons import AT_ONCE
+from ..config.values import Config
 from ..job import ENDED, Lane, State
 from ..outlook import Outlook
 from ..queue import lists, troubles
@@ -48,7 +49,7 @@ class Rows:
 
     def __init__(self, outlook: Outlook, foresight: Foresight) -> None:
         self._store = outlook.store
-        self._handlers = outlook.config.handlers
+        self._config = outlook.config
         self._foresight = foresight
 
     def of(self, cohorts: Sequence[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
@@ -108,16 +109,9 @@ class Rows:
             late=late_by is not None,
             late_by=late_by,
             cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
-            exit_code=self._exit_code(of, line.state, line.exit_code),
+            exit_code=exit_code(self._config, of.handler, line.state, line.exit_code),
             why=why,
         )
-
-    def _exit_code(self, of: Cohort, state: State, code: int | None) -> int | None:
-        """Of a command that ended: one that is done ended with 0, which no result has to say."""
-        handler = self._handlers.get(of.handler)
-        if state is State.DONE:
-            return 0 if handler is not None and handler.kind == "shell" else None
-        return code if state in ENDED else None
 
     def _job_future(self, of: Cohort, line: ListedJob, before: int | None) -> Foreseen:
         foresight = self._foresight
@@ -145,7 +139,7 @@ class Rows:
         eta, why = self._group_future(of, found, before)
         causes = self._causes(found)
         codes = {each.exit_code for each in causes}
-        code = self._exit_code(of, state, codes.pop() if len(codes) == 1 else None)
+        code = exit_code(self._config, of.handler, state, codes.pop() if len(codes) == 1 else None)
         late_by, last_due = troubles.overdue(self._store, found.name, self._foresight.now)
         if not over and eta.finish is not None:
             late_by = max((by for by in (late_by, _behind(eta.finish, last_due)) if by is not None), default=None)
@@ -210,6 +204,17 @@ class Rows:
 def _behind(end: float | None, deadline: float) -> float | None:
     """Seconds between a deadline and an end after it; None: it is kept, or nobody knows."""
     return end - deadline if end is not None and end > deadline else None
+
+
+def exit_code(config: Config, handler: str, state: State, code: int | None) -> int | None:
+    """The exit code of a command that ended; None where there was no command, or it has not ended.
+
+    One that is done ended with 0, which no result has to say.
+    """
+    if state is State.DONE:
+        found = config.handlers.get(handler)
+        return 0 if found is not None and found.kind == "shell" else None
+    return code if state in ENDED else None
 
 
 def have_run(counts: Mapping[State, int]) -> int:
