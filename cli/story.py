@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from msgspec.structs import replace
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from hybridq.job import ENDED, State
 from hybridq.queue.cancel_retry import RETRIED
@@ -22,6 +22,7 @@ from hybridq.when import clock, count, eta, money, span
 from .draw import words
 from .draw.job import Fact, draw_detail, draw_explanation
 from .draw.plain import unpadded
+from .draw.terminal import screen
 from .draw.troubles import deadline as told_deadline
 from .tell import columns, is_tty
 
@@ -204,6 +205,6 @@ def _next(row: Row) -> Iterator[str]:
 def _print(what: RenderableType) -> None:
     """To a terminal as wide as it is; elsewhere as plain lines that no width has cut."""
     if is_tty(sys.stdout):
-        Console().print(what)
+        screen().print(what)
         return
     print(unpadded(what, columns(PIPE)))

@@ -121,7 +121,10 @@ def done_at(row: Row, now: float) -> str:
 
 
 def short_done_at(row: Row, now: float) -> str:
-    """The same for a table: within a day a time of day says enough, since the countdown stands beside it."""
+    """The same for a table: within a day a time of day says enough, since the countdown stands beside it. Where nobody
+    knows when, that it is late already: a narrow terminal has no room for why."""
+    if row.late and row.eta is None and row.state not in ENDED:
+        return "LATE"
     shown = done_at(row, now)
     return shown if row.eta is None or row.eta - now > DAY else shown.removeprefix("tomorrow ")
 
