@@ -126,8 +126,8 @@ def wait(
     with outlook.store as store:
         awaited = Awaited(store, named, final=wait_final)
         with leaving(lambda: fate(store, awaited)):
-            tell_all_waiting(outlook, awaited, named)
-            code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds)
+            told = tell_all_waiting(outlook, awaited, named)
+            code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds, told=told)
             tell_final(outlook, awaited, shlex.join(selectors or ["all"]), "wait")
             if json:
                 from . import shapes

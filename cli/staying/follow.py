@@ -11,7 +11,6 @@ from hybridq.errors import TryAgain
 from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import Result, result, state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, StateChange, Withheld, follow
-from hybridq.queue.holds import why_kept
 from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
@@ -119,30 +118,25 @@ def fate(store: Store, awaited: Awaited) -> str:
     return "it stays queued; nothing runs it: hybridq daemon"
 
 
-def _kept(store: Store, awaited: Awaited) -> str:
-    """Why the one job that is awaited is held, if it is one."""
-    return "" if awaited.only is None else why_kept(store, awaited.only)
-
-
 def _failed(job: int, found: Result | None) -> str:
     return f"job {job} failed: {(found and found.error) or 'for no stated reason'}"
 
 
-def await_all(
-    store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str | None = None
-) -> int:
+def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str = "") -> int:
     """Wait until all these have ended, or have a draft where that is enough; one job's own exit code, else 0, or 1
     where one was not done; 75 where a draft failed, so that there is nothing yet.
 
-    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why the
-    one job is held, as far as that was said; None: as it is held now. Raises TryAgain after `timeout` seconds.
+    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why
+    these are held, as far as that was said. Raises TryAgain after `timeout` seconds.
     """
     until = None if timeout is None else time.monotonic() + timeout
-    kept = _kept(store, awaited) if told is None else told
+    kept, ready = told, 0.0
     for _ in looks(store, until):
-        before, kept = kept, _kept(store, awaited)
-        if kept and not before:
-            say(f"job {awaited.only}: {kept}")
+        before, kept = (kept, ready), awaited.kept()
+        if awaited.only is not None and (ready := state_of(store, awaited.only)[2]) != before[1]:
+            _again(store, awaited.only, ready)
+        if kept and not before[0]:
+            say(kept if awaited.only is None else f"job {awaited.only}: {kept}")
         if awaited.ended():
             if (job := awaited.only) is not None:
                 state, found = state_of(store, job)[0], result(store, job)

@@ -43,21 +43,21 @@ def tell_waiting(outlook: Outlook, number: int) -> str:
     return held
 
 
-def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) -> None:
+def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) -> str:
     """The same for whatever `wait` waits for; of a group its first job to run speaks for it."""
     if awaited.only is not None:
-        tell_waiting(outlook, awaited.only)
-        return
+        return tell_waiting(outlook, awaited.only)
     store, now = outlook.store, time.time()
     rescue(store, now)
     waiting = awaited.count(State.QUEUED)
     if not waiting or awaited.count(State.RUNNING):
-        return
+        return ""
     first = lists.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
-    if first is not None and (held := why_withheld(outlook, first, now)):
+    if held := "" if first is None else why_withheld(outlook, first, now):
         say(held)
     elif not lists.served(store):
         say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
+    return held
 
 
 def tell_final(outlook: Outlook, awaited: Awaited, named: str, verb: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from ..job import Lane
 from ..selection import Selector
 from .doorbell import VIEWER, Doorbell
+from .holds import why_kept, withheld
 from .rescue import rescue
 from .select import ranges
 from .store import Store
@@ -75,6 +76,7 @@ def _array(cohorts: Collection[int]) -> str:
 
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings
+PARTS = 64  # of a group, that are asked whether something holds them
 
 _AWAITED = (
     " FROM job WHERE id BETWEEN ?1 AND ?2 AND (?3 IS NULL OR cohort IN (WITH RECURSIVE line (id) AS"
@@ -125,6 +127,13 @@ class Awaited:
                 return False
             del self._left[0]
         return True
+
+    def kept(self) -> str:
+        """Why these may not begin, as a runner has said of a job or of part of a group; "" where nothing holds them."""
+        if self.only is not None:
+            return why_kept(self._store, self.only)
+        parts = [cohort for _, _, cohort in self._left[:PARTS] if cohort is not None]
+        return next(iter(withheld(self._store, parts).values()), "") if parts else ""
 
     def drafts(self) -> tuple[int, int]:
         """How many of them have a draft and not yet a final; and of how many the draft failed."""
