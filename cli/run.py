@@ -83,7 +83,7 @@ def drain(
         print(_summary(end))
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
-        raise TryAgain(f"{left} left; drain again, or let hybridq daemon run them")
+        raise TryAgain(f"{left} left; {end.held or 'drain again, or let hybridq daemon run them'}")
     if end.unserved:
         raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
     raise typer.Exit(1 if end.failed else 0)
@@ -118,6 +118,7 @@ class _Bar:
 def _sums(end: Progress) -> dict[str, object]:
     """What became of the jobs that it began with; it has ended, so there is no ETA."""
     told = {name: getattr(end, name) for name in ("done", "failed", "cancelled", "left", "cost", "unserved")}
+    told["held"] = end.held or None
     return {"jobs": end.total, **told}
 
 

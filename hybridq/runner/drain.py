@@ -17,6 +17,7 @@ from ..home import Home
 from ..job import Held
 from ..money.limits import Budget
 from ..outlook import Outlook
+from ..queue.holds import withheld
 from ..queue.progress import by_lane, left_of, moved_from, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
@@ -32,6 +33,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
     are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted.
+    `held` is why something of what is left may not begin, where that is so.
     """
 
     total: int = 0
@@ -43,6 +45,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     finish: float | None = None
     finish90: float | None = None
     unserved: tuple[str, ...] = ()
+    held: str = ""
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
@@ -65,7 +68,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
-        return replace(scope.progress(), unserved=scope.unserved)
+        return replace(scope.progress(), unserved=scope.unserved, held=scope.held())
 
 
 class _Scope:
@@ -107,6 +110,11 @@ class _Scope:
                 return None
             ends.append(took)
         return time.time() + max(ends)
+
+    def held(self) -> str:
+        """Why something of what is left may not begin; "" where nothing holds it."""
+        left = {cohort for cohort, *_ in left_of(self._store, self.cohorts)}
+        return next(iter(withheld(self._store, left).values()), "")
 
     def stuck(self, budget: Budget) -> bool:
         """Whether nothing runs and limits on money let nothing of what is left begin."""
