@@ -40,7 +40,8 @@ def overdue(store: Store, name: str, now: float) -> tuple[float | None, float]:
         " WHEN finished > due THEN (SELECT max(job.finished) FROM job WHERE job.id BETWEEN first_id AND last_id"
         " AND job.cohort = part.id AND state IN ('done', 'failed')) - due END),"
         " max(CASE WHEN queued + running > 0 THEN due END)"
-        " FROM (SELECT * FROM cohort WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL LIMIT ?3) AS part",
+        " FROM (SELECT id, due, queued, running, cancelled, finished, first_id, last_id FROM cohort"
+        " WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL LIMIT ?3) AS part",
         (name, now, SCAN),
     )[0]
     return (by if by is not None and by > 0 else None), math.inf if last is None else last
