@@ -18,19 +18,21 @@ from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 
 from .reach import reach
-from .tell import is_tty
+from .tell import is_tty, print_document
 
 app = typer.Typer()
 
 Selectors = Annotated[
     list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.", show_default=False)
 ]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object: how many, and their ids.")]
 
 
 @app.command()
 def cancel(
     selectors: Selectors = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before all is cancelled.")] = False,
+    json: Json = False,
 ) -> None:
     """Cancel jobs that have not ended."""
     named = _named(selectors)
@@ -42,13 +44,17 @@ def cancel(
         wake(store)
     if not changed:
         raise NoSuchJob("nothing was cancelled: these jobs have ended already")
-    print(f"{how_many(changed)} cancelled")
+    if json:
+        print_document({"cancelled": changed, "ids": jobs}, one_line=True)
+    else:
+        print(f"{how_many(changed)} cancelled")
 
 
 @app.command()
 def retry(
     selectors: Selectors = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed, not what was cancelled.")] = False,
+    json: Json = False,
 ) -> None:
     """Queue jobs again that failed or were cancelled."""
     named = _named(["all"] if failed and not selectors else selectors)
@@ -59,7 +65,10 @@ def retry(
         wake(store)
     if not changed:
         raise NoSuchJob("nothing was queued again: none of these jobs " + ("failed" if failed else "has ended badly"))
-    print(f"{how_many(changed)} queued again")
+    if json:
+        print_document({"queued": changed, "ids": jobs}, one_line=True)
+    else:
+        print(f"{how_many(changed)} queued again")
 
 
 def _named(selectors: list[str] | None) -> list[Selector]:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from hybridq.queue.account import Cleaned
 from hybridq.queue.cleaning import clean as clean_away
 from hybridq.queue.cleaning import foretell
 from hybridq.queue.select import ranges
@@ -19,7 +20,7 @@ from hybridq.when import parse_span
 
 from .change import confirm, how_many
 from .reach import reach
-from .tell import is_tty
+from .tell import is_tty, print_document
 
 MONTH = "30d"
 
@@ -41,6 +42,7 @@ def clean(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much it would be; change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object: cleaned (jobs), cost, dry_run.")] = False,
 ) -> None:
     """Delete old finished jobs and their results.
 
@@ -57,7 +59,7 @@ def clean(
         going = foretell(store, before, names)
         what = f"{how_many(going.jobs)}{long_ago}"
         if dry_run:
-            print(f"{what} would be cleaned away")
+            _told(going, json, dry_run, f"{what} would be cleaned away")
             return
         if not going.jobs:
             if is_tty(sys.stdout):
@@ -67,4 +69,11 @@ def clean(
             confirm(f"clean {what} away, with results and output files?")
         gone = clean_away(store, before, names)
         wake(store)
-    print(f"{how_many(gone.jobs)} cleaned away")
+    _told(gone, json, dry_run, f"{how_many(gone.jobs)} cleaned away")
+
+
+def _told(what: Cleaned, json: bool, dry_run: bool, text: str) -> None:
+    if json:
+        print_document({"cleaned": what.jobs, "cost": what.cost, "dry_run": dry_run}, one_line=True)
+    else:
+        print(text)

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from hybridq import __version__
+from hybridq.errors import UsageError
 
 COMMANDS = {
     "submit": ("submit", "Hand in one job, or many."),
@@ -69,9 +70,11 @@ class LazyGroup(TyperGroup):
                 formatter.write_dl(rows)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command; the base class suggests near names from `commands`."""
-        if args[0] not in COMMANDS:
-            self.commands = {name: TyperCommand(name) for name in COMMANDS}  # only the names are read
+        """Find the command. Of a word that is none, say the whole line that may have been meant."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from .meant import meant  # it takes time to import what only a mistake needs
+
+            raise UsageError(meant(args, list(COMMANDS)))
         return super().resolve_command(ctx, args)
 
 

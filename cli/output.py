@@ -13,6 +13,7 @@ import typer
 
 from hybridq.errors import HybridqError, NoSuchJob, StorageError, TryAgain, UsageError
 from hybridq.job import ENDED, State
+from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Result, result, state_of
 from hybridq.queue.outputs import Tail, missing, output_path
 from hybridq.queue.progress import Awaited
@@ -23,15 +24,16 @@ from hybridq.selection import Group, Last, Selector, parse_selector
 from hybridq.when import parse_span
 
 from .reach import look, reach
-from .records import LINE, as_json, code_of_all, ended
+from .records import LINE, code_of_all, ended
 from .staying.follow import await_all, code_of, fate, follow_job, not_whole
 from .staying.printer import Printer, text_of
 from .staying.why_waiting import tell_all_waiting, tell_final, tell_waiting
-from .tell import leaving, say
+from .tell import leaving, print_document, say
 
 app = typer.Typer()
 
 One = Annotated[str, typer.Argument(metavar="SELECTOR", help="7, last, or a group.")]
+WaitFinal = Annotated[bool, typer.Option("--wait-final", help="Stay for an adaptive job's final, not only its draft.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Bytes as they are, on a terminal too.")]
 
 
@@ -44,7 +46,7 @@ def output(
     to: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.", dir_okay=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="A line for each job: id, state, output, error.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="An object a line: id, state, output, error.")] = False,
 ) -> None:
     """Print what a job has put out; of a group, each job's output in order.
 
@@ -54,17 +56,20 @@ def output(
     """
     if draft and stderr:
         raise UsageError("--draft and --stderr cannot go together: a draft is a result")
-    if json and stderr:
-        raise UsageError("--json and --stderr cannot go together: a line tells of a job's output")
-    with look().store as store:
+    if json and (to or raw):
+        raise UsageError("--json goes to standard output, without --raw or -o FILE")
+    outlook = look()
+    with outlook.store as store:
         jobs = sorted(set(chosen(store, [parse_selector(selector)])))
-        if to is None:
+        if json:
+            code = _print_json(outlook, jobs, draft=draft, stderr=stderr)
+        elif to is None:
             printer = Printer(raw=raw)
             put = lambda data: printer.piece(1, data)  # noqa: E731 - as `file.write` below
-            code = _print_all(store, jobs, put, selector, draft=draft, stderr=stderr, json=json)
+            code = _print_all(store, jobs, put, selector, draft=draft, stderr=stderr)
         else:
             with _File(to) as file:
-                code = _print_all(store, jobs, file.write, selector, draft=draft, stderr=stderr, json=json)
+                code = _print_all(store, jobs, file.write, selector, draft=draft, stderr=stderr)
     raise typer.Exit(code)
 
 
@@ -72,32 +77,34 @@ def output(
 def follow(
     selector: One = "last",
     raw: Raw = False,
-    wait_final: Annotated[
-        bool, typer.Option("--wait-final", help="Stay for an adaptive job's final, not only its draft.")
-    ] = False,
+    wait_final: WaitFinal = False,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object for each event, one a line.")] = False,
 ) -> None:
     """Print a job's output as it arrives, and end as the job ends.
 
-    Of an adaptive job it shows the draft and says when the final is due.
+    Of an adaptive job it shows the draft, says when the final is due, and ends; --wait-final stays for that.
     Of a group it shows how far it is, and ends with 1 where a job was not done.
     """
     named = parse_selector(selector)
     outlook = reach()
     with outlook.store as store:
-        awaited = Awaited(store, [named])
+        awaited = Awaited(store, [named], final=wait_final)
         only, group = awaited.only, _group(store, named)
         again = shlex.quote(group or selector) if only is None else only  # by then another may be the last
         with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {again}"):
             if only is not None:
+                from .shapes import Events
+
                 told = tell_waiting(outlook, only)
-                code = follow_job(store, only, Printer(raw=raw), until_draft=not wait_final, told=told)
-                tell_final(outlook, only)
+                told_as = Events(outlook, only) if json else None
+                code = follow_job(store, only, Printer(raw=raw), told_as, final=wait_final, told=told)
             elif group is not None:
                 from .staying.group import follow_group
 
-                code = follow_group(outlook, group)
+                code = follow_group(outlook, group, awaited, json=json)
             else:
                 raise UsageError("follow one job or one group; for several: hybridq status --watch 3,5-8")
+            tell_final(outlook, awaited, str(again), "follow" if group is None else "wait")
     raise typer.Exit(code)
 
 
@@ -107,19 +114,28 @@ def wait(
         list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.")
     ] = None,
     timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Wait no longer: 30s, 2h.")] = None,
+    wait_final: WaitFinal = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object: jobs, counts, drafts, exit_code.")] = False,
 ) -> None:
     """Wait until jobs have ended.
 
+    Of an adaptive job it waits for the draft, says when the final is due, and ends; --wait-final waits for that.
     Ends with the exit code of the one job; of several with 0, or 1 if one was not done; 75 after --timeout.
     """
     named = [parse_selector(word) for word in selectors or ["all"]]
     seconds = None if timeout is None else parse_span(timeout)
     outlook = reach()
     with outlook.store as store:
-        awaited = Awaited(store, named)
+        awaited = Awaited(store, named, final=wait_final)
         with leaving(lambda: fate(store, awaited)):
-            tell_all_waiting(outlook, awaited, named)
-            code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds)
+            told = tell_all_waiting(outlook, awaited, named)
+            code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds, told=told)
+            tell_final(outlook, awaited, shlex.join(selectors or ["all"]), "wait")
+            if json:
+                from . import shapes
+
+                counts = {state: awaited.count(state) for state in State}
+                print_document(shapes.awaited(counts, awaited.drafts()[0], awaited.only, code), one_line=True)
     raise typer.Exit(code)
 
 
@@ -164,7 +180,6 @@ def _print_all(
     *,
     draft: bool,
     stderr: bool,
-    json: bool = False,
 ) -> int:
     """Put out each job's output; what has none is told of. Returns the exit code, which is that of the only job;
     raises where the only job waits."""
@@ -177,9 +192,6 @@ def _print_all(
             found, drafts = first, drafts + 1
         states.add(state_of(store, job)[0])
         empty, pieces = True, _pieces(store, job, found, stderr=stderr)
-        if json:
-            put(as_json(store, job, found, pieces, draft=draft or first is not None))
-            continue
         for data in pieces if len(jobs) == 1 or stderr else ended(pieces):
             put(data)
             empty = empty and data == LINE
@@ -204,9 +216,9 @@ def _print_all(
             say(f"job {jobs[0]} was cancelled")
         if state in ENDED and not draft:
             return code_of(state, result(store, jobs[0]))
-        return code_of_all(states, told=True) if json else 0
+        return 0
     _say_sums(named, short, lacking, len(jobs), failed)
-    return code_of_all(states, told=json)
+    return code_of_all(states)
 
 
 def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
@@ -246,6 +258,21 @@ def _gone(store: Store, jobs: list[int], *, stderr: bool) -> str:
     bytes_gone = _cut(store, found, stderr=stderr)
     what = f"{bytes_gone:,} byte{'s' if bytes_gone != 1 else ''} of job {job}'s output"
     return f"{what}{others} are gone: {path} was cut or removed since. To see what had run: hybridq show {job}"
+
+
+def _print_json(outlook: Outlook, jobs: list[int], *, draft: bool, stderr: bool) -> int:
+    """An object a line, written as it is read: a group may have a million jobs. Returns the exit code."""
+    from .shapes import Outputs
+
+    store, outputs = outlook.store, Outputs(outlook, draft=draft, stderr=stderr)
+    states = set()
+    for number in jobs:
+        found = outputs.of(number)
+        states.add(found["state"])
+        print_document(found, one_line=True)
+    if len(jobs) == 1 and not draft and (state := state_of(store, jobs[0])[0]) in ENDED:
+        return code_of(state, result(store, jobs[0]))
+    return code_of_all(states, told=True)
 
 
 def _instead(store: Store, job: int, found: Result | None) -> Result | None:

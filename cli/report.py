@@ -70,9 +70,9 @@ def _print(found: "Report", ledger: Ledger) -> None:
 
         print(unpadded(tables(found), columns(PIPE)))
         return
-    from rich.console import Console
+    from .draw.terminal import screen
 
-    console = Console()
+    console = screen()
     console.print(tables(found))
     if found.done:
         from .draw.plots import plots

@@ -25,7 +25,7 @@ from hybridq.when import count, money, parse_deadline
 from .draw.words import SEPARATOR
 from .logs import to_stderr
 from .submitting.options import check_money
-from .tell import is_tty
+from .tell import is_tty, print_document
 
 app = typer.Typer()
 
@@ -53,6 +53,7 @@ def drain(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Stop then: 06:00, 2h.")] = None,
     max_cost: Annotated[float | None, typer.Option(help="Stop when it has cost so much.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the sums as one JSON object; no bar.")] = False,
 ) -> None:
     """Run everything that is held now, then end.
 
@@ -74,13 +75,16 @@ def drain(
         max_cost=max_cost,
         until=None if until is None else parse_deadline(until, time.time()),
     )
-    with _Bar(not quiet and is_tty(sys.stderr)) as bar:
+    with _Bar(not (quiet or json) and is_tty(sys.stderr)) as bar:
         end = run_drain(home, config, limits, told=bar.told)
-    if not quiet:
+    if json:
+        print_document(_sums(end), one_line=True)
+    elif not quiet:
         print(_summary(end))
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
-        why = f": {end.why}. Drain" if end.why else "; drain"
+        held = end.held and f": {end.held}"
+        why = f": {end.why}. Drain" if end.why else f"{held}. Drain" if held else "; drain"
         raise TryAgain(f"{left} left{why} again, or let hybridq daemon run them")
     if end.unserved:
         raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
@@ -113,6 +117,13 @@ class _Bar:
 
             self._tell = self._open.enter_context(draining("drain", so_far.total, Terminal(stderr=True)))
         self._tell(so_far.total - so_far.left, so_far.failed, so_far.finish, so_far.finish90)
+
+
+def _sums(end: Progress) -> dict[str, object]:
+    """What became of the jobs that it began with; it has ended, so there is no ETA."""
+    told = {name: getattr(end, name) for name in ("done", "failed", "cancelled", "left", "cost", "unserved")}
+    told["held"] = end.held or None
+    return {"jobs": end.total, **told}
 
 
 def _summary(end: Progress) -> str:

@@ -114,9 +114,9 @@ def _print_table(found: Rehearsal) -> None:
         width = columns(PIPE)
         print(unpadded(simulation_table(found, width), width))
         return
-    from rich.console import Console
+    from .draw.terminal import screen
 
-    console = Console()
+    console = screen()
     console.print(simulation_table(found, console.width))
 
 

@@ -145,11 +145,10 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     """The head and the rows on a terminal; elsewhere the rows alone, a line each, and the rest on standard error."""
     now = snapshot.head.now
     if is_tty(sys.stdout):
-        from rich.console import Console
-
         from .draw.queue import QueueView
+        from .draw.terminal import screen
 
-        console = Console()
+        console = screen()
         if not console.is_dumb_terminal:  # it has no cursor to put into a column
             console.print(QueueView(snapshot, now))
             return

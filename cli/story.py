@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from msgspec.structs import replace
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from hybridq.job import ENDED, State
 from hybridq.queue.cancel_retry import RETRIED
@@ -22,6 +22,8 @@ from hybridq.when import clock, count, eta, money, span
 from .draw import words
 from .draw.job import Fact, draw_detail, draw_explanation
 from .draw.plain import unpadded
+from .draw.terminal import screen
+from .draw.troubles import deadline as told_deadline
 from .tell import columns, is_tty
 
 ONE_LINE = 200  # cells of an input or a result
@@ -132,6 +134,8 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
     if row.cost is not None:
         yield "cost", _cost(row, row.cost, found)
     yield from _others(found.others)
+    if deadline := told_deadline(row, now):
+        yield "deadline", deadline
     yield "now", words.standing(row, now)
 
 
@@ -208,6 +212,6 @@ def _next(row: Row) -> Iterator[str]:
 def _print(what: RenderableType) -> None:
     """To a terminal as wide as it is; elsewhere as plain lines that no width has cut."""
     if is_tty(sys.stdout):
-        Console().print(what)
+        screen().print(what)
         return
     print(unpadded(what, columns(PIPE)))

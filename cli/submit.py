@@ -15,13 +15,15 @@ from hybridq.errors import UsageError
 from hybridq.job import Audience, Mode
 from hybridq.submit import connect
 
+from .meant import Misread, as_command, without
 from .submitting.accepted import Then, after, foretold
 from .submitting.options import Options, check
 from .submitting.submission import Skipped, Submission
-from .submitting.words import Source, as_command, understood
+from .submitting.words import Source, understood
 from .tell import leaving, say
 
 app = typer.Typer()
+TYPED = "hybridq.typed"  # in the context: the whole line
 
 
 class SubmitCommand(TyperCommand):
@@ -29,16 +31,26 @@ class SubmitCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what comes before `--` as options and words."""
+        ctx.meta[TYPED] = list(args)
         if "--" in args:
             place = args.index("--")
             ctx.obj = args[place + 1 :]
             args = args[:place]
-        word = next(iter(args), "-")
+        first = self._first_word(args)
+        before, words = args[:first], args[first:]
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as problem:  # such as the `-l` of `submit ls -l`
-            problem.message += "" if word.startswith("-") else as_command(word)
+            problem.message += as_command([*words, *(ctx.obj or ())], before) if words else ""
             raise
+
+    def _first_word(self, args: list[str]) -> int:
+        """The place of the first argument that is neither an option nor an option's value."""
+        take = {name for each in self.params if not getattr(each, "is_flag", True) for name in each.opts}
+        place = 0
+        while place < len(args) and args[place].startswith("-") and args[place] != "-":
+            place += 2 if args[place] in take else 1
+        return place
 
 
 @app.command(cls=SubmitCommand)
@@ -75,6 +87,9 @@ def submit(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and end with the job's exit code.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the output as it comes.")] = False,
+    wait_final: Annotated[
+        bool, typer.Option("--wait-final", help="As --wait, for an adaptive job's final, not only its draft.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Never wait, not even on a terminal.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; submit nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -110,20 +125,32 @@ def submit(
         max_cost=max_cost,
     )
     check(options)
-    then = Then(wait=wait, follow=follow, detach=detach, dry_run=dry_run, json=json)
+    then = Then(
+        wait=wait or (wait_final and not follow),
+        follow=follow,
+        final=wait_final,
+        detach=detach,
+        dry_run=dry_run,
+        json=json,
+    )
     then.check()
-    source = understood(words or [], ctx.obj, shell=shell, each=each, lines=lines, jsonl=jsonl)
-    if not source.many and skip_bad:
-        raise UsageError("--skip-bad goes with --each, --lines or --jsonl")
-    if source.many and key is not None:
-        raise UsageError("--key names one job: give many their keys with --jsonl")
-    raise typer.Exit(_hand_in(source, options, then, Skipped(skip_bad), stdin))
+    try:
+        source = understood(words or [], ctx.obj, shell=shell, each=each, lines=lines, jsonl=jsonl)
+        if not source.many and skip_bad:
+            raise UsageError("--skip-bad goes with --each, --lines or --jsonl")
+        if source.many and key is not None:
+            raise UsageError("--key names one job: give many their keys with --jsonl")
+        raise typer.Exit(_hand_in(source, options, then, Skipped(skip_bad), stdin))
+    except Misread as problem:
+        said = [*(words or ()), *(ctx.obj or ())]
+        hint = as_command(said, without(ctx.meta[TYPED], said)) if words else ""
+        raise UsageError(f"{problem}{hint}") from None
 
 
 def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped, stdin: bool | None) -> int:
     outlook = connect(dict(os.environ))
     with outlook.store:
-        submission = Submission(outlook, source, options, then.waits, stdin)
+        submission = Submission(outlook, source, options, then.waits, stdin, stays=then.stays(source.many))
         if then.dry_run:
             return foretold(submission.foretell(skipped), skipped, then)
         with leaving("nothing was submitted") if source.many else contextlib.nullcontext():

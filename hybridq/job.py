@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class State(StrEnum):
@@ -102,6 +103,15 @@ class Decision(Struct, frozen=True, kw_only=True):
     reason: str  # one sentence with its numbers, as a user reads it
     considered: tuple[Forecast, ...] = ()
     warning: str = ""
+    served: bool = True  # somebody ran the queue then, or the submit itself did; else nothing was promised
+
+    @property
+    def promised(self) -> Forecast:
+        """The forecast as far as it is a promise: without any instant where nobody would run it."""
+        told = self.forecast
+        if self.served:
+            return told
+        return replace(told, start=None, first=None, first90=None, finish=None, finish90=None)
 
     @property
     def forecast(self) -> Forecast:

@@ -28,10 +28,10 @@ ALIKE = 0.1  # as logarithms: by how much the sizes and the times to the deadlin
 Kind = tuple[object, ...]
 
 
-def deciding(outlook: Outlook, now: float) -> Decide:
+def deciding(outlook: Outlook, now: float, *, stays: bool = False) -> Decide:
     """The decision for each part of a submission at `now`. It raises UsageError for a mode that the handler does not
-    offer."""
-    return _Deciding(outlook, now).decide
+    offer. `stays`: whoever submits stays with a job that streams, and runs it where no daemon does."""
+    return _Deciding(outlook, now, stays).decide
 
 
 class _Deciding:
@@ -40,8 +40,9 @@ class _Deciding:
     The queue is read once a handler. Parts that are alike share a decision until the submission has grown by GROWTH.
     """
 
-    def __init__(self, outlook: Outlook, now: float) -> None:
+    def __init__(self, outlook: Outlook, now: float, stays: bool = False) -> None:
         self._outlook, self._now = outlook, now
+        self._stays, self._alone = stays, daemon_of(outlook.store) is None
         self._within = _within_budgets(outlook, now)
         self._parts = 0
         self._shared: dict[Kind, tuple[int, Decision]] = {}  # how many parts there were, and what was decided
@@ -59,11 +60,18 @@ class _Deciding:
             if (decision.mode is Mode.BATCH or request.mode) and _serves(decision, request):
                 self._shared[kind] = self._parts, decision
         self._add(request, jobs, size, kind, decision.mode)
-        if jobs == 1 and decision.mode is not Mode.STREAM and _nobody_else(self._outlook, request):
+        if jobs == 1 and decision.mode is not Mode.STREAM and self._nobody_else(request):
             reason = f"no daemon runs that would flush it, and a person waits ({request.signal})"
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
+        if self._alone and not (self._stays and decision.mode is Mode.STREAM):
+            decision = replace(decision, served=False)
         cost = delay_cost(self._outlook.config.policy, request.audience)
         return self._within(decision, request.handler, jobs, size), cost
+
+    def _nobody_else(self, request: Request) -> bool:
+        """Whether a person waits for something that only their own process will run."""
+        streams = request.mode is None and Mode.STREAM in self._outlook.modes(request.handler)
+        return streams and request.audience is Audience.USER and self._alone
 
     def _world(self, request: Request) -> Conditions:
         name, joins = request.handler, request.audience is Audience.BACKGROUND
@@ -135,24 +143,24 @@ def _serves(decision: Decision, request: Request) -> bool:
     )
 
 
-def _nobody_else(outlook: Outlook, request: Request) -> bool:
-    """Whether a person waits for something that only their own process will run."""
-    streams = request.mode is None and Mode.STREAM in outlook.modes(request.handler)
-    return streams and request.audience is Audience.USER and daemon_of(outlook.store) is None
-
-
-def submit(outlook: Outlook, request: Request, data: bytes, *, key: str | None = None) -> Accepted:
-    """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError."""
+def submit(outlook: Outlook, request: Request, data: bytes, *, key: str | None = None, stays: bool = False) -> Accepted:
+    """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError. `stays`: see `deciding`."""
     outlook.handler(request.handler)
     now = time.time()
-    accepted = accept(outlook.store, request, data, deciding(outlook, now), now=now, key=key, durable=False)
+    accepted = accept(
+        outlook.store, request, data, deciding(outlook, now, stays=stays), now=now, key=key, durable=False
+    )
     wake(outlook.store)
     outlook.store.sync()
     return accepted
 
 
 def submit_many(
-    outlook: Outlook, jobs: Iterable[tuple[Request, bytes, str | None]], *, refused: Refused | None = None
+    outlook: Outlook,
+    jobs: Iterable[tuple[Request, bytes, str | None]],
+    *,
+    refused: Refused | None = None,
+    stays: bool = False,
 ) -> Accepted | None:
     """Submit (request, input, key) each, all or nothing, in constant memory. None: all were there already.
 
@@ -163,7 +171,7 @@ def submit_many(
         for request, data, key in jobs:
             bulk.add(request, data, key)
         now = time.time()
-        accepted = bulk.accept(deciding(outlook, now), now=now)
+        accepted = bulk.accept(deciding(outlook, now, stays=stays), now=now)
         wake(outlook.store)
     return accepted
 

@@ -20,7 +20,9 @@ from hybridq.when import clock, eta, money, span
 
 from . import words
 from .cells import PLAIN, QUIET, STRONG
-from .queue import ALARM, LOOK
+from .queue import ALARM, LATE, LOOK
+from .troubles import deadline as told_deadline
+from .troubles import may_be_late
 
 TITLES = ("", "MODE", "COST", "WAITING COSTS", "TOTAL", "FIRST RESULT", "DONE", "")
 NARROW = 72  # cells: with less the columns break within words
@@ -79,11 +81,11 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     yield "state", Text(f"{sign} {words.state(row)}", style=look)
     if row.group is not None:
         yield "jobs", Text(words.SEPARATOR.join(words.tally_words(row.counts, _held(row))))
-    if words.why(row):
-        forecast = row.state is State.DONE and row.lane is Lane.STREAM and words.why(row) == row.why
+    if why := words.why(row, now):
+        forecast = row.state is State.DONE and row.lane is Lane.STREAM and why == row.why
         forecast = forecast and not row.why.startswith(CUT)
         name = "at submission" if forecast else "why"
-        yield name, _text(words.why(row), ALARM if words.may_be_late(row) else PLAIN)
+        yield name, _text(why, LATE if row.late else ALARM if may_be_late(row) else PLAIN)
     yield "handler", _text(row.handler)
     yield "for", Text(row.audience.value)
     yield "submitted", Text(_ago(row.submitted, now))
@@ -108,8 +110,8 @@ def _end(row: Row, now: float) -> Iterator[tuple[str, Text]]:
     elif row.state not in ENDED:
         left = "" if row.eta is None else f", {words.until(row.eta, now)}"
         yield "done", Text(f"{words.done_at(row, now)}{left}")
-    if row.deadline is not None:
-        yield "deadline", Text(clock(row.deadline, now))
+    if deadline := told_deadline(row, now):
+        yield "deadline", Text(deadline, style=LATE if row.late else PLAIN)
     if row.exit_code is not None:
         yield "exit code", Text(words.exit_words(row.exit_code))
 

@@ -47,7 +47,7 @@ def _fields(row: Row, now: float) -> tuple[str, ...]:
         words.progress(row, now),
         words.done_at(row, now),
         words.countdown(row, now),
-        words.why(row),
+        words.why(row, now),
     )
     return tuple(visible_line(field, FIELD) for field in fields)
 
@@ -58,15 +58,15 @@ def changes(snapshot: Snapshot, said: Said, now: float) -> tuple[list[str], Said
     A passing second changes nothing; a state, a mode, a reason, a whole percent or the next flush does.
     """
     facts: Said = {"daemon": snapshot.head.daemon or "no daemon", "flush": words.planned_flush(snapshot.head, now)}
-    news: Said = {**facts, **{row.id: _key(row) for row in snapshot.rows}}
+    news: Said = {**facts, **{row.id: _key(row, now) for row in snapshot.rows}}
     stamp = clock(now, now)
     told = [f"{stamp}  {name}  {visible_line(text, FIELD)}" for name, text in facts.items() if said.get(name) != text]
     told += [f"{stamp}  {_told(row, now)}" for row in snapshot.rows if said.get(row.id) != news[row.id]]
     return told, news
 
 
-def _key(row: Row) -> str:
-    return f"{row.mode} {words.state(row)} {words.percent(row)} {words.why(row)}"
+def _key(row: Row, now: float) -> str:
+    return f"{row.mode} {words.state(row)} {words.percent(row)} {words.why(row, now)}"
 
 
 def _told(row: Row, now: float) -> str:

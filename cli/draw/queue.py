@@ -18,6 +18,7 @@ from hybridq.visible import visible_line
 from . import words
 from .cells import GAP, PLAIN, QUIET, STRONG, Cell, Column, Part, bar, column_mark, doubtful, erase, fit, layout, line
 from .plain import TITLES
+from .troubles import may_be_late
 
 WIDEST = 200  # cells of any column; also bounds the work that a name of a megabyte makes
 # What comes first as the terminal widens. What a job is and when it is done fit in 40 cells, its sign before them
@@ -53,6 +54,7 @@ LOOK = {
 }
 BRIGHT = Style.parse("cyan")
 ALARM = Style.parse("bold yellow")
+LATE = Style.parse("bold red")
 
 
 class QueueView:
@@ -170,9 +172,9 @@ def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     """Each column with its cells. Those of steady width are steady, so that nothing shifts as time goes."""
     ids = [Cell(words.short_ids(row), QUIET) for row in rows]
     whats = [Cell(visible_line(words.what(row), WIDEST), QUIET if row.state in ENDED else PLAIN) for row in rows]
-    etas = [Cell(words.short_done_at(row, now), QUIET if row.state in ENDED else PLAIN) for row in rows]
+    etas = [Cell(words.short_done_at(row, now), _when(row)) for row in rows]
     lefts = [Cell(words.countdown(row, now), QUIET) for row in rows]
-    whys = [Cell(visible_line(words.why(row), WIDEST), _why(row)) for row in rows]
+    whys = [Cell(visible_line(words.why(row, now), WIDEST), _why(row)) for row in rows]
     yield _steady("ID", ids, 3)
     yield Column("WHAT", whats, 8, _widest(whats))
     yield Column("MODE", [Cell(words.mode(row), _lane(row)) for row in rows], 8, 8)
@@ -203,8 +205,16 @@ def _lane(row: Row) -> Style:
     return BRIGHT if row.lane is Lane.STREAM else LOOK["held"][1]
 
 
+def _when(row: Row) -> Style:
+    if row.late:
+        return LATE
+    return QUIET if row.state in ENDED else PLAIN
+
+
 def _why(row: Row) -> Style:
-    if words.may_be_late(row):
+    if row.late:
+        return LATE
+    if may_be_late(row):
         return ALARM
     return QUIET if row.state in (State.DONE, State.CANCELLED) else PLAIN
 

@@ -171,7 +171,8 @@ def _gathered(found: Comparison) -> Section:
 def _kept(found: Report) -> Iterator[Sequence[str]]:
     for each in found.deadlines:
         jobs = f"{count(each.kept)} of {count(each.jobs)}"
-        yield f"deadlines, {each.audience.value}", percent_of(each.share), f"{jobs} jobs were done by theirs"
+        late = "" if each.late_by is None else f"; {count(each.late)} LATE, by up to {span(each.late_by)}"
+        yield f"deadlines, {each.audience.value}", percent_of(each.share), f"{jobs} jobs were done by theirs{late}"
     yield from _promises(found.promises)
     moved, drafts = found.moved, found.drafts
     if drafts.drafts + drafts.failed:

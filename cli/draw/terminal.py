@@ -7,6 +7,7 @@ Control-C ends gently, the second at once. A terminal or reader that has gone is
 import contextlib
 import os
 import select
+import shutil
 import signal
 import sys
 import termios
@@ -34,12 +35,24 @@ class Bell(Protocol):
         ...
 
 
+def screen() -> Console:
+    """Rich's console for what is printed once, as wide as the terminal is; one that names no kind has no escapes.
+
+    Of a terminal without escapes rich does not ask the size.
+    """
+    environ = {**os.environ, "TERM": os.environ.get("TERM") or "dumb"}
+    size = shutil.get_terminal_size()
+    plain = environ["TERM"] in ("dumb", "unknown")
+    return Console(width=size.columns if plain else None, height=size.lines if plain else None, _environ=environ)
+
+
 class Terminal(Console):
     """Rich's console, with the size that the window has now, and with errors that the caller handles."""
 
     def __init__(self, *, stderr: bool = False, force_terminal: bool | None = None) -> None:
         # An exported COLUMNS would pin the size of a window that people make larger and smaller.
         environ = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+        environ["TERM"] = environ.get("TERM") or "dumb"  # one that names no kind may know no escapes
         super().__init__(stderr=stderr, force_terminal=force_terminal, _environ=environ)
 
     def on_broken_pipe(self) -> None:

@@ -13,6 +13,8 @@ from hybridq.status.snapshot import Head, Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
+from .troubles import troubles
+
 SEPARATOR = " · "
 NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
@@ -119,7 +121,10 @@ def done_at(row: Row, now: float) -> str:
 
 
 def short_done_at(row: Row, now: float) -> str:
-    """The same for a table: within a day a time of day says enough, since the countdown stands beside it."""
+    """The same for a table: within a day a time of day says enough, since the countdown stands beside it. Where nobody
+    knows when, that it is late already: a narrow terminal has no room for why."""
+    if row.late and row.eta is None and row.state not in ENDED:
+        return "LATE"
     shown = done_at(row, now)
     return shown if row.eta is None or row.eta - now > DAY else shown.removeprefix("tomorrow ")
 
@@ -141,27 +146,10 @@ def until(at: float, now: float) -> str:
     return f"in {left(at, now)}" if at - now >= 1 else "now"
 
 
-def may_be_late(row: Row) -> bool:
-    """Whether it may miss its deadline, by the 90th percentile."""
-    return row.state not in ENDED and row.deadline is not None and (row.eta90 or 0.0) > row.deadline
-
-
-def why(row: Row) -> str:
+def why(row: Row, now: float) -> str:
     """The reason for its mode, for being held, or for its failure; what is bad comes first."""
-    parts = _ends(row) if row.group is not None else []
-    if may_be_late(row):
-        parts.append("may miss its deadline")
-    if (row.exit_code or 0) > 0 and "exit" not in row.why:
-        parts.append(f"exit {row.exit_code}")
+    parts = troubles(row, now)
     return SEPARATOR.join([*parts, row.why] if row.why else parts)
-
-
-def _ends(row: Row) -> list[str]:
-    """What of a group failed or was cancelled, and once it has ended, beside what was done."""
-    told = [state for state in (State.FAILED, State.CANCELLED) if 0 < row.counts.get(state, 0) < row.jobs]
-    if told and row.state in ENDED and row.counts.get(State.DONE):
-        told = [State.DONE, *told]
-    return [", ".join(f"{count(row.counts[state])} {state}" for state in told)] if told else []
 
 
 def tally_words(counts: dict[State, int], held: int = 0) -> list[str]:
@@ -222,9 +210,13 @@ def spent_words(head: Head) -> str:
     return f"spent {money(head.cost)}"
 
 
-def promise_words(forecast: Forecast, now: float) -> str:
-    """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it."""
-    parts = [done_by(forecast.finish, forecast.finish90, now)]
+def promise_words(forecast: Forecast, now: float, *, served: bool = True) -> str:
+    """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it.
+
+    Nothing is promised where nobody runs the queue (`served`).
+    """
+    when = done_by(forecast.finish, forecast.finish90, now) if served else "done when a daemon or a drain runs it"
+    parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"starts {clock(forecast.start, now)}")
     if forecast.cost is not None:
@@ -246,7 +238,12 @@ def _starting(forecast: Forecast, cost: float) -> str:
 
 def promise(decision: Decision, now: float) -> str:
     """Mode, ETA and why of a submission in one line, safe for a terminal."""
-    parts = [decision.mode.value, promise_words(decision.forecast, now), decision.reason, decision.warning]
+    parts = [
+        decision.mode.value,
+        promise_words(decision.promised, now, served=decision.served),
+        decision.reason,
+        decision.warning,
+    ]
     return visible_line(SEPARATOR.join(part for part in parts if part), LINE)
 
 
@@ -260,4 +257,4 @@ def standing(row: Row, now: float) -> str:
     else:
         parts += [f"{percent(row)}%"] if row.group is not None and not untold(row) else []
         parts.append(done_by(row.eta, row.eta90, now))
-    return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row)])]), LINE)
+    return visible_line(SEPARATOR.join([*parts, *filter(None, [why(row, now)])]), LINE)

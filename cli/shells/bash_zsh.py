@@ -12,8 +12,28 @@ _BASH = r"""
 _hybridq_lines() {
     local line
     while IFS= read -r line; do
-        [[ -n $line ]] && COMPREPLY+=("$(printf %q "$line")")
+        line=$before_word$line
+        [[ -n $line ]] && COMPREPLY+=("$(printf %q "${line#"$typed"}")")
     done
+}
+
+# The words as a shell sees them: readline has split them at `:` and `=`, too, and replaces the last piece alone.
+_hybridq_words() {
+    local rest=$COMP_LINE lead next piece=' '
+    for next in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+        lead=${rest%%[![:space:]]*}
+        [[ -z $COMP_LINE && $piece != [:=]* && $next != [:=]* ]] && lead=' '
+        rest=${rest#"$lead"} piece=$next
+        if [[ -n $lead || ${#words[@]} -eq 0 ]]; then
+            words+=("$piece")
+            typed=
+        else
+            typed=${words[-1]}
+            words[-1]+=$piece
+        fi
+        rest=${rest#"$piece"}
+    done
+    [[ $piece == [:=]* ]] && typed=${words[-1]}
 }
 
 _hybridq_values() {
@@ -29,25 +49,28 @@ _hybridq_values() {
 }
 
 _hybridq() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local command='' options='' takes='' i position=0
-    local -a places=()
+    local typed='' before_word='' command='' options='' takes='' i position=0
+    local -a places=() words=()
     COMPREPLY=()
-    [[ $word == = ]] && word=
-    [[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD - 2]}
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
+    _hybridq_words
+    local last=$((${#words[@]} - 1))
+    local word=${words[last]} before=${words[last - 1]}
+    for ((i = 1; i < last; i++)); do
+        case ${words[i]} in
             --)
-                if ((i == COMP_CWORD - 1)); then _hybridq_values commands; else _hybridq_values files; fi
+                if ((i == last - 1)); then _hybridq_values commands; else _hybridq_values files; fi
                 return ;;
+            --*=*) ;;
             -*)
-                _hybridq_takes "$command" "${COMP_WORDS[i]}"
-                [[ -n $takes ]] && ((i++))
-                [[ ${COMP_WORDS[i]} == = ]] && ((i++)) ;;
+                _hybridq_takes "$command" "${words[i]}"
+                [[ -n $takes ]] && ((i++)) ;;
             *)
-                if [[ -z $command ]]; then command=${COMP_WORDS[i]}; else ((position++)); fi ;;
+                if [[ -z $command ]]; then command=${words[i]}; else ((position++)); fi ;;
         esac
     done
+    if [[ $word == --*=* ]]; then
+        before=${word%%=*} before_word=${word%%=*}= word=${word#*=}
+    fi
     if [[ -z $command ]]; then
         _hybridq_values words "$commands"
         return

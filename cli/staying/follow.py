@@ -5,11 +5,12 @@ goes back to the queue where this very process ran it. The exit code is the job'
 """
 
 import time
+from typing import TYPE_CHECKING
 
 from hybridq.errors import TryAgain
-from hybridq.job import State
+from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import Result, result, state_of
-from hybridq.queue.follow import End, OutputPiece, Shown, StateChange, Withheld, follow
+from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
 from hybridq.queue.holds import why_kept
 from hybridq.queue.learned import remarked
 from hybridq.queue.lists import served
@@ -18,36 +19,40 @@ from hybridq.queue.rescue import rescue
 from hybridq.queue.store import Store
 from hybridq.when import clock
 
-from ..tell import say
+from ..exit_codes import TRY_AGAIN
+from ..tell import print_document, say
 from .printer import Printer
+
+if TYPE_CHECKING:
+    from ..shapes import Events
 
 LONG = 10.0  # seconds; a wait that is told though its reason was told before
 
 
-def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = False, told: str = "") -> int:
-    """Print what comes of a job; returns its exit code. `until_draft`: an adaptive job's draft is enough. `told`: why
-    it is held, as far as that was said."""
-    attempt, shown, drafted, again = 0, Shown(), False, ""
-    for event in follow(store, job, time.time):
+def follow_job(
+    store: Store, job: int, printer: Printer, events: "Events | None" = None, *, final: bool = False, told: str = ""
+) -> int:
+    """Print what comes of a job, as JSON with `events`; returns its exit code.
+
+    Of an adaptive job the draft is enough, unless its `final` is wanted. `told`: why it is held, as far as it was said.
+    """
+    attempt, drafted, code, again = 0, False, 0, ""
+    for event in follow(store, job, time.time, final=final):
+        for each in events.of(event) if events is not None else ():
+            print_document(each, one_line=True)
         match event:
+            case OutputPiece() if events is not None:
+                pass
             case OutputPiece(stream, data):
                 printer.piece(stream, data)
-                if stream == 1:
-                    shown.add(data)
-            case StateChange(State.QUEUED | State.RUNNING, tried) if not drafted and (
-                draft := result(store, job, draft=True)
-            ):
-                drafted, attempt = True, tried
-                _draft(job, draft, shown, printer)
-                if until_draft:
-                    return 0
+            case Draft(found, shown):
+                drafted, code = True, _draft(job, found, shown, None if events else printer)
             case StateChange(state, number) if (
                 number != attempt and state is not State.QUEUED
             ):  # it may have ended already
                 if attempt and not drafted:
                     say(f"this is attempt {number} of job {job}")
                 attempt = number
-                shown.clear()
             case StateChange(_, number, ready) if number:
                 attempt = number  # one that was over before anybody looked, too
                 again = _again(store, job, ready, again)
@@ -56,10 +61,10 @@ def follow_job(store: Store, job: int, printer: Printer, *, until_draft: bool = 
                     say(f"job {job}: {reason}")
                 told = ""
             case End(state, found, seen):
-                return _end(job, state, found, seen, printer)
+                return _end(job, state, found, seen, None if events else printer)
             case StateChange():
                 pass
-    raise AssertionError("a follow ends with the job's end")
+    return code  # it ended with the draft
 
 
 def _again(store: Store, number: int, ready: float, said: str) -> str:
@@ -73,15 +78,17 @@ def _again(store: Store, number: int, ready: float, said: str) -> str:
     return found.error
 
 
-def _draft(job: int, draft: Result, shown: Shown, printer: Printer) -> None:
-    if draft.value is not None:
+def _draft(job: int, draft: Result, shown: Shown, printer: Printer | None) -> int:
+    """Print a draft; returns the exit code of whoever stays no longer: where it failed there is nothing yet."""
+    if draft.value is not None and printer is not None:
         printer.value(draft.value, shown)
     what = f"the draft failed: {draft.error}" if draft.error else "this is the draft"
     say(f"{what}; the final result follows in a batch: hybridq output {job}")
+    return TRY_AGAIN if draft.error else 0
 
 
-def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Printer) -> int:
-    if found is not None and found.value is not None:
+def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Printer | None) -> int:
+    if found is not None and found.value is not None and printer is not None:
         printer.value(found.value, shown)
     if found is not None and found.dropped:
         say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
@@ -135,27 +142,31 @@ def _failed(job: int, found: Result | None) -> str:
     return f"job {job} failed: {(found and found.error) or 'for no stated reason'}"
 
 
-def await_all(
-    store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str | None = None
-) -> int:
-    """Wait until all these have ended; one job's own exit code, else 0, or 1 where one was not done.
+def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str = "") -> int:
+    """Wait until all these have ended, or have a draft where that is enough; one job's own exit code, else 0, or 1
+    where one was not done; 75 where a draft failed, so that there is nothing yet.
 
-    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why the
-    one job is held, as far as that was said; None: as it is held now. Raises TryAgain after `timeout` seconds.
+    What was not done is told, and how to see it: `named` is what selects these jobs, as it is typed. `told`: why
+    these are held, as far as that was said. Raises TryAgain after `timeout` seconds.
     """
     until = None if timeout is None else time.monotonic() + timeout
-    kept = _kept(store, awaited) if told is None else told
+    kept, ready, again = told, 0.0, ""
     for _ in looks(store, until):
-        before, kept = kept, _kept(store, awaited)
-        if kept and not before:
-            say(f"job {awaited.only}: {kept}")
+        before, kept = (kept, ready), awaited.kept()
+        if awaited.only is not None and (ready := state_of(store, awaited.only)[2]) != before[1]:
+            again = _again(store, awaited.only, ready, again)
+        if kept and not before[0]:
+            say(kept if awaited.only is None else f"job {awaited.only}: {kept}")
         if awaited.ended():
             if (job := awaited.only) is not None:
                 state, found = state_of(store, job)[0], result(store, job)
+                if state not in ENDED:
+                    return TRY_AGAIN if awaited.drafts()[1] else 0
                 if state is not State.DONE:
                     say(f"job {job} was cancelled" if state is State.CANCELLED else _failed(job, found))
                 return code_of(state, found)
-            return not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
+            code = not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
+            return code or (TRY_AGAIN if awaited.drafts()[1] else 0)
     left = awaited.count(State.QUEUED, State.RUNNING)
     what = f"{left:,} of these have" if awaited.only is None else f"job {awaited.only} has"
     raise TryAgain(f"{what} not ended yet; hybridq status {named} shows why")

@@ -9,9 +9,9 @@ import time
 
 from msgspec.structs import replace
 
-from hybridq.job import Lane, State
+from hybridq.job import Lane, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.queue.progress import looks
+from hybridq.queue.progress import Awaited, looks
 from hybridq.selection import Group
 from hybridq.status.foresight import NOBODY
 from hybridq.status.overview import take
@@ -20,14 +20,18 @@ from hybridq.status.snapshot import Row
 from ..draw import words
 from ..draw.bar import draining
 from ..draw.terminal import Terminal
-from ..tell import is_tty, say
+from ..shapes import progress
+from ..tell import is_tty, print_document, say
 from .follow import not_done
 
 HELD = "held: "  # begins what a limit, or a missing key, says of what it holds
 
 
-def follow_group(outlook: Outlook, name: str) -> int:
-    """Show how far a group is until nothing of it waits or runs; 0, or 1 where one was not done."""
+def follow_group(outlook: Outlook, name: str, awaited: Awaited, *, json: bool = False) -> int:
+    """Show how far a group is until nothing of it waits or runs; 0, or 1 where one was not done. `awaited`: its jobs,
+    of which it says whether a draft is enough. `json`: an object for each further percent, on standard output."""
+    if json:
+        return _as_json(outlook, name, awaited)
     row = _row(outlook, name)
     with draining(name, row.jobs, Terminal(stderr=True)) as tell:
         said, held = -1, False
@@ -41,9 +45,27 @@ def follow_group(outlook: Outlook, name: str) -> int:
             elif words.percent(row) != said or (held and not before):
                 said = words.percent(row)
                 say(f"{name}: {words.standing(row, time.time())}")
-            if words.ended_jobs(row) == row.jobs:
+            if _over(row, awaited):
                 break
     return not_done(row.counts.get(State.FAILED, 0), row.counts.get(State.CANCELLED, 0), shlex.quote(name))
+
+
+def _as_json(outlook: Outlook, name: str, awaited: Awaited) -> int:
+    said, row = -1, _row(outlook, name)
+    for _ in looks(outlook.store):
+        row = _row(outlook, name)
+        over = _over(row, awaited)
+        if over or words.percent(row) != said:
+            said = words.percent(row)
+            print_document(progress(row, over=over), one_line=True)
+        if over:
+            break
+    return not_done(row.counts.get(State.FAILED, 0), row.counts.get(State.CANCELLED, 0), shlex.quote(name))
+
+
+def _over(row: Row, awaited: Awaited) -> bool:
+    """Whether nothing of a group waits or runs, but for what has a draft, where that is enough."""
+    return words.ended_jobs(row) == row.jobs or ((row.mixed or row.mode is Mode.ADAPTIVE) and awaited.ended())
 
 
 def _row(outlook: Outlook, name: str) -> Row:

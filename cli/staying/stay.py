@@ -24,6 +24,7 @@ from ..tell import is_tty, leaving, say
 from .follow import await_all, fate, follow_job
 from .printer import Printer
 from .unserved import why_waiting
+from .why_waiting import tell_final
 
 
 class Stay(Struct, frozen=True):
@@ -36,7 +37,7 @@ class Stay(Struct, frozen=True):
     alone: bool  # no daemon runs
     held: str  # why a limit on money lets it not begin
     follows: bool  # shows the output
-    asked: bool  # by --follow
+    final: bool  # of an adaptive job, not only its draft is awaited
 
     def run(self) -> int:
         """Stay until the end; returns the exit code. Raises TryAgain where the queue lets nobody stay."""
@@ -90,7 +91,8 @@ class Stay(Struct, frozen=True):
     def _awaited(self) -> Awaited:
         group = self.accepted.group if self.accepted.jobs > 1 else None
         first = self.accepted.first
-        return Awaited(self.outlook.store, [Ids(((first, first),)) if group is None else Group(group)])
+        named = Ids(((first, first),)) if group is None else Group(group)
+        return Awaited(self.outlook.store, [named], final=self.final)
 
     def _tell(self) -> None:
         if self.state in ENDED:
@@ -100,7 +102,7 @@ class Stay(Struct, frozen=True):
                 say(why)
         elif self.held:
             say(self.held)
-        elif self.of.mode is Mode.ADAPTIVE and not (self.follows and not self.asked):
+        elif self.of.mode is Mode.ADAPTIVE and self.final:
             say("no daemon runs: the draft is made here, the final result waits for hybridq daemon or hybridq drain")
         elif self.follows and is_tty(sys.stderr):  # elsewhere nobody asks who runs it
             say(f"no daemon runs, so this submit runs {self._what} itself")
@@ -118,15 +120,21 @@ class Stay(Struct, frozen=True):
                 return self._waited(shlex.quote(accepted.group))
             from .group import follow_group
 
-            return follow_group(self.outlook, accepted.group)
+            code, awaited = follow_group(self.outlook, accepted.group, self._awaited), self._awaited
+            tell_final(self.outlook, awaited, shlex.quote(accepted.group), "wait")
+            return code
         if not self.follows:
             return self._waited(self._name)
         raw = self.outlook.handler(self.of.handler).kind == "shell"  # it behaves as the command itself
-        return follow_job(store, accepted.first, Printer(raw=raw), until_draft=not self.asked, told=self.held)
+        code = follow_job(store, accepted.first, Printer(raw=raw), final=self.final, told=self.held)
+        tell_final(self.outlook, self._awaited, self._name, "follow")
+        return code
 
     def _waited(self, named: str) -> int:
         """Wait for the end; a person is told then where the results are."""
-        code = await_all(self.outlook.store, self._awaited, named, told=self.held)
-        if code == 0 and is_tty(sys.stderr):
+        awaited = self._awaited
+        code = await_all(self.outlook.store, awaited, named, told=self.held)
+        tell_final(self.outlook, awaited, named, "wait")
+        if code == 0 and is_tty(sys.stderr) and not awaited.count(State.QUEUED, State.RUNNING):
             say(f"{self._what} is done: hybridq output {named}")
         return code

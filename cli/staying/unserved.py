@@ -18,11 +18,12 @@ def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
     if held:
         return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
     if alone:
-        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{planned(of, time.time())}"
+        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{until(of, time.time())}"
     return ""
 
 
-def planned(of: Cohort, now: float) -> str:
-    """`, planned for 22:00` where these jobs are held until then."""
+def until(of: Cohort, now: float) -> str:
+    """`; a daemon would hold it until 22:00` where it would."""
     start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-    return f", planned for {clock(start, now)}" if start is not None and start > now else ""
+    it = "it" if of.jobs == 1 else "them"
+    return f"; a daemon would hold {it} until {clock(start, now)}" if start is not None and start - now >= 1 else ""

@@ -10,10 +10,10 @@ from hybridq.job import State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
-from hybridq.queue.cohorts import cohort, job, state_of
+from hybridq.queue.cohorts import cohort, job
 from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
-from hybridq.selection import Group, Ids, Last, Selector
+from hybridq.selection import Group, Ids, Last, Selector, parse_selector
 from hybridq.status.overview import take
 from hybridq.when import clock
 
@@ -42,26 +42,43 @@ def tell_waiting(outlook: Outlook, number: int) -> str:
     return held
 
 
-def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) -> None:
+def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) -> str:
     """The same for whatever `wait` waits for; of a group its first job to run speaks for it."""
     if awaited.only is not None:
-        tell_waiting(outlook, awaited.only)
-        return
+        return tell_waiting(outlook, awaited.only)
     store, now = outlook.store, time.time()
     rescue(store, now)
     waiting = awaited.count(State.QUEUED)
     if not waiting or awaited.count(State.RUNNING):
-        return
+        return ""
     first = lists.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
-    if first is not None and (held := why_withheld(outlook, first, now)):
+    if held := "" if first is None else why_withheld(outlook, first, now):
         say(held)
     elif not lists.served(store):
         say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
+    return held
 
 
-def tell_final(outlook: Outlook, number: int) -> None:
-    """Of a job that goes on after its draft: when the final is due, and how to stay for it."""
-    if state_of(outlook.store, number)[0] in (State.QUEUED, State.RUNNING):
-        now = time.time()
-        row = take(outlook, now=now, limit=1, selectors=[Ids(((number, number),))]).rows[0]
-        say(f"the final: {words.standing(row, now)}. Stay for it: hybridq follow {number} --wait-final")
+def tell_final(outlook: Outlook, awaited: Awaited, named: str, verb: str) -> None:
+    """Of what goes on after its draft: when the final is due, and the command that stays for it.
+
+    `named` is what selects these jobs, as it is typed; `verb` the command, `follow` (which showed the draft) or `wait`.
+    """
+    drafts, failed = awaited.drafts()
+    if not drafts + failed:
+        return
+    one = awaited.only is not None
+    if verb == "wait":
+        _tell_drafts(drafts, failed, named, one=one)
+    now, due = time.time(), "they follow in a batch"
+    if one or isinstance(parse_selector(named), Group | Last):
+        due = words.standing(take(outlook, now=now, limit=1, selectors=[parse_selector(named)]).rows[0], now)
+    final, it = ("the final", "it") if one else ("the finals", "them")
+    say(f"{final}: {due}. Stay for {it}: hybridq {verb} {named} --wait-final")
+
+
+def _tell_drafts(drafts: int, failed: int, named: str, *, one: bool) -> None:
+    if drafts:
+        say(f"{'the draft is' if one else f'{drafts:,} of these are drafts'}{' there' * one}: hybridq output {named}")
+    if failed:
+        say("the draft failed" if one else f"of {failed:,} of these the draft failed")

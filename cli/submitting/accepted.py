@@ -18,7 +18,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.intake import Accepted
 from hybridq.queue.runner import daemon_of
-from hybridq.when import count
+from hybridq.when import clock, count
 
 from ..draw import words
 from ..staying.unserved import why_waiting
@@ -33,6 +33,7 @@ class Then(Struct, frozen=True, kw_only=True):
 
     wait: bool = False
     follow: bool = False
+    final: bool = False
     detach: bool = False
     dry_run: bool = False
     json: bool = False
@@ -41,6 +42,10 @@ class Then(Struct, frozen=True, kw_only=True):
     def waits(self) -> str:
         """The option by which the command itself waits, or nothing."""
         return "--wait" if self.wait else "--follow" if self.follow else ""
+
+    def stays(self, many: bool) -> bool:
+        """Whether the command stays with what streams: because it was asked to, or by itself on a terminal."""
+        return bool(self.waits) or (not (many or self.detach or self.json) and is_tty(sys.stdout))
 
     def check(self) -> None:
         """Raise UsageError for what cannot go together."""
@@ -92,7 +97,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if follows or then.wait:
         from ..staying.stay import Stay
 
-        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, asked=then.follow).run()
+        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final).run()
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
@@ -101,8 +106,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
 
 
 def _follows_by_itself(accepted: Accepted, of: Cohort, then: Then) -> bool:
-    free = not (then.wait or then.detach or then.json)
-    return free and accepted.jobs == 1 and of.mode is not Mode.BATCH and is_tty(sys.stdout)
+    return not then.wait and then.stays(accepted.jobs > 1) and of.mode is not Mode.BATCH
 
 
 def _existed(accepted: Accepted, state: State) -> str:
@@ -134,6 +138,13 @@ def _sooner(accepted: Accepted, of: Cohort, now: float) -> str:
     return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}; next time, --wait says that you wait"
 
 
+def _until(of: Cohort, now: float) -> str:
+    """`; a daemon would hold it until 22:00` where it would."""
+    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
+    it = "it" if of.jobs == 1 else "them"
+    return f"; a daemon would hold {it} until {clock(start, now)}" if start is not None and start - now >= 1 else ""
+
+
 def _tell_skipped(skipped: Skipped) -> None:
     for line in skipped.lines():
         say(line)
@@ -153,7 +164,7 @@ def _as_json(accepted: Accepted, skipped: Skipped, held: str) -> dict[str, objec
 
 
 def _decided(decision: Decision) -> dict[str, object]:
-    forecast = decision.forecast
+    forecast = decision.promised
     return {
         "mode": decision.mode,
         "reason": decision.reason,
@@ -162,5 +173,6 @@ def _decided(decision: Decision) -> dict[str, object]:
         "finish": forecast.finish,
         "finish90": forecast.finish90,
         "cost": forecast.cost,
+        "served": decision.served,
         "considered": decision.considered,
     }

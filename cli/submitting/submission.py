@@ -23,12 +23,13 @@ from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
 from hybridq.visible import visible_line
 
+from ..meant import Misread
 from ..tell import is_tty
 from . import options as asking
 from .inputs import Bad, Item
 from .options import Options
 from .surroundings import LOOKS, Surroundings, secret
-from .words import Source, as_command
+from .words import Source
 
 if TYPE_CHECKING:
     from .piped import Piped
@@ -65,12 +66,16 @@ class Skipped:
 class Submission:
     """One call of `submit`, from its source to what was accepted."""
 
-    def __init__(self, outlook: Outlook, source: Source, options: Options, waits: str, stdin: bool | None) -> None:
-        """`waits`: the option by which somebody waits; `stdin`: whether standard input is a command's, as asked."""
+    def __init__(
+        self, outlook: Outlook, source: Source, options: Options, waits: str, stdin: bool | None, *, stays: bool
+    ) -> None:
+        """`waits`: the option by which somebody waits; `stdin`: whether standard input is a command's, as asked;
+        `stays`: whether this process stays, and so runs it where nobody else does."""
         self._outlook = outlook
         self._source = source
         self._options = options
         self._config = _handler(outlook, source.handler)
+        self._stays = stays
         self._stdin = self._standard_input(stdin)
         self._waits = _who_waits(waits, source.many)
         self._now = time.time()
@@ -92,13 +97,13 @@ class Submission:
     def one(self) -> Accepted:
         """Submit the single job."""
         request, data = self._single()
-        return submit(self._outlook, request, data, key=self._options.key)
+        return submit(self._outlook, request, data, key=self._options.key, stays=self._stays)
 
     def many(self, skipped: Skipped) -> Accepted | None:
         """Submit all of them; None: every one was there already."""
         total = len(self._source.each) if self._source.each is not None else None
         with _counted(f"submitting to {self._source.handler}", total) as more:
-            return submit_many(self._outlook, self._stream(skipped, more), refused=skipped)
+            return submit_many(self._outlook, self._stream(skipped, more), refused=skipped, stays=self._stays)
 
     def foretell(self, skipped: Skipped) -> list[tuple[int, Decision, str]]:
         """(jobs, decision, why it would be held) for each part that would be decided apart; nothing is submitted."""
@@ -110,7 +115,7 @@ class Submission:
             total[0] += 1
             total[1] += len(data)
             requests[id(request)] = request
-        decide = deciding(self._outlook, self._now)
+        decide = deciding(self._outlook, self._now, stays=self._stays)
         found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
         return [
             (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now))
@@ -183,7 +188,7 @@ def _handler(outlook: Outlook, name: str) -> HandlerConfig:
     try:
         return outlook.handler(name)
     except UsageError as problem:
-        raise UsageError(f"{problem}{as_command(name)}") from None
+        raise Misread(str(problem)) from None
 
 
 @contextlib.contextmanager

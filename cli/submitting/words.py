@@ -11,6 +11,7 @@ from msgspec import Struct
 from hybridq.errors import UsageError
 from hybridq.visible import visible_line
 
+from ..meant import Misread
 from . import inputs
 from .inputs import Bad, Item
 from .options import command_input, with_stdin, words
@@ -100,26 +101,12 @@ def understood(
     if after and len(words) == 1 and handler == "shell":
         return Source(handler=handler, argv=after)
     if len(rest) != 1:
-        raise UsageError(_words(handler, rest))
+        raise Misread(_words(handler, rest))
     return Source(handler=handler, text=rest[0])
 
 
 def _words(handler: str, rest: Sequence[str]) -> str:
     name = visible_line(handler, 40)
-    hint = as_command(handler)
     if not rest:
-        return f"there is no input for {name}: give a text, @FILE, - or --lines FILE{hint}"
-    return f"{name} takes one input, not {len(rest)}: put it in quotes, or use --each for files{hint}"
-
-
-def as_command(word: str) -> str:
-    """A hint for somebody who left out the `--` before a command, or the `--shell` before a line, or nothing."""
-    import shlex
-    import shutil
-
-    if shutil.which(word):
-        return f". To run a command, put -- before it: hybridq submit -- {word}"
-    program, *rest = word.split() or [""]
-    if rest and shutil.which(program):
-        return f". To run a line of the shell: hybridq submit --shell {shlex.quote(visible_line(word, 60))}"
-    return ""
+        return f"there is no input for {name}: give a text, @FILE, - or --lines FILE"
+    return f"{name} takes one input, not {len(rest)}: put it in quotes, or use --each for files"

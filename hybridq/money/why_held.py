@@ -12,11 +12,9 @@ from ..queue.runner import daemon_of
 
 def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
     """Why nothing of these jobs may begin at `now`; "" where no limit keeps them."""
-    found = outlook.config.handlers.get(of.handler)
-    if found and found.kind not in ("shell", "worker") and daemon_of(outlook.store):
-        told = withheld(outlook.store, (of.id,)).get(of.id, "")  # what the daemon lacks only it can tell
-        if told:
-            return told
+    told = withheld(outlook.store, (of.id,)).get(of.id, "")  # a key that it lacks, a pause: only it can tell of these
+    if told and daemon_of(outlook.store):
+        return told
     if of.request.max_cost is None and not has_budget(outlook, of.handler):
         return ""
     from .limits import Budget  # with it comes zoneinfo: 8 ms that few submissions need

@@ -137,6 +137,14 @@ class Cause(Struct, frozen=True, kw_only=True):
     cost: float
 
 
+class Late(Struct, frozen=True, kw_only=True):
+    """Jobs that ended after their deadline, or are open although it has passed; `by` is the most of it (seconds)."""
+
+    audience: Audience
+    jobs: int
+    by: float
+
+
 class Cleaned(Struct, frozen=True):
     """Jobs that a user has cleaned away, and what they had cost."""
 
@@ -157,6 +165,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     drafts: Drafts
     moved: Moved
     causes: tuple[Cause, ...]
+    late: tuple[Late, ...]
     cut_jobs: int
     cut_bytes: int
     not_mine: int

@@ -69,6 +69,13 @@ class Shown:
         return blake2b(data[: self.bytes], digest_size=32).digest() == self._digest.digest()
 
 
+class Draft(Struct, frozen=True):
+    """The draft of an adaptive job is there, or failed; the final follows in a batch. `shown`: as of End."""
+
+    result: Result
+    shown: Shown
+
+
 class End(Struct, frozen=True):
     """The job ended; `shown` is the standard output that was yielded for this attempt."""
 
@@ -78,23 +85,33 @@ class End(Struct, frozen=True):
 
 
 def follow(
-    store: Store, job: int, clock: Clock, *, patience: float = PATIENCE
-) -> Iterator[OutputPiece | StateChange | Withheld | End]:
-    """Everything that comes of a job until it ends. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
+    store: Store, job: int, clock: Clock, *, patience: float = PATIENCE, final: bool = False
+) -> Iterator[OutputPiece | StateChange | Withheld | Draft | End]:
+    """Everything that comes of a job until it ends; of an adaptive one until its draft is there, unless its `final` is
+    wanted. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
     with Doorbell(store.home, VIEWER) as bell:
         tails = _Tails(store, job)
         try:
             seen: tuple[State, int, float] | None = None
-            kept = ""
+            kept, drafted = "", False
             while True:
                 bell.clear()
                 now = state, attempt, _ = state_of(store, job)
                 if now != seen:
+                    yield from tails.more()  # what is left of the attempt before
+                    before = tails.attempt, tails.shown
                     tails.turn(attempt)
                     yield StateChange(*now)
                     seen = now
-                before, kept = kept, why_kept(store, job) if state is State.QUEUED else remarked(store, job)
-                if kept and not before:
+                    if not drafted and state not in ENDED and (draft := result(store, job, draft=True)):
+                        drafted = True
+                        yield from tails.more()
+                        here = tails.attempt, tails.shown
+                        yield Draft(draft, dict([before, here]).get(draft.attempt, Shown()))
+                        if not final:
+                            return
+                had, kept = kept, why_kept(store, job) if state is State.QUEUED else remarked(store, job)
+                if kept and not had:
                     yield Withheld(kept)
                 yield from tails.more()
                 if state in ENDED:
@@ -111,17 +128,17 @@ class _Tails:
 
     def __init__(self, store: Store, job: int) -> None:
         self._home, self._job = store.home, job
-        self._attempt = -1
+        self.attempt = -1
         self._tails: dict[int, Tail] = {}
         self.shown = Shown()
 
     def turn(self, attempt: int) -> None:
-        if attempt == self._attempt:
+        if attempt == self.attempt:
             return
         self.close()
-        self._attempt = attempt
+        self.attempt = attempt
         self._tails = {stream: Tail(self._home, self._job, attempt, stream) for stream in (1, 2)}
-        self.shown.clear()
+        self.shown = Shown()
 
     def more(self) -> Iterator[OutputPiece]:
         for stream, tail in self._tails.items():

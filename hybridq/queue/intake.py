@@ -162,7 +162,7 @@ def accept_cohort(
     )
     if writer is None:
         add_jobs(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
-    promised = decision.forecast
+    promised = decision.promised
     if promised.finish is not None:
         connection.execute(
             "INSERT INTO promise (cohort, made, start, finish, finish90) VALUES (?, ?, ?, ?, ?)",

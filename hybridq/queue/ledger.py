@@ -16,6 +16,7 @@ from .cleaning import cleaned
 from .cohorts import named
 from .rescue import DIED, STOPPED
 from .store import Store
+from .troubles import late_since
 
 SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at one by one
 FLUSHES = 20_000  # the newest flushes that are looked at one by one
@@ -45,6 +46,7 @@ def read(store: Store, since: float, now: float) -> Ledger:
         drafts=named(Drafts, _one(store, _DRAFTS, since)),
         moved=_moved(store, since),
         causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
+        late=late_since(store, since, now) if any(each.bound > each.kept for each in sums) else (),
         cut_jobs=cut_jobs,
         cut_bytes=cut_bytes,
         not_mine=not_mine,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..job import Lane
 from ..selection import Selector
 from .doorbell import VIEWER, Doorbell
+from .holds import why_kept, withheld
 from .rescue import rescue
 from .select import ranges
 from .store import Store
@@ -102,6 +103,7 @@ def _array(cohorts: Collection[int]) -> str:
 
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings
+PARTS = 64  # of a group, that are asked whether something holds them
 
 _AWAITED = (
     # What was in the cohort when it was named, wherever it has moved meanwhile, and however often.
@@ -109,17 +111,29 @@ _AWAITED = (
     " UNION SELECT cohort.id FROM line JOIN cohort ON cohort.origin = line.id) SELECT id FROM line)) AND EXISTS"
     " (SELECT 1 FROM cohort WHERE cohort.id = job.cohort AND accepted IS NOT NULL)"
 )
+_OPEN = "state IN ('queued', 'running')"
+_DRAFTED = "EXISTS (SELECT 1 FROM draft WHERE draft.id = job.id)"
+
+
+Span = tuple[int, int, int | None]
+"""The first and the last id, and the cohort that the jobs were in at first; None: any."""
 
 
 class Awaited:
-    """The jobs that some selectors name now; what is submitted later is not among them. Raises NoSuchJob."""
+    """The jobs that some selectors name now; what is submitted later is not among them. Raises NoSuchJob.
 
-    def __init__(self, store: Store, selectors: list[Selector]) -> None:
+    `final`: of adaptive jobs their final is awaited, not only their draft.
+    """
+
+    def __init__(self, store: Store, selectors: list[Selector], *, final: bool = False) -> None:
         self._store = store
+        self._wanted = _OPEN if final else f"{_OPEN} AND NOT {_DRAFTED}"
         newest = store.row("SELECT max(id) FROM job")
         top = newest[0] if newest and newest[0] else 0
         self._spans = [
-            (first, min(last, top), cohort) for selector in selectors for first, last, cohort in ranges(store, selector)
+            (first, min(last, top), cohort)
+            for selector in selectors
+            for first, last, cohort in _whole(store, ranges(store, selector))
         ]
         self._left = list(self._spans)
 
@@ -130,17 +144,36 @@ class Awaited:
         return first if first == last else None
 
     def ended(self) -> bool:
-        """Whether nothing of them is queued or running."""
+        """Whether nothing of them is queued or running, but for adaptive jobs whose draft is enough."""
         while self._left:
             first, last, cohort = self._left[0]
             waiting = self._store.row(
-                f"SELECT id{_AWAITED} AND state IN ('queued', 'running') ORDER BY id LIMIT 1", (first, last, cohort)
+                f"SELECT id{_AWAITED} AND {self._wanted} ORDER BY id LIMIT 1", (first, last, cohort)
             )
             if waiting is not None:
                 self._left[0] = waiting[0], last, cohort
                 return False
             del self._left[0]
         return True
+
+    def kept(self) -> str:
+        """Why these may not begin, as a runner has said of a job or of part of a group; "" where nothing holds them."""
+        if self.only is not None:
+            return why_kept(self._store, self.only)
+        parts = [cohort for _, _, cohort in self._left[:PARTS] if cohort is not None]
+        return next(iter(withheld(self._store, parts).values()), "") if parts else ""
+
+    def drafts(self) -> tuple[int, int]:
+        """How many of them have a draft and not yet a final; and of how many the draft failed."""
+        both = [
+            self._store.rows(
+                f"SELECT count(*), total(error IS NOT NULL) FROM draft WHERE id IN (SELECT id{_AWAITED} AND {_OPEN})",
+                span,
+            )[0]
+            for span in self._spans
+        ]
+        failed = sum(int(bad) for _, bad in both)
+        return sum(found for found, _ in both) - failed, failed
 
     def count(self, *states: str) -> int:
         """How many of them are in one of these states."""
@@ -149,6 +182,20 @@ class Awaited:
             self._store.rows(f"SELECT count(*){_AWAITED} AND state IN ({marks})", (*span, *states))[0][0]
             for span in self._spans
         )
+
+
+def _whole(store: Store, parts: list[Span]) -> list[Span]:
+    """These parts of one selector without those that were moved out of others of them: they are found with these."""
+    numbers = {cohort for _, _, cohort in parts}
+    if len(parts) < 2 or None in numbers:
+        return parts
+    moved = dict(
+        store.rows(
+            "SELECT id, origin FROM cohort WHERE origin IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        )
+    )
+    return [part for part in parts if part[2] not in moved]
 
 
 def looks(store: Store, until: float | None = None) -> Iterator[None]:

@@ -31,11 +31,16 @@ class Saved(Struct, frozen=True, kw_only=True):
 
 
 class Deadlines(Struct, frozen=True, kw_only=True):
-    """Jobs that had a deadline and ended, or are open although it has passed; and those done by then."""
+    """Jobs that had a deadline and ended, or are open although it has passed; and those done by then.
+
+    `late` of them ended later, or have not ended: `late_by` seconds is the most of it, so far.
+    """
 
     audience: Audience
     jobs: int
     kept: int
+    late: int
+    late_by: float | None
     share: float | None
 
 
@@ -164,5 +169,13 @@ def _deadlines(ledger: Ledger) -> Iterator[Deadlines]:
     for audience in Audience:
         of = [each for each in ledger.sums if each.audience is audience]
         jobs, made = sum(each.bound for each in of), sum(each.kept for each in of)
+        late = next((each for each in ledger.late if each.audience is audience), None)
         if jobs:
-            yield Deadlines(audience=audience, jobs=jobs, kept=made, share=made / jobs)
+            yield Deadlines(
+                audience=audience,
+                jobs=jobs,
+                kept=made,
+                share=made / jobs,
+                late=late.jobs if late else 0,
+                late_by=late.by if late else None,
+            )

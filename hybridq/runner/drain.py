@@ -19,7 +19,7 @@ from ..job import Held
 from ..money.limit import Limit
 from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
-from ..queue.holds import of_cohorts
+from ..queue.holds import of_cohorts, withheld
 from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
@@ -37,7 +37,8 @@ class Progress(Struct, frozen=True, kw_only=True):
 
     `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
     are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted, nor
-    those of `broken` ones, of which each says what is wrong. `why`: nothing more may begin, for this reason.
+    those of `broken` ones, of which each says what is wrong. `why`: nothing more may begin, for this reason. `held` is
+    why something of what is left may not begin, where that is so.
     """
 
     total: int = 0
@@ -51,6 +52,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     unserved: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     why: str = ""
+    held: str = ""
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
@@ -78,7 +80,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
         if limits.until is not None and not why:
             window = Window(Outlook(store, config), limits.until, began)
             why = too_long(store, scope.cohorts, window, all_of_it=scope.over)
-        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=why)
+        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=why, held=scope.held())
 
 
 class _Scope:
@@ -126,6 +128,11 @@ class _Scope:
                 return None
             ends.append(took)
         return time.time() + max(ends)
+
+    def held(self) -> str:
+        """Why something of what is left may not begin; "" where nothing holds it."""
+        left = {of.cohort for of in left_of(self._store, self.cohorts)}
+        return next(iter(withheld(self._store, left).values()), "")
 
     def spending(self, most: float, store: Store) -> Limit:
         """What all of it may cost since it began, whoever runs it, as `store` sees it."""

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from ..brain.forecast import Eta
 from ..brain.reasons import AT_ONCE
+from ..config.values import Config
 from ..job import ENDED, Lane, State
 from ..outlook import Outlook
-from ..queue import lists
+from ..queue import lists, troubles
 from ..queue.cohorts import Cohort
 from ..queue.flushes import flush_record, last_of
 from ..queue.group_sums import GroupSum, group_sums
@@ -20,7 +21,7 @@ from ..queue.learned import remarked, remarked_of
 from ..queue.lists import ListedJob
 from ..when import clock, count
 from .foresight import Foreseen, Foresight
-from .snapshot import Row
+from .snapshot import Failed, Row
 
 
 def subject(data: bytes) -> str:
@@ -43,6 +44,7 @@ def subject(data: bytes) -> str:
 
 
 CUT = "the answer was cut"
+SEPARATOR = "; "
 
 
 def _command(data: bytes) -> bytes:
@@ -56,6 +58,7 @@ class Rows:
 
     def __init__(self, outlook: Outlook, foresight: Foresight) -> None:
         self._store = outlook.store
+        self._config = outlook.config
         self._foresight = foresight
 
     def of(self, cohorts: Sequence[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
@@ -88,12 +91,14 @@ class Rows:
         return why if flush.jobs >= ran else f"its last flush, of {count(flush.jobs)}: {why}"
 
     def _job(self, of: Cohort, line: ListedJob, before: int | None) -> Row:
-        over = line.state in ENDED
+        over, foresight = line.state in ENDED, self._foresight
         eta, why = self._job_future(of, line, before)
         if line.state is State.FAILED:
             why = line.error or "failed"
         elif line.state is State.DONE and line.cut:
             why = f"{CUT} ({line.cut}); {why}"
+        deadline, end = of.request.deadline, line.finished if over else max(foresight.now, eta.finish or 0.0)
+        late_by = None if deadline is None or line.state is State.CANCELLED else _behind(end, deadline)
         return Row(
             id=line.id,
             last=line.id,
@@ -111,9 +116,11 @@ class Rows:
             start=eta.start,
             eta=eta.finish,
             eta90=eta.finish90,
-            deadline=of.request.deadline,
+            deadline=deadline,
+            late=late_by is not None,
+            late_by=late_by,
             cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
-            exit_code=line.exit_code if over else None,
+            exit_code=exit_code(self._config, of.handler, line.state, line.exit_code),
             why=why,
         )
 
@@ -155,6 +162,12 @@ class Rows:
         state = next((each for each in _WORST_FIRST if counts.get(each)), State.DONE)
         over = state in ENDED
         eta, why = self._group_future(of, found, before)
+        causes = self._causes(found)
+        codes = {each.exit_code for each in causes}
+        code = exit_code(self._config, of.handler, state, codes.pop() if len(codes) == 1 else None)
+        late_by, last_due = troubles.overdue(self._store, found.name, self._foresight.now)
+        if not over and eta.finish is not None:
+            late_by = max((by for by in (late_by, _behind(eta.finish, last_due)) if by is not None), default=None)
         return Row(
             id=found.first,
             last=found.last,
@@ -173,14 +186,34 @@ class Rows:
             eta=eta.finish,
             eta90=eta.finish90,
             deadline=of.request.deadline,
+            late=late_by is not None,
+            late_by=late_by,
+            exit_code=code,
+            causes=causes,
             cost=found.cost if over or found.cost else None,
             mixed=lists.mixed(self._store, found.name),
             why=why,
             away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )
 
+    def _causes(self, found: GroupSum) -> tuple[Failed, ...]:
+        told = troubles.failures(self._store, found.name) if found.counts.get(State.FAILED) else []
+        return tuple(Failed(reason=reason, exit_code=code, jobs=jobs) for reason, code, jobs in told)
+
     def _group_future(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
-        """Until its last job is done: what runs now with all that follows at once, and what is held for later."""
+        """Until its last job is done, and why then; what is not tried again yet is told of first."""
+        eta, why = self._group_course(of, found, before)
+        now = self._foresight.now
+        waits = troubles.again(self._store, found.name, now) if found.counts.get(State.QUEUED) else None
+        if waits is None:
+            return eta, why
+        jobs, at, error = waits
+        all_ = jobs == sum(found.counts.get(state, 0) for state in (State.QUEUED, State.RUNNING))
+        told = f"{'' if all_ else f'{count(jobs)} '}tr{'ies' if jobs == 1 else 'y'} again at {clock(at, now)}: {error}"
+        return eta, told if all_ else SEPARATOR.join(filter(None, [told, why]))
+
+    def _group_course(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
+        """What runs now with all that follows at once, and what is held for later."""
         counts = found.counts
         running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
         if not running and not queued:
@@ -192,6 +225,22 @@ class Rows:
         at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
         eta, why = self._foresight.running(of, running + at_once, of.started)
         return eta, remarked_of(self._store, found.name) or why
+
+
+def _behind(end: float | None, deadline: float) -> float | None:
+    """Seconds between a deadline and an end after it; None: it is kept, or nobody knows."""
+    return end - deadline if end is not None and end > deadline else None
+
+
+def exit_code(config: Config, handler: str, state: State, code: int | None) -> int | None:
+    """The exit code of a command that ended; None where there was no command, or it has not ended.
+
+    One that is done ended with 0, which no result has to say.
+    """
+    if state is State.DONE:
+        found = config.handlers.get(handler)
+        return 0 if found is not None and found.kind == "shell" else None
+    return code if state in ENDED else None
 
 
 def have_run(counts: Mapping[State, int]) -> int:

@@ -28,6 +28,14 @@ class Head(Struct, frozen=True, kw_only=True):
     saved: float = 0.0  # money, against streaming all at submission
 
 
+class Failed(Struct, frozen=True, kw_only=True):
+    """Why so many jobs of a group failed, as far as a bounded look finds them."""
+
+    reason: str  # not yet made safe for a terminal
+    exit_code: int | None
+    jobs: int
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """One job, or one group as a whole. Times are epoch seconds; None where unknown or not applicable."""
 
@@ -48,8 +56,11 @@ class Row(Struct, frozen=True, kw_only=True):
     eta: float | None = None  # when it will be done, 50th percentile
     eta90: float | None = None
     deadline: float | None = None
+    late: bool = False  # its result came, or by its ETA will come, after the deadline; of a group: that of any job
+    late_by: float | None = None  # seconds, so far, or by its ETA; None: it is not late
     cost: float | None = None
-    exit_code: int | None = None
+    exit_code: int | None = None  # of a command that ended; of a group: that of the failed ones, where they share one
+    causes: tuple[Failed, ...] = ()  # of a group: why jobs of it failed, what is most frequent first
     away: int | None = 0  # how many of those that run are done at a provider; None: it does not tell
     mixed: bool = False  # a group whose jobs run in several modes, of which `mode` is one
     why: str = ""  # the reason for its mode, for being held, or for its failure; not yet made safe

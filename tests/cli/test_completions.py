@@ -76,6 +76,16 @@ def test_bash_completes_from_the_queue(queue: Path) -> None:
     assert bash_completes(queue, "submit", "--mode", "batch", "dig") == ["digest"]
 
 
+def test_bash_replaces_what_follows_a_colon_alone(tmp_path: Path) -> None:
+    """readline splits words at `:` and `=` and replaces the last piece: that alone is offered."""
+    folder = filled(tmp_path, "hostile", "team:late", "k=v:x")
+    assert bash_completes(folder, "show", "team", ":", "l") == ["late"]
+    assert bash_completes(folder, "show", "team", ":") == ["late"]
+    assert bash_completes(folder, "show", "tea") == ["team:late"]
+    assert bash_completes(folder, "drain", "--group", "=", "k", "=", "v", ":", "x") == ["x"]
+    assert bash_completes(folder, "drain", "--group=team:l") == ["--group=team:late"]
+
+
 def test_bash_completes_the_command_of_a_shell_job(queue: Path) -> None:
     """After `--` come commands, then files."""
     assert "true" in bash_completes(queue, "submit", "--", "tru")

@@ -37,6 +37,12 @@ TYPED = [
     ("hybridq submit -- document-viewer docu", "hybridq submit -- document-viewer document.txt"),
     ("hybridq show 10", "hybridq show 1001"),
     ("hybridq cancel 1001 night", "hybridq cancel 1001 nightly"),
+    ("hybridq show team:l", "hybridq show team:late"),
+    ("hybridq show team:", "hybridq show team:late"),
+    ("hybridq show tea", "hybridq show team:late"),
+    ("hybridq wait nightly k=v:", "hybridq wait nightly k=v:x"),
+    ("hybridq drain --group=team:la", "hybridq drain --group=team:late"),
+    ("hybridq drain --group team:late --handler dig", "hybridq drain --group team:late --handler digest"),
     ("hybridq wait status --he", "hybridq wait status --help"),
     ("hybridq completions fi", "hybridq completions fish"),
     ("hybridq wait my", r"hybridq wait my\ group\;\ \$\(touch\ pwned\)"),
@@ -52,8 +58,8 @@ KEPT_AS_TYPED = [
 
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with two groups and a job 1001, that is also a folder with a file, a folder and two programs."""
-    folder = filled(tmp_path_factory.mktemp("home"), HOSTILE, last=1001)
+    """A home with four groups and a job 1001, that is also a folder with a file, a folder and two programs."""
+    folder = filled(tmp_path_factory.mktemp("home"), HOSTILE, "team:late", "k=v:x", last=1001)
     (folder / "document.txt").write_text("")
     (folder / "DIR").mkdir()
     (folder / "bin").mkdir()

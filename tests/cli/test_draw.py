@@ -188,15 +188,15 @@ def test_an_unknown_eta_is_called_unknown() -> None:
 def test_a_row_that_may_be_late_says_so() -> None:
     """The warning comes before the reason, by the 90th percentile against the deadline."""
     late = row(1, eta=NOW + 10, eta90=NOW + 30, deadline=NOW + 20, why="2 ahead")
-    assert words.why(late) == "may miss its deadline · 2 ahead"
-    assert words.why(row(1, eta=NOW + 10, eta90=NOW + 15, deadline=NOW + 20, why="2 ahead")) == "2 ahead"
+    assert words.why(late, NOW) == "may miss its deadline · 2 ahead"
+    assert words.why(row(1, eta=NOW + 10, eta90=NOW + 15, deadline=NOW + 20, why="2 ahead"), NOW) == "2 ahead"
 
 
 def test_status_and_follow_use_the_same_words() -> None:
     """The sentence about a row holds the table's mode, state, ETA and reason."""
     one = busy().rows[3]
     sentence = words.standing(one, NOW)
-    for word in (one.mode.value, words.state(one), words.done_at(one, NOW), words.why(one)):
+    for word in (one.mode.value, words.state(one), words.done_at(one, NOW), words.why(one, NOW)):
         assert word in sentence
 
 

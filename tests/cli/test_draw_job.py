@@ -86,7 +86,7 @@ def test_a_signal_is_told_by_its_name() -> None:
     """What a signal ended says which, and the exit code that a shell would give; any other code is itself."""
     killed = row(1, state=State.FAILED, started=NOW - 9, finished=NOW, exit_code=-15, why="killed by SIGTERM")
     assert "exit code  killed by SIGTERM (143)" in shown(job.draw_detail(killed, NOW))
-    assert words.why(killed) == "killed by SIGTERM"
+    assert words.why(killed, NOW) == "killed by SIGTERM"
     assert words.exit_words(3) == "3"
 
 
@@ -94,9 +94,9 @@ def test_a_group_that_ended_says_how_its_parts_ended() -> None:
     """Done and cancelled are both counted, once some of it was done; a group of several modes is `mixed`."""
     counts = {State.DONE: 2084, State.CANCELLED: 916}
     ended = group(1, "g", counts, State.DONE, mixed=True, finished=NOW, why="asked for")
-    assert words.why(ended) == "2,084 done, 916 cancelled · asked for"
-    assert words.why(group(1, "g", {State.QUEUED: 5, State.CANCELLED: 2}, State.QUEUED)) == "2 cancelled"
-    assert words.why(group(1, "g", {State.DONE: 5}, State.DONE)) == ""
+    assert words.why(ended, NOW) == "2,084 done, 916 cancelled · asked for"
+    assert words.why(group(1, "g", {State.QUEUED: 5, State.CANCELLED: 2}, State.QUEUED), NOW) == "2 cancelled"
+    assert words.why(group(1, "g", {State.DONE: 5}, State.DONE), NOW) == ""
     assert words.standing(ended, NOW).startswith("mixed · done")
 
 

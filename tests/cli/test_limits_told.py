@@ -74,3 +74,15 @@ def test_without_a_limit_the_missing_runner_is_told(tmp_path: Path) -> None:
     done = queue.run("wait", "--timeout", "0")
     assert done.returncode == 75
     assert "no daemon runs, so 2 of these wait for hybridq daemon or hybridq drain" in done.stderr
+
+
+def test_a_drain_says_what_holds_what_it_leaves(tmp_path: Path) -> None:
+    """Where a limit holds what is left, another drain would not help: the limit is told, in words and as JSON."""
+    dear = CONFIG.replace("daily_budget = 1", "daily_budget = 0.5")
+    made = Queue(tmp_path, dear)
+    made.run("submit", "echo", "--lines", "-", "--mode", "batch", input="a\nb\n")
+    done = made.run("drain")
+    assert done.returncode == 75
+    assert "2 jobs are left; held: " in done.stderr
+    assert "raise daily_budget in config.toml" in done.stderr
+    assert json.loads(made.run("drain", "--json").stdout)["held"].startswith("held: ")

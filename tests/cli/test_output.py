@@ -122,7 +122,7 @@ def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:
 def test_a_draft_comes_first(queue: Queue) -> None:
     """Following an adaptive job prints the draft, says that it is one, then the final; both can be printed again."""
     with queue.daemon():
-        done = queue.run("submit", "echo", "text", "--mode", "adaptive", "--follow")
+        done = queue.run("submit", "echo", "text", "--mode", "adaptive", "--follow", "--wait-final")
     assert (done.returncode, done.stdout) == (0, "TEXT\ntext\n")
     assert "this is the draft; the final result follows in a batch: hybridq output 1" in done.stderr
     assert queue.run("output", "1", "--draft").stdout == "TEXT\n"

@@ -10,6 +10,7 @@ import pytest
 from hybridq.queue.cohorts import cohort, job
 from hybridq_cli.commands import call
 from hybridq_cli.errors import run_guarded
+from tests.support import building
 from tests.support.user import ECHO, Queue, count, inputs
 
 
@@ -33,8 +34,25 @@ def test_a_command_prints_its_id_alone(queue: Queue) -> None:
 def test_without_a_daemon_it_says_so(queue: Queue) -> None:
     """With no daemon running, one line on standard error says what the job waits for."""
     said = queue.run("submit", "--mode", "batch", "--", "true").stderr
-    assert said.startswith("hybridq: no daemon runs, so it waits for hybridq daemon or hybridq drain, planned for ")
+    assert said.startswith("hybridq: no daemon runs, so it waits for hybridq daemon or hybridq drain; a daemon would ")
     assert said.count("\n") == 1
+
+
+def test_nothing_is_promised_where_nobody_runs_the_queue(tmp_path: Path) -> None:
+    """Without a daemon `--json` and `--dry-run` name no instant, and none is kept; with one, or where the submit
+    itself runs the job, they do."""
+    queue = Queue(tmp_path, building.ECHO)
+
+    def promised(*words: str) -> tuple[bool, bool]:
+        found = json.loads(queue.run("submit", "echo", "x", "--mode", "stream", "--json", *words).stdout)
+        return found["served"], any(found[name] is not None for name in ("start", "finish", "finish90"))
+
+    assert promised() == (False, False)
+    assert "done when a daemon or a drain runs it" in queue.run("submit", "echo", "x", "--dry-run").stdout
+    assert queue.rows("SELECT * FROM promise") == []
+    assert promised("--wait") == (True, True)
+    with queue.daemon():
+        assert promised() == (True, True)
 
 
 def test_shell_takes_one_string(queue: Queue) -> None:

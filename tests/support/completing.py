@@ -11,12 +11,12 @@ from hybridq.queue.store import Store
 KEPT = Path(__file__).parents[2] / "completions"
 
 
-def filled(folder: Path, hostile: str, *, last: int = 3) -> Path:
-    """The folder as a home with a handler, the groups `nightly` and `hostile`, and a job beside them, of id `last`."""
+def filled(folder: Path, hostile: str, *more: str, last: int = 3) -> Path:
+    """The folder as a home with a handler, the groups `nightly`, `hostile` and those named, and a job `last`."""
     folder.chmod(0o700)
     (folder / "config.toml").write_text("[handlers.digest]\ncommand = 'cat'\n")
     with Store.open(Home.find({"HYBRIDQ_HOME": str(folder)})) as store:
-        for group in ("nightly", hostile, None):
+        for group in ("nightly", hostile, *more, None):
             if group is None:
                 with store.tx() as connection:
                     connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", (last - 1,))
