@@ -194,9 +194,15 @@ def test_a_drain_of_a_group_that_is_not_there_is_66(tmp_path: Path) -> None:
     assert "there is no group 'nope'" in done.stderr
 
 
+def heeding_hangups() -> None:
+    """Before a program starts: SIGHUP is as usual, also where these tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def test_a_closed_terminal_ends_a_daemon_gently(queue: Queue) -> None:
     """SIGHUP is heeded as SIGTERM is, however often it comes: what runs may end, and nothing is left running."""
-    with queue.daemon() as daemon:
+    with queue.start("daemon", preexec_fn=heeding_hangups) as daemon:
+        until(lambda: queue.rows("SELECT 1 FROM runner WHERE kind = 'daemon'"))
         queue.run("submit", "--mode", "stream", "--", "sleep", "0.7")
         until(lambda: queue.state(1) is State.RUNNING)
         for _ in range(2):  # the kernel sends it, and so does the shell
@@ -219,7 +225,7 @@ def test_a_closed_terminal_ends_a_drain_gently(queue: Queue) -> None:
     """SIGHUP lets what runs end; the rest stays queued, 75."""
     (queue.folder / "config.toml").write_text("[runner]\nbatch_slots = 1\n")
     lines(queue, "sleep 0.7\n" * 30)
-    with queue.start("drain") as drain:
+    with queue.start("drain", preexec_fn=heeding_hangups) as drain:
         until(lambda: queue.rows("SELECT 1 FROM job WHERE state = 'running' AND started IS NOT NULL"))
         drain.send_signal(signal.SIGHUP)
         drain.communicate(timeout=30)

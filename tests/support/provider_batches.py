@@ -251,6 +251,7 @@ class Batches:
             "choices": [{"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}],
             "usage": self._usage(),
         }
+        sent = json.dumps(body) if self.script.string else body
         message = {
             "id": "m",
             "type": "message",
@@ -265,11 +266,7 @@ class Batches:
                 "id": "r",
                 "custom_id": name,
                 "error": None,
-                "response": {
-                    "status_code": 200,
-                    "request_id": "q",
-                    "body": json.dumps(body) if self.script.string else body,
-                },
+                "response": {"status_code": 200, "request_id": "q", "body": sent},
             },
             "anthropic": {"custom_id": name, "result": {"type": "succeeded", "message": message}},
         }
