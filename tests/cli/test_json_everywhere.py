@@ -11,7 +11,7 @@ from hybridq_cli.commands import COMMANDS, load_command
 from tests.cli.test_output import WORKERS
 from tests.support.user import Queue
 
-WITHOUT = {"daemon", "completions"}  # a log, which has --json-logs; and a script
+WITHOUT = {"daemon", "completions", "help"}  # a log, which has --json-logs; and a script
 
 
 @pytest.fixture
@@ -49,14 +49,21 @@ def test_every_command_has_it() -> None:
 
 
 def test_output_gives_each_job_its_place(ran: Queue) -> None:
-    """Every job of a group has an entry, failed ones too; JSON is JSON, and bytes that are no text come as base64."""
-    first, second = said(ran, "output", "g")["jobs"]
+    """Every job of a group has a line, failed ones too; JSON is JSON, and bytes that are no text come as base64."""
+    first, second = outputs(ran, "g")
     assert (first["id"], first["state"], first["output"], first["exit_code"]) == (3, "done", {"a": 1}, None)
-    assert (second["id"], second["state"], second["output"], second["error"]) == (4, "failed", "", "bad")
-    (one,) = said(ran, "output", "1")["jobs"]
+    assert (second["id"], second["state"], second["error"]) == (4, "failed", "bad")
+    (one,) = outputs(ran, "1")
     assert (one["exit_code"], one["output"], base64.b64decode(one["base64"])) == (0, None, b"\xff")
-    assert said(ran, "output", "1", "--stderr")["jobs"][0]["output"] == "no\n"
-    assert said(ran, "output", "2", code=3)["jobs"][0]["output"] == "out\n"
+    assert outputs(ran, "1", "--stderr")[0]["output"] == "no\n"
+    assert outputs(ran, "2", code=3)[0]["output"] == "out\n"
+
+
+def outputs(queue: Queue, *words: str, code: int = 0) -> list[dict[str, Any]]:
+    """The lines of `output --json`."""
+    done = queue.run("output", *words, "--json")
+    assert done.returncode == code, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_follow_tells_each_event_on_a_line(ran: Queue) -> None:

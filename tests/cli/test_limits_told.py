@@ -83,6 +83,6 @@ def test_a_drain_says_what_holds_what_it_leaves(tmp_path: Path) -> None:
     made.run("submit", "echo", "--lines", "-", "--mode", "batch", input="a\nb\n")
     done = made.run("drain")
     assert done.returncode == 75
-    assert "2 jobs are left; held: " in done.stderr
+    assert "2 jobs are left: one job costs about 1.00" in done.stderr
     assert "raise daily_budget in config.toml" in done.stderr
     assert json.loads(made.run("drain", "--json").stdout)["held"].startswith("held: ")
