@@ -1,7 +1,9 @@
 """What each mode would cost a submission, and when its results would be there.
 
 Streaming waits for the stream work ahead; a batch for its flush in the plan of all that is held, and for its
-place in it. Money is at the price of the time at which it would run.
+place in it. Money is at the price of the time at which it would run; the load counts as in that plan, from the
+oldest job of the flush on. A draft answers a person: until it is there a person waits, from then until the final
+nobody does, at the price of background work.
 """
 
 import math
@@ -29,7 +31,7 @@ def forecasts(request: Request, jobs: int, size: float, conditions: Conditions) 
     if offered & {Mode.BATCH, Mode.ADAPTIVE}:
         found[Mode.BATCH] = _batch(request, jobs, size, conditions)
     if Mode.ADAPTIVE in offered:
-        found[Mode.ADAPTIVE] = _adaptive(_draft(request, jobs, size, conditions), found[Mode.BATCH])
+        found[Mode.ADAPTIVE] = _adaptive(_draft(request, jobs, size, conditions), found[Mode.BATCH], conditions)
     return tuple(found[mode] for mode in Mode if mode in offered)
 
 
@@ -48,6 +50,7 @@ class _LaneRun(Struct, frozen=True):
     shared: float  # jobs that the run will have in all
     slots: int
     fixed: float  # money of starting that falls on these jobs
+    since: float | None = None  # when the oldest job of the run came; None: now
 
 
 def stream(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
@@ -80,7 +83,8 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0
-    run = _LaneRun(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed)
+    since = min((h.since for h in conditions.held if h.key in keys), default=conditions.now)
+    run = _LaneRun(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed, since)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
@@ -100,16 +104,19 @@ def _draft(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     return stream(request, jobs, size, waits)
 
 
-def _adaptive(draft: Forecast, final: Forecast) -> Forecast:
+def _adaptive(draft: Forecast, final: Forecast, conditions: Conditions) -> Forecast:
     """The draft's time to something useful, by the figures of the handler that makes it; both costs."""
     cost = None if draft.cost is None or final.cost is None else draft.cost + final.cost
+    delay = draft.delay
+    if delay is not None and draft.finish is not None and final.finish is not None:
+        delay += conditions.policy.background_delay_cost * max(0.0, final.finish - draft.finish) / 3600
     late = ["the final misses the deadline"] if draft.makes_deadline and not final.makes_deadline else []
     return Forecast(
         mode=Mode.ADAPTIVE,
         cost=cost,
         starting=draft.starting + final.starting,
-        delay=draft.delay,
-        total=None if cost is None or draft.delay is None else cost + draft.delay,
+        delay=delay,
+        total=None if cost is None or delay is None else cost + delay,
         start=draft.start,
         first=draft.first,
         first90=draft.first90,
@@ -138,7 +145,8 @@ def _forecast(
     starting = 0.0
     if one is not None and run.start is not None:
         busy = (finish - run.start) if finish is not None else 0.0
-        factor = PriceSteps(conditions, conditions.now, run.start + busy).over(run.start, busy)
+        since = conditions.now if run.since is None else run.since
+        factor = PriceSteps(conditions, since, run.start + busy).over(run.start, busy)
         cost, starting = (jobs * one + run.fixed) * factor, run.fixed * factor if conditions.estimate.startup() else 0.0
     if first is not None and finish is not None:
         seen = first if run.lane is Lane.BATCH else _begin(conditions.estimate, run, 0.5)

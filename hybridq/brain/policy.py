@@ -2,7 +2,9 @@
 
 For each mode the cost (money at the price of then) and the time to the result are forecast; the smallest
 `cost + cost of delay` wins among those that make the deadline. An explicit mode wins over everything; with
-nothing known the audience decides. Pure: no clock, no I/O, no chance.
+nothing known the audience decides. A draft is made only for a person, and only where it is there in at most half
+of the time, and a second sooner, than anything else that makes the deadline. A person's jobs are batched only where
+that is better than running at once by more than a second of their waiting is worth. Pure: no clock, no I/O, no chance.
 """
 
 import math
@@ -18,6 +20,8 @@ from .price_steps import PriceSteps
 TRIVIAL = 60.0  # seconds of background work that may use a free stream slot
 BRIEF = 0.5  # seconds of background work, however many jobs, that nobody notices who comes after it
 CLOSE = 1e-3  # relative; totals this close are a tie, and the sooner result wins
+MUCH_SOONER = 0.5  # of the time that anything else takes: a draft that takes longer serves nobody
+NOTICED = 1.0  # seconds that a person notices: a draft comes sooner by as much, a batch is better by their worth
 SOONER = 0.8  # of the time that a batch takes to its end: what is late either way is promoted for no less
 LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
 LATE_LEAST = 5.0  # seconds of waiting that are never thought over
@@ -116,7 +120,7 @@ def _lacking(handler: str, considered: tuple[Forecast, ...]) -> str:
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
     """The cheapest of the modes that make the deadline and the cost limit; else the fastest, with a warning."""
-    able = [f for f in considered if f.makes_deadline]
+    able = [f for f in considered if f.makes_deadline and not _unserved(request, f, considered)]
     if not able:
         best = min(considered, key=lambda f: f.finish90 or math.inf)
         reason = f"the fastest: no mode makes the deadline, and {_who(request)}"
@@ -124,14 +128,65 @@ def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], con
         return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
     limit = math.inf if request.max_cost is None else request.max_cost
     able = [f for f in able if (f.cost or 0.0) <= limit] or [min(able, key=lambda f: f.cost or 0.0)]
+    able = _serving(request, able, conditions)
     lane_free = _lane_free(request, jobs, able, conditions)
     free = [f for f in able if f.mode is Mode.BATCH or lane_free] or able
     best = min(free, key=lambda f: f.total or 0.0)
     ties = [f for f in free if (f.total or 0.0) <= (best.total or 0.0) * (1 + CLOSE)]
     best = min(ties, key=lambda f: f.first or math.inf)
-    reason = _reason(request, best, considered, conditions, crowded=len(free) < len(able))
+    reason = _live(request, best, considered, able, conditions.now)
+    reason = reason or _reason(request, best, considered, conditions, crowded=len(free) < len(able))
     warning = _warning(request, best, conditions.now)
     return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
+
+
+def _unserved(request: Request, forecast: Forecast, considered: tuple[Forecast, ...]) -> bool:
+    """Whether this is a draft for nobody: who does not wait is served by the final alone."""
+    return forecast.mode is Mode.ADAPTIVE and request.audience is Audience.BACKGROUND and len(considered) > 1
+
+
+def _serving(request: Request, able: list[Forecast], conditions: Conditions) -> list[Forecast]:
+    """The modes that serve who waits: no draft that is hardly sooner, no batch hardly better for a person."""
+    whole = [f for f in able if f.mode is not Mode.ADAPTIVE]
+    if whole:
+        soonest = min(_seconds(f, conditions.now) for f in whole)
+        able = [f for f in able if f.mode is not Mode.ADAPTIVE or _much_sooner(f, soonest, conditions.now)]
+    live = [f.total or 0.0 for f in able if f.mode is not Mode.BATCH]
+    if request.audience is not Audience.USER or not live:
+        return able
+    least = min(live) - NOTICED * conditions.policy.user_delay_cost / 3600
+    return [f for f in able if f.mode is not Mode.BATCH or (f.total or 0.0) < least]
+
+
+def _much_sooner(draft: Forecast, soonest: float, now: float) -> bool:
+    comes = _seconds(draft, now)
+    return comes <= MUCH_SOONER * soonest and comes <= soonest - NOTICED
+
+
+def _seconds(forecast: Forecast, now: float) -> float:
+    """Seconds until the first result."""
+    return math.inf if forecast.first is None else forecast.first - now
+
+
+def _live(request: Request, best: Forecast, considered: tuple[Forecast, ...], able: list[Forecast], now: float) -> str:
+    """Why a person is served at once where that is not what costs least in all; nothing where it is."""
+    who, comes = _who(request), span(_seconds(best, now))
+    if best.mode is Mode.ADAPTIVE:
+        others = [f for f in considered if f.mode is not Mode.ADAPTIVE and f.makes_deadline]
+        if not others:
+            return ""
+        whole = min(others, key=lambda f: _seconds(f, now))
+        return f"the draft is there in {comes}, in mode {whole.mode} it would take {span(_seconds(whole, now))}: {who}"
+    if request.audience is not Audience.USER or best.mode is not Mode.STREAM:
+        return ""
+    left = [f for f in considered if f not in able and f.makes_deadline and (f.total or 0.0) <= (best.total or 0.0)]
+    for f in left:
+        less = (best.cost or 0.0) - (f.cost or 0.0)
+        if f.mode is Mode.ADAPTIVE:
+            return f"runs now: a draft would take {span(_seconds(f, now))}, all of it takes {comes}: {who}"
+        if money(max(0.0, less)) != "0":
+            return f"runs now: batch would save only {money(less)}, and {who}"
+    return ""
 
 
 def _lane_free(request: Request, jobs: int, able: list[Forecast], conditions: Conditions) -> bool:
@@ -154,7 +209,10 @@ def _reason(
     *,
     crowded: bool,
 ) -> str:
-    other = min((f for f in considered if f.mode is not best.mode), key=lambda f: f.total or math.inf)
+    others = [f for f in considered if f.mode is not best.mode]
+    other = min(
+        [f for f in others if not _unserved(request, f, considered)] or others, key=lambda f: f.total or math.inf
+    )
     less = (other.cost or 0.0) - (best.cost or 0.0)
     wait = (best.delay or 0.0) - (other.delay or 0.0)
     who = _who(request)
