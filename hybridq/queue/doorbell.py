@@ -15,6 +15,7 @@ from ..home import Home
 
 RUNNER = "runner"  # there is work, or something to stop
 VIEWER = "viewer"  # something changed that may be seen
+FOLLOWER = "viewer.follow"  # a piece of output came: rung with every viewer, and alone where only pieces came
 
 
 class Doorbell:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..job import ENDED, State
 from .cohorts import Result, result, state_of
-from .doorbell import VIEWER, Doorbell
+from .doorbell import FOLLOWER, Doorbell
 from .holds import why_kept
 from .learned import remarked
 from .outputs import Tail
@@ -89,7 +89,7 @@ def follow(
 ) -> Iterator[OutputPiece | StateChange | Withheld | Draft | End]:
     """Everything that comes of a job until it ends; of an adaptive one until its draft is there, unless its `final` is
     wanted. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
-    with Doorbell(store.home, VIEWER) as bell:
+    with Doorbell(store.home, FOLLOWER) as bell:
         tails = _Tails(store, job)
         try:
             seen: tuple[State, int, float] | None = None

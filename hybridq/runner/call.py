@@ -80,6 +80,7 @@ class CallRun:
         takes beside them, as far as it is known."""
         self.done = self.failed = 0
         self.startup = self.busy = self.cost = 0.0
+        self.wrote = False  # pieces of output came since whoever runs this looked
         self.seen: list[Observation] = []
         self.away: dict[str, Away] = {}  # what runs elsewhere now, by its key
         self._handler = handler
@@ -131,6 +132,7 @@ class CallRun:
                     self.paid.append((gone, event.cost))
             elif isinstance(event, Partial):
                 self._sink(event.id, event.attempt).write(event)
+                self.wrote = True
             elif isinstance(event, Throttled):
                 self._engine.postpone(event)
             elif isinstance(event, Remark):

@@ -29,7 +29,7 @@ from ..money.limits import Budget
 from ..outlook import Outlook
 from ..queue.claims import Claim, postpone, record
 from ..queue.cohorts import Cohort, waiting
-from ..queue.doorbell import RUNNER, VIEWER, Doorbell, ring
+from ..queue.doorbell import FOLLOWER, RUNNER, VIEWER, Doorbell, ring
 from ..queue.learned import remark
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
@@ -47,6 +47,7 @@ STEP = 1024  # jobs of a batch that are taken or stored at once
 POLITE_STEP = 16  # ... while somebody streams: a step holds up the event loop for about a millisecond
 PAUSE = 0.02  # seconds that a batch pauses before each chunk while somebody streams
 POLITE_FOR = 2.0  # seconds after the last stream job began
+RING = 0.02  # seconds within which pieces of a batch's output ring but once
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 
 
@@ -88,6 +89,7 @@ class Engine:
         self._checkpoint: asyncio.Task[None] | None = None
         self._copied: tuple[int, ...] | None = None  # the log as it was when it was copied back
         self._saving: asyncio.TimerHandle | None = None
+        self._ringing: asyncio.TimerHandle | None = None
 
     @property
     def step(self) -> int:
@@ -214,6 +216,15 @@ class Engine:
             return
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, self.outputs.sync).add_done_callback(lambda _: self.save())
+
+    def ring_followers(self) -> None:
+        """Let those who follow a job see the pieces that came, a moment later: one ring for many, of all batches."""
+        if self._ringing is None:
+            self._ringing = asyncio.get_running_loop().call_later(RING, self._ring_followers)
+
+    def _ring_followers(self) -> None:
+        self._ringing = None
+        ring(self.home, FOLLOWER)
 
     def save(self) -> None:
         """Store all that waits, or as much as the disk takes."""

@@ -169,12 +169,16 @@ class FlushRun:
         engine = self.engine
         chunk = CallRun(engine, self.name, claims, again=self._anew and self._begun, overhead=self._chunk.overhead)
         self._begun = True
+        engine.ring_followers()  # these run now
         try:
             async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:
                 async for bunch in events:
                     for first in range(0, len(bunch), step := engine.step):
                         await engine.finish_soon(chunk.hear(bunch[first : first + step]))
                         self._learn(chunk)
+                    if chunk.wrote:
+                        chunk.wrote = False
+                        engine.ring_followers()
         except HybridqError as error:
             full = isinstance(error, StorageError)
             away = {job for each in chunk.away.values() for job, _ in each.work.ids}
