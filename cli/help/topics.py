@@ -16,6 +16,7 @@ TOPICS = {
     "python": "submitting from Python",
     "promises": "what holds whatever happens, and the limits",
     "words": "what job, lane, flush and the other words mean; the marks of the views",
+    "json": "what each command prints with --json",
     "exit-codes": "with which code a command ends",
     "settings": "every key of config.toml",
     "commands": "every command and option",

@@ -103,7 +103,8 @@ def _unknown(request: Request, considered: tuple[Forecast, ...], conditions: Con
             return Mode.STREAM, f"batched it would be done at {done}, after its deadline {due}; {_who(request)}"
     prefer = Mode.STREAM if request.audience is Audience.USER else Mode.BATCH
     mode = prefer if prefer in conditions.modes else next(m for m in Mode if m in conditions.modes)
-    return mode, f"{_lacking(request.handler, considered)}, and {_who(request)}"
+    runs = "held" if mode is Mode.BATCH else "runs now"
+    return mode, f"{runs}: {_who(request)}; {_lacking(request.handler, considered)}"
 
 
 def _lacking(handler: str, considered: tuple[Forecast, ...]) -> str:
@@ -111,11 +112,11 @@ def _lacking(handler: str, considered: tuple[Forecast, ...]) -> str:
     untimed = [f.mode for f in considered if f.finish is None]
     unpriced = all(f.cost is None for f in considered)
     if unpriced and len(untimed) == len(considered):
-        return f"nothing is known of {handler} yet"
+        return f"no run times of {handler} yet"
     if unpriced:
-        return f"what {handler} costs is not known"
+        return f"no costs of {handler} known"
     how = f" in mode {untimed[0]}" if 0 < len(untimed) < len(considered) else ""
-    return f"how long {handler} takes{how} is not known"
+    return f"no run times of {handler}{how} yet"
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
@@ -123,7 +124,7 @@ def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], con
     able = [f for f in considered if f.makes_deadline and not _unserved(request, f, considered)]
     if not able:
         best = min(considered, key=lambda f: f.finish90 or math.inf)
-        reason = f"the fastest: no mode makes the deadline, and {_who(request)}"
+        reason = f"the fastest way: none makes the deadline; {_who(request)}"
         warning = _warning(request, best, conditions.now)
         return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
     limit = math.inf if request.max_cost is None else request.max_cost
@@ -217,18 +218,21 @@ def _reason(
     wait = (best.delay or 0.0) - (other.delay or 0.0)
     who = _who(request)
     if not other.makes_deadline:
-        return f"only this makes the deadline {clock(request.deadline or 0.0, conditions.now)}, and {who}"
+        return f"only this makes the deadline {clock(request.deadline or 0.0, conditions.now)}; {who}"
     if crowded and best.mode is Mode.BATCH and (best.total or 0.0) >= (other.total or 0.0):
-        return f"leaves the stream lane to people: {who}"
-    when = "now" if best.start is None or best.mode is Mode.STREAM else f"at {clock(best.start, conditions.now)}"
+        return f"held so that people go first; {who}"
+    now = best.start is None or best.mode is Mode.STREAM or best.start <= conditions.now
+    runs = "runs now" if now else f"held until {clock(best.start or 0.0, conditions.now)}"
+    same = f"{runs}: a {other.mode} costs the same and ends later; {who}"
     if wait < 0 and money(abs(less)) == "0":
-        return f"{other.mode} would save nothing and come later: {who}"
+        return same
     if less > 0:
+        saves = f"saves {money(less)} of {money(other.cost or 0.0)}"
         waiting = "and comes sooner" if wait < 0 else f"waiting costs {money(wait)}"
-        return f"{_loaded(best, conditions)}run {when} it saves {money(less)} against {other.mode}, {waiting}: {who}"
+        return f"{runs}: {_loaded(best, conditions)}{saves}, {waiting}; {who}"
     if less < 0:
-        return f"{other.mode} would save {money(-less)}, but its waiting costs {money(-wait)}: {who}"
-    return f"{other.mode} would save nothing and come later: {who}"
+        return f"{runs}: a {other.mode} saves {money(-less)}, waiting for it costs {money(-wait)}; {who}"
+    return same
 
 
 def _loaded(best: Forecast, conditions: Conditions) -> str:
@@ -237,11 +241,11 @@ def _loaded(best: Forecast, conditions: Conditions) -> str:
     surcharge = PriceSteps(conditions, now, start).surcharge
     if surcharge <= 1 or start <= now or conditions.tariff.factor(start) < conditions.tariff.factor(now):
         return ""
-    return f"the load makes now {surcharge:.2f} times as dear: "
+    return f"machine busy ({conditions.load:.1f} per core), "
 
 
 def _who(request: Request) -> str:
-    waits = "a person waits" if request.audience is Audience.USER else "nobody waits"
+    waits = "you are waiting" if request.audience is Audience.USER else "nobody is waiting"
     return f"{waits} ({request.signal})"
 
 

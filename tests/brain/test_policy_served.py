@@ -47,7 +47,7 @@ def test_nobody_in_the_background_gets_a_draft() -> None:
 def test_the_reason_of_a_draft_has_its_seconds() -> None:
     """Of a draft the reason names both times, of one that is not made too."""
     assert drafted(2.0, 30.0).reason == (
-        "the draft is there in 2s, in mode stream it would take 30s: a person waits (terminal)"
+        "the draft is there in 2s, in mode stream it would take 30s: you are waiting (terminal)"
     )
 
 

@@ -101,7 +101,7 @@ def test_dry_run_submits_nothing(queue: Queue, tmp_path: Path) -> None:
         ["stream", "batch"],
     )
     assert many.stdout.startswith("30 jobs · batch · ")
-    assert "nothing is known of echo yet" in many.stdout
+    assert "no run times of echo yet" in many.stdout
     assert count(queue) == 0
 
 
