@@ -17,7 +17,7 @@ EVERY = (
     "output g",
     "output g --json",
     "follow g --json",
-    "wait g --json",
+    "wait g --json --timeout 10s",
     "status --json",
     "show g --json",
     "completions bash",
@@ -95,7 +95,7 @@ def test_a_reader_that_goes_away_is_no_error(queue: Queue, command: str, unbuffe
         check=False,
     )
     os.close(writer)
-    assert done.returncode in (0, 1, 66, 141)
+    assert done.returncode in (0, 1, 66, 75, 141)  # 75: on a busy machine something may be left
     assert "Traceback" not in done.stderr
     assert "pipe" not in done.stderr.lower()
     assert "inside hybridq" not in done.stderr

@@ -19,6 +19,7 @@ from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import job
 from hybridq.submit import connect
+from hybridq_cli.submitting.surroundings import secret
 from tests.support.building import HYBRIDQ, until
 
 ECHO = f"""
@@ -43,7 +44,10 @@ class Queue:
         self.folder.mkdir(mode=0o700)
         (self.folder / "config.toml").write_text(config)
         foreign = ("HYBRIDQ_", "COV_", "PYTEST", "CI", "COLUMNS")  # the last is a test runner's own width
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        # A developer's own secrets, or another test's, would be told of: they are not kept for a job.
+        self.environment = {
+            name: value for name, value in os.environ.items() if not (name.startswith(foreign) or secret(name))
+        }
         self.environment["HYBRIDQ_HOME"] = str(self.folder)
 
     @cached_property
