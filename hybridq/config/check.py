@@ -81,7 +81,7 @@ def checked_field(info: FieldInfo, value: object, key: str, strict: bool = True)
         return tuple(checked(Window, entry, f"{key}[{i}]") for i, entry in enumerate(_list(value, key)))
     if info.name in _DURATIONS and isinstance(value, str):
         value = _duration(value, key)
-    if type(value) is int and value > DEAREST:  # which no float may hold
+    if type(value) is int and abs(value) > DEAREST:  # which no float may hold
         _check(info.name, value, key)
     try:
         found = msgspec.convert(value, info.type, strict=strict)
