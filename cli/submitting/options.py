@@ -19,7 +19,7 @@ from hybridq.selection import check_group
 from hybridq.visible import visible_line
 from hybridq.when import parse_deadline, parse_span
 
-from .surroundings import Surroundings, surroundings
+from .surroundings import Surroundings, is_text, surroundings
 
 KEY_LIMIT = 500  # characters
 PRIORITIES = 2**31
@@ -85,7 +85,7 @@ def check(options: Options) -> None:
     """Raise UsageError for what is wrong whatever the handler is."""
     if options.key is not None and not 0 < len(options.key) <= KEY_LIMIT:
         raise UsageError(f"a key is text of 1 to {KEY_LIMIT} characters, not {len(options.key):,}")
-    if options.key is not None and not _is_text(options.key):
+    if options.key is not None and not is_text(options.key):
         raise UsageError(f"the key '{visible_line(options.key, 40)}' is not UTF-8: write it as text")
     check_money(options.max_cost)
 
@@ -137,15 +137,6 @@ def surroundings_of(config: HandlerConfig, options: Options, environ: Mapping[st
     return surroundings(
         environ, cwd=options.cwd, names=options.env or (), file=options.env_file, clean=bool(options.clean_env)
     )
-
-
-def _is_text(text: str) -> bool:
-    """Whether it can be kept as UTF-8; bytes that cannot come from the system as lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _within(number: int, least: int, most: int, name: str) -> int:

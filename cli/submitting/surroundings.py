@@ -46,7 +46,7 @@ def surroundings(
             env[name] = _text(name, value)
         elif not clean and not _private(name):
             if why := _unfit(name, value):
-                left_out[name if _is_text(name) else ascii(name)] = why
+                left_out[name if is_text(name) else ascii(name)] = why
             else:
                 env[name] = value
     for assigned in (*(_lines(file) if file else ()), *names):
@@ -68,7 +68,7 @@ def _private(name: str) -> bool:
 
 def _unfit(name: str, value: str) -> str:
     """Why a variable that nobody named is not kept; "": it is."""
-    if not (_is_text(name) and _is_text(value)):
+    if not (is_text(name) and is_text(value)):
         return "it is not UTF-8"
     return LOOKS if secret(name) or _SECRET_VALUE.search(value) else ""
 
@@ -112,12 +112,12 @@ def _set(name: str, environ: Mapping[str, str]) -> str:
 def _text(name: str, value: str) -> str:
     if not name or "\0" in name + value:
         raise UsageError(f"'{visible_line(name, 40)}' is no variable: --env takes NAME or NAME=VALUE")
-    if not _is_text(value):
+    if not is_text(value):
         raise UsageError(f"the variable {visible_line(name, 40)} is not UTF-8: set it to text")
     return value
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Whether it can be kept as UTF-8; bytes that cannot come from the system as lone surrogates."""
     try:
         text.encode()
