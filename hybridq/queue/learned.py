@@ -98,7 +98,8 @@ def remarked(store: Store, job: int) -> str:
 def remarked_of(store: Store, group: str) -> str:
     """What is to be said of some job of a group; "": nothing."""
     row = store.row(
-        f"SELECT text FROM remark JOIN job ON {_RUNS} JOIN cohort ON cohort.id = job.cohort WHERE cohort.name = ?",
+        f"SELECT text FROM remark CROSS JOIN job ON {_RUNS} CROSS JOIN cohort ON cohort.id = job.cohort"
+        " WHERE cohort.name = ?",
         (group,),
     )
     return str(row[0]) if row else ""

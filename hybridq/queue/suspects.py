@@ -76,8 +76,8 @@ def take(
     By handler: `room`, how many jobs of a cohort may begin, and `slots`, how many at once. None: there is none.
     """
     rows = store.rows(
-        "SELECT cohort.handler, cohort.id, job.id, deaths, among FROM suspect JOIN job ON job.id = suspect.job"
-        " JOIN cohort ON cohort.id = job.cohort WHERE job.state = 'queued' AND job.ready <= ? AND cohort.lane = ?"
+        "SELECT cohort.handler, cohort.id, job.id, deaths, among FROM suspect CROSS JOIN job ON job.id = suspect.job"
+        " CROSS JOIN cohort ON cohort.id = job.cohort WHERE job.state = 'queued' AND job.ready <= ? AND cohort.lane = ?"
         " AND cohort.handler IN (SELECT value FROM json_each(?)) ORDER BY alone, deaths, job.id",
         (now, lane, json.dumps(list(handlers))),
     )
@@ -114,8 +114,8 @@ def let_be(store: Store, runner: int) -> None:
 def held_suspects(store: Store) -> dict[str, int]:
     """How many jobs that are held for a flush are suspects, by handler."""
     counted = store.rows(
-        "SELECT handler, count(*) FROM suspect JOIN job ON job.id = suspect.job JOIN cohort ON cohort.id = job.cohort"
-        " WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
+        "SELECT handler, count(*) FROM suspect CROSS JOIN job ON job.id = suspect.job"
+        " CROSS JOIN cohort ON cohort.id = job.cohort WHERE state = 'queued' AND lane = 'batch' GROUP BY handler"
     )
     return {str(handler): int(jobs) for handler, jobs in counted}
 
@@ -123,7 +123,7 @@ def held_suspects(store: Store) -> dict[str, int]:
 def nothing_else(store: Store) -> bool:
     """Whether all that is queued, of whatever handler and lane, are suspects."""
     queued = sum(jobs for (_, _, state), jobs in tally(store).items() if state is State.QUEUED)
-    found = store.row("SELECT count(*) FROM suspect JOIN job ON job.id = suspect.job WHERE state = 'queued'")
+    found = store.row("SELECT count(*) FROM suspect CROSS JOIN job ON job.id = suspect.job WHERE state = 'queued'")
     return queued <= (found[0] if found else 0)
 
 
