@@ -17,13 +17,14 @@ from msgspec.structs import astuple, replace
 
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
-from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Throttled
+from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Throttled
 from ..scrub import scrub
 from ..visible import visible_line
 from . import BUILT_IN, make_handler
 from .protocol import Handler
 
 KINDS = frozenset(get_args(Event))
+PLAIN = frozenset((Started, Partial, Output))  # of our own handlers: they hold no words of others for a reader
 LONGEST = 2000  # characters of a sentence
 UNENDED = "the handler ended without saying what became of it"
 
@@ -98,7 +99,8 @@ class Guarded:
             with self._failing():
                 async with aclosing(made()) as bunches:
                     async for bunch in bunches:
-                        fit = [self._fit(event, given) for event in bunch]
+                        plain = PLAIN if self._known else frozenset()
+                        fit = [event if type(event) in plain else self._fit(event, given) for event in bunch]
                         _ended(fit, left)
                         try:
                             yield fit
@@ -183,9 +185,9 @@ def said(name: str, problem: BaseException) -> str:
 def _ended(events: Sequence[Event], left: dict[int, int]) -> None:
     """Take what these events end, or hand over, out of `left`."""
     for event in events:
-        if isinstance(event, Output | Failure):
+        if type(event) is Output or type(event) is Failure:
             left.pop(event.id, None)
-        elif isinstance(event, Detached):
+        elif type(event) is Detached:
             for job, _ in event.ids:
                 left.pop(job, None)
 

@@ -28,7 +28,7 @@ class Terms(NamedTuple):
     """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried.
 
     `share` is what they take in their lane of what they would take streamed, and `start` the seconds of the start that
-    each would have paid then; None: the one that was really made.
+    each would have paid then; None: the one that was really made. `remote`: a provider's, by what it used.
     """
 
     retries: int
@@ -37,6 +37,7 @@ class Terms(NamedTuple):
     factor: float
     share: float
     start: float | None
+    remote: bool
 
 
 class Billing:
@@ -97,7 +98,7 @@ class Billing:
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
-            elif isinstance(event, Output):  # of a provider that did not say what it used
+            elif terms.remote and isinstance(event, Output):  # of a provider that did not say what it used
                 answer = len(event.value or b"")
                 size = len(claim.input) or int(of.size)  # what runs elsewhere is known without its input
                 cost, streamed = self._by_length(of, draft, of.lane, size, answer) or (cost, streamed)
@@ -148,6 +149,7 @@ class Billing:
             self._outlook.tariff.factor(of.accepted),
             share=estimate.share if batched else 1.0,
             start=estimate.startup() if batched and handler.anew else None,
+            remote=handler.remote,
         )
 
 

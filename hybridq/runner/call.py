@@ -122,8 +122,12 @@ class CallRun:
         """The outcomes among these events."""
         ended: list[tuple[Output | Failure, Claim]] = []
         back: dict[str, set[int]] = {}  # what a provider did not take: why, and whose
+        begun: list[Started] = []
+        now = time.time()
         for event in events:
-            if isinstance(event, (Output, Failure)):
+            if isinstance(event, Started):
+                begun.append(event)
+            elif isinstance(event, (Output, Failure)):
                 held = self._claims.get(event.id)
                 if held is not None and held.attempt == event.attempt:
                     sink = self._sinks.get(event.id)
@@ -137,20 +141,13 @@ class CallRun:
                 self._engine.postpone(event)
             elif isinstance(event, Remark):
                 self._engine.remark(event)
-            elif isinstance(event, Started):
-                reached("started")
-                self._begun[event.id] = time.time()
-                self.startup += event.startup
-                self._unpaid += event.startup
-                if self._again and event.startup:
-                    self._shared = event.startup / max(1, len(self._claims))
-                else:
-                    self._started = event.startup or self._started
             else:
                 self._detached(event)
+        if begun:
+            self._begin(begun, now)
         if ended:
             reached("replied")
-            self._answered = time.time()
+            self._answered = now
         outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0, alone=self._alone)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
@@ -195,6 +192,17 @@ class CallRun:
         engine, now = self._engine, time.time()
         number = keep(engine.store, engine.runner.id, self._handler, event, now)
         self.away[event.reference["key"]] = Away(number, self._handler, now, event)
+
+    def _begin(self, begun: Sequence[Started], now: float) -> None:
+        reached("started")
+        self._begun.update(dict.fromkeys([event.id for event in begun], now))
+        for startup in [event.startup for event in begun if event.startup]:
+            self.startup += startup
+            self._unpaid += startup
+            if self._again:
+                self._shared = startup / max(1, len(self._claims))
+            else:
+                self._started = startup
 
     def _let_go(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
         for event, _ in ended:
