@@ -19,7 +19,7 @@ from hybridq.visible import visible
 
 from .exit_codes import INTERRUPTED
 
-_ODD = re.compile(r"[^\x20-\x7e]")
+_ODD = r"[^\x20-\x7e]"
 
 
 def print_document(value: Any, *, one_line: bool = False) -> None:
@@ -30,7 +30,7 @@ def print_document(value: Any, *, one_line: bool = False) -> None:
 def document(value: Any, *, one_line: bool = False) -> str:
     """The same as text."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=-1 if one_line else 2).decode()
-    return "\n".join(_ODD.sub(_escape, line) for line in text.split("\n"))
+    return "\n".join(re.sub(_ODD, _escape, line) for line in text.split("\n"))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -43,7 +43,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 NARROWEST = 20  # cells
-COMMAND = re.compile(r"(?<=: )hybridq [^;,()]*")  # in a sentence of ours, as in `no job 7: hybridq status`
+COMMAND = r"(?<=: )hybridq [^;,()]*"  # in a sentence of ours, as in `no job 7: hybridq status`
 UNBROKEN = "\xa0"
 
 
@@ -79,7 +79,7 @@ def folded(text: str, file: Any) -> str:
         return command[0].replace(" ", UNBROKEN) if len(command[0]) <= width else command[0]
 
     fold = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(fold.fill(COMMAND.sub(whole, line)) for line in lines).replace(UNBROKEN, " ")
+    return "\n".join(fold.fill(re.sub(COMMAND, whole, line)) for line in lines).replace(UNBROKEN, " ")
 
 
 def columns(otherwise: int) -> int:

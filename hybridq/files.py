@@ -13,7 +13,7 @@ from typing import IO
 
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_OPEN_ALREADY = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+")  # and what `<(CMD)` becomes
+_OPEN_ALREADY = r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+"  # and what `<(CMD)` becomes
 _KINDS = (
     (stat.S_ISDIR, errno.EISDIR, os.strerror(errno.EISDIR)),
     (stat.S_ISFIFO, errno.EINVAL, "it is a pipe, and whoever reads it may wait for ever"),
@@ -33,7 +33,7 @@ class Takes(IntEnum):
 
 def open_file(path: str | os.PathLike[str], takes: Takes = Takes.FILES) -> IO[bytes]:
     """Open a file to read it. Raises OSError, and ValueError for what is no file's name."""
-    flowing = (takes is Takes.OPENED and bool(_OPEN_ALREADY.fullmatch(os.fspath(path)))) or takes is Takes.PIPES
+    flowing = (takes is Takes.OPENED and bool(re.fullmatch(_OPEN_ALREADY, os.fspath(path)))) or takes is Takes.PIPES
     _look(path, os.stat(path), flowing)
     descriptor = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC | (0 if flowing else os.O_NONBLOCK))
     try:

@@ -15,13 +15,12 @@ from .visible import visible_line
 LARGEST_ID = 2**63 - 1
 NAME_LIMIT = 200  # characters
 _RESERVED = frozenset({"last", "all"})
-_IDS = re.compile(r"[0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*", re.ASCII)
-_IDS_ALPHABET = re.compile(r"[0-9,\s-]*", re.ASCII)
+_IDS = r"[0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*"
+_IDS_ALPHABET = r"[0-9,\s-]*"
 # As `date` writes it: 2026-11, 2026-11-30, 2026-11-30-22-00, 20261130, 20261130-2200, 20261130220000.
 _MONTH, _DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
-_DATE = re.compile(
-    f"(?:19|20)[0-9]{{2}}(?:-{_MONTH}(?:-{_DAY}(?:-[0-9]{{2,6}}){{0,3}})?|{_MONTH}{_DAY}(?:-?[0-9]{{4}}(?:[0-9]{{2}})?)?)"
-)
+_COMPACT = f"{_MONTH}{_DAY}(?:-?[0-9]{{4}}(?:[0-9]{{2}})?)?"
+_DATE = f"(?:19|20)[0-9]{{2}}(?:-{_MONTH}(?:-{_DAY}(?:-[0-9]{{2,6}}){{0,3}})?|{_COMPACT})"
 
 
 class Ids(Struct, frozen=True):
@@ -54,7 +53,7 @@ def parse_selector(text: str) -> Selector:
         return Last()
     if word == "all":
         return All()
-    if _IDS_ALPHABET.fullmatch(word) and not _DATE.fullmatch(word):
+    if re.fullmatch(_IDS_ALPHABET, word, re.ASCII) and not re.fullmatch(_DATE, word):
         return _ids(word)
     return Group(check_group(word))
 
@@ -68,7 +67,7 @@ def check_group(name: str) -> str:
         raise UsageError(f"the group name '{shown}' is too long: it may have {NAME_LIMIT} characters")
     if name != name.strip() or visible_line(name, 10 * NAME_LIMIT) != name:
         raise UsageError(f"the group name '{shown}' has characters that cannot be seen: leave them out")
-    numbers = _IDS_ALPHABET.fullmatch(name) and not _DATE.fullmatch(name)
+    numbers = re.fullmatch(_IDS_ALPHABET, name, re.ASCII) and not re.fullmatch(_DATE, name)
     if name in _RESERVED or name.startswith("-") or numbers:
         such = f", such as g{shown}" if numbers else ""
         raise UsageError(
@@ -79,7 +78,7 @@ def check_group(name: str) -> str:
 
 def _ids(word: str) -> Ids:
     compact = re.sub(r"\s*([,-])\s*", r"\1", word)
-    if not _IDS.fullmatch(compact):
+    if not re.fullmatch(_IDS, compact, re.ASCII):
         raise UsageError(f"'{visible_line(word, 40)}' selects nothing: write 7, 3,5-8, last, all or a group")
     ranges = []
     for part in compact.split(","):

@@ -17,7 +17,7 @@ _UNSEEN = (
     "\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"
 )
 # One class alone is what keeps a megabyte at a few milliseconds: no alternatives, no looking ahead.
-_TEXT = re.compile(f"[{_UNSEEN}\r]+")
+_TEXT = f"[{_UNSEEN}\r]+"
 _LINE = re.compile(f"[{_UNSEEN}\t\n\r]+")
 
 
@@ -36,7 +36,7 @@ _ESCAPES = _Escapes({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 def visible(text: str) -> str:
     """The text with everything dangerous or invisible shown as its escape; lines and tabs stay."""
-    return _TEXT.sub(_escape, text)
+    return re.sub(_TEXT, _escape, text)
 
 
 def visible_line(text: str, width: int) -> str:

@@ -15,9 +15,9 @@ CENTURY = 100 * 366 * 86400.0
 EARLIEST, LATEST = -61_900_000_000.0, 253_400_000_000.0  # epoch seconds: what a calendar has, whatever the zone
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _UNITS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_SPAN = re.compile(r"\s*".join(rf"(?:{_NUMBER}\s*{unit}(?![a-z]))?" for unit in _UNITS), re.ASCII)
-_BARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
-_CLOCK = re.compile(r"(?:(today|tomorrow)\s+)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
+_SPAN = r"\s*".join(rf"(?:{_NUMBER}\s*{unit}(?![a-z]))?" for unit in _UNITS)
+_BARE = r"[0-9]+(?:\.[0-9]+)?"
+_CLOCK = r"(?:(today|tomorrow)\s+)?([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
 
 _SPAN_FORMS = "30s, 2h, 1h30m, 1.5h, 2d or a number of seconds"
 _DEADLINE_FORMS = "30s, 2h, 06:00, tomorrow 06:00 or 2026-12-01T06:00+01:00"
@@ -145,9 +145,9 @@ def count(n: int) -> str:
 def _seconds(text: str) -> float | None:
     """What a duration says, or None where the text is none."""
     text = text.strip().lower()
-    if _BARE.fullmatch(text):
+    if re.fullmatch(_BARE, text, re.ASCII):
         return float(text)
-    found = _SPAN.fullmatch(text)
+    found = re.fullmatch(_SPAN, text, re.ASCII)
     if not text or found is None:
         return None
     return math.fsum(float(part) * unit for part, unit in zip(found.groups(), _UNITS.values(), strict=True) if part)
@@ -155,7 +155,7 @@ def _seconds(text: str) -> float | None:
 
 def _clock_time(text: str, now: float, zone: tzinfo | None) -> float | None:
     """The instant of `06:00`, `today 06:00` or `tomorrow 06:00`, or None where the text is none of them."""
-    found = _CLOCK.fullmatch(text)
+    found = re.fullmatch(_CLOCK, text, re.ASCII)
     if found is None:
         return None
     day, hour, minute, second = found[1], int(found[2]), int(found[3]), int(found[4] or 0)

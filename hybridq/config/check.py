@@ -50,7 +50,7 @@ _DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout"
 _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 
 
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 
 
 class KeyedError(Exception):
@@ -101,7 +101,7 @@ def _check(name: str, value: object, key: str) -> None:
         if value > most:
             what = "a duration of at most a hundred years" if name in _DURATIONS else f"a number of at most {most:g}"
             raise KeyedError(key, f"expected {what}, not {str(value)[:40]}")
-    if name in ("start", "end") and not _TIME.fullmatch(str(value)) and (name, value) != ("end", "24:00"):
+    if name in ("start", "end") and not re.fullmatch(_TIME, str(value), re.ASCII) and (name, value) != ("end", "24:00"):
         raise KeyedError(key, f"expected a time of day such as 22:00 or 22:00:30, not {value!r}")
     if name == "days" and isinstance(value, tuple):
         for day in value:

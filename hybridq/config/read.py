@@ -31,8 +31,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "cwd", "env", "idle", "options"})
 SHELL = HandlerConfig(kind="shell", modes=(Mode.STREAM, Mode.BATCH))
 LARGEST = 16 * 1024 * 1024  # bytes of the file
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
 def load_config(home: Home, environ: Mapping[str, str], change: Change | None = None) -> Config:
@@ -115,7 +115,7 @@ def _config(table: dict[str, Any], folder: Path) -> Config:
 
 def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
     key = f"handlers.{name}"
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name, re.ASCII):
         raise KeyedError(key, "a handler's name has letters, digits, . _ and - (64 at most)")
     table = dict(as_table(entry, key))
     if name == "shell":
@@ -152,7 +152,7 @@ def _check_handler(handler: HandlerConfig, key: str) -> None:
     if not handler.modes:
         raise KeyedError(f"{key}.modes", "expected at least one of stream, batch, adaptive")
     for variable in handler.env:
-        if not _VARIABLE.fullmatch(variable):
+        if not re.fullmatch(_VARIABLE, variable, re.ASCII):
             raise KeyedError(f"{key}.env", f"expected names of variables, not {variable!r}")
 
 
