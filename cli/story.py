@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 from rich.console import RenderableType
 
-from hybridq.job import ENDED, State
-from hybridq.queue.cancel_retry import RETRIED
+from hybridq.job import ENDED, Happening, State
 from hybridq.queue.flushes import FlushRecord
 from hybridq.queue.learned import Promise
 from hybridq.status.detail import Detail, Explanation
@@ -178,8 +177,8 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
     said = f"done {eta(promise.finish, promise.finish90, promise.made)}"
     if promise.finish is None or row.finished is None:
         return said
-    if any(each.text.endswith(RETRIED) for each in found.history):
-        return f"{said}; {RETRIED} since"
+    if any(each.kind is Happening.RETRIED for each in found.history):
+        return f"{said}; queued again by retry since"
     if cancelled := row.counts.get(State.CANCELLED):
         at = clock(row.finished, now)
         return f"{said}; cancelled {at}" if row.jobs == 1 else f"{said}; {count(cancelled)} jobs cancelled, ended {at}"

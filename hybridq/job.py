@@ -47,6 +47,25 @@ class Audience(StrEnum):
     BACKGROUND = "background"
 
 
+class Happening(StrEnum):
+    """What may happen to jobs between their submission and their end: the kind of each row of their story."""
+
+    PROMOTED = "promoted"  # to the stream lane, for their deadline
+    RECLASSIFIED = "reclassified"  # to the batch lane: they waited too long to stream
+    DRAFTED = "drafted"  # the draft ended; the final follows in a batch
+    RESCUED = "rescued"  # their runner died
+    GIVEN_BACK = "given back"  # their runner stopped
+    BROKE = "broke"  # their runner did
+    BLAMED = "blamed"  # failed: taken to be why runners died
+    SENT_BACK = "sent back"  # by a provider
+    HELD = "held"  # by a limit on money, or for what a daemon lacks
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    CHARGED = "charged"  # though they were cancelled
+    BEFORE_NOW = "before now"  # accepted while the clock was ahead
+    SAID = "said"  # whatever an earlier release said in words alone
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """What one submission asks, the same for each of its jobs (their inputs come beside it)."""
 

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from ..job import State
+from ..job import Happening, State
 from ..when import span
-from .counters import Move, note, shift
+from .counters import Move, shift
+from .history import note
 from .store import Store, let_others_write
 
-RETRIED = "queued again by retry"  # in the history of a job
+SAID = {Happening.CANCELLED: "cancelled", Happening.RETRIED: "queued again by retry"}
 SLACK = 2.0  # seconds ahead that are no more than a clock's own correction
 CHUNK = 2_000  # jobs a transaction: writers wait for about 20 ms
 Told = dict[int, tuple[int | None, int]]
@@ -69,7 +70,7 @@ def come_by_now(store: Store, now: float) -> int:
             connection.execute("UPDATE cohort SET accepted = ? WHERE id = ?", (now, cohort))
             connection.execute("UPDATE cohort SET queued = ? WHERE id = ?", (queued, cohort))
             text = f"the clock was ahead by {span(accepted - now)} when it was accepted; it counts as come now"
-            note(connection, cohort, text, now)
+            note(connection, cohort, Happening.BEFORE_NOW, text, now, jobs=queued)
     return len(ahead)
 
 
@@ -79,7 +80,7 @@ def _cancel(store: Store, jobs: str, now: float, told: Told) -> int:
         running = connection.execute(_END, (now, jobs, State.RUNNING)).fetchall()
         connection.executemany("INSERT OR REPLACE INTO stop VALUES (?, ?, ?)", [row[1:] for row in running])
         ended = {State.QUEUED: waiting, State.RUNNING: running}
-        return _count(connection, ended, State.CANCELLED, "cancelled", now, told)
+        return _count(connection, ended, State.CANCELLED, Happening.CANCELLED, now, told)
 
 
 def _retry(store: Store, jobs: str, now: float, told: Told) -> int:
@@ -89,14 +90,14 @@ def _retry(store: Store, jobs: str, now: float, told: Told) -> int:
         }
         ids = [(row[1],) for rows in again.values() for row in rows]
         connection.executemany("DELETE FROM result WHERE id = ?", ids)
-        return _count(connection, again, State.QUEUED, RETRIED, now, told)
+        return _count(connection, again, State.QUEUED, Happening.RETRIED, now, told)
 
 
 def _count(
     connection: sqlite3.Connection,
     rows: dict[State, list[tuple[int, ...]]],
     new: State,
-    what: str,
+    kind: Happening,
     now: float,
     told: Told,
 ) -> int:
@@ -105,20 +106,21 @@ def _count(
     for old, changed in rows.items():
         for cohort, jobs in Counter(row[0] for row in changed).items():
             moves[cohort, old, new] = jobs
-            _tell(connection, cohort, jobs, what, now, told)
+            _tell(connection, cohort, jobs, kind, now, told)
     shift(connection, moves, at=now)
     return sum(moves.values())
 
 
-def _tell(connection: sqlite3.Connection, cohort: int, jobs: int, what: str, now: float, told: Told) -> None:
+def _tell(connection: sqlite3.Connection, cohort: int, jobs: int, kind: Happening, now: float, told: Told) -> None:
     """One sentence a cohort, whatever the number of chunks."""
     row, before = told.get(cohort, (None, 0))
-    text = what if before + jobs == 1 else f"{before + jobs:,} jobs {what}"
+    jobs += before
+    text = SAID[kind] if jobs == 1 else f"{jobs:,} jobs {SAID[kind]}"
     (row,) = connection.execute(
-        "INSERT OR REPLACE INTO history (id, cohort, at, text) VALUES (?, ?, ?, ?) RETURNING id",
-        (row, cohort, now, text),
+        "INSERT OR REPLACE INTO history (id, cohort, at, kind, jobs, text) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+        (row, cohort, now, kind, jobs, text),
     ).fetchone()
-    told[cohort] = row, before + jobs
+    told[cohort] = row, jobs
 
 
 def _chunks(jobs: Iterable[int]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..brain.outcome import Outcome
-from ..job import Lane, State
+from ..job import Happening, Lane, State
 from ..seam import reached
 from .counters import shift, spend
 from .holds import book_cancelled
@@ -21,6 +21,7 @@ from .lanes import move
 from .store import Store, insert
 
 CLAIM_BYTES = 16 * 1024 * 1024  # of inputs that are claimed at once, if it is more than one
+DRAFTED = "the draft ended; the final follows in a batch"
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
 
 
@@ -216,9 +217,10 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
         _count(connection, mine)
         drafts = [each.id for each in mine if each.draft]
         if drafts:
-            move(store, drafts, Lane.BATCH, "the draft ended; the final follows in a batch", mine[0].at)
+            move(store, drafts, Lane.BATCH, Happening.DRAFTED, DRAFTED, mine[0].at)
         for why in {each.promoted for each in mine if each.promoted}:
-            move(store, [each.id for each in mine if each.promoted == why], Lane.STREAM, why, mine[0].at)
+            those = [each.id for each in mine if each.promoted == why]
+            move(store, those, Lane.STREAM, Happening.PROMOTED, why, mine[0].at)
         if len(mine) < len(outcomes):
             held = {each.id for each in mine}
             book_cancelled(connection, [each for each in outcomes if each.id not in held])

@@ -289,14 +289,3 @@ def lineage(store: Store, cohort_id: int) -> list[int]:
             (cohort_id,),
         )
     ]
-
-
-def history(store: Store, cohort_id: int, job_id: int | None = None) -> list[tuple[float, str]]:
-    """(at, sentence) of all that happened to a cohort, or to one job of it, the oldest first."""
-    return [
-        (at, text)
-        for at, text in store.rows(
-            "SELECT at, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2) ORDER BY id",
-            (cohort_id, job_id),
-        )
-    ]

@@ -1,4 +1,4 @@
-"""What is kept beside the jobs, true in the same transaction: counters, money by the hour, stories.
+"""What is kept beside the jobs, true in the same transaction: counters, money by the hour.
 
 Rule: whoever changes a job's state says so here, within its own `tx`; nobody counts rows.
 """
@@ -58,8 +58,3 @@ def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) 
         "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
         (handler, int(at // QUARTER), cost),
     )
-
-
-def note(connection: sqlite3.Connection, cohort: int, text: str, at: float, job: int | None = None) -> None:
-    """Keep one sentence of a job's or cohort's story, for `explain`."""
-    connection.execute("INSERT INTO history (cohort, job, at, text) VALUES (?, ?, ?, ?)", (cohort, job, at, text))

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from ..brain.outcome import Outcome
-from ..job import Lane
-from .counters import QUARTER, note, spend
+from ..job import Happening, Lane
+from .counters import QUARTER, spend
+from .history import note
 from .store import Store
 
 
@@ -37,6 +38,7 @@ class Terms(NamedTuple):
     adaptive: bool
 
 
+_HELD = "INSERT INTO history (cohort, at, kind, jobs, text) SELECT id, ?, ?, queued, ? FROM cohort"
 _DRAFTS = "lane = 'stream' AND mode = 'adaptive'"
 _BY_WORK = (
     f"SELECT handler, lane, {_DRAFTS}, total(running), total(cost), total(size) / max(1, total(jobs)) FROM cohort"
@@ -135,7 +137,8 @@ def withhold(store: Store, cohort: int, reason: str, now: float) -> None:
     """Keep why a cohort is held from now on; its story tells the first reason."""
     with store.tx() as connection:
         if connection.execute("INSERT OR IGNORE INTO withheld VALUES (?, ?)", (cohort, reason)).rowcount:
-            note(connection, cohort, reason, now)
+            (queued,) = connection.execute("SELECT queued FROM cohort WHERE id = ?", (cohort,)).fetchone() or (1,)
+            note(connection, cohort, Happening.HELD, reason, now, jobs=queued)
         else:
             connection.execute("UPDATE withheld SET reason = ? WHERE cohort = ?", (reason, cohort))
 
@@ -152,9 +155,8 @@ def withhold_classes(store: Store, handler: str, reason: str, now: float) -> Non
             )
             return
         connection.execute(
-            f"INSERT INTO history (cohort, at, text) SELECT id, ?, ? FROM cohort WHERE {these}"
-            " AND id NOT IN (SELECT cohort FROM withheld)",
-            (now, reason, handler),
+            f"{_HELD} WHERE {these} AND id NOT IN (SELECT cohort FROM withheld)",
+            (now, Happening.HELD, reason, handler),
         )
         connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
 
@@ -164,9 +166,8 @@ def withhold_all(store: Store, handler: str, reason: str, now: float) -> None:
     these = "handler = ? AND lane IN ('stream', 'batch') AND queued > 0"
     with store.tx() as connection:
         connection.execute(
-            f"INSERT INTO history (cohort, at, text) SELECT id, ?, ? FROM cohort WHERE {these}"
-            " AND id NOT IN (SELECT cohort FROM withheld)",
-            (now, reason, handler),
+            f"{_HELD} WHERE {these} AND id NOT IN (SELECT cohort FROM withheld)",
+            (now, Happening.HELD, reason, handler),
         )
         connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
 

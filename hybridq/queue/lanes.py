@@ -6,8 +6,9 @@ Rule: only queued jobs move, each with its reason, and the counters of both coho
 from collections.abc import Sequence
 from typing import Any
 
-from ..job import Lane, Mode, State
-from .counters import note, shift
+from ..job import Happening, Lane, Mode, State
+from .counters import shift
+from .history import note
 from .store import Store
 
 _MODES = {Lane.STREAM: Mode.STREAM, Lane.BATCH: Mode.BATCH}
@@ -15,13 +16,13 @@ _MODES = {Lane.STREAM: Mode.STREAM, Lane.BATCH: Mode.BATCH}
 _MODE = "CASE WHEN mode = 'adaptive' AND ? = 'batch' THEN mode ELSE ? END"
 
 
-def move(store: Store, jobs: Sequence[int], lane: Lane, why: str, now: float) -> int:
+def move(store: Store, jobs: Sequence[int], lane: Lane, kind: Happening, why: str, now: float) -> int:
     """Put queued jobs into the other lane, with the reason; returns how many moved."""
     with store.tx() as connection:
-        return sum(_move(connection, job, lane, why, now) for job in jobs)
+        return sum(_move(connection, job, lane, kind, why, now) for job in jobs)
 
 
-def move_cohort(store: Store, cohort: int, lane: Lane, why: str, now: float) -> int:
+def move_cohort(store: Store, cohort: int, lane: Lane, kind: Happening, why: str, now: float) -> int:
     """Put all that is queued of a cohort into the other lane, with the reason; returns how many moved."""
     with store.tx() as connection:
         row = connection.execute(
@@ -35,13 +36,13 @@ def move_cohort(store: Store, cohort: int, lane: Lane, why: str, now: float) -> 
             found = connection.execute(
                 "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state = 'queued'", (first, last, cohort)
             ).fetchall()
-            return move(store, [number for (number,) in found], lane, why, now)
+            return move(store, [number for (number,) in found], lane, kind, why, now)
         _turn(connection, cohort, lane, queued, now)
-        note(connection, cohort, why, now)
+        note(connection, cohort, kind, why, now, jobs=int(queued))
         return int(queued)
 
 
-def _move(connection: Any, job: int, lane: Lane, why: str, now: float) -> int:
+def _move(connection: Any, job: int, lane: Lane, kind: Happening, why: str, now: float) -> int:
     row = connection.execute(
         "SELECT cohort.id, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
         " WHERE job.id = ? AND state = 'queued' AND lane <> ? AND accepted IS NOT NULL",
@@ -58,7 +59,7 @@ def _move(connection: Any, job: int, lane: Lane, why: str, now: float) -> int:
         connection.execute("UPDATE job SET cohort = ? WHERE id = ?", (there, job))
         _resize(connection, cohort, there, job)
         shift(connection, {(there, None, State.QUEUED): 1}, at=now)
-    note(connection, there, why, now, job)
+    note(connection, there, kind, why, now, job=job)
     return 1
 
 

@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ..job import Audience, Lane, Mode
+from ..job import Audience, Happening, Lane, Mode
 from .account import Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .claims import NOT_MINE
 from .cleaning import cleaned
 from .cohorts import named
-from .rescue import DIED, STOPPED
 from .store import Store
 from .troubles import late_since
 
@@ -147,17 +146,13 @@ _CUT = (
     "SELECT count(*), coalesce(sum(dropped), 0) FROM result CROSS JOIN job ON job.id = result.id"
     " CROSS JOIN cohort ON cohort.id = job.cohort WHERE dropped > 0 AND accepted >= ?"
 )
-# A story that names no job is of the whole cohort. The words are those of `promotion` and `policy`.
 _STORIES = (
-    "SELECT coalesce(sum(CASE WHEN text LIKE '%' || ?2 THEN max(1, CAST(replace(text, ',', '') AS INTEGER)) END), 0),"
-    " coalesce(sum(CASE WHEN text LIKE '%' || ?3 THEN max(1, CAST(replace(text, ',', '') AS INTEGER)) END), 0),"
-    " coalesce(sum(CASE WHEN text LIKE 'promoted%' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0),"
-    " coalesce(sum(CASE WHEN text LIKE 'waited %' THEN CASE WHEN job IS NULL THEN jobs ELSE 1 END END), 0)"
-    " FROM history CROSS JOIN cohort ON cohort.id = history.cohort WHERE accepted >= ?1"
+    "SELECT kind, sum(history.jobs) FROM history CROSS JOIN cohort ON cohort.id = history.cohort"
+    " WHERE accepted >= ? GROUP BY kind"
 )
 _PROMOTED = (
     "SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0) FROM cohort WHERE accepted >= ?"
-    " AND id IN (SELECT cohort FROM history WHERE text LIKE 'promoted%')"
+    " AND id IN (SELECT cohort FROM history WHERE kind = ?)"
 )
 
 
@@ -220,7 +215,16 @@ def _flushes(store: Store, since: float) -> tuple[FlushDone, ...]:
 
 
 def _moved(store: Store, since: float) -> Moved:
-    return named(Moved, (*_one(store, _STORIES, since, DIED, STOPPED), *_one(store, _PROMOTED, since)))
+    jobs: dict[str, int] = dict(store.rows(_STORIES, (since,)))
+    cost, streamed = _one(store, _PROMOTED, since, Happening.PROMOTED)
+    return Moved(
+        rescued=jobs.get(Happening.RESCUED, 0),
+        given_back=jobs.get(Happening.GIVEN_BACK, 0),
+        promoted=jobs.get(Happening.PROMOTED, 0),
+        reclassified=jobs.get(Happening.RECLASSIFIED, 0),
+        promoted_cost=cost,
+        promoted_streamed=streamed,
+    )
 
 
 def _chance(number: int) -> int:

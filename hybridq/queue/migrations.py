@@ -55,3 +55,31 @@ def suspects(db: "Database") -> None:
 def remarks(db: "Database") -> None:
     """What is to be said of jobs while they run: see `knowledge.remark`."""
     db.conn.execute("CREATE TABLE remark (job INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, text TEXT NOT NULL)")
+
+
+_SAID = (  # how the releases before told what happened, and whether the sentence begins with a number of jobs
+    ("promoted", "promoted%", False),
+    ("reclassified", "waited %", False),
+    ("drafted", "the draft ended; the final follows in a batch", False),
+    ("rescued", "%the runner died; queued again at once", True),
+    ("given back", "%the runner stopped before it was done; queued again", True),
+    ("broke", "%the runner broke; queued again at once", True),
+    ("blamed", "the runner died % times while it ran, %", False),
+    ("held", "held: %", False),
+    ("cancelled", "cancelled", True),
+    ("cancelled", "% jobs cancelled", True),
+    ("retried", "%queued again by retry", True),
+    ("charged", "%cancelled too late for the provider, which had run them: %", True),
+    ("before now", "the clock was ahead by %", False),
+)
+
+
+def kinds(db: "Database") -> None:
+    """What happened to jobs, by its kind and with their number: until now both were in the sentence alone."""
+    db.conn.execute("ALTER TABLE history ADD COLUMN kind TEXT NOT NULL DEFAULT 'said'")
+    db.conn.execute("ALTER TABLE history ADD COLUMN jobs INTEGER NOT NULL DEFAULT 1")
+    for kind, text, numbered in _SAID:
+        whole = "coalesce((SELECT max(1, jobs) FROM cohort WHERE id = history.cohort), 1)"
+        told = "max(1, CAST(replace(text, ',', '') AS INTEGER))"
+        jobs = told if numbered else f"CASE WHEN job IS NULL THEN {whole} ELSE 1 END"
+        db.conn.execute(f"UPDATE history SET kind = ?, jobs = {jobs} WHERE kind = 'said' AND text LIKE ?", (kind, text))

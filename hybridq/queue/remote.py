@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..job import Detached, State
+from ..job import Detached, Happening, State
 from ..seam import reached
 from .claims import Claim
-from .counters import note, spend
+from .counters import spend
+from .history import note
 from .store import Store
 
 Booked = list[tuple[int, float]]  # (cohort, money)
@@ -165,9 +166,9 @@ def sent_back(store: Store, cohorts: Iterable[int], why: str, now: float) -> Non
     """The story of these tells, once, why a provider did not take their jobs."""
     with store.tx() as connection:
         for cohort in cohorts:
-            known = "SELECT 1 FROM history WHERE cohort = ? AND text = ?"
-            if not connection.execute(known, (cohort, why)).fetchone():
-                note(connection, cohort, why, now)
+            known = "SELECT 1 FROM history WHERE cohort = ? AND kind = ? AND text = ?"
+            if not connection.execute(known, (cohort, Happening.SENT_BACK, why)).fetchone():
+                note(connection, cohort, Happening.SENT_BACK, why, now)
 
 
 def held_away(works: Iterable[Away]) -> set[tuple[int, int]]:

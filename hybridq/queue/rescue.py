@@ -7,19 +7,22 @@ runner goes on with its reference.
 
 from collections import Counter
 
-from ..job import State
+from ..job import Happening, State
 from .acceptance import show
 from .burial import bury
-from .counters import Move, note, shift
+from .counters import Move, shift
 from .flushes import end_flushes
+from .history import note
 from .remote import all_away, held_away
 from .runner import Runner, dead, forget_lock
 from .store import Store
 from .suspects import blame, end_guilty, let_be
 
-STOPPED = "the runner stopped before it was done; queued again"
-DIED = "the runner died; queued again at once"
-BROKE = "the runner broke; queued again at once"
+SAID = {
+    Happening.GIVEN_BACK: "the runner stopped before it was done; queued again",
+    Happening.RESCUED: "the runner died; queued again at once",
+    Happening.BROKE: "the runner broke; queued again at once",
+}
 
 
 def give_back(store: Store, runner: int, now: float, *, broke: bool = False) -> int:
@@ -30,7 +33,7 @@ def give_back(store: Store, runner: int, now: float, *, broke: bool = False) -> 
     if not broke:
         let_be(store, runner)
     with store.tx():
-        given = _release(store, runner, now, BROKE if broke else STOPPED)
+        given = _release(store, runner, now, Happening.BROKE if broke else Happening.GIVEN_BACK)
     with store.tx():  # apart: whatever may be wrong with the books, the jobs are free
         _close_books(store, runner, now)
     return given
@@ -45,7 +48,7 @@ def rescue(store: Store, now: float) -> int:
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
                 continue  # somebody else was faster
-            rescued += _release(store, runner, now, DIED)
+            rescued += _release(store, runner, now, Happening.RESCUED)
             _close_books(store, runner, now)
         forget_lock(store, mark)
     return rescued
@@ -57,10 +60,11 @@ def _close_books(store: Store, runner: int, now: float) -> None:
     store.connection.execute("DELETE FROM stop WHERE runner = ?", (runner,))
 
 
-def _release(store: Store, runner: int, now: float, why: str) -> int:
+def _release(store: Store, runner: int, now: float, kind: Happening) -> int:
     connection = store.connection
     held = _held_by(store, runner)
-    guilty = {} if why == STOPPED else blame(connection, runner, [job for jobs in held.values() for job in jobs])
+    theirs = [job for jobs in held.values() for job in jobs]
+    guilty = {} if kind is Happening.GIVEN_BACK else blame(connection, runner, theirs)
     moves: Counter[Move] = Counter()
     for cohort, found in held.items():
         end_guilty(connection, cohort, {job: guilty[job] for job in found if job in guilty}, now)
@@ -68,7 +72,8 @@ def _release(store: Store, runner: int, now: float, why: str) -> int:
         connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
         if jobs:
             moves[cohort, State.RUNNING, State.QUEUED] = len(jobs)
-            note(connection, cohort, why if len(jobs) == 1 else f"{len(jobs):,} jobs: {why}", now)
+            text = SAID[kind] if len(jobs) == 1 else f"{len(jobs):,} jobs: {SAID[kind]}"
+            note(connection, cohort, kind, text, now, jobs=len(jobs))
     shift(connection, moves, at=now)
     return sum(moves.values())
 

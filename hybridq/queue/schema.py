@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 6  # of the schema; one more with each migration
+VERSION = 7  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -76,6 +76,7 @@ def _migrations() -> "Migrations":
     steps(name="0004_environments")(migrations.environments)
     steps(name="0005_suspects")(migrations.suspects)
     steps(name="0006_remarks")(migrations.remarks)
+    steps(name="0007_kinds_of_history")(migrations.kinds)
     return steps
 
 

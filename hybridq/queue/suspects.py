@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection, Iterable
 
 from msgspec import Struct
 
-from ..job import Lane, State
+from ..job import Happening, Lane, State
 from ..seam import reached
 from .claims import Claim, Room
 from .cohorts import tally
-from .counters import note, shift
+from .counters import shift
+from .history import note
 from .store import Store
 
 BLAMED = 3  # deaths while it was watched alone, after which a job fails
@@ -166,7 +167,7 @@ def end_guilty(connection: sqlite3.Connection, cohort: int, guilty: dict[int, st
             " SELECT id, attempt, ?, 0, 0, 0 FROM job WHERE id = ?",
             (why, job),
         )
-        note(connection, cohort, why, now, job)
+        note(connection, cohort, Happening.BLAMED, why, now, job=job)
     if guilty:
         shift(connection, {(cohort, State.RUNNING, State.FAILED): len(guilty)}, at=now)
 

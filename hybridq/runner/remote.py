@@ -19,9 +19,9 @@ from ..brain.promotion import ENDLESS, ending_time, last_moment, promotion_reaso
 from ..errors import HybridqError
 from ..handlers.llm.poll import heard
 from ..handlers.llm.results import unbegun
-from ..job import Detached, Event, Lane, Mode, Output, State
+from ..job import Detached, Event, Happening, Lane, Mode, Output, State
 from ..queue import flushes
-from ..queue.counters import note
+from ..queue.history import note
 from ..queue.remote import Away, charge, claims_of, forget, keep, moved_on
 from ..seam import reached
 from ..when import money
@@ -218,7 +218,8 @@ class RemoteRun:
                 return False
             with engine.store.tx() as connection:
                 for cohort, costs in self._charged.items():
-                    note(connection, cohort, charged(len(costs), sum(costs)), time.time())
+                    text = charged(len(costs), sum(costs))
+                    note(connection, cohort, Happening.CHARGED, text, time.time(), jobs=len(costs))
                 if self._flush is not None:
                     came = flushes.results_of(connection, self._flush, self.away.work.ids)
                     flushes.add_to_flush(connection, self._flush, came, time.time())

@@ -9,7 +9,7 @@ import time
 
 from ..brain.conditions import Conditions
 from ..brain.policy import promote, reclassify
-from ..job import Decision, Lane
+from ..job import Decision, Happening, Lane
 from ..queue.cohorts import Cohort, next_of
 from ..queue.doorbell import RUNNER, ring
 from ..queue.lanes import move_cohort
@@ -48,8 +48,10 @@ class Review:
         return moved
 
     def _move(self, of: Cohort, decision: Decision, now: float) -> int:
-        there = Lane.STREAM if of.lane is Lane.BATCH else Lane.BATCH
-        moved = move_cohort(self._engine.store, of.id, there, decision.reason, now)
+        promoted = of.lane is Lane.BATCH
+        there = Lane.STREAM if promoted else Lane.BATCH
+        kind = Happening.PROMOTED if promoted else Happening.RECLASSIFIED
+        moved = move_cohort(self._engine.store, of.id, there, kind, decision.reason, now)
         log.info("%d jobs of %s go to the %s lane: %s", moved, of.name or f"job {of.first}", there, decision.reason)
         return moved
 

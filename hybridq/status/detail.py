@@ -14,8 +14,9 @@ from ..files import readable
 from ..job import ENDED, Decision, Lane, State
 from ..outlook import Outlook
 from ..queue import lists
-from ..queue.cohorts import Cohort, Job, cohort, environment, history, job, lineage, result
+from ..queue.cohorts import Cohort, Job, cohort, environment, job, lineage, result
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
+from ..queue.history import Happened, history
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
 from ..queue.read_only import rescue_if_writable
@@ -30,13 +31,6 @@ TEXT_LIMIT = 2000  # characters of an input or a result that are shown
 BY_ITSELF = (State.DONE, State.FAILED)
 FILES_OF = 5  # last attempts whose files are named
 BEFORE = 2  # flushes of a group that are told beside its last
-
-
-class Happened(Struct, frozen=True, kw_only=True):
-    """One sentence of a job's story, and when (epoch seconds)."""
-
-    at: float
-    text: str
 
 
 class Detail(Row, frozen=True, kw_only=True):
@@ -213,5 +207,5 @@ def _history(store: Store, of: int, one: int | None, ended: float | None = None)
     happen to its neighbours alone."""
     told = [each for number in lineage(store, of) for each in history(store, number, one)]
     if one is not None and ended is not None:
-        told = [(at, text) for at, text in told if at <= ended]
-    return tuple(Happened(at=at, text=text) for at, text in sorted(told, key=lambda each: each[0]))
+        told = [each for each in told if each.at <= ended]
+    return tuple(sorted(told, key=lambda each: each.at))

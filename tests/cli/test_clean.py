@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.errors import NoSuchJob
-from hybridq.job import Lane, Mode, State
+from hybridq.job import Happening, Lane, Mode, State
 from hybridq.queue import cleaning
 from hybridq.queue.account import Cleaned
 from hybridq.queue.cancel_retry import retry
@@ -93,7 +93,7 @@ def test_where_jobs_were_moved_from_goes_too(queue: Queue) -> None:
     """What a moved job leaves behind goes with it."""
     ids = submit_all(queue.outlook, asking(mode=Mode.STREAM), [b'"x"'])
     with queue.outlook.store.tx():
-        move(queue.outlook.store, ids, Lane.BATCH, "waited too long", time.time())
+        move(queue.outlook.store, ids, Lane.BATCH, Happening.RECLASSIFIED, "waited too long", time.time())
     run_jobs(queue.outlook, 1)
     assert clean(queue.outlook.store, time.time() + 60).jobs == 1
     assert set(left(queue).values()) == {0}

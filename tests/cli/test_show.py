@@ -125,7 +125,9 @@ def test_what_was_drained_is_told_as_it_went(tmp_path: Path) -> None:
 def test_what_happens_to_its_neighbours_is_not_told_of_a_job_that_ended(every_state: Outlook) -> None:
     """A job that is done was in no dead runner's hands; its group's story tells of all."""
     at, note = time.time() + 1, "100 jobs: the runner died; queued again at once"
-    every_state.store.connection.execute("INSERT INTO history (cohort, at, text) VALUES (1, ?, ?)", (at, note))
+    every_state.store.connection.execute(
+        "INSERT INTO history (cohort, at, kind, jobs, text) VALUES (1, ?, 'rescued', 100, ?)", (at, note)
+    )
     for name, told in (("g", True), ("6", True), ("1", False)):
         assert (note in typed(every_state, "explain", name)) is told
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.brain.costs import UNLIMITED, Spending
-from hybridq.job import Lane, Mode
+from hybridq.job import Happening, Lane, Mode
 from hybridq.money.limit import Kind, room
 from hybridq.money.limits import Budget, hold_back
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import history
+from hybridq.queue.history import history
 from hybridq.queue.holds import spent_since, withheld
 from tests.support.building import asking, command, daemon, submit_all, until
 from tests.support.llm import COST, served
@@ -166,7 +166,7 @@ def test_a_cost_limit_holds_the_rest_of_a_group(provider: Provider, tmp_path: Pa
         ((cohort, reason),) = withheld(outlook.store).items()
         assert reason.startswith("held: the cost limit is ")
         # Its story keeps the first reason of each hold: the amounts in it go on changing.
-        assert any(text.startswith(reason[:30]) for _, text in history(outlook.store, cohort))
+        assert Happening.HELD in [each.kind for each in history(outlook.store, cohort)]
         assert reason[:30] in command(outlook.store.home, "explain", "14").stdout.replace("\n", " ")
         assert counts(outlook) == {"done": 8, "queued": 6}
 
@@ -195,7 +195,7 @@ def test_the_last_reason_is_kept_and_the_first_is_told(outlook: Outlook) -> None
     for reason in ("held: a", "held: a", "held: b"):
         hold_back(outlook.store, number, reason, 1.0)
     assert withheld(outlook.store) == {number: "held: b"}
-    assert [text for _, text in history(outlook.store, number)] == ["held: a"]
+    assert [each.text for each in history(outlook.store, number)] == ["held: a"]
     hold_back(outlook.store, number, "", 2.0)
     assert withheld(outlook.store) == {}
 

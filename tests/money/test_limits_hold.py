@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from hybridq.home import Home
-from hybridq.job import Lane, State
+from hybridq.job import Happening, Lane, State
 from hybridq.queue.claims import claim_batch, record
 from hybridq.queue.cohorts import job
 from hybridq.queue.holds import of_submission, terms_of
@@ -91,9 +91,12 @@ def test_jobs_stay_in_their_limit_however_often_they_move(tmp_path: Path) -> Non
     store, now = outlook.store, time.time()
     ids = submit_all(outlook, asking(max_cost=3.0), [b"1", b"2", b"3"])
     for lane in (Lane.STREAM, Lane.BATCH, Lane.STREAM, Lane.BATCH):
-        assert move(store, ids[1:], lane, "test", now) == 2
-        assert move(store, ids[2:], Lane.STREAM if lane is Lane.BATCH else Lane.BATCH, "test", now) == 1
-        assert move(store, ids[2:], lane, "test", now) == 1
+        assert move(store, ids[1:], lane, Happening.SAID, "test", now) == 2
+        assert (
+            move(store, ids[2:], Lane.STREAM if lane is Lane.BATCH else Lane.BATCH, Happening.RECLASSIFIED, "test", now)
+            == 1
+        )
+        assert move(store, ids[2:], lane, Happening.SAID, "test", now) == 1
     here = job(store, ids[2]).cohort
     assert here != job(store, ids[0]).cohort
     claims = claim_batch(store, Runner(store, "drain").id, 1, "echo", [here], 1, now)
@@ -109,8 +112,8 @@ def test_a_queue_of_an_earlier_release_knows_its_submissions(tmp_path: Path) -> 
     outlook = queue(tmp_path)
     ids = submit_all(outlook, asking(max_cost=3.0), [b"1", b"2"])
     for lane in (Lane.STREAM, Lane.BATCH):
-        move(outlook.store, ids[1:], lane, "test", time.time())
-        move(outlook.store, ids[1:], Lane.STREAM, "test", time.time())
+        move(outlook.store, ids[1:], lane, Happening.SAID, "test", time.time())
+        move(outlook.store, ids[1:], Lane.STREAM, Happening.PROMOTED, "test", time.time())
     for undo in (
         "DROP INDEX cohort_submission",
         "ALTER TABLE cohort DROP COLUMN submission",

@@ -10,13 +10,14 @@ import pytest
 from hybridq.errors import TryAgain
 from hybridq.handlers.worker.chatter import LOGGED, Chatter
 from hybridq.home import Home
-from hybridq.job import Audience, Mode, Partial, Request
+from hybridq.job import Audience, Happening, Mode, Partial, Request
 from hybridq.queue import cancel_retry, read_only, rescue
 from hybridq.queue import runner as runners
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.claims import claim_batch, claim_stream
-from hybridq.queue.cohorts import history, tally
+from hybridq.queue.cohorts import tally
 from hybridq.queue.flushes import open_flush
+from hybridq.queue.history import history
 from hybridq.queue.holds import withhold
 from hybridq.queue.intake import accept
 from hybridq.queue.outputs import Sink, output_path
@@ -140,7 +141,7 @@ def test_many_that_are_cancelled_are_told_of_once(store: Store, monkeypatch: pyt
     """In however many transactions: the story of a submission has one sentence, with the number of all."""
     monkeypatch.setattr(cancel_retry, "CHUNK", 3)
     assert cancel(store, many(store, [b"x"] * 8), 2.0) == 8
-    assert history(store, 1) == [(2.0, "8 jobs cancelled")]
+    assert [(each.kind, each.jobs) for each in history(store, 1)] == [(Happening.CANCELLED, 8)]
     check_counters(store)
 
 

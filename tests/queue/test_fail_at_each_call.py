@@ -8,7 +8,7 @@ import pytest
 
 from hybridq.errors import HybridqError
 from hybridq.home import Home
-from hybridq.job import Lane, Mode, Request
+from hybridq.job import Happening, Lane, Mode, Request
 from hybridq.queue import acceptance, bulk
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel, retry
@@ -48,7 +48,11 @@ def _run(store: Store) -> object:
 
 
 def _change(store: Store) -> object:
-    return cancel(store, [1, 2], 9.0), retry(store, [1, 4], 9.0), move_cohort(store, 1, Lane.STREAM, "why", 9.0)
+    return (
+        cancel(store, [1, 2], 9.0),
+        retry(store, [1, 4], 9.0),
+        move_cohort(store, 1, Lane.STREAM, Happening.PROMOTED, "why", 9.0),
+    )
 
 
 VERBS = [_one, _many, _run, _change, lambda store: clean(store, 5.0)]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hybridq.errors import BadData, TryAgain
 from hybridq.home import Home
-from hybridq.job import Lane, Mode, State
+from hybridq.job import Happening, Lane, Mode, State
 from hybridq.queue import acceptance, bulk
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel, retry
@@ -157,7 +157,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(job=jobs, lane=st.sampled_from(Lane))
     def move(self, job: int, lane: Lane) -> None:
-        if move(self.store, [job], lane, "test", self.now):
+        if move(self.store, [job], lane, Happening.SAID, "test", self.now):
             assert self.model[job] is State.QUEUED
 
     @rule(who=st.integers(0, 1))

@@ -7,7 +7,7 @@ import pytest
 
 from hybridq.errors import BadData, TryAgain
 from hybridq.home import Home
-from hybridq.job import Lane, Mode, Request
+from hybridq.job import Happening, Lane, Mode, Request
 from hybridq.queue import acceptance, bulk
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel
@@ -87,7 +87,7 @@ def working(store: Store) -> None:
         claims = claim_stream(store, runner.id, "h", 3, 3.0)
         record(store, [ended(claim, ok=turn % 2 == 0) for claim in claims])
         waiting = [number for (number,) in store.rows("SELECT id FROM job WHERE state = 'queued' LIMIT 2")]
-        move(store, waiting[:1], Lane.BATCH, "why", 3.0)
+        move(store, waiting[:1], Lane.BATCH, Happening.RECLASSIFIED, "why", 3.0)
         cancel(store, waiting[1:], 3.0)
         clean(store, 0.5)
     runner.close(store)

@@ -9,7 +9,7 @@ import pytest
 from hybridq.brain.estimate import Model
 from hybridq.errors import BadData, NoSuchJob, TryAgain
 from hybridq.home import Home
-from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.job import Audience, Happening, Lane, Mode, Request
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.claims import claim_batch, claim_stream, record
@@ -173,7 +173,7 @@ def test_jobs_of_a_dead_runner_are_queued_again_and_only_those(store: Store) -> 
 def test_a_job_that_moves_keeps_its_story(store: Store) -> None:
     """A promoted job leaves its group's batch, keeps the group's name, and says why."""
     numbers = many(store, [b"x"] * 3)
-    move(store, numbers[:1], Lane.STREAM, "its deadline is near", 5.0)
+    move(store, numbers[:1], Lane.STREAM, Happening.PROMOTED, "its deadline is near", 5.0)
     moved = job(store, numbers[0])
     (there,) = cohorts(store, "id = ?", (moved.cohort,))
     assert (there.lane, there.jobs, there.name) == (Lane.STREAM, 1, "h-1")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hybridq.brain.policy import promote, reclassify
 from hybridq.brain.promotion import promotion_reason
-from hybridq.job import Audience, Lane, Mode, Request
+from hybridq.job import Audience, Happening, Lane, Mode, Request
 from hybridq.queue import ledger
 from hybridq.queue.account import Cause
 from hybridq.queue.cancel_retry import cancel
@@ -125,7 +125,7 @@ def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
     """A submission of which a job went to the other lane is done when that one is; one that failed is not judged."""
     two, failed, waiting = (past.submit(0, jobs, promised=(80, 100, 120)) for jobs in (2, 1, 1))
     past.flush(80, 100, failed, errors=["it broke"])
-    move(past.store, two[1:], Lane.STREAM, "a test", START + 50)
+    move(past.store, two[1:], Lane.STREAM, Happening.PROMOTED, "a test", START + 50)
     past.flush(80, 100, two[:1])
     assert past.report().promises.ended == 0
     past.stream(two[1], 110, 120, 125)
@@ -138,8 +138,8 @@ def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
 def test_a_promise_follows_jobs_that_move_twice(past: Past) -> None:
     """A job that went to the other lane and came back is still one of those that the promise was made for."""
     jobs = past.submit(0, 3, promised=(80, 100, 120))
-    move(past.store, jobs[1:], Lane.STREAM, "a test", START + 50)
-    move(past.store, jobs[2:], Lane.BATCH, "a test", START + 60)
+    move(past.store, jobs[1:], Lane.STREAM, Happening.PROMOTED, "a test", START + 50)
+    move(past.store, jobs[2:], Lane.BATCH, Happening.RECLASSIFIED, "a test", START + 60)
     past.flush(80, 100, jobs[:1])
     past.stream(jobs[1], 80, 90, 95)
     assert past.report().promises.ended == 0
@@ -166,8 +166,8 @@ def test_promotions_and_what_they_cost(past: Past) -> None:
     decided = promote(Request(handler="echo", audience=BACKGROUND, deadline=START + 60), 1, 1.0, conditions)
     assert decided is not None
     reasons = [promotion_reason(START, START, conditions.estimate, 1.0), decided.reason]
-    move_cohort(past.store, job(past.store, whole).cohort, Lane.STREAM, reasons[0], START + 50)
-    move(past.store, several[:2], Lane.STREAM, reasons[1], START + 60)
+    move_cohort(past.store, job(past.store, whole).cohort, Lane.STREAM, Happening.PROMOTED, reasons[0], START + 50)
+    move(past.store, several[:2], Lane.STREAM, Happening.PROMOTED, reasons[1], START + 60)
     for number in (whole, *several[:2]):
         past.stream(number, 60, 61, 62, cost=2.0)
     moved = past.report().moved
@@ -180,7 +180,7 @@ def test_jobs_that_waited_too_long_to_stream(past: Past) -> None:
     crowded = replace(past.outlook.conditions("echo", START), stream_ahead=90_000.0)
     decided = reclassify(Request(handler="echo", audience=BACKGROUND), 1, 1.0, crowded, waited=900.0, foreseen=1.0)
     assert decided is not None
-    move(past.store, [first], Lane.BATCH, decided.reason, START + 900)
+    move(past.store, [first], Lane.BATCH, Happening.RECLASSIFIED, decided.reason, START + 900)
     past.stream(second, 901, 902, 903)
     assert past.report().moved.reclassified == 1
 

@@ -12,9 +12,10 @@ from aiohttp import web
 from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.brain.modes import forecasts
 from hybridq.brain.promotion import ENDLESS
-from hybridq.job import Audience, Lane, Mode, Request, State
+from hybridq.job import Audience, Happening, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import history, result
+from hybridq.queue.cohorts import result
+from hybridq.queue.history import history
 from hybridq.queue.learned import remember
 from hybridq.queue.remote import all_away, charge, claims_of, moved_on
 from tests.runner.test_rescue_promotion import DRAFT, known, states
@@ -107,8 +108,8 @@ def test_what_cancelled_jobs_cost_all_the_same_is_booked(provider: Provider, tmp
         assert found is not None
         assert found.value is None
         assert found.cost == pytest.approx(COST / 2)
-        story = [text for _, text in history(outlook.store, 1, numbers[0])]
-        assert any("4 jobs were cancelled too late" in text and "0.0" in text for text in story)
+        charged = [each for each in history(outlook.store, 1, numbers[0]) if each.kind is Happening.CHARGED]
+        assert [each.jobs for each in charged] == [4]
         assert "cancelled too late" in command(outlook.store.home, "explain", "1").stdout
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hybridq.job import Mode, State
+from hybridq.job import Happening, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import history, job, result
+from hybridq.queue.cohorts import job, result
+from hybridq.queue.history import history
 from hybridq.submit import submit
 from tests.support.building import asking, command, daemon, submit_all, until
 from tests.support.llm import COST, served
@@ -35,7 +36,7 @@ def test_what_a_batch_would_deliver_late_is_streamed(
         assert provider.batches[0].cancelled is not None
         paid = [provider.charged[str(number)] for number in range(10)]
         assert paid == [1] * 10
-        streamed = [number for number in numbers if any("promoted" in text for _, text in story(outlook, number))]
+        streamed = [number for number in numbers if Happening.PROMOTED in story(outlook, number)]
         assert len(streamed) == (6 if takes == 0 else 10)
         assert len(provider.requests) == len(streamed)
         lanes = dict(outlook.store.rows("SELECT lane, sum(done) FROM cohort GROUP BY lane"))
@@ -62,8 +63,8 @@ def test_a_batch_that_is_ended_for_a_deadline_takes_nobody_else_with_it(provider
         assert set(provider.charged.values()) == {1}
 
 
-def story(outlook: Outlook, number: int) -> list[tuple[float, str]]:
-    return history(outlook.store, job(outlook.store, number).cohort, number)
+def story(outlook: Outlook, number: int) -> list[Happening]:
+    return [each.kind for each in history(outlook.store, job(outlook.store, number).cohort, number)]
 
 
 def test_cancelling_all_of_a_batch_cancels_it_there(provider: Provider, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.errors import NoSuchJob
-from hybridq.job import Decision, Lane, Mode, State
+from hybridq.job import Decision, Happening, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
 from hybridq.queue.cancel_retry import cancel, retry
@@ -198,7 +198,7 @@ def test_the_sums_stay_true_whatever_happens(every_state: Outlook) -> None:
     """Totals by mode and by group are what the cohorts come to, after moves, cancels and retries."""
     store = every_state.store
     retry(store, [4, 7], time.time())
-    move(store, [4, 8], Lane.STREAM, "test", time.time())
+    move(store, [4, 8], Lane.STREAM, Happening.PROMOTED, "test", time.time())
     cancel(store, [5, 6], time.time())
     with store.tx() as connection:
         connection.execute("UPDATE cohort SET mode = 'adaptive' WHERE queued > 0 AND name IS NULL")

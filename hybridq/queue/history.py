@@ -1,0 +1,49 @@
+"""What happened to jobs on their way, by its kind: told by `explain`, counted by the report.
+
+Rule: whoever moves, ends or queues jobs again says so here, within its own `tx`; nobody reads a kind from words.
+"""
+
+import sqlite3
+
+from msgspec import Struct
+
+from ..job import Happening
+from .store import Store
+
+
+class Happened(Struct, frozen=True):
+    """What happened to so many jobs of a cohort at once, and when (epoch seconds)."""
+
+    at: float
+    kind: Happening
+    jobs: int
+    text: str
+
+
+def history(store: Store, cohort_id: int, job_id: int | None = None) -> list[Happened]:
+    """All that happened to a cohort, or to one job of it, the oldest first."""
+    return [
+        Happened(at, Happening(kind), jobs, text)
+        for at, kind, jobs, text in store.rows(
+            "SELECT at, kind, jobs, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2)"
+            " ORDER BY id",
+            (cohort_id, job_id),
+        )
+    ]
+
+
+def note(
+    connection: sqlite3.Connection,
+    cohort: int,
+    kind: Happening,
+    text: str,
+    at: float,
+    *,
+    jobs: int = 1,
+    job: int | None = None,
+) -> None:
+    """Keep what happened to so many jobs of a cohort, or to the one `job`: for `explain`, and for the report."""
+    connection.execute(
+        "INSERT INTO history (cohort, job, at, kind, jobs, text) VALUES (?, ?, ?, ?, ?, ?)",
+        (cohort, job, at, kind, jobs, text),
+    )
