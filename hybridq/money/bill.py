@@ -125,12 +125,12 @@ class Billing:
     def _by_length(self, of: Cohort, draft: bool, lane: Lane, size: int, answer: int) -> tuple[float, float] | None:
         """Money of a call to a model, (as it was, streamed), by its length; None: it is no model, or has no price."""
         name = self._maker(of) if draft else of.handler
-        if not self._outlook.handler(name).remote:
+        if not self._outlook.handler(name).traits.llm:
             return None
-        from ..brain.remote import Remote
+        from ..brain.llm import LlmEstimate
 
         estimate = self._outlook.estimate(name)
-        return estimate.reckoned(lane, size, answer) if isinstance(estimate, Remote) else None
+        return estimate.reckoned(lane, size, answer) if isinstance(estimate, LlmEstimate) else None
 
     def _maker(self, of: Cohort) -> str:
         """Who makes the drafts of these jobs."""
@@ -139,7 +139,7 @@ class Billing:
     def _agreed(self, of: Cohort, by: str) -> Terms:
         handler = self._outlook.handler(by)
         price, policy = handler.price, self._outlook.config.policy
-        per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
+        per_second = 0.0 if handler.traits.remote or price is not None else policy.machine_cost / 3600
         estimate, batched = self._outlook.estimate(by), of.lane is Lane.BATCH
         return Terms(
             of.request.retries,
@@ -147,7 +147,7 @@ class Billing:
             price or 0.0,
             self._outlook.tariff.factor(of.accepted),
             share=estimate.share if batched else 1.0,
-            start=estimate.startup() if batched and handler.anew else None,
+            start=estimate.startup() if batched and handler.traits.starts == "each" else None,
         )
 
 
