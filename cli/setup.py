@@ -126,7 +126,7 @@ async def _checked(entry: Listed, handler: HandlerConfig, config: Config) -> Lis
 
 
 def _listed(name: str, handler: HandlerConfig) -> Listed:
-    runs = " ".join(handler.command) or handler.call or ("any command" if handler.kind == "shell" else "")
+    runs = " ".join(handler.command) or handler.call or ("any command" if handler.traits.commands else "")
     return Listed(name, handler.kind, tuple(mode.value for mode in handler.modes), handler.instances, runs)
 
 

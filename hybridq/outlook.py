@@ -62,24 +62,29 @@ class Outlook:
 
     def _estimate(self, name: str, known: dict[Lane, Model]) -> Estimate:
         handler = self.config.handlers.get(name, HandlerConfig())
-        if handler.remote:
-            from .brain.remote import Remote
+        stream, batch = known[Lane.STREAM], known[Lane.BATCH]
+        if handler.traits.llm:
+            from .brain.llm import LlmEstimate
             from .config.llm import options
 
-            return Remote(known[Lane.STREAM], known[Lane.BATCH], handler, options(handler))
-        return Estimate(known[Lane.STREAM], known[Lane.BATCH], handler, self.config.policy.machine_cost)
+            return LlmEstimate(stream, batch, handler, options(handler))
+        if handler.traits.remote:
+            from .brain.remote import Remote
+
+            return Remote(stream, batch, handler)
+        return Estimate(stream, batch, handler, self.config.policy.machine_cost)
 
     def unpriced(self) -> set[str]:
         """The handlers at a provider whose price nobody knows: what they cost is recorded as 0."""
-        remote = {name for name, handler in self.config.handlers.items() if handler.remote}
+        remote = {name for name, handler in self.config.handlers.items() if handler.traits.remote}
         return {name for name in remote if self.estimate(name).cost(Lane.STREAM, 1.0) is None}
 
     def slots(self, name: str, lane: Lane) -> int:
         """How many jobs of a handler run at once in a lane."""
         handler = self.config.handlers.get(name, HandlerConfig())
-        if handler.remote and lane is Lane.BATCH:
+        if handler.traits.remote and lane is Lane.BATCH:
             return 1  # a flush makes its batches one after another; they run side by side
-        if handler.kind != "shell":
+        if handler.traits.slots == "instances":
             return max(1, handler.instances)
         if lane is Lane.STREAM:
             return self.config.runner.stream_slots or 2 * CORES
@@ -94,13 +99,14 @@ class Outlook:
         counts = tally(self.store)
         estimate = self.estimate(name)
         handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS, now)
+        remote = handler.traits.remote
         work = buckets(self.store, name, now).held if work is None else work
         first = min((each.since for each in work), default=now)
         accepted = [*[now] * joins, *_batched(came)]
         before = _batched(arrivals(self.store, name, ARRIVALS, first)) if work else accepted
         # A provider has prices of its own; what is paid by the job costs no more for our load.
-        tariff = Tariff(TariffConfig()) if handler.remote else self.tariff
-        machine = 0.0 if handler.remote or handler.price is not None else machine_load()
+        tariff = Tariff(TariffConfig()) if remote else self.tariff
+        machine = 0.0 if remote or handler.price is not None else machine_load()
         return Conditions(
             now=now,
             tariff=tariff,
@@ -112,13 +118,11 @@ class Outlook:
             stream_ahead=self._stream_ahead(estimate, name, counts),
             stream_slots=self.slots(name, Lane.STREAM),
             batch_slots=self.slots(name, Lane.BATCH),
-            fresh=handler.remote,
+            fresh=remote,
             warm=self._warm(name, handler, now),
             max_flush=handler.max_flush,
             held=tuple(work),
-            batch_ahead=0.0
-            if handler.remote
-            else self._ahead(estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
+            batch_ahead=0.0 if remote else self._ahead(estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
             coming=coming([at for at, _ in came], now),
             joining=joining(before, first, accepted),
             draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
@@ -126,10 +130,8 @@ class Outlook:
 
     def _warm(self, name: str, handler: HandlerConfig, now: float) -> bool:
         """Nothing must be started: nothing ever is, or a runner that was there at the last job keeps its worker."""
-        if handler.remote or handler.kind == "shell":
-            return True
-        if handler.anew:
-            return False
+        if handler.traits.starts != "kept":
+            return handler.traits.starts == "never"
         learned = last_learned(self.store, name)
         return now - learned < handler.idle and any(since < learned for since in living(self.store))
 

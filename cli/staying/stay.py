@@ -125,7 +125,7 @@ class Stay(Struct, frozen=True):
             return code
         if not self.follows:
             return self._waited(self._name)
-        raw = self.outlook.handler(self.of.handler).kind == "shell"  # it behaves as the command itself
+        raw = self.outlook.handler(self.of.handler).traits.commands  # it behaves as the command itself
         code = follow_job(store, accepted.first, Printer(raw=raw), final=self.final, told=self.held)
         tell_final(self.outlook, self._awaited, self._name, "follow")
         return code

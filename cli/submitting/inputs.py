@@ -60,9 +60,9 @@ class Bad(Struct, frozen=True):
         return f"{f'line {self.place}' if isinstance(self.place, int) else self.place}: {self.reason}"
 
 
-def encoder(kind: str) -> Encode:
-    """How a text becomes the input of a handler of this kind: a JSON string, or words for a command."""
-    return _command if kind == "shell" else as_json
+def encoder(commands: bool) -> Encode:
+    """How a text becomes an input: a JSON string, or the words of a command."""
+    return _command if commands else as_json
 
 
 def whole(argument: str) -> str:

@@ -130,7 +130,7 @@ def words(text: str) -> list[str]:
 
 def surroundings_of(config: HandlerConfig, options: Options, environ: Mapping[str, str]) -> Surroundings:
     """The folder and the variables that a command will run with; other handlers have their own."""
-    if config.kind != "shell":
+    if not config.traits.commands:
         if options.cwd is not None or options.env or options.env_file is not None or options.clean_env:
             raise UsageError("only commands have --cwd and --env; a worker's are in config.toml")
         return Surroundings()

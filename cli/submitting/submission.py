@@ -72,9 +72,9 @@ class Submission:
         """`waits`: the option by which somebody waits; `stdin`: whether standard input is a command's, as asked;
         `stays`: whether this process stays, and so runs it where nobody else does."""
         self._outlook = outlook
-        self._source = source
-        self._options = options
         self._config = _handler(outlook, source.handler)
+        self._source = source = source.meant(self._config.traits.commands)
+        self._options = options
         self._stays = stays
         self._stdin = self._standard_input(stdin)
         self._waits = _who_waits(waits, source.many)
@@ -124,12 +124,12 @@ class Submission:
 
     def _single(self) -> tuple[Request, bytes]:
         request = self._request(None)  # what is wrong with it is said before anything is read
-        return request, self._source.one(self._config.kind, self._stdin.data if self._stdin else b"")
+        return request, self._source.one(self._config.traits.commands, self._stdin.data if self._stdin else b"")
 
     def _standard_input(self, asked: bool | None) -> "Piped | None":
         """What comes with a command; other handlers and many jobs have their inputs only."""
         reads = "-" in (self._source.text, self._source.lines, self._source.jsonl)
-        if self._config.kind != "shell" or self._source.many or reads:
+        if not self._config.traits.commands or self._source.many or reads:
             if asked:
                 raise UsageError("--stdin goes with one command: hybridq submit --stdin -- CMD ARG")
             return None
@@ -140,7 +140,7 @@ class Submission:
     def _stream(self, skipped: Skipped, more: Callable[[int], None]) -> Iterator[tuple[Request, bytes, str | None]]:
         plain = None if self._source.jsonl is not None else self._request(None)
         number = 0
-        for number, item in enumerate(self._source.stream(self._config.kind), 1):
+        for number, item in enumerate(self._source.stream(self._config.traits.commands), 1):
             if number % STEP == 0:
                 more(STEP)
             if isinstance(item, Bad):

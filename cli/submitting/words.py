@@ -7,6 +7,7 @@ two ways spelled out. Reads nothing yet.
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hybridq.errors import UsageError
 from hybridq.visible import visible_line
@@ -35,23 +36,31 @@ class Source(Struct, frozen=True, kw_only=True):
         """Whether it may hold more than one job."""
         return self.argv is None and self.shell is None and self.text is None
 
-    def one(self, kind: str, stdin: bytes = b"") -> bytes:
-        """The single input, for a handler of this kind; `stdin` is a command's own. Raises BadData."""
+    def meant(self, commands: bool) -> "Source":
+        """What stands after `--` is a command for a handler of commands, for others their one input. Raises Misread."""
+        if commands or self.argv is None:
+            return self
+        if len(self.argv) != 1:
+            raise Misread(_words(self.handler, self.argv))
+        return replace(self, argv=None, text=self.argv[0])
+
+    def one(self, commands: bool, stdin: bytes = b"") -> bytes:
+        """The single input; `stdin` is a command's own. Raises BadData."""
         if self.argv is not None:
             return inputs.as_json(command_input(list(self.argv), stdin))
         if self.shell is not None:
             return inputs.as_json({"shell": self.shell, **with_stdin(stdin)})
-        if kind == "shell":
+        if commands:
             return inputs.as_json(command_input(words(inputs.whole(self.text or "")), stdin))
-        return inputs.encoder(kind)(inputs.whole(self.text or ""))
+        return inputs.as_json(inputs.whole(self.text or ""))
 
-    def stream(self, kind: str) -> Iterator[Item | Bad]:
-        """All inputs, one after another, for a handler of this kind."""
-        encode = inputs.encoder(kind)
+    def stream(self, commands: bool) -> Iterator[Item | Bad]:
+        """All inputs, one after another."""
+        encode = inputs.encoder(commands)
         if self.lines is not None:
             return inputs.lines(self.lines, encode)
         if self.jsonl is not None:
-            return inputs.json_lines(self.jsonl, encode, command=kind == "shell")
+            return inputs.json_lines(self.jsonl, encode, command=commands)
         return inputs.each(self.each or (), encode)
 
 
@@ -98,7 +107,7 @@ def understood(
         if rest:
             raise UsageError(f"{asked[0]} brings the inputs: leave '{visible_line(rest[0], 40)}' out")
         return Source(handler=handler, lines=lines, jsonl=jsonl)
-    if after and len(words) == 1 and handler == "shell":
+    if after and len(words) == 1:
         return Source(handler=handler, argv=after)
     if len(rest) != 1:
         raise Misread(_words(handler, rest))

@@ -110,6 +110,7 @@ class Estimate:
         """`machine_cost` is money an hour of a busy slot."""
         self._models = {Lane.STREAM: stream or Model(), Lane.BATCH: batch or Model()}
         self._handler = handler or HandlerConfig()
+        self._each = self._handler.traits.starts == "each"
         self._machine = machine_cost / 3600
         self._curves: dict[Lane, RunTimes | None] = {}
         self._starts: list[float] | None = None
@@ -192,7 +193,7 @@ class Estimate:
         1 where no jobs of one size are known in both lanes, and for commands, of which no two are alike.
         """
         batch, stream = self._models[Lane.BATCH], self._models[Lane.STREAM]
-        if self._handler.kind == "shell" or not batch.sizes:
+        if self._handler.traits.commands or not batch.sizes:
             return 1.0
         usual = median(batch.sizes)
         times = [[t for s, t in zip(m.sizes, m.times, strict=True) if abs(s - usual) <= ALIKE] for m in (batch, stream)]
@@ -211,7 +212,7 @@ class Estimate:
         if paid is not None:
             return cost_by_size(paid, size)
         one, curve = self.cost(lane, size), self._curve(lane)
-        proven = self._handler.kind == "shell" or curve is not None
+        proven = self._handler.traits.commands or curve is not None
         if self._handler.price is not None:
             return Spending(each=self._handler.price * factor, proven=proven)
         if one is None or curve is None:
@@ -232,7 +233,7 @@ class Estimate:
     def overhead(self) -> Overhead:
         """What each call of a batch takes beside its jobs. Of commands each is a call; where each call is a start, jobs
         are known with their share of it."""
-        apart = self._handler.kind == "shell" or self._handler.anew
+        apart = self._handler.traits.commands or self._each
         return NONE if apart else self._models[Lane.BATCH].overhead.sane()
 
     def overhead_cost(self) -> float:
@@ -251,7 +252,7 @@ class Estimate:
     def _model(self, lane: Lane) -> Model:
         """The lane's own jobs, or while too few are known, the other lane's; of warm instances before first calls."""
         both = self._models[lane], self._models[_other(lane)]
-        if self._handler.anew:  # a streamed one was always started, and one of a batch has its share of the starts
+        if self._each:  # a streamed one was always started, and one of a batch has its share of the starts
             return next((model for model in both if max(len(model.times), len(model.firsts)) >= ENOUGH), both[0])
         warm = (model for model in both if len(model.times) >= ENOUGH)
         cold = (model for model in both if len(model.firsts) >= ENOUGH)

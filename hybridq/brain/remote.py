@@ -1,4 +1,4 @@
-"""What is known of a model at a provider: prices by tokens, and how long its batches take to come back.
+"""What is known of a handler that a provider runs: its prices, and how long its batches take to come back.
 
 A batch's time does not grow with its jobs, so it is learned as one number a batch, log-normal. Until own
 batches say more, public reports do: median 7 minutes, 90 % within the hour, a tail to the provider's 24 hours.
@@ -6,32 +6,27 @@ batches say more, public reports do: median 7 minutes, 90 % within the hour, a t
 
 import math
 
-from ..config.llm import LlmOptions
 from ..config.values import HandlerConfig
 from ..job import Lane
 from .costs import ENOUGH, Spending, cost_by_size, line_price
-from .curve import TINY, chance, normal
+from .curve import chance, normal
 from .estimate import Estimate, Model
-from .llm_prices import call_cost, dearest, guessed, reckoned
 
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile
 WINDOW = 86400.0  # seconds; the provider ends what takes longer
 BELIEF = 4.0  # own batches that weigh as much as the reports
-UNPRICED = "nothing of what it costs (set price_input and price_output)"
 GATHERING = 1e-4  # money that one batch less is worth: some 90 s of nobody waiting
 
 
 class Remote(Estimate):
-    """An Estimate for a model at a provider. Nothing is started, so a flush has no fixed cost but `GATHERING`."""
+    """An Estimate for what a provider runs. Nothing is started, so a flush has no fixed cost but `GATHERING`."""
 
-    def __init__(self, stream: Model, batch: Model, handler: HandlerConfig, options: LlmOptions) -> None:
+    at_once = True
+    unpriced = "nothing of what it costs (set price)"
+
+    def __init__(self, stream: Model, batch: Model, handler: HandlerConfig) -> None:
         super().__init__(stream, batch, handler, 0.0)
-        self._options = options
-        asked = [seconds for seconds in batch.times if seconds > math.log(TINY) + 1]  # of a batch's no call is timed
-        lacking = bool(asked) and not batch.starts and not options.flex_up_to  # the server has no batches
-        self._by_calls = options.batch_by == "calls" or lacking
-        self._by_batch = self.at_once = options.batch_by == "batch" and not lacking
         self._beside = {Lane.STREAM: 1, Lane.BATCH: max(1, handler.instances)}  # streams have slots instead
 
     def run_time(self, lane: Lane, size: float, q: float = 0.5) -> float | None:
@@ -67,38 +62,38 @@ class Remote(Estimate):
         return GATHERING
 
     def cost(self, lane: Lane, size: float) -> float | None:
-        """Money of one job: learned in this lane, else from the other by what a batch costs of it, else by the
-        list; None where there is no price."""
+        """Money of one job: learned in this lane, else from the other by what a batch costs of it, else as listed;
+        None where there is no price."""
         factors = self._factors()
         if (known := self._paid(lane)) is not None:
             return line_price(self._models[known].paid, size) * factors[lane] / factors[known]
-        if (listed := call_cost(self._options, size)) is not None:
-            return listed * factors[lane]
-        return self._handler.price
+        return self._listed(lane, size)
 
     def spending(self, lane: Lane, size: float, factor: float = 1.0) -> Spending | None:
-        """What jobs cost, by those that were paid; before any was, by the list and at most with all of `max_tokens`.
-
-        The tariff's `factor` is not a provider's.
-        """
+        """What jobs cost, by those that were paid; before any was, as listed. The tariff's `factor` is not a
+        provider's."""
         factors = self._factors()
         if (known := self._paid(lane)) is not None:
             ratio, seen = factors[lane] / factors[known], cost_by_size(self._models[known].paid, size)
             return Spending(each=seen.each * ratio, spread=seen.spread * ratio, seen=seen.seen)
-        if (listed := self.cost(lane, size)) is None:
-            return None
-        most = dearest(self._options, size)
-        return Spending(each=listed, seen=0, most=math.inf if most is None else most * factors[lane])
+        listed = self._listed(lane, size)
+        return None if listed is None else Spending(each=listed, seen=0, most=self._dearest(lane, size))
 
-    def reckoned(self, lane: Lane, size: float, answer: float) -> tuple[float, float] | None:
-        """By the list and the length of what was asked and said, where the provider counted no tokens."""
-        listed = reckoned(self._options, size, answer)
-        return None if listed is None else (listed * self._factors()[lane], listed)
+    def _listed(self, lane: Lane, size: float) -> float | None:
+        """Money of one job before any was paid; None: nobody says."""
+        return self._handler.price
+
+    def _dearest(self, lane: Lane, size: float) -> float:
+        """Money that none exceeds, before any was paid."""
+        return math.inf if self._handler.price is None else self._handler.price
+
+    def _guessed(self) -> tuple[str, ...]:
+        """What a price rests on before any was paid, in words."""
+        return ()
 
     def _factors(self) -> dict[Lane, float]:
-        """What a call costs in each lane, of the list price."""
-        factor = self._options.flex_factor if self._options.batch_by == "flex" else self._options.batch_factor
-        return {Lane.STREAM: 1.0, Lane.BATCH: 1.0 if self._by_calls else factor}
+        """What a job costs in each lane, of the list price."""
+        return dict.fromkeys(Lane, 1.0)
 
     def _paid(self, lane: Lane) -> Lane | None:
         """The lane whose jobs tell what one costs: its own before the other."""
@@ -112,16 +107,16 @@ class Remote(Estimate):
         others = ("others' turnaround",) if not self._models[Lane.BATCH].starts else ()
         time = others if self._away(lane) else super().assumed(lane)
         if self.cost(lane, 1.0) is None:
-            return (*time, UNPRICED)
+            return (*time, self.unpriced)
         learned = any(model.paid.n >= ENOUGH - 0.5 for model in self._models.values())
-        return time if learned else (*time, *guessed(self._options))
+        return time if learned else (*time, *self._guessed())
 
     def _away(self, lane: Lane) -> bool:
-        return lane is Lane.BATCH and self._by_batch
+        return lane is Lane.BATCH and self.at_once
 
     def _model(self, lane: Lane) -> Model:
         """The stream lane's jobs alone tell how long a call takes; of plain requests those of either lane do."""
-        return self._models[Lane.STREAM] if self._by_batch else super()._model(lane)
+        return self._models[Lane.STREAM] if self.at_once else super()._model(lane)
 
     def _turnaround(self, q: float) -> float:
         middle, spread = self._believed()

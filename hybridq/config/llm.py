@@ -1,4 +1,4 @@
-"""What `[handlers.NAME]` may say for the kinds `openai` and `anthropic`, as typed values.
+"""What `[handlers.NAME]` may say for a language model, as typed values.
 
 Rule: a key of a provider is never here, only the name of the variable that holds it; and it is sent over TLS
 or to this very machine, nowhere else. Imports no SDK.
@@ -15,10 +15,6 @@ from msgspec import Struct
 
 from .values import HandlerConfig
 
-STREAMS = 32  # stream jobs at once, where `instances` does not say
-RETRIES = 3  # tries after a broken connection or a provider's own error, where `retries` does not say
-BATCH_LINES = {"openai": 50_000, "anthropic": 100_000}  # requests that a provider takes in one batch
-KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 FIELDS = ("input", "file")  # what a prompt template may name
 _FIELD = re.compile(r"\{(\w*)\}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -58,16 +54,19 @@ def options(config: HandlerConfig) -> LlmOptions:
     return msgspec.convert(config.options, LlmOptions)
 
 
-def key_variable(kind: str, chosen: LlmOptions) -> str:
-    """The variable that holds a handler's key."""
-    return chosen.api_key_env or KEY_VARIABLES[kind]
+def key_variable(config: HandlerConfig) -> str:
+    """The variable that holds a handler's key; "": it needs none."""
+    return (config.traits.llm and options(config).api_key_env) or config.traits.key
 
 
-def missing_key(kind: str, chosen: LlmOptions, environ: Mapping[str, str]) -> str:
+def missing_key(config: HandlerConfig, environ: Mapping[str, str]) -> str:
     """The variable that should hold a handler's key and is not set; "": nothing is missing."""
-    variable = key_variable(kind, chosen)
-    wanted = bool(chosen.api_key_env) or not loopback(chosen.base_url)
-    return variable if wanted and not environ.get(variable, "").strip() else ""
+    variable = key_variable(config)
+    if not variable or environ.get(variable, "").strip():
+        return ""
+    if config.traits.llm and not (chosen := options(config)).api_key_env and loopback(chosen.base_url):
+        return ""
+    return variable
 
 
 def mistake(found: LlmOptions) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from msgspec.structs import fields, replace
 from ..errors import ConfigError
 from ..files import as_text, read_file
 from ..home import Home
-from ..job import Mode
+from . import kinds
 from .check import KeyedError, as_table, check_known, checked, checked_field, nearest
 from .values import Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig
 
@@ -29,7 +29,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "runner": RunnerConfig,
 }
 WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "cwd", "env", "idle", "options"})
-SHELL = HandlerConfig(kind="shell", modes=(Mode.STREAM, Mode.BATCH))
+SHELL = HandlerConfig(kind="shell")
 LARGEST = 16 * 1024 * 1024  # bytes of the file
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -122,15 +122,14 @@ def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
         table.setdefault("kind", "shell")
     if isinstance(table.get("command"), str):
         table["command"] = _split(table["command"], f"{key}.command")
-    if HandlerConfig(kind=str(table.get("kind"))).remote:
-        table = _llm(table, key)
-    handler = checked(HandlerConfig, table, key)
+    traits = kinds.meet(str(table.get("kind", HandlerConfig().kind)))
+    handler = checked(HandlerConfig, traits.defaults | (_llm(table, key) if traits.llm else table), key)
     _check_handler(handler, key)
     return _with_paths(handler, folder)
 
 
 def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:
-    """A language model's table: its own keys checked and put into `options`, with the defaults of its kind."""
+    """A language model's table: its own keys checked and put into `options`."""
     from . import llm
 
     own, common = [[field.name for field in fields(kind)] for kind in (llm.LlmOptions, HandlerConfig)]
@@ -139,14 +138,13 @@ def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:
     chosen = checked(llm.LlmOptions, options, key)
     if wrong := llm.mistake(chosen):
         raise KeyedError(f"{key}.{wrong[0]}", wrong[1])
-    defaults = {"instances": llm.STREAMS, "retries": llm.RETRIES, "chunk": llm.BATCH_LINES[table["kind"]]}
-    return defaults | table | {"options": to_builtins(chosen)}
+    return table | {"options": to_builtins(chosen)}
 
 
 def _check_handler(handler: HandlerConfig, key: str) -> None:
-    if handler.kind == "worker" and bool(handler.command) == bool(handler.call):
+    if handler.traits.program and bool(handler.command) == bool(handler.call):
         what = "both command and call are given" if handler.call else "command or call is missing"
-        raise KeyedError(key, f"{what}: a worker needs one of them")
+        raise KeyedError(key, f"{what}: a {handler.kind} needs one of them")
     if handler.call and not re.fullmatch(r"[\w.]+:[\w.]+", handler.call):
         raise KeyedError(f"{key}.call", f"expected module:function, not {handler.call!r}")
     if not handler.modes:
@@ -161,7 +159,7 @@ def _with_paths(handler: HandlerConfig, folder: Path) -> HandlerConfig:
 
     A worker without `cwd` runs in that folder too, so that it does not matter where a runner was started.
     """
-    cwd = handler.cwd or ("" if handler.kind == "shell" else ".")
+    cwd = handler.cwd or ("" if handler.traits.commands else ".")
     return replace(
         handler,
         cwd=_path(cwd, folder) if cwd else "",

@@ -7,8 +7,10 @@ is checked or looked up.
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..job import Mode
+from .kinds import Traits, traits_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -80,14 +82,10 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     options: dict[str, object] = {}  # for other kinds: whatever they need
 
     @property
-    def remote(self) -> bool:
-        """Whether a provider runs it: nothing of ours is started, and a batch takes as long as it takes."""
-        return self.kind in ("openai", "anthropic")
-
-    @property
-    def anew(self) -> bool:
-        """Each chunk starts a process of its own, as line filters do."""
-        return self.protocol == "lines"
+    def traits(self) -> Traits:
+        """What its kind is like; a filter of lines is started for each chunk."""
+        found = traits_of(self.kind)
+        return found if self.protocol == "jsonl" else replace(found, starts="each")
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,27 +1,25 @@
 """The hands: everything that starts processes or talks to a provider, one module a kind.
 
-A kind is imported only when a handler of it is made. Further kinds join through the entry-point group
-`hybridq.handlers`: each entry point is a callable like `make_handler` itself, named after its kind.
+A kind is imported only when a handler of it is made. What each is like stands in `config.kinds`; further kinds join
+through its entry points.
 """
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, cast
 
+from ..config.kinds import plugins
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import ConfigError
 from .protocol import Handler
 
-GROUP = "hybridq.handlers"
-BUILT_IN = {
+FACTORIES = {
     "shell": "shell:Shell",
     "worker": "worker.worker:Worker",
     "openai": "llm.handler:Llm",
     "anthropic": "llm.handler:Llm",
 }
-ALWAYS = ("shell", "worker")  # kinds that need nothing else to be made
 
-__all__ = ["ALWAYS", "GROUP", "Handler", "make_handler"]
+__all__ = ["Handler", "make_handler"]
 
 
 def make_handler(name: str, config: HandlerConfig, *, runner: RunnerConfig) -> Handler:
@@ -30,14 +28,14 @@ def make_handler(name: str, config: HandlerConfig, *, runner: RunnerConfig) -> H
 
 
 def _factory(name: str, kind: str) -> Any:
-    if place := BUILT_IN.get(kind):
+    if place := FACTORIES.get(kind):
         module, factory = place.split(":")
         return getattr(import_module(f".{module}", __name__), factory)
-    plugins = {point.name: point for point in entry_points(group=GROUP)}
-    if plugin := plugins.get(kind):
+    others = plugins()
+    if plugin := others.get(kind):
         try:
             return plugin.load()
         except (ImportError, AttributeError) as error:
             raise ConfigError(f"handlers.{name}.kind: {kind!r} cannot be loaded: {error}") from error
-    known = ", ".join(sorted({*BUILT_IN, *plugins}))
+    known = ", ".join(sorted({*FACTORIES, *others}))
     raise ConfigError(f"handlers.{name}.kind: unknown kind {kind!r}; there are: {known}")

@@ -15,12 +15,13 @@ from typing import Any, cast, get_args
 import msgspec
 from msgspec.structs import astuple, replace
 
+from ..config.kinds import BUILT_IN
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started, Throttled
 from ..scrub import scrub
 from ..visible import visible_line
-from . import BUILT_IN, make_handler
+from . import make_handler
 from .protocol import Handler
 
 KINDS = frozenset(get_args(Event))

@@ -28,7 +28,7 @@ class Terms(NamedTuple):
     """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried.
 
     `share` is what they take in their lane of what they would take streamed, and `start` the seconds of the start that
-    each would have paid then; None: the one that was really made. `remote`: a provider's, by what it used.
+    each would have paid then; None: the one that was really made. `llm`: by what it used.
     """
 
     retries: int
@@ -37,7 +37,7 @@ class Terms(NamedTuple):
     factor: float
     share: float
     start: float | None
-    remote: bool
+    llm: bool
 
 
 class Billing:
@@ -98,7 +98,7 @@ class Billing:
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
                 cost, streamed = event.cost, event.cost if told is None else told
-            elif terms.remote and isinstance(event, Output):  # of a provider that did not say what it used
+            elif terms.llm and isinstance(event, Output):  # of a provider that did not say what it used
                 answer = len(event.value or b"")
                 size = len(claim.input) or int(of.size)  # what runs elsewhere is known without its input
                 cost, streamed = self._by_length(of, draft, of.lane, size, answer) or (cost, streamed)
@@ -126,12 +126,12 @@ class Billing:
     def _by_length(self, of: Cohort, draft: bool, lane: Lane, size: int, answer: int) -> tuple[float, float] | None:
         """Money of a call to a model, (as it was, streamed), by its length; None: it is no model, or has no price."""
         name = self._maker(of) if draft else of.handler
-        if not self._outlook.handler(name).remote:
+        if not self._outlook.handler(name).traits.llm:
             return None
-        from ..brain.remote import Remote
+        from ..brain.llm import LlmEstimate
 
         estimate = self._outlook.estimate(name)
-        return estimate.reckoned(lane, size, answer) if isinstance(estimate, Remote) else None
+        return estimate.reckoned(lane, size, answer) if isinstance(estimate, LlmEstimate) else None
 
     def _maker(self, of: Cohort) -> str:
         """Who makes the drafts of these jobs."""
@@ -140,7 +140,7 @@ class Billing:
     def _agreed(self, of: Cohort, by: str) -> Terms:
         handler = self._outlook.handler(by)
         price, policy = handler.price, self._outlook.config.policy
-        per_second = 0.0 if handler.remote or price is not None else policy.machine_cost / 3600
+        per_second = 0.0 if handler.traits.remote or price is not None else policy.machine_cost / 3600
         estimate, batched = self._outlook.estimate(by), of.lane is Lane.BATCH
         return Terms(
             of.request.retries,
@@ -148,8 +148,8 @@ class Billing:
             price or 0.0,
             self._outlook.tariff.factor(of.accepted),
             share=estimate.share if batched else 1.0,
-            start=estimate.startup() if batched and handler.anew else None,
-            remote=handler.remote,
+            start=estimate.startup() if batched and handler.traits.starts == "each" else None,
+            llm=handler.traits.llm,
         )
 
 

@@ -177,7 +177,7 @@ class CallRun:
 
     def unended(self) -> list[Unended]:
         """What has begun and not ended, and for how long it ran: of a worker's calls, since its last answer."""
-        apart, now = self._engine.outlook.handler(self._handler).kind == "shell", time.time()
+        apart, now = self._engine.outlook.handler(self._handler).traits.commands, time.time()
         since = 0.0 if apart else self._answered
         left = [(claim, self._begun[claim.id]) for claim in self._claims.values() if claim.id in self._begun]
         return [(claim.id, claim.attempt, now - max(began, since)) for claim, began in left]

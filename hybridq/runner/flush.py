@@ -69,11 +69,10 @@ class FlushRun:
         try:
             handler = self._handler = engine.handler(self.name)
             config = engine.outlook.handler(self.name)
-            self._whole = config.remote and config.options.get("batch_by", "batch") == "batch"
-            self._anew = config.anew
             estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
+            self._whole, self._anew = estimate.at_once, config.traits.starts == "each"
             each, start = estimate.usual(Lane.BATCH), 0.0
-            if config.anew:  # what a line takes in a batch has its share of the starts
+            if self._anew:  # what a line takes in a batch has its share of the starts
                 each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
             size = ChunkSize(target, handler.chunk_limit, config.chunk)
             self._chunk = engine.chunks.setdefault(self.name, size)

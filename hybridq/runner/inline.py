@@ -137,11 +137,9 @@ class Failover:
 
     def _missing(self, of: Cohort) -> str:
         """The variable that should hold a key and is not set here; "": nothing is missing."""
-        from ..config.llm import missing_key, options
+        from ..config.llm import missing_key
 
         handler = self._config.handlers.get(of.handler)
         if handler is not None and of.mode is Mode.ADAPTIVE:
             handler = self._config.handlers.get(handler.draft)
-        if handler is None or not handler.remote:
-            return ""
-        return missing_key(handler.kind, options(handler), os.environ)
+        return "" if handler is None else missing_key(handler, os.environ)

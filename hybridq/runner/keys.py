@@ -8,9 +8,9 @@ Who runs the queue for a moment, a drain or a submit, fails such jobs instead: s
 import logging
 import os
 
-from ..config.llm import missing_key, options
+from ..config.kinds import BUILT_IN
+from ..config.llm import missing_key
 from ..config.values import HandlerConfig
-from ..handlers import ALWAYS
 from ..handlers.border import guarded
 from ..job import State
 from ..outlook import Outlook
@@ -49,11 +49,11 @@ class Keys:
     def _lacks(self, handler: str) -> str:
         """What keeps this daemon from running a handler's jobs; "": nothing."""
         config = self._outlook.handler(handler)
-        if self._runner.kind != "daemon" or config.kind in ALWAYS:
+        if self._runner.kind != "daemon":
             return ""
-        if config.remote and (variable := missing_key(config.kind, options(config), os.environ)):
+        if variable := missing_key(config, os.environ):
             return f"{variable} is not set in the daemon (pid {os.getpid()}): export it and start the daemon again"
-        if config.remote:
+        if config.kind in BUILT_IN:
             return ""
         if handler not in self._tried or self._tried[handler][0] != config:
             self._tried[handler] = config, guarded(handler, config, runner=self._outlook.config.runner).broken

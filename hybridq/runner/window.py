@@ -71,7 +71,7 @@ class Window:
 
     def warm(self, handler: str) -> None:
         """Something of it begins: the next needs no start, where a worker stays."""
-        if not self._outlook.handler(handler).anew:
+        if self._outlook.handler(handler).traits.starts != "each":
             self._warm.add(handler)
 
 

@@ -86,8 +86,8 @@ class _Clock:
             times = world.times[name]
             slots = world.slots.get(name, busiest)
             # A provider has prices of its own at all hours; time that is not paid for costs nothing.
-            price = constant if handler.remote else factor
-            by_time = handler.price is None and not handler.remote
+            price = constant if handler.traits.remote else factor
+            by_time = handler.price is None and not handler.traits.remote
             rate = world.config.policy.machine_cost / 3600 if by_time else 0.0
             station = Station(slots, times.start, handler.idle, world.config.runner.stream_target, rate, price)
             self._stations[name] = station

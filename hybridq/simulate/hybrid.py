@@ -36,9 +36,10 @@ class Hybrid:
         self._name, self._station = name, station
         self._policy = world.config.policy
         self._handler = world.config.handlers.get(name, HandlerConfig())
-        self._tariff = Tariff(TariffConfig() if self._handler.remote else world.config.tariff)
+        remote = self._handler.traits.remote
+        self._tariff = Tariff(TariffConfig() if remote else world.config.tariff)
         self._held = Pending(self._policy.hold)
-        self._memory = _Memory(self._handler, 0.0 if self._handler.remote else self._policy.machine_cost)
+        self._memory = _Memory(self._handler, 0.0 if remote else self._policy.machine_cost)
         self._came: list[tuple[float, Lane]] = []  # background submissions
         self._group = ""  # of the last submission
         self._loaded = False

@@ -239,7 +239,7 @@ def exit_code(config: Config, handler: str, state: State, code: int | None) -> i
     """
     if state is State.DONE:
         found = config.handlers.get(handler)
-        return 0 if found is not None and found.kind == "shell" else None
+        return 0 if found is not None and found.traits.commands else None
     return code if state in ENDED else None
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
+from hybridq.brain.llm import LlmEstimate
 from hybridq.brain.policy import classify
-from hybridq.brain.remote import Remote
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, TariffConfig
@@ -34,7 +34,7 @@ def test_what_is_known_is_not_said_to_be_unknown() -> None:
     """Nothing is known only where neither time nor money is; else what is lacking is named, a price first."""
     model = HandlerConfig(kind="openai")
     listed, priceless = (
-        Remote(Model(), Model(), model, LlmOptions(model="gpt-5-mini", base_url=url))
+        LlmEstimate(Model(), Model(), model, LlmOptions(model="gpt-5-mini", base_url=url))
         for url in ("", "http://localhost")
     )
     for estimate, says in (
@@ -54,7 +54,7 @@ def test_a_forecast_names_what_it_assumes() -> None:
     seen = learn_many(Model(), [Observation(size=100, busy=2.0) for _ in range(8)])
     known = classify(person(), 1, 100, conditions(estimate=Estimate(seen, None, HandlerConfig(expected=9.0))))
     assert known.forecast.assumed == ()
-    model = Remote(Model(), Model(), HandlerConfig(kind="openai"), LlmOptions(model="gpt-5-mini", max_tokens=50))
+    model = LlmEstimate(Model(), Model(), HandlerConfig(kind="openai"), LlmOptions(model="gpt-5-mini", max_tokens=50))
     batched = classify(request(mode=Mode.BATCH), 3, 100, conditions(estimate=model)).forecast
     assert batched.assumed == ("others' turnaround", "list prices", "50-token answers")
 
@@ -70,7 +70,7 @@ def test_a_load_that_decides_is_named() -> None:
 
 def test_a_providers_batch_waits_for_no_other() -> None:
     """Batches at a provider run side by side: one that joins others is there as soon as they are."""
-    estimate = Remote(Model(), Model(), HandlerConfig(kind="openai"), LlmOptions(model="gpt-5-mini"))
+    estimate = LlmEstimate(Model(), Model(), HandlerConfig(kind="openai"), LlmOptions(model="gpt-5-mini"))
     before = Held(key=1, jobs=3, size=100.0, deadline=math.inf, since=NOON, delay_cost=0.001)
     alone, joining = (
         classify(request(mode=Mode.BATCH), 3, 100, conditions(estimate=estimate, held=held)).forecast

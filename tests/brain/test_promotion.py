@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
+from hybridq.brain.llm import LlmEstimate
 from hybridq.brain.outcome import settle
 from hybridq.brain.plan import plan
 from hybridq.brain.policy import classify
@@ -19,7 +20,7 @@ from hybridq.brain.promotion import (
     promotion_reason,
     stream_time,
 )
-from hybridq.brain.remote import MEDIAN, NINETY, WINDOW, Remote
+from hybridq.brain.remote import MEDIAN, NINETY, WINDOW
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
@@ -34,10 +35,10 @@ def test_what_is_given_back_waits_as_long_as_it_was_told() -> None:
     assert (outcome.state, outcome.ready, outcome.counted) == (State.QUEUED, 4600.0, False)
 
 
-def remote(*turnarounds: float, calls: float = 2.0) -> Remote:
+def remote(*turnarounds: float, calls: float = 2.0) -> LlmEstimate:
     stream = learn_many(Model(), [Observation(size=100.0, busy=calls, cost=0.01)] * 8)
     batch = Model(starts=turnarounds)
-    return Remote(stream, batch, HandlerConfig(kind="openai"), LlmOptions(model="m"))
+    return LlmEstimate(stream, batch, HandlerConfig(kind="openai"), LlmOptions(model="m"))
 
 
 def test_a_turnaround_is_the_reports_until_own_batches_say_more() -> None:
@@ -90,7 +91,7 @@ def test_only_what_no_further_batch_can_make_is_promoted() -> None:
 def world(seen: Model = Model(), price: float | None = 1.0) -> Conditions:  # noqa: B008 - it is frozen
     """A model's world in which little is known but what providers' batches take."""
     options = LlmOptions(model="m", price_input=price, price_output=price)
-    estimate = Remote(seen, Model(), HandlerConfig(kind="openai"), options)
+    estimate = LlmEstimate(seen, Model(), HandlerConfig(kind="openai"), options)
     return Conditions(now=0.0, tariff=Tariff(TariffConfig()), policy=PolicyConfig(), estimate=estimate)
 
 
@@ -98,7 +99,7 @@ def test_plain_requests_of_a_batch_run_side_by_side() -> None:
     """3,200 calls of a second each, 32 at once: a hundred seconds, for whoever asks."""
     seen = learn_many(Model(), [Observation(size=10.0, busy=1.0)] * 8)
     options = LlmOptions(model="m", batch_by="calls")
-    estimate = Remote(seen, Model(), HandlerConfig(kind="openai", instances=32), options)
+    estimate = LlmEstimate(seen, Model(), HandlerConfig(kind="openai", instances=32), options)
     assert estimate.total_time(Lane.BATCH, 10.0, 3200) == pytest.approx(100, rel=0.05)
     assert estimate.total_time(Lane.BATCH, 10.0, 1) == pytest.approx(1, rel=0.05)
     assert 3200 * (estimate.mean_time(Lane.BATCH, 10.0) or 0) == pytest.approx(100, rel=0.05)

@@ -10,7 +10,7 @@ import pytest
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import Model
 from hybridq.brain.forecast import LAST, Progress, away_eta
-from hybridq.brain.remote import Remote
+from hybridq.brain.llm import LlmEstimate
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
@@ -24,7 +24,7 @@ SINCE = 1_800_000_000.0
 
 
 def world(elapsed: float, *turnarounds: float, wide: float = 0.0) -> Conditions:
-    estimate = Remote(
+    estimate = LlmEstimate(
         Model(), Model(starts=turnarounds, wide=wide), HandlerConfig(kind="openai"), LlmOptions(model="m")
     )
     return Conditions(

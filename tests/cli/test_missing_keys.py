@@ -5,7 +5,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hybridq.config.llm import LlmOptions, missing_key
+from hybridq.config.llm import missing_key
+from hybridq.config.values import HandlerConfig
 from hybridq.job import Mode
 from hybridq.queue.holds import withheld
 from tests.support.building import asking, command, daemon, look, staying, submit_all, until
@@ -91,5 +92,7 @@ def test_whoever_runs_them_in_sight_fails_them(tmp_path: Path, monkeypatch: pyte
 
 def test_a_server_on_this_machine_needs_no_key() -> None:
     """What is missing is only what is named, or what the provider itself wants."""
-    assert missing_key("openai", LlmOptions(model="m"), {}) == "OPENAI_API_KEY"
-    assert missing_key("openai", LlmOptions(model="m", base_url="http://localhost:1/v1"), {}) == ""
+    own = {"model": "m"}
+    assert missing_key(HandlerConfig(kind="openai", options=own), {}) == "OPENAI_API_KEY"
+    local = own | {"base_url": "http://localhost:1/v1"}
+    assert missing_key(HandlerConfig(kind="openai", options=local), {}) == ""

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...brain.llm_prices import CHARACTERS, Tokens, prices
-from ...config.llm import BATCH_LINES, LlmOptions, key_variable, missing_key, options
+from ...config.llm import LlmOptions, key_variable, missing_key, options
 from ...config.values import HandlerConfig, RunnerConfig
 from ...errors import HybridqError
 from ...installed import install_command
@@ -43,8 +43,8 @@ class Llm:
 
     def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
         self.name = name
-        self.chunk_limit = config.chunk or BATCH_LINES[config.kind]
-        self._kind, self._timeout, self._width = config.kind, config.timeout, config.instances
+        self.chunk_limit = config.chunk or config.traits.defaults["chunk"]
+        self._config, self._timeout, self._width = config, config.timeout, config.instances
         self._options = options(config)
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
         self._money = Pricing(self._options, runner.output_limit)
@@ -97,7 +97,7 @@ class Llm:
         """The provider, connected to nothing yet. Raises HybridqError where the SDK or the key is missing."""
         async with self._opening:
             if self._provider is None:
-                self._provider = await asyncio.to_thread(_make, self.name, self._kind, self._options)
+                self._provider = await asyncio.to_thread(_make, self.name, self._config, self._options)
             return self._provider
 
     async def _all(self, calls: Sequence[Call], *, flex: bool) -> AsyncGenerator[Sequence[Event], None]:
@@ -272,16 +272,16 @@ class Pricing:
         )
 
 
-def _make(name: str, kind: str, chosen: LlmOptions) -> Provider:
-    if variable := missing_key(kind, chosen, os.environ):
+def _make(name: str, config: HandlerConfig, chosen: LlmOptions) -> Provider:
+    if variable := missing_key(config, os.environ):
         raise HybridqError(f"handlers.{name}: {variable} is not set; export it where hybridq runs")
     try:
-        key = read_key(key_variable(kind, chosen), os.environ) or NO_KEY
-        module = import_module(f".{kind}", __package__)
+        key = read_key(key_variable(config), os.environ) or NO_KEY
+        module = import_module(f".{config.kind}", __package__)
     except HybridqError as unusable:
         raise HybridqError(f"handlers.{name}: {unusable}") from None
     except ImportError as missing:
-        raise HybridqError(f"handlers.{name}: {missing}. Install it: {install_command(kind)}") from None
+        raise HybridqError(f"handlers.{name}: {missing}. Install it: {install_command(config.kind)}") from None
     made: Callable[[LlmOptions, str], Provider] = module.PROVIDER
     try:
         return made(chosen, key)
