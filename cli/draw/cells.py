@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.console import ConsoleOptions
 from rich.segment import ControlType, Segment
 from rich.style import Style
@@ -29,11 +29,23 @@ Part = tuple[str, Style]
 
 
 class Cell(NamedTuple):
-    """One text in one style; `tail` is drawn at its right end, for a bar with its figure."""
+    """One text in one style; `wide` is drawn in its place where there is room for all of it."""
 
     text: str
     style: Style = PLAIN
-    tail: tuple[Part, ...] = ()
+    wide: tuple[Part, ...] = ()
+
+    @property
+    def widest(self) -> int:
+        """Cells that it fills where there is room."""
+        return max(cell_len(self.text), sum(cell_len(text) for text, _ in self.wide))
+
+    def drawn(self, width: int) -> tuple[Part, ...]:
+        """The parts that take exactly so many cells."""
+        left = width - sum(cell_len(text) for text, _ in self.wide)
+        if self.wide and left >= 0:
+            return *self.wide, (" " * left, PLAIN)
+        return ((fit(self.text, width), self.style),)
 
 
 class Column(NamedTuple):
@@ -53,13 +65,13 @@ def fit(text: str, width: int) -> str:
 
 
 def bar(done: int, jobs: int, style: Style) -> Cell:
-    """How much of many is done: `━━━╸────  45%`. A bar is full only when all is done."""
+    """How much of many is done: `━━━╸────  45%`, or the figure alone. A bar is full only when all is done."""
     jobs = max(1, jobs)
     halves = 2 * BAR * done // jobs
     full = "━" * (halves // 2) + "╸" * (halves % 2)
     figure = f"{100 * done // jobs}%"
     rest = "─" * (BAR - len(full)) + " " * (5 - len(figure))
-    return Cell("", PLAIN, ((full, style), (rest, QUIET), (figure, PLAIN)))
+    return Cell(figure, PLAIN, ((full, style), (rest, QUIET), (figure, PLAIN)))
 
 
 def layout(columns: Sequence[Column], steps: Sequence[tuple[str, int]], width: int) -> dict[str, int]:

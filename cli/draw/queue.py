@@ -14,25 +14,28 @@ from rich.style import Style
 from hybridq.job import ENDED, Lane, State
 from hybridq.status.snapshot import Head, Row, Snapshot
 from hybridq.visible import visible_line
+from hybridq.when import count
 
 from . import words
-from .cells import GAP, PLAIN, QUIET, STRONG, Cell, Column, Part, bar, column_mark, doubtful, erase, fit, layout, line
+from .cells import GAP, PLAIN, QUIET, STRONG, Cell, Column, Part, bar, column_mark, doubtful, erase, layout, line
 from .plain import TITLES
 from .troubles import may_be_late
 
 WIDEST = 200  # cells of any column; also bounds the work that a name of a megabyte makes
-# What comes first as the terminal widens. What a job is and when it is done fit in 40 cells, its sign before them
-# tells the state; 80 show how far it is, and of the reason what is left.
+# What comes first as the terminal widens. 40 cells tell what a job is, its state, what of it failed and when it is
+# done; 50 its mode. Only then comes why, which holds how far it is until that has a column, and the countdown.
 STEPS = (
     ("ID", WIDEST),
     ("WHAT", 8),
-    ("ETA", WIDEST),
-    ("WHAT", 14),
-    ("PROGRESS", WIDEST),
-    ("IN", WIDEST),
-    ("WHY", 24),
+    ("ETA", 0),
     ("STATE", WIDEST),
     ("MODE", WIDEST),
+    ("ETA", WIDEST),
+    ("WHAT", 14),
+    ("WHY", 24),
+    ("PROGRESS", 8),
+    ("IN", WIDEST),
+    ("PROGRESS", WIDEST),
     ("WHAT", 18),
     ("WHY", 36),
     ("WHAT", 32),
@@ -106,7 +109,7 @@ def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
     """Who runs the queue; what is in it; the next flush; the tariff and what was saved."""
     return [
         _head_line("daemon", _runner(head), width, PLAIN if head.daemon or head.runners else ALARM),
-        _head_line("queue", words.tally_words(head.counts, head.held) or ["empty"], width),
+        _head_line("queue", _tally(head, width - LABEL), width),
         _head_line("flush", words.next_flush(head, now), width, STRONG if head.next_flush else PLAIN),
         _head_line("tariff", [words.tariff(head, now), words.saved_words(head), words.spent_words(head)], width),
     ]
@@ -117,6 +120,16 @@ def _runner(head: Head) -> list[str]:
     if head.runners:
         parts.append(words.other_runners(head.runners))
     return [*parts, f"load {head.load:.2f} a core"]
+
+
+def _tally(head: Head, width: int) -> list[str]:
+    """How many jobs are in each state; where not all fits, those that are done go first."""
+    told = words.tally_words(head.counts, head.held)
+    if cell_len(words.SEPARATOR.join(told)) > width:
+        told = words.tally_words(
+            {state: jobs for state, jobs in head.counts.items() if state is not State.DONE}, head.held
+        )
+    return told or ["empty"]
 
 
 def _head_line(name: str, pieces: Sequence[str], width: int, style: Style = PLAIN) -> list[Part]:
@@ -141,6 +154,8 @@ def queue_table(rows: Sequence[Row], now: float, options: ConsoleOptions) -> Ite
     looks = [LOOK[words.state(row)] for row in rows]
     columns = {column.title: column for column in _columns(rows, now)}
     widths = layout(list(columns.values()), STEPS, options.max_width - MARGIN - 2)
+    if "PROGRESS" not in widths and "WHY" in widths:
+        columns["WHY"] = _with_progress(columns["WHY"], columns["PROGRESS"])
     shown = [columns[title] for title in TITLES if title in widths]
     titles = [Cell(column.title, QUIET) for column in shown]
     yield from _row(titles, shown, widths, (" ", PLAIN), options)
@@ -160,10 +175,10 @@ def _row(
             yield Segment(" " * GAP)
             place += GAP
         width = widths[column.title]
-        shown = fit(cell.text, width) if not cell.tail else ""
-        yield from line([*cell.tail, (shown, cell.style)], options)
+        shown = cell.drawn(width)
+        yield from line(shown, options)
         place += width
-        if doubtful(shown):
+        if any(doubtful(text) for text, _ in shown):
             yield column_mark(place)
     yield Segment.line()
 
@@ -172,15 +187,15 @@ def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     """Each column with its cells. Those of steady width are steady, so that nothing shifts as time goes."""
     ids = [Cell(words.short_ids(row), QUIET) for row in rows]
     whats = [Cell(visible_line(words.what(row), WIDEST), QUIET if row.state in ENDED else PLAIN) for row in rows]
-    etas = [Cell(words.short_done_at(row, now), _when(row)) for row in rows]
+    etas = [_eta(row, now) for row in rows]
     lefts = [Cell(words.countdown(row, now), QUIET) for row in rows]
     whys = [Cell(visible_line(words.why(row, now), WIDEST), _why(row)) for row in rows]
     yield _steady("ID", ids, 3)
     yield Column("WHAT", whats, 8, _widest(whats))
     yield Column("MODE", [Cell(words.mode(row), _lane(row)) for row in rows], 8, 8)
-    yield Column("STATE", [_state(row) for row in rows], 9, 9)
-    yield Column("PROGRESS", [_progress(row, now) for row in rows], 13, 13)
-    yield _steady("ETA", etas, 9)
+    yield _steady("STATE", [_state(row) for row in rows], 9)
+    yield Column("PROGRESS", [_progress(row, now) for row in rows], 8, 13)
+    yield Column("ETA", etas, _widest_text(etas), max(9, _widest(etas)))
     yield _steady("IN", lefts, 6)
     yield Column("WHY", whys, 12, _widest(whys))
 
@@ -191,12 +206,37 @@ def _steady(title: str, cells: Sequence[Cell], floor: int) -> Column:
 
 
 def _widest(cells: Sequence[Cell]) -> int:
+    return max(cell.widest for cell in cells)
+
+
+def _widest_text(cells: Sequence[Cell]) -> int:
+    """Where there is no room for what is wide."""
     return max(cell_len(cell.text) for cell in cells)
 
 
+def _with_progress(why: Column, progress: Column) -> Column:
+    """The reasons, each after how far its row is."""
+    told = zip(progress.cells, why.cells, strict=True)
+    cells = [Cell(words.SEPARATOR.join(filter(None, (far.text, why.text))), why.style) for far, why in told]
+    return why._replace(cells=cells)
+
+
+def _eta(row: Row, now: float) -> Cell:
+    """When it is done with the spread, or the instant alone."""
+    told, style = words.short_done_at(row, now), _when(row)
+    instant, spread, _ = told.partition(" ±")
+    return Cell(instant, style, ((told, style),) if spread else ())
+
+
 def _state(row: Row) -> Cell:
+    """The state, and how many of a group failed."""
     word = words.state(row)
-    return Cell(word, LOOK[word][1])
+    sign, alarm = LOOK["failed"]
+    failed = row.counts.get(State.FAILED, 0)
+    if row.group is None or not failed:
+        return Cell(word, LOOK[word][1])
+    told = f" {sign}{count(failed)}"
+    return Cell(word + told, LOOK[word][1], ((word, LOOK[word][1]), (told, alarm)))
 
 
 def _lane(row: Row) -> Style:
@@ -221,8 +261,10 @@ def _why(row: Row) -> Style:
 
 def _progress(row: Row, now: float) -> Cell:
     """A bar for a group; for one job the time it has run."""
-    if row.group is None or words.untold(row):
-        return Cell(words.progress(row, now), QUIET)
+    if row.group is None:
+        return Cell(words.took(row, now), QUIET, ((words.progress(row, now), QUIET),))
+    if words.untold(row):
+        return Cell("")
     failed = row.counts.get(State.FAILED, 0)
     style = LOOK["failed"][1] if failed == row.jobs else LOOK["running"][1]
     return bar(words.begun_jobs(row), row.jobs, style)

@@ -1,7 +1,8 @@
 """The queue at one instant, as plain data: the head, and the rows that were asked for in their order.
 
 Rule: a few milliseconds, however long the queue is. What runs comes first, then what waits in the order in
-which it will run, then what ended last. Whoever looks also rescues what a dead runner left.
+which it will run, then what ended last: where not all can be shown, no row that ended takes the place of one that
+has not. Whoever looks also rescues what a dead runner left.
 """
 
 import math
@@ -21,6 +22,7 @@ from .rows import Rows
 from .snapshot import Head, Row, Snapshot
 
 RECENT = 5  # ended rows that are shown unasked
+LIVE = (State.RUNNING, State.QUEUED)
 AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
 
 
@@ -37,7 +39,7 @@ def take(
     """The queue at `now` with at most `limit` rows; `hidden` counts the jobs that no row shows.
 
     `all_`: every row that ended, not only the latest few. With `states` each row is a single job in one of them;
-    without, a group that was selected is followed by its failed jobs. Raises NoSuchJob for a selector that names
+    without, after what was selected come the failed jobs of its groups. Raises NoSuchJob for a selector that names
     nothing.
     """
     rescue_if_writable(outlook.store, now)
@@ -112,33 +114,38 @@ class _View:
         live = self._live()
         seen = {_key(row) for row in live}
         ended = [row for row in self._ended(self._limit if all_ else RECENT) if _key(row) not in seen]
-        kept = 0 if all_ or self._limit < 2 * RECENT else len(ended)
-        return [*live[: self._limit - kept], *ended][: self._limit]
+        return [*live, *ended][: self._limit]
 
     def opened(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
         """The same rows, with the single jobs that were asked for instead of each group; and how many came twice."""
         found: dict[int, Row] = {}
         twice = 0
-        for row in rows:
-            left = self._limit - len(found)
-            members = [row] if row.group is None else self._members(row.group, self.states, left)
-            twice += sum(each.id in found for each in members)
-            found |= {each.id: each for each in members}
+        for states in (self._asked(LIVE), self._asked(ENDED)):
+            for row in rows:
+                if not any(row.counts.get(state) for state in states):
+                    continue
+                left = self._limit - len(found)
+                members = [row] if row.group is None else self._members(row.group, states, left)
+                twice += sum(each.id in found for each in members)
+                found |= {each.id: each for each in members}
         return list(found.values())[: self._limit], twice
 
     def with_failed(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
-        """The same rows, each group followed by its failed jobs that have no row yet, and how many these are."""
-        found: list[Row] = []
+        """The same rows, then the failed jobs of their groups that have no row yet, and how many these are."""
+        found: list[Row] = list(rows)
         seen = {row.id for row in rows if row.group is None}
         jobs = 0
         for row in rows:
-            found.append(row)
             if row.group is not None and row.counts.get(State.FAILED):
                 members = self._members(row.group, (State.FAILED,), self._limit - len(found) + len(seen))
                 twice = [each for each in members if each.id in seen]
                 jobs += row.counts[State.FAILED] - len(twice)
                 found += [each for each in members if each.id not in seen]
         return found[: self._limit], jobs
+
+    def _asked(self, states: Sequence[State]) -> tuple[State, ...]:
+        """Those of the states that were asked for."""
+        return tuple(state for state in states if state in self.states)
 
     def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
         return self._rows.jobs(lists.members(self._store, name, states, self._modes, limit))
@@ -157,11 +164,14 @@ class _View:
                 new = [row for row in found_rows if _key(row) not in rows]
                 jobs += sum(row.counts.get(state, 0) for row in new for state in self.states)
             rows |= {_key(row): row for row in new}
-        return list(rows.values())[: self._limit], jobs
+        return sorted(rows.values(), key=lambda row: row.state in ENDED)[: self._limit], jobs
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:
         ranges(self._store, chosen)  # raises NoSuchJob for an id that is not there
-        return lists.job_ids(self._store, chosen, self.states, self._modes, self._limit)
+        live, going_on = lists.job_ids(self._store, chosen, self._asked(LIVE), self._modes, self._limit)
+        left = self._limit - len(live)
+        ended, over = lists.job_ids(self._store, chosen, self._asked(ENDED), self._modes, left)
+        return [*live, *ended], going_on + over
 
     def _live(self) -> list[Row]:
         """What runs, then what waits."""

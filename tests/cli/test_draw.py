@@ -58,12 +58,34 @@ def test_columns_fold_away_by_priority() -> None:
 
 
 def test_what_a_common_terminal_shows() -> None:
-    """40 columns tell what and when; 60 how far, too; 80 the countdown and what fits of the reason; 100 the state."""
-    assert titles(40) == ["ID", "WHAT", "ETA"]
-    assert titles(60) == ["ID", "WHAT", "PROGRESS", "ETA"]
-    assert titles(80) == ["ID", "WHAT", "PROGRESS", "ETA", "IN", "WHY"]
-    assert titles(100) == ["ID", "WHAT", "STATE", "PROGRESS", "ETA", "IN", "WHY"]
-    assert "41%" in shown(QueueView(busy(), NOW), width=60)
+    """40 columns tell what, its state and when; 60 the mode, too; 80 what fits of the reason; 110 all."""
+    assert titles(40) == ["ID", "WHAT", "STATE", "ETA"]
+    assert titles(60) == ["ID", "WHAT", "MODE", "STATE", "ETA"]
+    assert titles(80) == titles(90) == ["ID", "WHAT", "MODE", "STATE", "ETA", "WHY"]
+    assert titles(110) == ["ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 90, 120])
+def test_how_many_failed_is_told_at_any_width(width: int) -> None:
+    """A group of which some failed says how many beside its state; the head says it of all."""
+    text = shown(QueueView(busy(), NOW), width=width)
+    assert "running ✗3" in text
+    assert "4 failed" in text or width == 40
+
+
+def test_how_far_it_is_stands_before_why_where_it_has_no_column() -> None:
+    """At 80 columns the reason begins with the percents of a group, or with how long a job has run."""
+    text = shown(QueueView(busy(), NOW), width=80)
+    assert "41% · 3 failed" in text
+    assert "1m 12s · --follow" in text
+    assert "41%" not in shown(QueueView(busy(), NOW), width=60)
+
+
+def test_an_eta_is_told_without_its_spread_before_it_is_not_told() -> None:
+    """The instant is whole at 40 columns; the spread comes back with the room."""
+    assert "14:19:23 ±22s" not in shown(QueueView(busy(), NOW), width=40)
+    assert "14:19:23" in shown(QueueView(busy(), NOW), width=40)
+    assert "14:19:23 ±22s" in shown(QueueView(busy(), NOW), width=60)
 
 
 def test_it_says_what_it_left_out() -> None:

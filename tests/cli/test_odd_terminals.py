@@ -24,7 +24,7 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Queue:
     ("words", "ids"),
     [
         ("4 g", ["4", "1-4", "2", "3"]),
-        ("g 4", ["1-4", "2", "3", "4"]),
+        ("g 4", ["1-4", "4", "2", "3"]),
         ("g g", ["1-4", "2", "3", "4"]),
         ("4 g --state failed", ["4", "2", "3"]),
         ("g 4 --state failed", ["2", "3", "4"]),

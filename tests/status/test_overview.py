@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.errors import NoSuchJob
-from hybridq.job import Decision, Happening, Lane, Mode, State
+from hybridq.job import ENDED, Decision, Happening, Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
 from hybridq.queue.cancel_retry import cancel, retry
@@ -86,6 +86,20 @@ def test_a_group_that_is_named_shows_its_failures(outlook: Outlook) -> None:
     assert (names(few.rows), few.hidden) == (["p", 10], 2)
 
 
+@pytest.mark.parametrize("limit", [1, 4, 8, 20])
+def test_no_row_that_ended_stands_before_one_that_has_not(every_state: Outlook, limit: int) -> None:
+    """However few rows are shown, and whatever was asked for, what runs or waits comes first; what ended goes first."""
+    submit_all(every_state, asking(group="h"), [b'"x"'])
+    submit_all(every_state, asking(group="over"), [b'"x"'])
+    cancel(every_state.store, [11], time.time())
+    for words, states in [((), ()), (("all",), ()), (("over", "1-9", "g", "h"), ()), ((), tuple(State)), (("g",), ())]:
+        every = look(every_state, *words, states=states).rows
+        going_on = [row for row in every if row.state not in ENDED]
+        shown = look(every_state, *words, states=states, limit=limit).rows
+        assert names(shown) == names(every)[:limit]
+        assert list(every[: len(going_on)]) == going_on
+
+
 def test_a_group_of_two_modes_is_mixed(outlook: Outlook) -> None:
     """A group says that its jobs run in several modes; one of which some are done is done, one
     that was cancelled as a whole is not."""
@@ -129,10 +143,21 @@ def test_only_a_few_that_ended_are_shown_unless_all_is_asked_for(outlook: Outloo
     assert len(look(outlook, all_=True).rows) == len(look(outlook, "all").rows) == 12
 
 
+def test_what_is_held_is_not_hidden_for_what_ended(outlook: Outlook) -> None:
+    """Where a screen has room for as many rows as wait, none of those that ended is shown in place of one."""
+    for _ in range(5):
+        submit(outlook, asking(), b'"x"')
+    run_jobs(outlook, 5)
+    groups(outlook, 14)
+    assert all(row.state is State.QUEUED for row in look(outlook, limit=14).rows)
+    assert [row.state for row in look(outlook, limit=16).rows[13:]] == [State.QUEUED, State.DONE, State.DONE]
+
+
 def test_ids_select_jobs_inside_a_group(every_state: Outlook) -> None:
-    """Ids name jobs one by one, in the order asked for, each once; a range that is cut says how much."""
+    """Ids name jobs one by one, each once, in the order asked for but for what ended; a range that is cut says how
+    much."""
     assert names(look(every_state, "8", "2-3", "3").rows) == [8, 2, 3]
-    assert [row.state for row in look(every_state, "4-6").rows] == [State.FAILED, State.RUNNING, State.QUEUED]
+    assert [row.state for row in look(every_state, "4-6").rows] == [State.RUNNING, State.QUEUED, State.FAILED]
     assert look(every_state, "1-6", limit=2).hidden == 4
 
 
