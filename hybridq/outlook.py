@@ -1,18 +1,18 @@
-"""The world as the brain is told it: conditions gathered from the store, the configuration and the machine.
+"""The facts of the store, the configuration and the machine, of which the brain is told its world (see `gather`).
 
 Rule: bounded work, however long the queue is: counters, a few models, and the classes of held work.
 """
 
 import os
-from collections.abc import Sequence
 
-from .brain.arrivals import ARRIVALS, coming, joining
+from .brain.arrivals import ARRIVALS
 from .brain.conditions import Conditions
 from .brain.estimate import Estimate, Model
+from .brain.gather import Facts, gather, keeps
 from .brain.tariff import Tariff
-from .config.values import Config, HandlerConfig, TariffConfig
+from .config.values import Config, HandlerConfig
 from .errors import UsageError
-from .job import Held, Lane, Mode, State
+from .job import Held, Lane, Mode
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.learned import last_learned, models
@@ -96,70 +96,36 @@ class Outlook:
         """One handler's world at `now`; `work` is its held work, where the caller has read it already. With `drafts`
         it has the world of the handler that makes its drafts, too; with `joins` a background submission comes now,
         as it will have come for the plan that follows."""
-        counts = tally(self.store)
-        estimate = self.estimate(name)
-        handler, came = self.handler(name), arrivals(self.store, name, ARRIVALS, now)
-        remote = handler.traits.remote
+        handler = self.handler(name)
         work = buckets(self.store, name, now).held if work is None else work
-        first = min((each.since for each in work), default=now)
-        accepted = [*[now] * joins, *_batched(came)]
-        before = _batched(arrivals(self.store, name, ARRIVALS, first)) if work else accepted
-        # A provider has prices of its own; what is paid by the job costs no more for our load.
-        tariff = Tariff(TariffConfig()) if remote else self.tariff
-        machine = 0.0 if remote or handler.price is not None else machine_load()
-        return Conditions(
-            now=now,
-            tariff=tariff,
-            policy=self.config.policy,
-            estimate=estimate,
-            modes=self.modes(name),
-            load=machine,
-            loaded=name in self.loaded,
-            stream_ahead=self._stream_ahead(estimate, name, counts),
-            stream_slots=self.slots(name, Lane.STREAM),
-            batch_slots=self.slots(name, Lane.BATCH),
-            fresh=remote,
-            warm=self._warm(name, handler, now),
-            max_flush=handler.max_flush,
-            held=tuple(work),
-            batch_ahead=0.0 if remote else self._ahead(estimate, name, Lane.BATCH, counts, (State.RUNNING,)) or 0.0,
-            coming=coming([at for at, _ in came], now),
-            joining=joining(before, first, accepted),
-            draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
+        came = arrivals(self.store, name, ARRIVALS, now)
+        first = min((each.since for each in work), default=None)
+        return gather(
+            Facts(
+                now=now,
+                handler=handler,
+                modes=self.modes(name),
+                policy=self.config.policy,
+                tariff=self.tariff,
+                estimate=self.estimate(name),
+                jobs={(lane, state): jobs for (of, lane, state), jobs in tally(self.store).items() if of == name},
+                slots={lane: self.slots(name, lane) for lane in Lane},
+                used=self._used(name, now) if keeps(handler) else None,
+                held=work,
+                came=came,
+                before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
+                joins=joins,
+                load=machine_load(),
+                loaded=name in self.loaded,
+                draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
+            )
         )
 
-    def _warm(self, name: str, handler: HandlerConfig, now: float) -> bool:
-        """Nothing must be started: nothing ever is, or a runner that was there at the last job keeps its worker."""
-        if handler.traits.starts != "kept":
-            return handler.traits.starts == "never"
+    def _used(self, name: str, now: float) -> float | None:
+        """When a handler was last used by a runner that is still there and keeps its instance; None: by none."""
         learned = last_learned(self.store, name)
-        return now - learned < handler.idle and any(since < learned for since in living(self.store))
-
-    def _stream_ahead(self, estimate: Estimate, name: str, counts: dict[tuple[str, Lane, State], int]) -> float | None:
-        """The same of what is streamed, and where a batch has all instances, half of a call of it."""
-        ahead = self._ahead(estimate, name, Lane.STREAM, counts, (State.QUEUED, State.RUNNING))
-        taken = counts.get((name, Lane.BATCH, State.RUNNING), 0) >= self.slots(name, Lane.BATCH)
-        return ahead + estimate.overhead.seconds if taken and ahead is not None else ahead
-
-    def _ahead(
-        self,
-        estimate: Estimate,
-        name: str,
-        lane: Lane,
-        counts: dict[tuple[str, Lane, State], int],
-        states: tuple[State, ...],
-    ) -> float | None:
-        """Seconds of work ahead in a lane, per slot; None: there is some, and nobody knows how long it takes."""
-        jobs = sum(counts.get((name, lane, state), 0) for state in states)
-        slots = self.slots(name, lane)
-        if jobs < slots:
-            return 0.0
-        each = estimate.usual(lane)
-        return None if each is None else each * estimate.together(lane, jobs / slots) * jobs / slots
-
-
-def _batched(came: Sequence[tuple[float, Lane]]) -> list[float]:
-    return [at for at, lane in came if lane is Lane.BATCH]
+        kept = now - learned < self.handler(name).idle and any(since < learned for since in living(self.store))
+        return learned if kept else None
 
 
 def machine_load() -> float:

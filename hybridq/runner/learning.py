@@ -6,10 +6,9 @@ Rule: losing it costs accuracy, never a job.
 import time
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from ..brain.calls import Overhead
-from ..brain.estimate import Observation, judged, learn_many
+from ..brain.estimate import Observation
+from ..brain.lessons import taught
 from ..job import Lane
 from ..outlook import Outlook
 from ..queue.learned import models, remember
@@ -34,9 +33,7 @@ class Learning:
         if handler not in self._outlook.models:
             self._outlook.models[handler] = models(self._outlook.store, handler)
         known = self._outlook.models[handler]
-        known[lane] = judged(learn_many(known[lane], seen), late)
-        if overhead is not None:
-            known[lane] = replace(known[lane], overhead=overhead)
+        known[lane] = taught(known[lane], seen, late, overhead)
         self._fresh.add((handler, lane))
 
     def write_down(self) -> None:

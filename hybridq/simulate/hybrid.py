@@ -9,21 +9,21 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from operator import itemgetter
 
-from ..brain.arrivals import ARRIVALS, coming, joining
+from ..brain.arrivals import ARRIVALS
 from ..brain.conditions import Conditions
-from ..brain.estimate import SAMPLE, Estimate, Model, Observation, judged, learn_many
 from ..brain.forecast import held_etas, stream_eta
+from ..brain.gather import Came, Facts, gather
 from ..brain.modes import delay_cost
 from ..brain.plan import Plan, plan
 from ..brain.policy import classify, promote
 from ..brain.tariff import Tariff
-from ..config.values import HandlerConfig, TariffConfig
-from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request
+from ..config.values import HandlerConfig
+from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request, State
 from .clock import World
+from .memory import Memory
 from .pending import Pending
 from .station import SimulatedFlush, Spell, Station, Task
 
-REMEMBER = 2.0  # seconds after which what was learned is known to those who submit
 ASKED = 0.15  # share of held jobs of which somebody asks, at some instant, when they will start
 REVIEW = 5.0  # seconds between two looks at what is held while a flush runs
 REUSE = 30.0  # seconds that a decision serves jobs of the same kind
@@ -36,11 +36,10 @@ class Hybrid:
         self._name, self._station = name, station
         self._policy = world.config.policy
         self._handler = world.config.handlers.get(name, HandlerConfig())
-        remote = self._handler.traits.remote
-        self._tariff = Tariff(TariffConfig() if remote else world.config.tariff)
+        self._tariff = Tariff(world.config.tariff)
         self._held = Pending(self._policy.hold)
-        self._memory = _Memory(self._handler, 0.0 if remote else self._policy.machine_cost)
-        self._came: list[tuple[float, Lane]] = []  # background submissions
+        self._memory = Memory(self._handler, 0.0 if self._handler.traits.remote else self._policy.machine_cost)
+        self._came: list[Came] = []
         self._group = ""  # of the last submission
         self._loaded = False
         self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
@@ -108,7 +107,7 @@ class Hybrid:
             task.group,
             round(math.log1p(task.due - task.at), 1),
             round(math.log1p(task.size) / 2),
-            round(self._ahead(Lane.STREAM)),
+            round(self._ahead()),
             self._tariff.factor(now),
             self._held.jobs.bit_length(),
         )
@@ -140,76 +139,32 @@ class Hybrid:
 
     def _conditions(self, now: float, joins: bool = False) -> Conditions:
         station, held = self._station, self._held.told()
-        first = min((each.since for each in held), default=now)
-        accepted = [*[now] * joins, *self._batched(now)]
-        before = self._batched(first) if held else accepted
-        return Conditions(
-            now=now,
-            tariff=self._tariff,
-            policy=self._policy,
-            estimate=self._memory.estimate,
-            modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE},
-            loaded=self._loaded,
-            stream_ahead=self._ahead(Lane.STREAM),
-            stream_slots=station.slots,
-            batch_slots=station.slots,
-            warm=station.warm(now),
-            fresh=True,
-            max_flush=self._handler.max_flush,
-            held=held,
-            batch_ahead=self._ahead(Lane.BATCH),
-            coming=coming([at for at, _ in self._came[-ARRIVALS:]], now),
-            joining=joining(before, first, accepted),
+        return gather(
+            Facts(
+                now=now,
+                handler=self._handler,
+                modes=frozenset(self._handler.modes) - {Mode.ADAPTIVE},
+                policy=self._policy,
+                tariff=self._tariff,
+                estimate=self._memory.estimate,
+                jobs={(lane, State.RUNNING): jobs for lane, jobs in station.jobs.items()},
+                slots=dict.fromkeys(Lane, station.slots),
+                used=station.used(now),
+                fresh=True,
+                held=held,
+                came=self._came[-ARRIVALS:],
+                before=self._until(min((each.since for each in held), default=now)),
+                joins=joins,
+                loaded=self._loaded,
+            )
         )
 
-    def _batched(self, until: float) -> list[float]:
-        """When those of the last background submissions until then came that were batched."""
+    def _until(self, until: float) -> list[Came]:
+        """The last background submissions until then."""
         last = bisect_right(self._came, until, key=itemgetter(0))
-        return [at for at, lane in self._came[max(0, last - ARRIVALS) : last] if lane is Lane.BATCH]
+        return self._came[max(0, last - ARRIVALS) : last]
 
-    def _ahead(self, lane: Lane) -> float:
-        """Seconds of work ahead in a lane, per slot, as the estimate sees it."""
-        jobs, slots = self._station.jobs[lane], self._station.slots
-        if jobs < slots:
-            return 0.0
-        return (self._memory.estimate.usual(lane) or 0.0) * jobs / slots
-
-
-class _Memory:
-    """What one handler has taught, as a runner keeps it."""
-
-    def __init__(self, handler: HandlerConfig, machine_cost: float) -> None:
-        self._handler, self._machine_cost = handler, machine_cost
-        self._models = {lane: Model() for lane in Lane}
-        self._unheard: dict[Lane, list[Observation]] = {lane: [] for lane in Lane}
-        self._late: dict[Lane, list[bool]] = {lane: [] for lane in Lane}
-        self._startup: float | None = None  # of a flush, which no job has told yet
-        self._known = -math.inf
-        self.estimate = self._made()
-
-    def hear(self, spell: Spell, *, over: bool) -> None:
-        """What ended taught; `over`: the promises to judge are complete, for those of a flush stand together."""
-        startup = spell.startup or self._startup
-        self._startup = None if spell.tasks else startup
-        step = 1 + len(spell.tasks) // SAMPLE
-        for task in spell.tasks[step - 1 :: step]:
-            cost = None if task.paid is None else task.paid[spell.lane]
-            self._unheard[spell.lane].append(Observation(size=task.size, busy=task.took, startup=startup, cost=cost))
-            startup = None
-        promised = ((task, task.promise.finish90) for task in spell.tasks if task.promise and not task.group)
-        self._late[spell.lane] += [task.finish > by for task, by in promised if by is not None]
-        if over:
-            self._models[spell.lane] = judged(self._models[spell.lane], self._late[spell.lane])
-            self._late[spell.lane] = []
-
-    def refresh(self, now: float) -> None:
-        """Let what was heard be known, as often as a runner writes it down."""
-        if now - self._known < REMEMBER or not any(self._unheard.values()):
-            return
-        for lane, seen in self._unheard.items():
-            self._models[lane] = learn_many(self._models[lane], seen)
-            seen.clear()
-        self.estimate, self._known = self._made(), now
-
-    def _made(self) -> Estimate:
-        return Estimate(self._models[Lane.STREAM], self._models[Lane.BATCH], self._handler, self._machine_cost)
+    def _ahead(self) -> float:
+        """Seconds of stream work ahead, per slot, as the estimate sees it."""
+        jobs, slots = self._station.jobs[Lane.STREAM], self._station.slots
+        return (self._memory.estimate.usual(Lane.STREAM) or 0.0) * jobs / slots if jobs >= slots else 0.0

@@ -104,9 +104,11 @@ class Station:
         self._busy = 0
         self._resting: list[float] = []  # when each idle instance was last used, the latest at the end
 
-    def warm(self, now: float) -> bool:
-        """Whether an instance is up."""
-        return self._busy > 0 or bool(self._resting and now - self._resting[-1] <= self._idle)
+    def used(self, now: float) -> float | None:
+        """When an instance that is still up was last used; None: none is up."""
+        if self._busy:
+            return now
+        return self._resting[-1] if self._resting and now - self._resting[-1] <= self._idle else None
 
     def stream(self, task: Task) -> None:
         """Queue a job in the stream lane: the earliest deadline first, then the oldest."""

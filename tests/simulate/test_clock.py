@@ -82,7 +82,8 @@ def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
     assert (two.first - first.end, two.finish - first.end) == (0.5, 1.0)
     assert hands.starts == 20.0
     hands.release(second)
-    assert not hands.warm(second.end + 301)
+    assert hands.used(second.end + 299) == second.end
+    assert hands.used(second.end + 301) is None
 
 
 def test_a_flush_pays_one_start_and_serves_stream_jobs_between_its_chunks() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from hybridq.brain.estimate import SAMPLE, Observation
-from hybridq.runner.call import Bursts
+from hybridq.brain.lessons import Bursts
 
 
 def learned(bunches: Bursts, *busy: float, startup: float | None = None) -> list[Observation]:
