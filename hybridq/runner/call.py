@@ -165,7 +165,7 @@ class CallRun:
             if sink := self._sinks.pop(event.id, None):
                 sink.close()
                 if event.kept:
-                    self._engine.outputs.add(sink.files())
+                    self._engine.saver.outputs.add(sink.files())
 
     def _learn(self, event: Output, claim: Claim) -> None:
         startup, self._started = self._started, None

@@ -107,7 +107,7 @@ class Service:
                 reap(OURS)
             engine.check_ground()
             engine.reload()
-            with engine.pausing():
+            with engine.saver.pausing():
                 rescued = rescue(engine.store, time.time())
                 if rescued:
                     log.warning("%d jobs of a runner that died are queued again", rescued)
@@ -125,7 +125,7 @@ class Service:
     async def _sweeping(self) -> None:
         """Remove what nobody can see, a little at a time, so that nobody waits for it."""
         while True:
-            with self.engine.pausing():
+            with self.engine.saver.pausing():
                 sweep_locks(self.engine.store)
                 for _ in sweep(self.engine.store):
                     await asyncio.sleep(SWEEP_PAUSE)

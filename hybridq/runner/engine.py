@@ -1,7 +1,6 @@
-"""What both loops share: handlers, this runner's claims, and the way from a handler's events to the store.
+"""What both loops share: the handlers, what this runner holds and knows, and its housekeeping.
 
-Rule: results are stored before anything else is claimed. When the disk refuses them they are kept and
-claiming pauses until it takes them; nothing is run again in a circle.
+Rule: whatever becomes of a job goes to the store by `Saver`; whatever a handler is made of is made here.
 """
 
 import asyncio
@@ -9,16 +8,15 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from ..brain.calls import ChunkSize
-from ..brain.outcome import Outcome
 from ..config.read import load_config
 from ..config.values import Config
-from ..errors import HybridqError, StorageError, TryAgain
+from ..errors import HybridqError
 from ..files import named
 from ..handlers.border import Guarded, guarded
 from ..handlers.process import MARK, inherited
@@ -27,22 +25,20 @@ from ..job import Call, Lane, Remark, Throttled
 from ..money.bill import Billing, charge_cancelled
 from ..money.limits import Budget
 from ..outlook import Outlook
-from ..queue.claims import Claim, postpone, record
+from ..queue.claims import Claim, postpone
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import FOLLOWER, RUNNER, VIEWER, Doorbell, ring
 from ..queue.learned import remark
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
-from ..queue.store import Store, checkpoint_apart, log_file, log_size, probe_disk
-from ..seam import reached
+from ..queue.store import Store, checkpoint_apart, log_file, log_size
 from .keys import Keys
 from .learning import Learning
-from .unsynced import Unsynced
+from .saver import Saver
 from .watch import Watch
 from .window import Window
 
 log = logging.getLogger("hybridq")
-GROUP_COMMIT = 0.02  # seconds that a batch's result may wait for others to be stored with it
 STEP = 1024  # jobs of a batch that are taken or stored at once
 POLITE_STEP = 16  # ... while somebody streams: a step holds up the event loop for about a millisecond
 PAUSE = 0.02  # seconds that a batch pauses before each chunk while somebody streams
@@ -73,22 +69,18 @@ class Engine:
         self.broken = False  # something raised that nobody foresaw
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
-        self.paused = False  # the disk refused something: nothing is claimed
+        self.saver = Saver(home, self.store, lambda: self.step)
         self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self.chunks: dict[str, ChunkSize] = {}  # by handler, from one flush to the next
         self._streamed = -POLITE_FOR
-        self._live_from = 0.0  # monotonic: before it, streams that end are stored with the next
         self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
         self._retired: list[Guarded] = []  # of an earlier configuration: what they run ends, nothing new begins
         self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
         self._handlers: dict[str, Guarded] = {}
         self._missed: set[str] = set()
-        self.outputs = Unsynced(home)  # which results refer to, and wait for
-        self._unsaved: list[Outcome] = []
         self._checkpoint: asyncio.Task[None] | None = None
         self._copied: tuple[int, ...] | None = None  # the log as it was when it was copied back
-        self._saving: asyncio.TimerHandle | None = None
         self._ringing: asyncio.TimerHandle | None = None
 
     @property
@@ -141,17 +133,6 @@ class Engine:
             for hear in self.cancel_heard:
                 hear(job)
 
-    @contextlib.contextmanager
-    def pausing(self) -> Iterator[None]:
-        """A disk that refuses, or a lock that others hold for long, is no reason to end: claiming pauses until
-        `tend` finds that the queue can be written again."""
-        try:
-            yield
-        except (StorageError, TryAgain) as error:
-            if not self.paused:
-                log.error("nothing is claimed until the queue can be written again: %s", error)
-            self.paused = True
-
     def check_ground(self) -> None:
         """Raise HybridqError when files were taken away without which this runner serves nobody."""
         replaced = not is_at(self._database, self.home.database)
@@ -173,49 +154,13 @@ class Engine:
 
     def postpone(self, event: Throttled) -> None:
         """Let followers and views know that a call waits."""
-        with self.pausing():
+        with self.saver.pausing():
             postpone(self.store, event.id, event.attempt, event.reason, time.time() + event.seconds)
 
     def remark(self, event: Remark) -> None:
         """Let followers and views know what is to be said of a call that goes on."""
-        with self.pausing():
+        with self.saver.pausing():
             remark(self.store, event.id, event.attempt, event.text)
-
-    def finish(self, outcomes: Sequence[Outcome]) -> None:
-        """Store these at once."""
-        self._unsaved.extend(outcomes)
-        self.save()
-
-    def finish_live(self, outcomes: Sequence[Outcome]) -> None:
-        """Store these at once; of many streams that end together some wait a moment, so that a slow disk takes no
-        more than a quarter of the time in which others' output is to be shown."""
-        self._unsaved.extend(outcomes)
-        wait = self._live_from - time.monotonic()
-        if wait > 0 and not self.paused:
-            if self._saving is None:
-                self._saving = asyncio.get_running_loop().call_later(min(wait, GROUP_COMMIT), self.save)
-            return
-        began = time.monotonic()
-        self.save()
-        self._live_from = time.monotonic() + 3 * (time.monotonic() - began)
-
-    async def finish_soon(self, outcomes: Sequence[Outcome]) -> None:
-        """Store these with others that end about now: one commit for many. Others are served while the disk writes."""
-        self._unsaved.extend(outcomes)
-        if len(self._unsaved) >= self.step and self.outputs.waiting:
-            await asyncio.to_thread(self.outputs.sync)
-        while len(self._unsaved) >= self.step and self._store_some():
-            await asyncio.sleep(0)
-        if self._unsaved and self._saving is None:
-            self._saving = asyncio.get_running_loop().call_later(GROUP_COMMIT, self._save_apart)
-
-    def _save_apart(self) -> None:
-        """As `save`; others are served while the disk writes the outputs that these results refer to."""
-        if not self.outputs.waiting:
-            self.save()
-            return
-        loop = asyncio.get_running_loop()
-        loop.run_in_executor(None, self.outputs.sync).add_done_callback(lambda _: self.save())
 
     def ring_followers(self) -> None:
         """Let those who follow a job see the pieces that came, a moment later: one ring for many, of all batches."""
@@ -225,32 +170,6 @@ class Engine:
     def _ring_followers(self) -> None:
         self._ringing = None
         ring(self.home, FOLLOWER)
-
-    def save(self) -> None:
-        """Store all that waits, or as much as the disk takes."""
-        if self._saving is not None:
-            self._saving.cancel()
-            self._saving = None
-        while self._unsaved and self._store_some():
-            pass
-
-    def _store_some(self) -> bool:
-        """Store one transaction's worth; False when the disk refuses."""
-        self.outputs.sync()
-        part = self.outputs.told(self._unsaved[: self.step])
-        mine = None
-        with self.pausing():
-            mine = record(self.store, part)
-        if mine is None:
-            return False
-        reached("stored")
-        del self._unsaved[: len(part)]
-        ring(self.home, VIEWER)
-        if any(each.draft or each.promoted for each in mine):
-            ring(self.home, RUNNER)
-        with self.pausing():
-            self.store.sync()
-        return True
 
     def reload(self) -> None:
         """Take up what changed in config.toml. A mistake in it is told, and the values so far hold on.
@@ -284,11 +203,7 @@ class Engine:
         """Housekeeping of the handlers, and another try at what the disk refused."""
         for handler in (*self._handlers.values(), *self._retired):
             await handler.tend(time.monotonic())
-        if self.paused:
-            probe_disk(self.store)
-            self.paused = False
-            log.info("the queue can be written again")
-            self.save()
+        self.saver.try_again()
         self.learning.write_down()
         self._copy_log_back()
 
@@ -307,7 +222,7 @@ class Engine:
         # All at once: each may take its grace time to end what does not heed a signal.
         await asyncio.gather(*(handler.close() for handler in (*self._handlers.values(), *self._retired)))
         self._handing.close()
-        self.save()
+        self.saver.save()
         self.learning.write_down()
         given = give_back(self.store, self.runner.id, time.time(), broke=self.broken)
         if given:

@@ -86,8 +86,8 @@ class FlushRun:
         except ConfigError as error:  # it cannot be made: what was to run stays held
             log.error("flush %d: %s", self.number, error)
         finally:
-            engine.save()
-            with engine.pausing():
+            engine.saver.save()
+            with engine.saver.pausing():
                 self._close()
 
     def _close(self) -> None:
@@ -106,7 +106,7 @@ class FlushRun:
 
     async def _work(self) -> None:
         engine = self.engine
-        while not engine.stopping and not engine.paused:
+        while not engine.stopping and not engine.saver.paused:
             if not (claims := await self._claims()):
                 return
             for some in self._apart(claims):
@@ -126,10 +126,10 @@ class FlushRun:
         most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
         claims = []
         size = 0
-        while len(claims) < most and not engine.stopping and not engine.paused:
+        while len(claims) < most and not engine.stopping and not engine.saver.paused:
             await engine.let_pass()
             taken: list[Claim] = []
-            with engine.pausing():
+            with engine.saver.pausing():
                 runner, now = engine.runner.id, time.time()
                 ahead = max(0, self.claimed - self._done - self._failed - self._gone) // self._slots
                 wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
@@ -173,7 +173,7 @@ class FlushRun:
             async with aclosing(self._handler.run(chunk.calls(), Lane.BATCH)) as events:
                 async for bunch in events:
                     for first in range(0, len(bunch), step := engine.step):
-                        await engine.finish_soon(chunk.hear(bunch[first : first + step]))
+                        await engine.saver.finish_soon(chunk.hear(bunch[first : first + step]))
                         self._learn(chunk)
                     if chunk.wrote:
                         chunk.wrote = False
@@ -186,11 +186,11 @@ class FlushRun:
                 for c in chunk.left()
                 if c.id not in away
             ]
-            await engine.finish_soon(chunk.hear(lost))
+            await engine.saver.finish_soon(chunk.hear(lost))
         else:
-            await engine.finish_soon(chunk.hear(self._unanswered(chunk)))
+            await engine.saver.finish_soon(chunk.hear(self._unanswered(chunk)))
         finally:
-            with engine.pausing():
+            with engine.saver.pausing():
                 engine.window.cut_short(chunk.unended())
             chunk.close()
         for gone in chunk.gone():

@@ -29,8 +29,8 @@ async def run_loop(loop: Turning) -> None:
     """Turn until the engine stops. What a turn raises ends the runner, loudly; a full disk or a long lock pauses it."""
     while not loop.engine.stopping:
         pause = TICK
-        if not loop.engine.paused:
-            with loop.engine.pausing():
+        if not loop.engine.saver.paused:
+            with loop.engine.saver.pausing():
                 pause = loop.turn(time.time())
                 loop.engine.end_cancelled()  # after it: this lies on nobody's way
         # Not `wait_for`, which makes a task of every wait: this lies on a person's way.

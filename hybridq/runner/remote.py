@@ -64,7 +64,7 @@ class RemoteRun:
             while not listening.done():
                 if self._to_end():
                     await _cancelled(listening)
-                    with self.engine.pausing():
+                    with self.engine.saver.pausing():
                         ended = {**self.away.work.reference, "cancel": time.time()}
                         self._keep(replace(self.away.work, reference=ended))
                     listening = self._listen()
@@ -76,7 +76,7 @@ class RemoteRun:
         except asyncio.CancelledError:
             await _cancelled(listening)
             if self._answered and not self._hearing.left():
-                self.engine.save()
+                self.engine.saver.save()
                 self._forgotten()  # all is there; a runner that ends with its last job closes the books too
             raise
         await _cancelled(listening)
@@ -112,7 +112,7 @@ class RemoteRun:
         if ends:
             self._answered, self._heard = True, time.time()
             self._pay(ends)
-            await self.engine.finish_soon([self._promoted(each) for each in self._hearing.hear(ends)])
+            await self.engine.saver.finish_soon([self._promoted(each) for each in self._hearing.hear(ends)])
             self._charge()
 
     def _pay(self, ends: Sequence[Event]) -> None:
@@ -129,7 +129,7 @@ class RemoteRun:
         paid = self._hearing.paid
         if not paid:
             return
-        with self.engine.pausing():
+        with self.engine.saver.pausing():
             self.away, booked = charge(self.engine.store, self.away, paid, time.time())
             for cohort, cost in booked:
                 self._charged.setdefault(cohort, []).append(cost)
@@ -192,7 +192,7 @@ class RemoteRun:
         """Store the rest, learn, and forget it."""
         engine, hearing = self.engine, self._hearing
         lost = [unbegun(c.id, c.attempt, LOST) for c in hearing.left()]
-        engine.finish([self._promoted(each) for each in hearing.hear(lost)])
+        engine.saver.finish([self._promoted(each) for each in hearing.hear(lost)])
         if hearing.done and "cancel" not in self.away.work.reference:
             took = time.time() - self.away.since
             hearing.seen.append(Observation(size=0.0, busy=0.0, startup=took))
@@ -212,9 +212,9 @@ class RemoteRun:
     def _forgotten(self) -> bool:
         """Close the books; False while the disk refuses, and nothing is let go of."""
         engine, hearing = self.engine, self._hearing
-        with engine.pausing():
+        with engine.saver.pausing():
             self._charge()
-            if engine.paused:
+            if engine.saver.paused:
                 return False
             with engine.store.tx() as connection:
                 for cohort, costs in self._charged.items():

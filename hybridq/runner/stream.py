@@ -123,7 +123,7 @@ class StreamLoop:
             attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
         finally:
             if not attempt.ended and attempt.began is not None:
-                with engine.pausing():
+                with engine.saver.pausing():
                     engine.window.cut_short([(claim.id, claim.attempt, time.time() - attempt.began)])
             attempt.sink.close()
 
@@ -179,9 +179,9 @@ class _Attempt:
         self.ended = True
         engine, claim = self.engine, self.claim
         if event.kept:
-            engine.outputs.add(self.sink.files())
+            engine.saver.outputs.add(self.sink.files())
         first = self._first or (time.time() if isinstance(event, Output) else None)
-        engine.finish_live(
+        engine.saver.finish_live(
             engine.settling.outcomes([(event, claim)], first=first, draft=self.draft, startup=self._startup)
         )
         if isinstance(event, Output):

@@ -59,7 +59,7 @@ def test_a_result_is_written_to_the_disk_at_once(outlook: Outlook, synced: list[
     (claim,) = claim_stream(engine.store, engine.runner.id, "echo", 1, 2e9)
     assert len(synced) == 1  # a claim that a power cut takes back is made again
     output = Output(claim.id, claim.attempt, value=b'"fine"')
-    engine.finish(engine.settling.outcomes([(output, claim)]))
+    engine.saver.finish(engine.settling.outcomes([(output, claim)]))
     assert synced[1:] == [["done"]]
 
 
@@ -75,7 +75,7 @@ def test_a_disk_that_does_not_confirm_is_told(outlook: Outlook, monkeypatch: pyt
     engine = Engine(outlook.store.home, load_config(outlook.store.home, {}), "drain")
     (claim,) = claim_stream(engine.store, engine.runner.id, "echo", 1, 2e9)
     output = Output(claim.id, claim.attempt, value=b'"fine"')
-    engine.finish(engine.settling.outcomes([(output, claim)]))
-    assert engine.paused
+    engine.saver.finish(engine.settling.outcomes([(output, claim)]))
+    assert engine.saver.paused
     assert outlook.store.rows("SELECT state FROM job") == [(State.DONE,)]
     assert outlook.store.rows("SELECT * FROM meta WHERE name = ?", (NOT_MINE,)) == []

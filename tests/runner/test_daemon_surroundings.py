@@ -133,10 +133,10 @@ def test_a_queue_that_is_locked_for_long_pauses_and_then_goes_on(
     engine = Engine(queue.home, load_config(queue.home, {}), "drain")
     other = sqlite3.connect(queue.home.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with engine.pausing():
+    with engine.saver.pausing():
         probe_disk(engine.store)
     other.execute("COMMIT")
-    assert engine.paused
+    assert engine.saver.paused
 
 
 def test_a_cancelled_job_that_is_retried_at_once_can_be_cancelled_again(tmp_path: Path) -> None:
