@@ -17,8 +17,6 @@ from ..queue.remote import Away, forget, keep, sent_back
 from ..seam import reached
 from .engine import Engine
 
-UNANSWERED = "the handler ended its call without an answer for it"
-
 
 class CallRun:
     """`done`, `failed`, `startup` and `busy` (seconds) and `cost` (money) are sums; `seen` is what is to be learned."""

@@ -12,6 +12,7 @@ from contextlib import aclosing
 
 from ..brain.calls import ChunkSize
 from ..errors import ConfigError, HybridqError, StorageError
+from ..handlers.border import UNENDED
 from ..job import Failure, Lane
 from ..queue import flushes
 from ..queue.buckets import pages
@@ -21,7 +22,7 @@ from ..queue.remote import Away
 from ..queue.suspects import held_suspects, take
 from ..seam import reached
 from ..when import count
-from .call import UNANSWERED, CallRun
+from .call import CallRun
 from .engine import Engine
 
 log = logging.getLogger("hybridq.runner.flush")
@@ -207,7 +208,7 @@ class FlushRun:
         """The ends of what a handler has left without one; what was cancelled meanwhile has its own."""
         away = {job for each in chunk.away.values() for job, _ in each.work.ids}
         left = [] if self.engine.stopping else [claim for claim in chunk.left() if claim.id not in away]
-        return [Failure(c.id, c.attempt, UNANSWERED) for c in held_still(self.engine.store, left)]
+        return [Failure(c.id, c.attempt, UNENDED) for c in held_still(self.engine.store, left)]
 
     def _learn(self, chunk: CallRun, *, at_last: bool = False) -> None:
         """What the jobs took and cost, while they run: for whoever looks, and for the limits on money."""

@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
+from ..handlers.border import UNENDED
 from ..job import Failure, Lane, Mode, Output, Partial, Remark, Started, Throttled
 from ..money.limits import Opening, hold_back
 from ..queue.claims import Claim, Room, claim_stream, held_still
@@ -19,7 +20,6 @@ from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
 from ..queue.store import Store
 from ..queue.suspects import take
-from .call import UNANSWERED
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -118,7 +118,7 @@ class StreamLoop:
                         attempt.hear(event)
                     ring(engine.home, VIEWER)
             if not attempt.ended and held_still(engine.store, [claim]):
-                attempt.hear(Failure(claim.id, claim.attempt, UNANSWERED))
+                attempt.hear(Failure(claim.id, claim.attempt, UNENDED))
         except HybridqError as error:
             attempt.hear(Failure(claim.id, claim.attempt, str(error), retryable=False))
         finally:
