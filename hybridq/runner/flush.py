@@ -75,7 +75,7 @@ class FlushRun:
             each, start = estimate.usual(Lane.BATCH), 0.0
             if self._anew:  # what a line takes in a batch has its share of the starts
                 each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
-            size = ChunkSize(target, handler.chunk_limit, config.chunk)
+            size = ChunkSize(target, handler.chunk_limit, config.chunk or self._whole * handler.chunk_limit)
             self._chunk = engine.chunks.setdefault(self.name, size)
             self._chunk.begin(each, start, estimate.overhead)
             # One chunk more than instances: the next is claimed and written while one is worked on.
