@@ -14,13 +14,17 @@ from hybridq.job import State
 from hybridq.queue.cancel_retry import cancel as cancel_jobs
 from hybridq.queue.cancel_retry import retry as retry_jobs
 from hybridq.queue.select import chosen
+from hybridq.queue.store import Store
 from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 
+from .draw.words import how_many
 from .reach import reach
 from .tell import is_tty, print_document
 
 app = typer.Typer()
+LIVE = (State.QUEUED, State.RUNNING)
+ENDED_BADLY = (State.FAILED, State.CANCELLED)
 
 Selectors = Annotated[
     list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.", show_default=False)
@@ -37,13 +41,10 @@ def cancel(
     """Cancel jobs that have not ended."""
     named = _named(selectors)
     with reach().store as store:
-        jobs = list(dict.fromkeys(chosen(store, named, (State.QUEUED, State.RUNNING))))
+        jobs = _ids(store, named, LIVE)
         if jobs and All() in named and not yes:
             confirm(f"cancel all that has not ended, {how_many(len(jobs))}?")
-        changed = cancel_jobs(store, jobs, time.time())
-        wake(store)
-    if not changed:
-        raise NoSuchJob("nothing was cancelled: these jobs have ended already")
+        changed = cancel_these(store, jobs)
     if json:
         print_document({"cancelled": changed, "ids": jobs}, one_line=True)
     else:
@@ -58,17 +59,43 @@ def retry(
 ) -> None:
     """Queue jobs again that failed or were cancelled."""
     named = _named(["all"] if failed and not selectors else selectors)
-    states = (State.FAILED,) if failed else (State.FAILED, State.CANCELLED)
+    states = (State.FAILED,) if failed else ENDED_BADLY
     with reach().store as store:
-        jobs = list(dict.fromkeys(chosen(store, named, states)))
-        changed = retry_jobs(store, jobs, time.time())
-        wake(store)
-    if not changed:
-        raise NoSuchJob("nothing was queued again: none of these jobs " + ("failed" if failed else "has ended badly"))
+        jobs = _ids(store, named, states)
+        changed = retry_these(store, jobs, "failed" if failed else "has ended badly")
     if json:
         print_document({"queued": changed, "ids": jobs}, one_line=True)
     else:
         print(f"{how_many(changed)} queued again")
+
+
+def change(store: Store, verb: str, selector: Selector) -> str:
+    """Cancel or retry what is selected; returns what came of it. Raises NoSuchJob where nothing did."""
+    if verb == "cancel":
+        return f"{how_many(cancel_these(store, _ids(store, [selector], LIVE)))} cancelled"
+    return f"{how_many(retry_these(store, _ids(store, [selector], ENDED_BADLY)))} queued again"
+
+
+def cancel_these(store: Store, jobs: list[int]) -> int:
+    """Cancel them, and wake whoever runs them; returns how many. Raises NoSuchJob where none was."""
+    changed = cancel_jobs(store, jobs, time.time())
+    wake(store)
+    if not changed:
+        raise NoSuchJob("nothing was cancelled: these jobs have ended already")
+    return changed
+
+
+def retry_these(store: Store, jobs: list[int], which: str = "has ended badly") -> int:
+    """Queue them again, and wake a runner; returns how many. Raises NoSuchJob where none was."""
+    changed = retry_jobs(store, jobs, time.time())
+    wake(store)
+    if not changed:
+        raise NoSuchJob(f"nothing was queued again: none of these jobs {which}")
+    return changed
+
+
+def _ids(store: Store, named: list[Selector], states: tuple[State, ...]) -> list[int]:
+    return list(dict.fromkeys(chosen(store, named, states)))
 
 
 def _named(selectors: list[str] | None) -> list[Selector]:
@@ -82,8 +109,3 @@ def confirm(question: str) -> None:
     if not is_tty(sys.stdin):
         raise UsageError(f"{question} Nobody can be asked here: say it with --yes")
     typer.confirm(question, abort=True, err=True)
-
-
-def how_many(number: int) -> str:
-    """So many jobs, in words."""
-    return "1 job" if number == 1 else f"{number:,} jobs"

@@ -18,7 +18,8 @@ from hybridq.selection import Group, check_group
 from hybridq.submit import wake
 from hybridq.when import parse_span
 
-from .change import confirm, how_many
+from .change import confirm
+from .draw.words import how_many
 from .reach import reach
 from .tell import is_tty, print_document
 

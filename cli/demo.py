@@ -5,8 +5,7 @@ its home removed, and the terminal as it was.
 """
 
 import sys
-import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,11 +13,14 @@ from hybridq.demo.measured import Measured
 from hybridq.demo.play import Run, library
 from hybridq.demo.stage import Stage
 from hybridq.queue.doorbell import VIEWER, Doorbell
-from hybridq.status.overview import take
-from hybridq.status.snapshot import Snapshot
 
 from .exit_codes import INTERRUPTED
 from .tell import leaving, print_document, say
+
+if TYPE_CHECKING:
+    from hybridq.status.snapshot import Snapshot
+
+    from .draw.filter import Filter
 
 app = typer.Typer()
 
@@ -59,17 +61,21 @@ def _watch(stage: Stage, run: Run, plain: bool) -> None:
     """The live view until the run is over; `q` leaves it, and the run goes on. Control-C ends both."""
     from .draw.live import watch
     from .draw.terminal import Terminal
+    from .watching import QueueDesk
 
     outlook = stage.connect()
 
-    def look(rows: int) -> Snapshot:
-        if run.over:
-            raise _Over
-        return take(outlook, now=time.time(), limit=rows)
+    class Shown(QueueDesk):
+        """The queue, until the run is over."""
+
+        def take(self, rows: int, filter_: "Filter", all_: bool) -> "Snapshot":
+            if run.over:
+                raise _Over
+            return super().take(rows, filter_, all_)
 
     with outlook.store, Doorbell(stage.home, VIEWER) as bell:
         try:
-            code = watch(look, bell, Terminal(force_terminal=False) if plain else None)
+            code = watch(Shown(outlook), bell, Terminal(force_terminal=False) if plain else None)
         except _Over:
             return
     if code:

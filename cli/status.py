@@ -6,60 +6,20 @@ piece of its output, which no row shows. A runner that died changes nothing and 
 
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hybridq.errors import UsageError
 from hybridq.job import Mode, State
-from hybridq.queue.doorbell import VIEWER, Doorbell
-from hybridq.queue.runner import dead
-from hybridq.queue.store import Store
 from hybridq.selection import parse_selector
 from hybridq.status.overview import take
-from hybridq.status.snapshot import Snapshot
 
-from .draw.live import STALE, watch
-from .reach import look, reach, renew
+from .reach import look
 from .tell import is_tty, print_document, say
 
 if TYPE_CHECKING:
     from hybridq.status.snapshot import Snapshot
-
-
-Look = Callable[[int], Snapshot]
-
-
-def watch_queue(store: Store, look: Look, limit: int) -> int:
-    """Show the queue until somebody ends it; returns the exit code. `limit` is the rows at most."""
-    with Doorbell(store.home, VIEWER) as bell:
-        return watch(Unchanged(store, look, limit), bell)
-
-
-class Unchanged:
-    """`look`, but the last snapshot again while nobody has written, no runner has died and it is not yet stale."""
-
-    def __init__(self, store: Store, look: Look, limit: int) -> None:
-        self._store = store
-        self._look = look
-        self._limit = limit
-        self._last: tuple[int, int, float, Snapshot] | None = None
-
-    def __call__(self, rows: int) -> Snapshot:
-        """A snapshot with at most so many rows."""
-        rows, change = min(rows, self._limit), self._store.changes()
-        if self._last is not None:
-            known_rows, known_change, taken, snapshot = self._last
-            if (
-                (rows, change) == (known_rows, known_change)
-                and time.monotonic() - taken < STALE
-                and not dead(self._store)
-            ):
-                return snapshot
-        snapshot = self._look(rows)
-        self._last = rows, change, time.monotonic(), snapshot
-        return snapshot
 
 
 app = typer.Typer()
@@ -79,6 +39,7 @@ def status(
         typer.Argument(metavar="[SELECTOR]...", help="7, 3,5-8, last, all, or a group.", show_default=False),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show each change.")] = False,
+    bell: Annotated[bool, typer.Option("--bell", help="With --watch: ring when a job fails.")] = False,
     json: Json = False,
     all_: Annotated[bool, typer.Option("--all", "-a", help="All that ended, too.")] = False,
     state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
@@ -90,20 +51,24 @@ def status(
     """Show the queue: what runs, what is held until when, and why."""
     if watch and json:
         raise UsageError("--watch and --json cannot go together: one document has an end")
+    if bell and not watch:
+        raise UsageError("--bell rings for whoever watches: hybridq status --watch --bell")
     chosen = [parse_selector(word) for word in selectors or ()]
-    outlook = reach() if watch else look()
+    if watch:
+        from .watching import Watched, watch_queue
 
-    def taken(rows: int) -> "Snapshot":
-        if watch:
-            renew(outlook)
-        return take(
-            outlook, now=time.time(), limit=rows, all_=all_, states=state or (), modes=mode or (), selectors=chosen
-        )
-
+        raise typer.Exit(watch_queue(Watched(chosen, state or [], mode or [], all_, limit or EVERYTHING), bell=bell))
+    outlook = look()
     with outlook.store:
-        if watch:
-            raise typer.Exit(watch_queue(outlook.store, taken, limit or EVERYTHING))
-        snapshot = taken(limit or (EVERYTHING if all_ else ROWS))
+        snapshot = take(
+            outlook,
+            now=time.time(),
+            limit=limit or (EVERYTHING if all_ else ROWS),
+            all_=all_,
+            states=state or (),
+            modes=mode or (),
+            selectors=chosen,
+        )
     print_document(snapshot) if json else _print(snapshot, narrowed=bool(chosen or state or mode))
 
 

@@ -31,12 +31,22 @@ PIPE = 160  # cells of a line where no terminal says how wide it is
 
 def tell_detail(found: Detail, now: float) -> None:
     """Print all that is known of a job or group."""
-    history = [(each.at, each.text) for each in found.history]
-    _print(draw_detail(found, now, history, list(_details(found, now))))
+    _print(detail_view(found, now))
 
 
 def tell_explanation(found: Explanation, now: float) -> None:
     """Print why a job or group runs as it does."""
+    _print(explanation_view(found, now))
+
+
+def detail_view(found: Detail, now: float) -> RenderableType:
+    """All that is known of a job or group."""
+    history = [(each.at, each.text) for each in found.history]
+    return draw_detail(found, now, history, list(_details(found, now)))
+
+
+def explanation_view(found: Explanation, now: float) -> RenderableType:
+    """Why a job or group runs as it does."""
     row = found.row
     name = row.group if row.group is not None else f"job {row.id}"
     if row.group is None and found.together > 1:
@@ -46,7 +56,7 @@ def tell_explanation(found: Explanation, now: float) -> None:
     decision = found.decision
     if row.state in ENDED:  # it may have come otherwise
         decision = replace(decision, reason=f"at submission: {decision.reason}")
-    _print(draw_explanation(visible_line(name, ONE_LINE), decision, found.decided, now, history, facts))
+    return draw_explanation(visible_line(name, ONE_LINE), decision, found.decided, now, history, facts)
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:

@@ -18,8 +18,11 @@ from hybridq.visible import visible_line
 PLAIN = Style.null()
 QUIET = Style.parse("dim")
 STRONG = Style.parse("bold")
+ALARM = Style.parse("bold yellow")
 GAP = 2
+MARGIN = 1
 BAR = 8
+TIME = 6  # cells of a time beside a bar
 
 _ASCII = str.maketrans("━─╸·…±●○‖»✓✗", "#--|~~*o=>+x")
 
@@ -67,11 +70,21 @@ def fit(text: str, width: int) -> str:
 def bar(done: int, jobs: int, style: Style) -> Cell:
     """How much of many is done: `━━━╸────  45%`, or the figure alone. A bar is full only when all is done."""
     jobs = max(1, jobs)
-    halves = 2 * BAR * done // jobs
-    full = "━" * (halves // 2) + "╸" * (halves % 2)
     figure = f"{100 * done // jobs}%"
-    rest = "─" * (BAR - len(full)) + " " * (5 - len(figure))
-    return Cell(figure, PLAIN, ((full, style), (rest, QUIET), (figure, PLAIN)))
+    return Cell(figure, PLAIN, (*_gauge(2 * BAR * done // jobs, BAR, style), (f"{figure:>5}", PLAIN)))
+
+
+def clock_bar(spent: float, whole: float, told: str, style: Style) -> Cell:
+    """How much of its time a job has had, and how long that is: `━━╸─── 1m 12s`, or the time alone. Never full: it has
+    not ended."""
+    cells = BAR + 5 - 1 - TIME
+    halves = min(int(2 * cells * spent / max(whole, 1e-9)), 2 * cells - 1)
+    return Cell(told, QUIET, (*_gauge(max(0, halves), cells, style), (f" {told:>{TIME}}", QUIET)))
+
+
+def _gauge(halves: int, cells: int, style: Style) -> tuple[Part, Part]:
+    full = "━" * (halves // 2) + "╸" * (halves % 2)
+    return (full, style), ("─" * (cells - len(full)), QUIET)
 
 
 def layout(columns: Sequence[Column], steps: Sequence[tuple[str, int]], width: int) -> dict[str, int]:

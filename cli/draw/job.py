@@ -19,8 +19,8 @@ from hybridq.visible import visible
 from hybridq.when import clock, eta, money, span
 
 from . import words
-from .cells import PLAIN, QUIET, STRONG
-from .queue import ALARM, LATE, LOOK
+from .cells import ALARM, PLAIN, QUIET, STRONG
+from .queue import LATE, LOOK
 from .troubles import deadline as told_deadline
 from .troubles import may_be_late
 

@@ -8,30 +8,25 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Callable
 
 from rich.console import Console
 
-from hybridq.status.snapshot import Snapshot
-
+from .board import LOOK, Board, Desk
+from .filter import Filter
+from .frame import Frame
 from .plain import Said, changes
-from .queue import QueueView, rows_that_fit
 from .terminal import Bell, Terminal, TerminalWaiter, forget_output, full_screen, keys_of, typing
 
-PACE = 0.25  # seconds between frames, at least
-STALE = 5.0  # seconds after which the queue is read again unasked: load, tariff, a lost ring
-LOOK = 0.9  # seconds after which `take` is asked again; it may give what it gave before until that is stale
+PACE = 0.25  # seconds between frames, at least, unless keys are typed
 PLAIN_PACE = 1.0  # seconds between two readings where lines are printed
 PLAIN_ROWS = 1000
 
-Take = Callable[[int], Snapshot]
 
+def watch(desk: Desk, bell: Bell, console: Console | None = None, *, rings: bool = False) -> int:
+    """Show the queue until somebody ends it; returns the exit code. `rings`: the terminal rings when jobs fail.
 
-def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
-    """Show the queue until somebody ends it; returns the exit code.
-
-    `take(rows)` reads a snapshot with that many rows. 0: `q`, or the reader went away; 130: Control-C;
-    129, 143: hung up or terminated. What `take` raises passes through, with the terminal given back.
+    0: `q`, or the reader went away; 130: Control-C; 129, 143: hung up or terminated. What the desk raises passes
+    through, with the terminal given back.
     """
     console = console or Terminal()
     output = console.file.fileno()
@@ -39,9 +34,9 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
     with TerminalWaiter(bell, output, keys_of(console)) as ears:
         try:
             if drawn:
-                _draw(take, bell, console, ears)
+                _draw(Board(desk, bell=rings), bell, console, ears)
             else:
-                _tell(take, bell, console, ears)
+                _tell(desk, bell, console, ears)
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):
                 raise
@@ -49,11 +44,11 @@ def watch(take: Take, bell: Bell, console: Console | None = None) -> int:
         return ears.code or 0
 
 
-def _draw(take: Take, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
+def _draw(board: Board, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
     """Frames on the other screen, until the end; Control-Z gives the terminal back meanwhile."""
     while ears.code is None:
         with full_screen(console, keys_of(console)):
-            _frames(take, bell, console, ears)
+            _frames(board, bell, console, ears)
         _pause(ears)
 
 
@@ -64,38 +59,49 @@ def _pause(ears: TerminalWaiter) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _frames(take: Take, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
-    snapshot, taken, fits, rung = None, 0.0, 0, True
+def _frames(board: Board, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
+    rung, frame = False, Frame(board)
     while ears.code is None and not ears.suspended:
-        rows = rows_that_fit(console.size.height)
-        if snapshot is None or rung or rows != fits or time.monotonic() - taken >= LOOK:
+        if rung:
             bell.clear()
-            snapshot, taken, fits = take(rows), time.monotonic(), rows
-        console.update_screen(QueueView(snapshot, time.time(), fitted=True))
-        size = console.size
-        ears.wait(PACE, bell=False)
-        rung = False
-        if ears.code is None and console.size == size:
-            rung = ears.wait(1 - time.time() % 1)
+        board.read(console, rung=rung)
+        console.update_screen(frame)
+        if board.rings():
+            console.bell()
+        rung = board.work() or _heard(console, ears)
+        board.press(ears.take_keys())
+        if board.left:
+            ears.finish(0)
 
 
-def _tell(take: Take, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
+def _heard(console: Console, ears: TerminalWaiter) -> bool:
+    """Wait for the next second, a key, another size or the bell; returns whether that was rung."""
+    size = console.size
+    ears.wait(PACE, bell=False)
+    if ears.code is not None or ears.typed or console.size != size:
+        return False
+    return ears.wait(1 - time.time() % 1)
+
+
+def _tell(desk: Desk, bell: Bell, console: Console, ears: TerminalWaiter) -> None:
     """Lines, each time that something has changed, until the end."""
     said: Said = {}
     while ears.code is None:
         with typing(keys_of(console)):
-            said = _changes(take, bell, console, ears, said)
+            said = _changes(desk, bell, console, ears, said)
         _pause(ears)
 
 
-def _changes(take: Take, bell: Bell, console: Console, ears: TerminalWaiter, said: Said) -> Said:
+def _changes(desk: Desk, bell: Bell, console: Console, ears: TerminalWaiter, said: Said) -> Said:
     while ears.code is None and not ears.suspended:
         bell.clear()
-        told, said = changes(take(PLAIN_ROWS), said, time.time())
+        told, said = changes(desk.take(PLAIN_ROWS, Filter(), False), said, time.time())
         for text in told:
             console.file.write(f"{text}\n")
         console.file.flush()
         ears.wait(PLAIN_PACE, bell=False)
         if ears.code is None and not ears.suspended:
             ears.wait(LOOK)
+        if "q" in ears.take_keys():
+            ears.finish(0)
     return said

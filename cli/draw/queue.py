@@ -12,12 +12,29 @@ from rich.segment import Segment
 from rich.style import Style
 
 from hybridq.job import ENDED, Lane, State
-from hybridq.status.snapshot import Head, Row, Snapshot
+from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
 from hybridq.when import count
 
 from . import words
-from .cells import GAP, PLAIN, QUIET, STRONG, Cell, Column, Part, bar, column_mark, doubtful, erase, layout, line
+from .cells import (
+    ALARM,
+    GAP,
+    MARGIN,
+    PLAIN,
+    QUIET,
+    Cell,
+    Column,
+    Part,
+    bar,
+    clock_bar,
+    column_mark,
+    doubtful,
+    erase,
+    layout,
+    line,
+)
+from .head import head_lines
 from .plain import TITLES
 from .troubles import may_be_late
 
@@ -42,10 +59,6 @@ STEPS = (
     ("WHY", WIDEST),
     ("WHAT", 60),
 )
-LABEL = 9  # cells of a head line's name
-MARGIN = 1
-SEPARATOR = tuple((char, QUIET if char.strip() else PLAIN) for char in words.SEPARATOR)
-
 LOOK = {
     "streaming": ("»", Style.parse("bold cyan")),
     "running": ("●", Style.parse("green")),
@@ -56,99 +69,43 @@ LOOK = {
     "cancelled": ("-", QUIET),
 }
 BRIGHT = Style.parse("cyan")
-ALARM = Style.parse("bold yellow")
 LATE = Style.parse("bold red")
+CHOSEN = Style.parse("reverse")
+NOT_BEGUN = "0%"
+MARK = ">"  # before the chosen row
 
 
 class QueueView:
-    """One snapshot, drawn. With `fitted` it keeps to the height it is given and says what it left out."""
+    """One snapshot, drawn as it is printed once."""
 
-    def __init__(self, snapshot: Snapshot, now: float, *, fitted: bool = False) -> None:
+    def __init__(self, snapshot: Snapshot, now: float) -> None:
         self.snapshot = snapshot
         self.now = now
-        self.fitted = fitted
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines of the view, as segments."""
-        height = options.height or options.size.height
-        head = head_lines(self.snapshot.head, self.now, options.max_width)
-        rows = self.snapshot.rows
-        if self.fitted:
-            head = head[: head_height(height)]
-            rows = rows[: rows_that_fit(height)]
-        for parts in head:
+        for parts in head_lines(self.snapshot.head, self.now, options.max_width):
             yield from line(parts, options)
             yield Segment.line()
         yield Segment.line()
-        yield from queue_table(rows, self.now, options)
-        hidden = self.snapshot.hidden + len(self.snapshot.rows) - len(rows)
-        yield from line([footer(hidden, self.snapshot)], options)
+        yield from queue_table(self.snapshot.rows, self.now, options)
+        yield from line([_footer(self.snapshot)], options)
         yield Segment.line()
 
 
-def head_height(height: int) -> int:
-    """How many of the head's lines a terminal of this height can spare."""
-    return max(1, min(4, height - 6))
-
-
-def rows_that_fit(height: int) -> int:
-    """How many rows fit: the head, a blank line, the titles and the last line are not for rows."""
-    return max(1, height - head_height(height) - 3)
-
-
-def footer(hidden: int, snapshot: Snapshot) -> Part:
+def _footer(snapshot: Snapshot) -> Part:
     """What was left out, or what to do with an empty queue."""
-    if hidden:
-        return f" and {hidden:,} more: --all", QUIET
+    if snapshot.hidden:
+        return f" and {snapshot.hidden:,} more: --all", QUIET
     if not snapshot.rows:
         return " nothing here yet: hybridq submit -- CMD", QUIET
     return "", PLAIN
 
 
-def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
-    """Who runs the queue; what is in it; the next flush; the tariff and what was saved."""
-    return [
-        _head_line("daemon", _runner(head), width, PLAIN if head.daemon or head.runners else ALARM),
-        _head_line("queue", _tally(head, width - LABEL), width),
-        _head_line("flush", words.next_flush(head, now), width, STRONG if head.next_flush else PLAIN),
-        _head_line("tariff", [words.tariff(head, now), words.saved_words(head), words.spent_words(head)], width),
-    ]
-
-
-def _runner(head: Head) -> list[str]:
-    parts = [head.daemon or "none: hybridq daemon starts one"]
-    if head.runners:
-        parts.append(words.other_runners(head.runners))
-    return [*parts, f"load {head.load:.2f} a core"]
-
-
-def _tally(head: Head, width: int) -> list[str]:
-    """How many jobs are in each state; where not all fits, those that are done go first."""
-    told = words.tally_words(head.counts, head.held)
-    if cell_len(words.SEPARATOR.join(told)) > width:
-        told = words.tally_words(
-            {state: jobs for state, jobs in head.counts.items() if state is not State.DONE}, head.held
-        )
-    return told or ["empty"]
-
-
-def _head_line(name: str, pieces: Sequence[str], width: int, style: Style = PLAIN) -> list[Part]:
-    """Whole pieces while they fit; the first that does not is cut if a good part of it shows."""
-    parts: list[Part] = [(" " * MARGIN + name.ljust(LABEL - MARGIN), QUIET)]
-    left = width - LABEL
-    for number, piece in enumerate(pieces):
-        separator = SEPARATOR if number else ()
-        room_left = left - cell_len(words.SEPARATOR) * bool(number)
-        shown = visible_line(piece, max(0, room_left))
-        if number and room_left < min(16, cell_len(piece)):
-            break
-        parts += [*separator, (shown, PLAIN if number else style)]
-        left = room_left - cell_len(shown)
-    return parts
-
-
-def queue_table(rows: Sequence[Row], now: float, options: ConsoleOptions) -> Iterator[Segment]:
-    """The titles and the rows, each one line."""
+def queue_table(
+    rows: Sequence[Row], now: float, options: ConsoleOptions, chosen: int | None = None
+) -> Iterator[Segment]:
+    """The titles and the rows, each one line; `chosen` is the place of the row that stands out."""
     if not rows:
         return
     looks = [LOOK[words.state(row)] for row in rows]
@@ -160,7 +117,20 @@ def queue_table(rows: Sequence[Row], now: float, options: ConsoleOptions) -> Ite
     titles = [Cell(column.title, QUIET) for column in shown]
     yield from _row(titles, shown, widths, (" ", PLAIN), options)
     for number, look in enumerate(looks):
-        yield from _row([column.cells[number] for column in shown], shown, widths, look, options)
+        cells = [column.cells[number] for column in shown]
+        drawn = _row(cells, shown, widths, look, options)
+        yield from _standing_out(drawn, options) if number == chosen else drawn
+
+
+def _standing_out(row: Iterator[Segment], options: ConsoleOptions) -> Iterator[Segment]:
+    """The same row marked, in one style from its beginning to its end: a sign, because not every terminal reverses."""
+    (marked,) = line([(MARK, CHOSEN)], options)
+    for segment in row:
+        if segment.control or segment.text == "\n":
+            yield segment
+            continue
+        yield Segment(marked.text + segment.text[len(marked.text) :], CHOSEN)
+        marked = Segment("")
 
 
 def _row(
@@ -215,17 +185,19 @@ def _widest_text(cells: Sequence[Cell]) -> int:
 
 
 def _with_progress(why: Column, progress: Column) -> Column:
-    """The reasons, each after how far its row is."""
-    told = zip(progress.cells, why.cells, strict=True)
-    cells = [Cell(words.SEPARATOR.join(filter(None, (far.text, why.text))), why.style) for far, why in told]
+    """The reasons, each after how far its row is, once it has begun."""
+    told = zip((far.text.removeprefix(NOT_BEGUN) for far in progress.cells), why.cells, strict=True)
+    cells = [Cell(words.SEPARATOR.join(filter(None, (far, why.text))), why.style) for far, why in told]
     return why._replace(cells=cells)
 
 
 def _eta(row: Row, now: float) -> Cell:
-    """When it is done with the spread, or the instant alone."""
+    """When it is done, with the spread or that this is late; or the instant alone."""
     told, style = words.short_done_at(row, now), _when(row)
-    instant, spread, _ = told.partition(" ±")
-    return Cell(instant, style, ((told, style),) if spread else ())
+    instant = told.partition(" ±")[0]
+    if row.late and instant != words.LATE:
+        told = f"{instant} {words.LATE}"
+    return Cell(instant, style, ((told, style),) if told != instant else ())
 
 
 def _state(row: Row) -> Cell:
@@ -260,7 +232,9 @@ def _why(row: Row) -> Style:
 
 
 def _progress(row: Row, now: float) -> Cell:
-    """A bar for a group; for one job the time it has run."""
+    """A bar for a group; for one job the time it has run, with a bar where it is known how long it will."""
+    if row.group is None and row.state is State.RUNNING and row.started is not None and row.eta is not None:
+        return clock_bar(now - row.started, row.eta - row.started, words.took(row, now), LOOK[words.state(row)][1])
     if row.group is None:
         return Cell(words.took(row, now), QUIET, ((words.progress(row, now), QUIET),))
     if words.untold(row):

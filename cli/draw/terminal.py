@@ -18,6 +18,9 @@ from typing import Protocol
 
 from rich.console import Console
 
+from .keys import Keys
+
+HALF = 0.05  # seconds within which the other half of a key comes
 _Handler = Callable[[int, FrameType | None], None]
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -64,14 +67,16 @@ class TerminalWaiter:
     """Hears the bell, keys, signals and the end of the output, while nothing is to be done.
 
     A context manager for the main thread: it takes the signals over and gives them back.
-    `code` is the exit code once it is to end; `suspended` asks for a pause (Control-Z).
+    `code` is the exit code once it is to end; `suspended` asks for a pause (Control-Z); `typed` gathers the keys.
     """
 
     def __init__(self, bell: Bell, output: int, keys: int | None) -> None:
         """`output` is watched for its end; `keys`, if any, is a terminal's descriptor to read keys from."""
         self.code: int | None = None
         self.suspended = False
+        self.typed: list[str] = []
         self._bell, self._output, self._keys = bell, output, keys
+        self._letters = Keys()
 
     def __enter__(self) -> "TerminalWaiter":
         self._wake, self._woken = os.pipe()
@@ -110,17 +115,28 @@ class TerminalWaiter:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake, 512)
         if heard.get(self._output, 0) & _GONE:
-            self._finish(0)
+            self.finish(0)
         elif self._keys is not None and self._keys in heard:
             self._read_keys(self._keys)
         return self._bell.fileno() in heard
 
     def _read_keys(self, keys: int) -> None:
         typed = os.read(keys, 512)
-        if not typed or b"q" in typed:
-            self._finish(0)
+        if not typed:
+            self.finish(0)
+            return
+        self.typed += self._letters.typed(typed)
+        while self._letters.waits:  # an escape, or the beginning of an arrow on a slow line
+            more = os.read(keys, 512) if select.select([keys], [], [], HALF)[0] else b""
+            self.typed += self._letters.typed(more)
 
-    def _finish(self, code: int) -> None:
+    def take_keys(self) -> list[str]:
+        """The keys that were typed since the last call."""
+        typed, self.typed = self.typed, []
+        return typed
+
+    def finish(self, code: int) -> None:
+        """This is to end with that code, unless it is ending already."""
         if self.code is None:
             self.code = code
 

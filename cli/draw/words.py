@@ -16,6 +16,7 @@ from hybridq.when import clock, count, eta, money, span
 from .troubles import troubles
 
 SEPARATOR = " · "
+LATE = "LATE"
 NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
@@ -124,7 +125,7 @@ def short_done_at(row: Row, now: float) -> str:
     """The same for a table: within a day a time of day says enough, since the countdown stands beside it. Where nobody
     knows when, that it is late already: a narrow terminal has no room for why."""
     if row.late and row.eta is None and row.state not in ENDED:
-        return "LATE"
+        return LATE
     shown = done_at(row, now)
     return shown if row.eta is None or row.eta - now > DAY else shown.removeprefix("tomorrow ")
 
@@ -162,6 +163,11 @@ def tally_words(counts: dict[State, int], held: int = 0) -> list[str]:
         *((counts.get(state, 0), state.value) for state in ENDED),
     ]
     return [f"{count(number)} {name}" for number, name in named if number > 0]
+
+
+def how_many(number: int) -> str:
+    """So many jobs."""
+    return "1 job" if number == 1 else f"{count(number)} jobs"
 
 
 def other_runners(number: int) -> str:

@@ -15,6 +15,7 @@ TOPICS = {
     "plugins": "kinds of handler of your own, as an installed package",
     "python": "submitting from Python",
     "promises": "what holds whatever happens, and the limits",
+    "watch": "the live view: its keys, filter and actions",
     "words": "what job, lane, flush and the other words mean; the marks of the views",
     "json": "what each command prints with --json",
     "exit-codes": "with which code a command ends",

@@ -175,6 +175,35 @@ def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mo
     ]
 
 
+def begun_last(store: Store, name: str, limit: int) -> list[int]:
+    """At most `limit` jobs of a group that have begun, up to the place to which it has come, ascending.
+
+    Bounded however large the group is: of its first SCAN parts the last that have begun, and in each of them SCAN
+    jobs before the first that waits. What was begun out of turn is not found.
+    """
+    found: list[int] = []
+    for part, first, last in store.rows(
+        "SELECT id, first_id, last_id FROM (SELECT id, first_id, last_id, jobs, queued FROM cohort"
+        " WHERE name = ? AND accepted IS NOT NULL LIMIT ?) WHERE queued < jobs ORDER BY id DESC LIMIT ?",
+        (name, SCAN, limit),
+    ):
+        waits = store.row(
+            "SELECT id FROM job WHERE cohort = ? AND state = 'queued' ORDER BY cohort, ready, id LIMIT 1", (part,)
+        )
+        end = min(last, waits[0] + limit if waits else last)
+        found += [
+            number
+            for (number,) in store.rows(
+                "SELECT id FROM job WHERE id BETWEEN ? AND ? AND cohort = ? AND state <> 'queued'"
+                " ORDER BY id DESC LIMIT ?",
+                (max(first, end - SCAN), end, part, limit - len(found)),
+            )
+        ]
+        if len(found) >= limit:
+            break
+    return sorted(found)
+
+
 def by_number(store: Store, numbers: Sequence[int]) -> list[Cohort]:
     """These cohorts, in the order given."""
     known: dict[int, Cohort] = {}

@@ -35,12 +35,13 @@ def take(
     states: Sequence[State] = (),
     modes: Sequence[Mode] = (),
     selectors: Sequence[Selector] = (),
+    whole: bool = False,
 ) -> Snapshot:
     """The queue at `now` with at most `limit` rows; `hidden` counts the jobs that no row shows.
 
-    `all_`: every row that ended, not only the latest few. With `states` each row is a single job in one of them;
-    without, after what was selected come the failed jobs of its groups. Raises NoSuchJob for a selector that names
-    nothing.
+    `all_`: every row that ended, not only the latest few. With `states` each row is a single job in one of them, or,
+    with `whole`, a group that holds such; without, after what was selected come the failed jobs of its groups. Raises
+    NoSuchJob for a selector that names nothing.
     """
     rescue_if_writable(outlook.store, now)
     with outlook.store.still():
@@ -52,10 +53,10 @@ def take(
             rows, jobs = view.selected(selectors)
         else:
             rows, jobs = view.everything(all_ or bool(states)), view.jobs()
-        if states:
+        if states and not whole:
             rows, twice = view.opened(rows)
             jobs -= twice
-        elif selectors:
+        elif selectors and not states:
             rows, failed = view.with_failed(rows)
             jobs += failed
         shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)

@@ -30,10 +30,9 @@ def drawn(view: QueueView, width: int, height: int) -> Iterator[str]:
 
 @given(width=st.integers(20, 220), height=st.integers(1, 70), held=st.integers(0, 60))
 def test_a_view_never_takes_more_than_its_terminal(width: int, height: int, held: int) -> None:
-    """From 20 columns on no line is wider than the terminal, and from five lines on there are no more than it has."""
-    lines = list(drawn(QueueView(busy(held=held), NOW, fitted=True), width, height))
+    """From 20 columns on no line is wider than the terminal."""
+    lines = list(drawn(QueueView(busy(held=held), NOW), width, height))
     assert max(map(cell_len, lines)) <= width
-    assert len(lines) <= max(5, height)
 
 
 @given(text=st.text(), why=st.text(), width=st.integers(20, 200))
@@ -81,6 +80,23 @@ def test_how_far_it_is_stands_before_why_where_it_has_no_column() -> None:
     assert "41%" not in shown(QueueView(busy(), NOW), width=60)
 
 
+def test_a_running_job_has_a_bar_of_its_time() -> None:
+    """Three fifths of the time that it takes are gone; past that time it is not full, for it has not ended."""
+    assert "━━━╸── 1m 12s" in shown(QueueView(busy(), NOW), width=120)
+    overdue = row(1, state=State.RUNNING, started=NOW - 100, eta=NOW - 50)
+    assert "━━━━━╸ 1m 40s" in shown(QueueView(queue([overdue]), NOW), width=120)
+    unknown = row(1, state=State.RUNNING, started=NOW - 100)
+    assert "━" not in shown(QueueView(queue([unknown]), NOW), width=120)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_what_is_late_says_so_without_colour(width: int) -> None:
+    """Beside the instant stands that it is too late, where the reason has no room as well."""
+    late = row(1, state=State.QUEUED, eta=NOW + 90, eta90=NOW + 200, deadline=NOW + 20, late=True, late_by=70.0)
+    text = shown(QueueView(queue([late]), NOW), width=width)
+    assert f"{words.clock(NOW + 90, NOW)} LATE" in text
+
+
 def test_an_eta_is_told_without_its_spread_before_it_is_not_told() -> None:
     """The instant is whole at 40 columns; the spread comes back with the room."""
     assert "14:19:23 ±22s" not in shown(QueueView(busy(), NOW), width=40)
@@ -89,9 +105,8 @@ def test_an_eta_is_told_without_its_spread_before_it_is_not_told() -> None:
 
 
 def test_it_says_what_it_left_out() -> None:
-    """Rows that do not fit are added to those that were never read."""
-    fitted = shown(QueueView(busy(held=20, hidden=1000), NOW, fitted=True), height=18)
-    assert "and 1,012 more: --all" in fitted
+    """Below the rows stands how many jobs have none."""
+    assert "and 1,000 more: --all" in shown(QueueView(busy(held=20, hidden=1000), NOW), height=18)
     assert "more: --all" not in shown(QueueView(busy(held=20), NOW))
 
 

@@ -60,14 +60,14 @@ def test_the_countdown_runs_by_itself(screen: Screen) -> None:
 
 def test_it_fills_the_height_and_says_the_rest(screen: Screen) -> None:
     """A window of 24 lines holds 17 rows; the last line counts the others."""
-    screen.until(lambda: "and 6 more: --all" in screen.terminal.display[23])
+    screen.until(lambda: "and 6 more" in screen.terminal.display[23])
     assert sum("held" in line for line in screen.terminal.display[6:]) == 14
 
 
 def test_it_survives_a_resize(screen: Screen) -> None:
     """Made narrow, it folds its columns and takes fewer rows; made wide, they are back; whatever COLUMNS says."""
     screen.resize(40, 12)
-    screen.until(lambda: "and 18 more: --all" in screen.terminal.display[11] and "WHY" not in screen.text)
+    screen.until(lambda: "and 18 more" in screen.terminal.display[11] and "WHY" not in screen.text)
     assert "stdlib" in screen.text
     assert "ETA" in screen.text
     screen.resize(160, 40)
@@ -102,6 +102,49 @@ def test_q_ends_it(screen: Screen) -> None:
     screen.child.send("q")
     assert screen.end() == 0
     assert screen.given_back
+
+
+def test_arrows_choose_a_row(screen: Screen) -> None:
+    """The marked row is another with each arrow, also where one comes in two halves, as on a slow line."""
+    screen.child.send("\x1b[B")
+    screen.until(lambda: ">» 900" in screen.text)
+    screen.child.send("\x1b")
+    screen.child.send("[B")
+    screen.until(lambda: ">● 101+" in screen.text)
+
+
+def test_a_chosen_row_survives_a_resize(screen: Screen) -> None:
+    """It stays chosen and in sight as the window becomes low, and narrow, and large again."""
+    screen.child.send("\x1b[B" * 12)
+    screen.until(lambda: ">‖ 792" in screen.text)
+    for width, height in ((100, 9), (40, 12), (160, 40)):
+        screen.resize(width, height)
+        screen.until(lambda height=height: ">‖ 792" in screen.text and "quit" in screen.terminal.display[height - 1])  # type: ignore[misc]
+
+
+def test_an_opened_row_scrolls_and_closes(screen: Screen) -> None:
+    """Its lines fill the window, whatever size that has; Escape alone is the way back."""
+    screen.child.send("jo")
+    screen.until(lambda: "output of transcribe müller.wav, line 100" in screen.terminal.display[22])
+    screen.child.send("g")
+    screen.until(lambda: "line 1 " in screen.terminal.display[0])
+    screen.child.send(" ")
+    screen.until(lambda: "line 23 " in screen.terminal.display[0])
+    screen.resize(70, 12)
+    screen.until(lambda: "quit" in screen.terminal.display[11] and "line 33 " in screen.terminal.display[10])
+    screen.child.send("\x1b")
+    screen.until(lambda: "WHAT" in screen.text)
+
+
+def test_a_failure_rings_the_terminal(screen: Screen) -> None:
+    """With the bell on it rings as the number of failures grows, and not before."""
+    screen.child.send("b")
+    screen.until(lambda: "rings when a job fails" in screen.text)
+    assert b"\x07" not in screen.raw
+    before = busy(time.time())
+    counts = {**before.head.counts, State.FAILED: 5}
+    screen.put(msgspec.structs.replace(before, head=msgspec.structs.replace(before.head, counts=counts)))
+    screen.until(lambda: b"\x07" in screen.raw)
 
 
 def test_termination_gives_the_terminal_back(screen: Screen) -> None:

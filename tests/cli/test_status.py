@@ -10,10 +10,9 @@ import pexpect
 import pytest
 
 from hybridq.outlook import Outlook
-from hybridq.status.overview import take
-from hybridq.status.snapshot import Snapshot
 from hybridq.submit import submit
-from hybridq_cli.status import Unchanged
+from hybridq_cli.draw.filter import Filter
+from hybridq_cli.watching import QueueDesk, Watched
 from tests.support.building import (
     ECHO,
     HYBRIDQ,
@@ -198,19 +197,16 @@ def test_watch_shows_a_change_at_once_and_ends_with_q(outlook: Outlook) -> None:
 
 def test_a_ring_without_a_change_reads_nothing_anew(outlook: Outlook, tmp_path: Path) -> None:
     """The live view's snapshot is taken again when somebody else has written, and not before."""
-    taken = []
-
-    def look(rows: int) -> Snapshot:
-        taken.append(rows)
-        return take(outlook, now=time.time(), limit=rows)
-
-    unchanged = Unchanged(outlook.store, look, 10)
-    assert unchanged(5) is unchanged(5)
+    desk, everything = QueueDesk(outlook, Watched(limit=10)), Filter()
+    first = desk.take(5, everything, False)
+    assert desk.take(5, everything, False) is first
     with queue(tmp_path).store as other, other.tx() as connection:
         connection.execute("INSERT INTO meta VALUES ('x', 1)")
-    unchanged(5)
-    unchanged(50)
-    assert taken == [5, 5, 10]
+    second = desk.take(5, everything, False)
+    assert second is not first
+    third = desk.take(50, everything, False)
+    assert third is not second
+    assert desk.take(60, everything, False) is third
 
 
 def test_watch_without_a_terminal_prints_what_changed(outlook: Outlook) -> None:
@@ -246,9 +242,9 @@ def test_a_removed_handler_breaks_nothing(every_state: Outlook) -> None:
 
 def test_a_dead_daemon_leaves_the_view(outlook: Outlook) -> None:
     """A daemon that was killed is not shown again, though nobody has written and the last snapshot is not stale."""
-    unchanged = Unchanged(outlook.store, lambda rows: take(outlook, now=time.time(), limit=rows), 10)
+    desk = QueueDesk(outlook)
     with daemon(outlook) as process:
-        assert str(process.pid) in unchanged(5).head.daemon
+        assert str(process.pid) in desk.take(5, Filter(), False).head.daemon
         process.kill()
         process.wait()
-        assert unchanged(5).head.daemon == ""
+        assert desk.take(5, Filter(), False).head.daemon == ""

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,15 +21,21 @@ PATIENCE = 20.0  # seconds; a deadline for a condition, never a time to wait
 
 
 class Screen:
-    """A terminal with the live view in it, and what a person would see there."""
+    """A terminal with the live view in it, and what a person would see there.
 
-    def __init__(self, folder: Path, width: int = 100, height: int = 24, **environ: str) -> None:
+    The view is that of the snapshot in the folder, or what `command` starts.
+    """
+
+    def __init__(
+        self, folder: Path, width: int = 100, height: int = 24, command: Sequence[str] = (), **environ: str
+    ) -> None:
         self.home = Home(folder, folder / "config.toml")
         self.terminal = pyte.Screen(width, height)
         self.stream = pyte.ByteStream(self.terminal)
         self.raw = b""
         env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **environ}
-        self.child = pexpect.spawn(sys.executable, [str(PROGRAM), str(folder)], dimensions=(height, width), env=env)
+        program, *words = command or (sys.executable, str(PROGRAM), str(folder))
+        self.child = pexpect.spawn(program, words, dimensions=(height, width), env=env)
 
     @property
     def text(self) -> str:
