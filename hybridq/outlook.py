@@ -8,7 +8,7 @@ import os
 from .brain.arrivals import ARRIVALS
 from .brain.conditions import Conditions
 from .brain.estimate import Estimate, Model
-from .brain.gather import Facts, gather, keeps
+from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps
 from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
@@ -73,6 +73,10 @@ class Outlook:
 
             return Remote(stream, batch, handler)
         return Estimate(stream, batch, handler, self.config.policy.machine_cost)
+
+    def tariff_of(self, name: str) -> Tariff:
+        """The prices by time that hold for a handler: a provider has its own, at all hours the same."""
+        return SAME_AT_ALL_HOURS if self.handler(name).traits.remote else self.tariff
 
     def unpriced(self) -> set[str]:
         """The handlers at a provider whose price nobody knows: what they cost is recorded as 0."""

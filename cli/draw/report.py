@@ -21,7 +21,7 @@ from .words import NONE, RULES, percent_of
 
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
-PRICES = "streamed: what the same jobs would have cost, had each run at once: by what the handler's jobs took streamed"
+PRICES = "streamed: what the same jobs would have cost, all streamed as they came, at the prices of those hours"
 Rows = Sequence[Sequence[str]]
 
 
@@ -53,7 +53,7 @@ def headline(found: Report) -> str:
     if found.nothing:
         return _nothing(found)
     total, gathered = found.total, found.gathered
-    saved = f"It cost {money(total.cost)}; streamed at submission it would have cost {money(total.streamed)}"
+    saved = f"It cost {money(total.cost)}; streamed as it came it would have cost {money(total.streamed)}"
     if total.share is not None:
         saved += f": {money(total.saved)} ({percent_of(total.share)}) saved"
     if gathered.sooner is None:

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from ..config.values import HandlerConfig
 from ..job import Lane
 from ..when import span
+from .baseline import told_apart
 from .calls import NONE, Overhead
 from .costs import ENOUGH, Paid, Spending, cost_by_size, line_price, priceable, priced
-from .curve import NINETIETH, SPREAD, TINY, RunTimes, chance, median, normal, regime
+from .curve import NINETIETH, SPREAD, TINY, RunTimes, chance, normal, regime
 
 WINDOW = 128  # jobs that the quantiles come from
 STARTS = 24  # starts that the start-up time comes from
@@ -28,7 +29,6 @@ WIDEN = 0.05  # by how much, as a logarithm, promises are made later after one t
 # hundredth or two, but one late flush makes the next spread four times as wide, and not twice.
 TOGETHER = 16
 WIDEST = 2.0  # as a logarithm; promises are never made later or sooner than this
-ALIKE = math.log(1.25)  # between the sizes of jobs that would take alike
 
 
 class Observation(Struct, frozen=True, kw_only=True, gc=False):
@@ -187,19 +187,19 @@ class Estimate:
         return self._handler.price is not None or any(priceable(model.paid) for model in self._models.values())
 
     @property
-    def share(self) -> float:
-        """What a job takes in a batch of what one of its size takes streamed, at most 1.
-
-        1 where no jobs of one size are known in both lanes, and for commands, of which no two are alike.
-        """
+    def share(self) -> float | None:
+        """What a job takes in a batch of what one of its size takes streamed: 1 where that is no more than chance, and
+        for commands, of which no two are alike; None: too few are known to tell."""
         batch, stream = self._models[Lane.BATCH], self._models[Lane.STREAM]
-        if self._handler.traits.commands or not batch.sizes:
-            return 1.0
-        usual = median(batch.sizes)
-        times = [[t for s, t in zip(m.sizes, m.times, strict=True) if abs(s - usual) <= ALIKE] for m in (batch, stream)]
-        if min(map(len, times)) < ENOUGH:
-            return 1.0
-        return min(1.0, math.exp(median(times[0]) - median(times[1])))
+        told = told_apart(batch.sizes, batch.times, stream.sizes, stream.times)
+        return 1.0 if self._handler.traits.commands else told
+
+    def alone(self, together: int) -> float:
+        """How many times as long a job of a batch, of which so many shared its call, would have taken streamed."""
+        share, overhead = self.share, self.overhead
+        if share is None:
+            return overhead.factor(1, together)
+        return 1 / share if share >= 1 or not overhead.jobs else overhead.factor(1, together)
 
     def assumed(self, lane: Lane) -> tuple[str, ...]:
         """What the times and costs of a lane rest on, where it is neither learned nor a price that was set."""

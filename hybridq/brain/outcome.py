@@ -21,7 +21,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
 
     `state` is DONE or FAILED, or QUEUED for another try at `ready` (epoch seconds), which is `counted` against the
     retries or not; `unbegun`: against what a provider may leave unbegun. `cost` is money, `streamed` what the job
-    would have cost streamed at its submission, `busy` the seconds that it kept an instance busy, `first` the epoch
+    would have cost streamed as it came, `busy` the seconds that it kept an instance busy, `first` the epoch
     second of its first byte, `dropped` bytes of output that were not kept, `out` and `err` those that are in the job's
     files. `draft` keeps it as an adaptive job's draft, made `by` another handler: the job goes on in the batch lane.
     `promoted` says why it goes on in the stream lane, where it does.

@@ -9,6 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from ..config.values import DAYS, TariffConfig, Window
@@ -16,6 +17,7 @@ from ..config.values import DAYS, TariffConfig, Window
 DAY = 86400
 OFFSET_STEP = 3 * 3600  # no zone changed its clock twice within three hours
 EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
+REMEMBERED = 64  # stretches of days whose prices are kept
 FARTHEST = 28 * DAY  # a mean over more than this is the mean of these first four weeks
 
 
@@ -35,11 +37,12 @@ class Tariff:
         self._zone = _zone(config.zone)
         windows = [_Span(window) for window in config.window]
         self._week = [_pieces(day, windows, config.factor) for day in range(7)]
-        self._flat = len({piece.factor for day in self._week for piece in day}) == 1
+        self._known: dict[tuple[int, int], _Days] = {}
+        self.flat = len({piece.factor for day in self._week for piece in day}) == 1
 
     def factor(self, at: float) -> float:
         """The price factor at an epoch second."""
-        return self._week[0][0].factor if self._flat else self._piece(at).factor
+        return self._week[0][0].factor if self.flat else self._piece(at).factor
 
     def name(self, at: float) -> str:
         """The name of the window that holds at an epoch second, or ""."""
@@ -48,7 +51,7 @@ class Tariff:
     def changes(self, after: float, until: float) -> list[tuple[float, float]]:
         """Each real change in `after < instant <= until`: the epoch second and the factor from then on."""
         found: list[tuple[float, float]] = []
-        if self._flat or until <= after:
+        if self.flat or until <= after:
             return found
         factor = self.factor(after)
         for at in self._edges(after, until):
@@ -61,13 +64,22 @@ class Tariff:
     def mean(self, start: float, end: float) -> float:
         """The time-weighted mean factor from `start` to `end`; without a span, the factor at `start`."""
         end = min(end, start + FARTHEST)
-        factor, total, last = self.factor(start), 0.0, start
-        if end <= start:
-            return factor
-        for at, new in self.changes(start, end):
-            total += factor * (at - last)
-            factor, last = new, at
-        return (total + factor * (end - last)) / (end - start)
+        if self.flat or end <= start:
+            return self.factor(start)
+        days = self._days(int(start // DAY), int(end // DAY))
+        first, last = days.step(start), days.step(end)
+        if first == last:  # exactly one factor: a quotient of sums would only be near
+            return days.factors[first]
+        return (days.sum(end) - days.sum(start)) / (end - start)
+
+    def _days(self, first: int, last: int) -> "_Days":
+        """The prices of these days, which are remembered: many jobs end on the same ones."""
+        if (first, last) not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            begin, end = float(first * DAY), float((last + 1) * DAY)
+            self._known[first, last] = _Days([(begin, self.factor(begin)), *self.changes(begin, end)])
+        return self._known[first, last]
 
     def _piece(self, at: float) -> DayPiece:
         local = datetime.fromtimestamp(math.floor(at), self._zone)
@@ -112,6 +124,23 @@ class Tariff:
     def _offset(self, at: float) -> int:
         shift = datetime.fromtimestamp(math.floor(at), self._zone).utcoffset()
         return (shift or timedelta()) // timedelta(seconds=1)
+
+
+class _Days:
+    """The prices of some days as steps, with their integral."""
+
+    def __init__(self, steps: list[tuple[float, float]]) -> None:
+        self._at = [at for at, _ in steps]
+        self.factors = [factor for _, factor in steps]
+        self._sums = [0.0, *accumulate(f * (after - at) for (at, f), (after, _) in pairwise(steps))]
+
+    def step(self, at: float) -> int:
+        return bisect_right(self._at, at) - 1
+
+    def sum(self, at: float) -> float:
+        """The integral of the factor until then."""
+        step = self.step(at)
+        return self._sums[step] + self.factors[step] * (at - self._at[step])
 
 
 class _Span:

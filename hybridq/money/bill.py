@@ -1,16 +1,20 @@
 """What jobs are charged: each outcome with its cost, and what it would have cost streamed.
 
-Rule: money is counted once, here, with the tariff of now against the tariff at the submission. A cancelled job pays
-for its time until then; one that was queued again meanwhile is left alone.
+Rule: money is counted once, here, at the mean price of the time that a run took. What streamed as it was submitted
+would have cost just that; what was held is compared with a run of all jobs of its handler streamed as they came (see
+`baseline`). A cancelled job pays for its time until then; one that was queued again meanwhile is left alone.
 """
 
+import math
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from ..brain.baseline import begins
 from ..brain.outcome import Outcome, settle
+from ..brain.tariff import Tariff
 from ..errors import NoSuchJob
 from ..job import DEAREST, Failure, Lane, Mode, Output
 from ..outlook import Outlook
@@ -19,24 +23,27 @@ from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort, environment
 from ..queue.outputs import output_path
 from ..queue.store import Store
+from ..queue.submissions import around
 
 FEW = 100  # sets of variables that are remembered
 KEPT = 10_000  # cohorts whose terms are remembered
 
 
 class Terms(NamedTuple):
-    """What one cohort's jobs cost at factor 1, the factor when they were submitted, and how often they are retried.
+    """What one cohort's jobs cost at factor 1, at which tariff, and how often they are retried.
 
-    `share` is what they take in their lane of what they would take streamed, and `start` the seconds of the start that
-    each would have paid then; None: the one that was really made. `llm`: by what it used.
+    `start`: seconds of the start that each would have paid streamed; None: the one that was really made. `streams`:
+    when (epoch seconds) the first of them would have begun then, and `slots` as many at once; None: they did stream.
+    `llm`: by what it used.
     """
 
     retries: int
     per_second: float
     per_job: float
-    factor: float
-    share: float
+    tariff: Tariff
     start: float | None
+    streams: float | None
+    slots: int
     llm: bool
 
 
@@ -47,6 +54,8 @@ class Billing:
         self._outlook = outlook
         self._known: dict[tuple[int, bool], tuple[Cohort, Terms]] = {}
         self._variables: dict[int, dict[str, str]] = {}
+        self._begins: dict[int, float] = {}  # by cohort, see `_streams`
+        self._shares: dict[tuple[str, int], tuple[float, float]] = {}  # when it was found, and how many times as long
 
     def used(self, claim: Claim, draft: bool, answer: int) -> float | None:
         """What a stream has cost that ended after so many bytes of its answer, by these; None: by its time."""
@@ -74,26 +83,30 @@ class Billing:
         first: float | None = None,
         draft: bool = False,
         startup: float = 0.0,
-        alone: float | None = None,
+        together: int = 1,
+        since: float | None = None,
     ) -> list[Outcome]:
         """What becomes of these attempts, with what each cost and what it would have cost streamed.
 
         `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
-        `alone`: how many times as long each would have taken without the others in its call; None: as its cohort's
-        terms say. A `draft` costs what the jobs of its maker cost.
+        `together`: how many shared each one's call. `since`: when (epoch seconds) these were begun, one after another;
+        None: each as long ago as it took. A `draft` costs what the jobs of its maker cost.
         """
         now = time.time()
-        factor = self._outlook.tariff.factor(now)
         settled = []
         for event, claim in ended:
             try:
                 of, terms = self._look(claim.cohort, draft)
             except NoSuchJob:
                 continue  # cancelled and cleaned away meanwhile: nobody's
-            by_itself = event.busy / terms.share if alone is None else event.busy * alone
-            by_itself += startup if terms.start is None else terms.start
-            cost = (terms.per_job + (event.busy + startup) * terms.per_second) * factor
-            streamed = (terms.per_job + by_itself * terms.per_second) * terms.factor
+            took = event.busy + startup
+            factor = terms.tariff.mean(now - took if since is None else since, now)
+            cost = streamed = (terms.per_job + took * terms.per_second) * factor
+            if terms.streams is not None:
+                alone = event.busy * self._alone(of.handler, together)
+                alone += startup if terms.start is None else terms.start
+                begun = terms.streams + (claim.id - of.first) // terms.slots * alone
+                streamed = (terms.per_job + alone * terms.per_second) * terms.tariff.mean(begun, begun + alone)
             startup = 0.0
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
@@ -113,6 +126,7 @@ class Billing:
     def forget(self) -> None:
         """The configuration changed: agree on the terms anew."""
         self._known.clear()
+        self._begins.clear()
 
     def _look(self, number: int, draft: bool = False) -> tuple[Cohort, Terms]:
         known = self._known.get((number, draft))
@@ -137,20 +151,45 @@ class Billing:
         """Who makes the drafts of these jobs."""
         return self._outlook.handler(of.handler).draft or of.handler
 
+    def _alone(self, handler: str, together: int) -> float:
+        """See `Estimate.alone`; found anew every second at most."""
+        now, (at, known) = time.monotonic(), self._shares.get((handler, together), (-math.inf, 1.0))
+        if now > at + 1:
+            known = self._outlook.estimate(handler).alone(together)
+            self._shares[handler, together] = now, known
+        return known
+
     def _agreed(self, of: Cohort, by: str) -> Terms:
-        handler = self._outlook.handler(by)
-        price, policy = handler.price, self._outlook.config.policy
+        outlook, handler = self._outlook, self._outlook.handler(by)
+        price, policy = handler.price, outlook.config.policy
         per_second = 0.0 if handler.traits.remote or price is not None else policy.machine_cost / 3600
-        estimate, batched = self._outlook.estimate(by), of.lane is Lane.BATCH
+        as_it_came = of.lane is Lane.STREAM and of.mode is of.decision.mode
+        each, tariff = of.lane is Lane.BATCH and handler.traits.starts == "each", outlook.tariff_of(by)
         return Terms(
             of.request.retries,
             per_second,
             price or 0.0,
-            self._outlook.tariff.factor(of.accepted),
-            share=estimate.share if batched else 1.0,
-            start=estimate.startup() if batched and handler.traits.starts == "each" else None,
+            tariff,
+            start=outlook.estimate(by).startup() if each else None,
+            streams=None if as_it_came else self._streams(of, tariff),
+            slots=outlook.slots(of.handler, Lane.STREAM),
             llm=handler.traits.llm,
         )
+
+    def _streams(self, of: Cohort, tariff: Tariff) -> float:
+        """When the first of these would have begun, had all jobs of their handler been streamed as they came."""
+        if tariff.flat:
+            return of.accepted  # whenever it is, it costs the same
+        if of.id not in self._begins:
+            if len(self._begins) >= KEPT:
+                self._begins.clear()
+            came, estimate = around(self._outlook.store, of.handler, of.id), self._outlook.estimate(of.handler)
+            each = {size: estimate.mean_time(Lane.STREAM, size) or 0.0 for size in {size for *_, size in came}}
+            slots = self._outlook.slots(of.handler, Lane.STREAM)
+            found = begins([(at, jobs, each[size]) for _, at, jobs, size in came], slots)
+            # Of those before it too few are known that came before them.
+            self._begins |= {number: at for (number, *_), at in zip(came, found, strict=True) if number >= of.id}
+        return self._begins[of.id]
 
 
 def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) -> None:

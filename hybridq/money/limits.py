@@ -100,9 +100,11 @@ class Budget:
         return None if spending is None else spending.each
 
     def costs(self, work: Work, size: float, now: float) -> Spending | None:
-        """What such a job costs; a draft at the price of whoever makes it. None: nobody knows."""
+        """What such a job costs that begins now; a draft at the price of whoever makes it. None: nobody knows."""
         by = work.draft and self.drafted_by(work.handler)
-        return self._outlook.estimate(by or work.handler).spending(work.lane, size, self._outlook.tariff.factor(now))
+        estimate = self._outlook.estimate(by or work.handler)
+        takes = estimate.mean_time(work.lane, size) or 0.0
+        return estimate.spending(work.lane, size, self._outlook.tariff.mean(now, now + takes))
 
     def drafted_by(self, handler: str) -> str:
         """Who makes the drafts of a handler; "": nobody."""

@@ -11,7 +11,7 @@ from ..job import ENDED, State
 
 QUARTER = 900.0  # seconds
 Move = tuple[int, State | None, State | None]  # cohort, from, to; None: outside the queue
-Money = tuple[float, float]  # what jobs cost, and what they would have cost streamed at their submission
+Money = tuple[float, float]  # what jobs cost, and what they would have cost streamed as they came
 
 
 def shift(

@@ -10,6 +10,7 @@ from ..errors import NoSuchJob
 from .cohorts import Cohort, cohorts
 from .store import Store
 
+NEAR = 2048  # cohorts before and after one that are read with it
 _LAST = "last"  # in `meta`: the submission that was accepted last
 _OF = "(id = ?1 OR submission = ?1) AND accepted IS NOT NULL"
 
@@ -49,3 +50,13 @@ def newest(store: Store) -> Cohort:
     """The cohort that stands for the last submission: one that runs, else one that waits. Raises NoSuchJob."""
     where = f"{_OF} ORDER BY running > 0 DESC, queued > 0 DESC, jobs > 0 DESC, id LIMIT 1"
     return cohorts(store, where, (last(store),))[0]
+
+
+def around(store: Store, handler: str, cohort: int) -> list[tuple[int, float, int, float]]:
+    """(cohort, when it was accepted, jobs, mean bytes of input) of a cohort and those handed in about then to the same
+    handler, in the order in which they came."""
+    return store.rows(
+        "SELECT id, accepted, jobs, size / max(jobs, 1) FROM cohort WHERE id BETWEEN ? AND ? AND handler = ?"
+        " AND accepted IS NOT NULL ORDER BY accepted, id",
+        (cohort - NEAR, cohort + NEAR, handler),
+    )

@@ -100,7 +100,7 @@ def saved_chart(ledger: Ledger) -> "Figure":
     at = [_when(instant) for instant in found.at]
     for name, values, colour, fill in (
         ("as it was", found.cost, COLOURS["batch"], None),
-        ("streamed at submission", found.streamed, COLOURS["stream"], "tonexty"),
+        ("streamed as they came", found.streamed, COLOURS["stream"], "tonexty"),
     ):
         less = [_difference(cost, streamed) for cost, streamed in zip(found.cost, found.streamed, strict=True)]
         figure.add_trace(

@@ -52,7 +52,7 @@ def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
     )
     yield chart(
         "Cost and what was saved",
-        "What the jobs done so far have cost, and would have cost streamed at their submission: what lies between"
+        "What the jobs done so far have cost, and would have cost streamed as they came: what lies between"
         f" is saved. Attempts that failed are not in it.{evenly}",
         saved_chart(ledger),
     )

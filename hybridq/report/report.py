@@ -18,7 +18,7 @@ CAUSES = 10  # reasons of failures that are told one by one
 
 
 class Saved(Struct, frozen=True, kw_only=True):
-    """What jobs cost, and what they would have cost streamed at their submission; `share` of that is saved."""
+    """What jobs cost, and what they would have cost streamed as they came; `share` of that is saved."""
 
     handler: str | None  # None: any
     audience: Audience | None

@@ -6,7 +6,6 @@ Rule: each job ends once, and only those that are held here; a Detached is store
 import time
 from collections.abc import Sequence
 
-from ..brain.calls import NONE, Overhead
 from ..brain.estimate import Observation
 from ..brain.lessons import Bursts
 from ..brain.outcome import Outcome
@@ -28,10 +27,8 @@ class CallRun:
         claims: list[Claim],
         *,
         again: bool = False,
-        overhead: Overhead = NONE,
     ) -> None:
-        """`again`: another start of the same flush, which is part of what its jobs take. `overhead`: what such a call
-        takes beside them, as far as it is known."""
+        """`again`: another start of the same flush, which is part of what its jobs take."""
         self.done = self.failed = 0
         self.startup = self.busy = self.cost = 0.0
         self.wrote = False  # pieces of output came since whoever runs this looked
@@ -47,8 +44,8 @@ class CallRun:
         self._begun: dict[int, float] = {}  # when (epoch seconds) each call was
         self._answered = 0.0  # when the last answer came
         self._bunches = Bursts(len(claims))
-        known = overhead.sane()
-        self._alone = known.factor(1, len(claims)) if known.jobs else None
+        self._together = len(claims)
+        self._apart = engine.outlook.handler(handler).traits.commands  # each has a process of its own
         self._again, self._shared = again, 0.0  # seconds of that start that fall on each job
         self._sinks: dict[int, Sink] = {}
 
@@ -99,10 +96,12 @@ class CallRun:
                 self._detached(event)
         if begun:
             self._begin(begun, now)
+        outcomes = self._engine.settling.outcomes(
+            ended, startup=self._unpaid if ended else 0.0, together=self._together, since=self._since(ended)
+        )
         if ended:
             reached("replied")
             self._answered = now
-        outcomes = self._engine.settling.outcomes(ended, startup=self._unpaid if ended else 0.0, alone=self._alone)
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
         self.busy += sum([event.busy for event, _ in ended])
@@ -119,6 +118,13 @@ class CallRun:
             self._let_go(ended)
         return outcomes
 
+    def _since(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> float | None:
+        """Since when (epoch seconds) a worker has been at what ended now; None: each has run by itself."""
+        begun = [at for event, _ in ended if (at := self._begun.get(event.id)) is not None]
+        if self._apart or not begun:
+            return None
+        return max(min(begun), self._answered) - self._unpaid
+
     def gone(self) -> list[Away]:
         """What has come to run elsewhere, and still does. What was taken back is forgotten."""
         stay = []
@@ -131,8 +137,7 @@ class CallRun:
 
     def unended(self) -> list[Unended]:
         """What has begun and not ended, and for how long it ran: of a worker's calls, since its last answer."""
-        apart, now = self._engine.outlook.handler(self._handler).traits.commands, time.time()
-        since = 0.0 if apart else self._answered
+        since, now = 0.0 if self._apart else self._answered, time.time()
         left = [(claim, self._begun[claim.id]) for claim in self._claims.values() if claim.id in self._begun]
         return [(claim.id, claim.attempt, now - max(began, since)) for claim, began in left]
 

@@ -167,7 +167,7 @@ class FlushRun:
 
     async def _run_chunk(self, claims: list[Claim]) -> CallRun:
         engine = self.engine
-        chunk = CallRun(engine, self.name, claims, again=self._anew and self._begun, overhead=self._chunk.overhead)
+        chunk = CallRun(engine, self.name, claims, again=self._anew and self._begun)
         self._begun = True
         engine.ring_followers()  # these run now
         try:

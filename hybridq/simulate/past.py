@@ -52,4 +52,6 @@ def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
 
 def _times(outlook: Outlook, name: str) -> Times:
     estimate = outlook.estimate(name)
-    return Times(start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=estimate.share, spread=0.0)
+    return Times(
+        start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=estimate.share or 1.0, spread=0.0
+    )

@@ -25,7 +25,7 @@ class Head(Struct, frozen=True, kw_only=True):
     next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
     cost: float = 0.0  # money, so far
-    saved: float = 0.0  # money, against streaming all at submission
+    saved: float = 0.0  # money, against streaming all as it came
 
 
 class Failed(Struct, frozen=True, kw_only=True):
