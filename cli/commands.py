@@ -33,9 +33,9 @@ COMMANDS = {
     "drain": ("run", "Run everything that is held now, then end."),
     "simulate": ("simulate", "Try a workload on hybridq and on what people do without it."),
     "report": ("report", "Sum up what really ran: cost and savings, waits, promises, failures."),
-    "handlers": ("setup", "List the configured handlers."),
-    "config": ("setup", "Show the values in force and where each comes from."),
-    "completions": ("setup", "Print the completion script for a shell."),
+    "handlers": ("configuration", "List the configured handlers."),
+    "config": ("configuration", "Show the values in force and where each comes from."),
+    "completions": ("configuration", "Print the completion script for a shell."),
     "help": ("help.command", "Explain a topic: handlers, models, settings, exit codes and more."),
     "demo": ("demo", "Run the whole product on Python's own library, and print what was measured."),
 }
@@ -72,7 +72,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command. Of a word that is none, say the whole line that may have been meant."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from .meant import meant  # it takes time to import what only a mistake needs
+            from .suggestions import meant  # it takes time to import what only a mistake needs
 
             raise UsageError(meant(args, list(COMMANDS)))
         return super().resolve_command(ctx, args)

@@ -1,4 +1,4 @@
-"""Where `hybridq` begins: one command line, run so that nothing but a sentence and a code come out of it.
+"""The entry point of `hybridq`: parses one command line, runs it, and turns every error into a sentence and a code.
 
 Completion asks through `hybridq __complete`, which answers before anything of the command line is imported.
 Importing takes a tenth of a second, in which Control-C is as quiet as later; so next to nothing is imported above.

@@ -1,4 +1,4 @@
-"""The outputs of several jobs, each a record at its job's place: what failed or waits leaves an empty one.
+"""`output` of several jobs: the n-th record is the n-th job's, empty where it failed or waits.
 
 Rule: the n-th record is the n-th job's, so that results stand beside their inputs. A note on standard error and the
 exit code tell of what is missing: 1 where a job was not done, 75 where one has not ended. A record of `--json` tells

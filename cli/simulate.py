@@ -15,9 +15,9 @@ from hybridq.config.values import Config
 from hybridq.errors import UsageError
 from hybridq.home import Home
 from hybridq.simulate.clock import SimulatedRun, World
-from hybridq.simulate.rehearsal import Rehearsal, rehearse, summarise
+from hybridq.simulate.overrides import changed, handler_times, supposed, told
+from hybridq.simulate.simulation import Rehearsal, rehearse, summarise
 from hybridq.simulate.station import Times
-from hybridq.simulate.trial import changed, handler_times, supposed, told
 from hybridq.simulate.workload import Suppose, Workload, read_trace
 from hybridq.when import parse_span
 

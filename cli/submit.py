@@ -15,11 +15,11 @@ from hybridq.errors import UsageError
 from hybridq.job import Audience, Mode
 from hybridq.submit import connect
 
-from .meant import Misread, as_command, without
 from .submitting.accepted import Then, after, foretold
 from .submitting.options import Options, check
 from .submitting.submission import Skipped, Submission
 from .submitting.words import Source, understood
+from .suggestions import Misread, as_command, without
 from .tell import leaving, say
 
 app = typer.Typer()

@@ -1,4 +1,4 @@
-"""The facts of the store, the configuration and the machine, of which the brain is told its world (see `gather`).
+"""The facts that decisions are made from: slots, load, models and held work, read from queue, config and machine.
 
 Rule: bounded work, however long the queue is: counters, a few models, and the classes of held work.
 """

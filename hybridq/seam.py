@@ -1,4 +1,4 @@
-"""The one seam for tests: a process dies at a named point, as by kill -9. Nothing in production.
+"""For crash tests: a process kills itself at a named point, as by kill -9. Does nothing in production.
 
 `HYBRIDQ_TEST_DIE_AT=NAME` or `NAME:N` (the Nth time it is reached) in the environment arms it.
 """

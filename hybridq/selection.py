@@ -2,7 +2,7 @@
 
 A name that could be read as anything else is refused when the group is made, so a selector means one
 thing for ever. Whether such jobs exist is the store's to say. A date (2026-11-30, 20261130) is a group's name;
-that job 20261130 is meant where there is no such group is the store's to say, too (`names.meant`).
+that job 20261130 is meant where there is no such group is the store's to say, too (`select.meant`).
 """
 
 import re

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hybridq.job import Audience
-from hybridq.simulate.rehearsal import Rehearsal
+from hybridq.simulate.simulation import Rehearsal
 from hybridq.simulate.verdict import Promises, Verdict, WaitTimes
 from hybridq.visible import visible
 from hybridq.when import clock, count, money, span

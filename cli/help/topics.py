@@ -1,4 +1,4 @@
-"""The topics of `hybridq help`: each is a page of Markdown that lies beside this file.
+"""The topics of `hybridq help`: each is a page of Markdown in `pages/`.
 
 Rule: what is kept is what is read; `write` makes anew those pages that come from the code.
 """

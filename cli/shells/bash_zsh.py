@@ -1,4 +1,4 @@
-"""The completion scripts for bash and zsh, made from the command line as plain data; and where each shell's is made.
+"""The completion scripts for bash and zsh, made from the command line as plain data.
 
 Names of jobs and groups are data in them: no value from the queue is ever expanded or run by the shell
 (bash's `compgen -W` would do that, so it gets fixed words only).

@@ -1,4 +1,4 @@
-"""What just accepted jobs wait for where nobody serves the queue, or a limit on money keeps them.
+"""Accepted jobs that nobody serves: no runner is there, or a limit on money keeps them.
 
 Rule: imports nothing that a quick `submit` does not need.
 """

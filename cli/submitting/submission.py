@@ -23,7 +23,7 @@ from hybridq.queue.intake import Accepted
 from hybridq.submit import deciding, submit, submit_many
 from hybridq.visible import visible_line
 
-from ..meant import Misread
+from ..suggestions import Misread
 from ..tell import is_tty
 from . import options as asking
 from .inputs import Bad, Item

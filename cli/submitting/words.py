@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from hybridq.errors import UsageError
 from hybridq.visible import visible_line
 
-from ..meant import Misread
+from ..suggestions import Misread
 from . import inputs
 from .inputs import Bad, Item
 from .options import command_input, with_stdin, words

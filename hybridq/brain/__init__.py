@@ -1,1 +1,1 @@
-"""What policy and estimate compute with: pure functions of plain data and `now`."""
+"""The brain: decisions, plans, forecasts and prices, as pure functions of plain data and `now`."""

@@ -1,4 +1,4 @@
-"""What a handler's calls take beside their jobs, and so how many jobs of a batch one call gets.
+"""How many jobs of a batch one call gets (chunk size), and the overhead that is learned of calls.
 
 Rule: a person never waits long behind a call. Additive increase, multiplicative decrease (Chiu and Jain 1989) on the
 time that a chunk takes against the time that a stream job may wait for it; at first it grows fourfold, like TCP's slow

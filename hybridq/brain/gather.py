@@ -1,4 +1,4 @@
-"""One handler's world, out of what was seen of it: facts in, conditions out.
+"""The conditions of a decision, made from facts: what is ahead, what is warm, what will come.
 
 Rule: pure, and the only place where conditions are made. A runner tells the facts of its queue and its machine, a
 simulation those of its virtual clock, so that both decide by the same account of what is ahead, of starts and of

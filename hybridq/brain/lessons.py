@@ -1,4 +1,4 @@
-"""What the answers of a handler teach: observations of what its jobs took, and the model that they make.
+"""Learning from answers: observations of what jobs took, and the model that they make.
 
 Rule: the only way from an answer to a model, for a runner as for a simulation. Answers that come together took their
 time together: each is learned with an even part of it.

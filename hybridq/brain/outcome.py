@@ -1,4 +1,4 @@
-"""What becomes of an attempt: handlers' last words into frozen data, by rules alone.
+"""What becomes of an attempt: done, failed, or tried again after how long (`retry_delay`).
 
 Rule: pure. `settle` decides, `claims.record` stores; but for whoever cancels, nothing else ends a job.
 """

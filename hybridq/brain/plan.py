@@ -12,10 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Flush, Held
-from .company import Company
 from .conditions import Conditions
 from .reasons import GATHER, flush_reason
 from .schedule import TIE, Chains, Part, fit_cheap_hours
+from .sharing import Company
 from .work import HeldWork
 
 LOAD_LOOK = 60.0  # seconds until a load that was priced in is looked at again

@@ -33,7 +33,7 @@ class Tariff:
     """What a unit of work costs, relative to factor 1, over the week of a time zone."""
 
     def __init__(self, config: TariffConfig) -> None:
-        """`settings.read` has checked what a configuration says; ValueError or KeyError for one that makes no sense."""
+        """`config.read` has checked what a configuration says; ValueError or KeyError for one that makes no sense."""
         self._zone = _zone(config.zone)
         windows = [_Span(window) for window in config.window]
         self._week = [_pieces(day, windows, config.factor) for day in range(7)]

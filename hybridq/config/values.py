@@ -1,4 +1,4 @@
-"""What `config.toml` may say, as typed values with their defaults; `settings.read` makes them.
+"""What `config.toml` may say, as typed values with their defaults; `config.read` makes them.
 
 Durations are seconds (written `20s`, `2h` or a number), money is in the user's own unit. Plain data: nothing here
 is checked or looked up.

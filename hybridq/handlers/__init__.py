@@ -1,4 +1,4 @@
-"""The hands: everything that starts processes or talks to a provider, one module a kind.
+"""Handlers: everything that starts processes or talks to a provider, one module a kind.
 
 A kind is imported only when a handler of it is made. What each is like stands in `config.kinds`; further kinds join
 through its entry points.

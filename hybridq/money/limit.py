@@ -1,7 +1,7 @@
-"""One limit on money: how many jobs it lets begin, beside what is spent and what is reserved for all that runs.
+"""One limit on money: how many jobs it lets begin now, and the sentence where it lets none.
 
 Rule: one limit is one thing, whatever cohorts, lanes, priorities or drafts its jobs are in, and whoever runs them.
-What counts against it is read by `budget`; here is arithmetic alone.
+What counts against it is read by `limits`; here is arithmetic alone.
 """
 
 from collections.abc import Callable, Sequence

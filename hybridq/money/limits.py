@@ -2,7 +2,7 @@
 
 Three limits: `--max-cost` for all jobs of one submission, a handler's `daily_budget` for all that ends on one day of
 the tariff's zone, and what a runner may spend itself (`drain --max-cost`). Jobs that run count with what they may
-cost (see `brain.spending`), so that a limit is exceeded by one job's surprise at most. Nothing is ever dropped.
+cost (see `brain.costs`), so that a limit is exceeded by one job's surprise at most. Nothing is ever dropped.
 """
 
 from collections.abc import Callable, Iterable, Sequence

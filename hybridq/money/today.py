@@ -1,7 +1,7 @@
-"""What a handler's daily budget lets run until it is renewed, by what such jobs usually cost: for what is foreseen.
+"""What is left of a handler's daily budget, in jobs of the usual cost: for forecasts, not for claims.
 
 Rule: a finish that the budget would not keep is not told. Reads only; what may begin at this instant, with all that it
-reserves, is `budget`'s to say.
+reserves, is for `limits` to say.
 """
 
 from msgspec import Struct

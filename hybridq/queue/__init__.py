@@ -1,1 +1,1 @@
-"""The verbs of the queue and what can be read of it: all SQL but the tables and the one writing path."""
+"""The queue: all SQL. Its tables (`schema`), the one writing path (`store`), its verbs and its readers."""

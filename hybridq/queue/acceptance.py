@@ -1,4 +1,4 @@
-"""Acceptance: the instant from which on a submission is there, whole, whoever wrote it and whatever becomes of them.
+"""Acceptance: the instant at which a submission is there, whole, even if its writer dies right then.
 
 Rule: what is invisible carries its writer's mark, and only by that mark is it shown or taken back. A submission of few
 cohorts is shown in one transaction. One of many is promised in one and shown in pieces, so that nobody waits for it

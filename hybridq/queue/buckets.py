@@ -1,4 +1,4 @@
-"""The held work of a handler as a plan is told it: cohort by cohort, or of very many, classes of what is alike.
+"""The held work of a handler, for its plan: cohort by cohort, or very many of them as buckets of like ones.
 
 Rule: reading costs what the classes are, not the cohorts: sums are kept, and a class is told the earliest deadline
 of any of its jobs. What is due first, and what came first, is always told one by one, so that the next flush is

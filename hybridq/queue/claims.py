@@ -26,7 +26,7 @@ NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no 
 
 
 class Room(Protocol):
-    """What limits on money let begin (see `budget`). It is asked inside the transaction of the claim, and told."""
+    """What limits on money let begin (`money.limits`). It is asked inside the transaction of the claim, and told."""
 
     def __call__(self, cohort: int) -> int:
         """How many jobs of a cohort may begin now."""

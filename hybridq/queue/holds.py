@@ -1,7 +1,7 @@
-"""Money in the queue: what jobs have cost so far, and which cohorts are held, most often by a limit on money.
+"""Cohorts that are held back, most often by a limit on money, and what jobs have cost so far.
 
 Rule: sums are read from kept counters, whatever the number of jobs. Knows no limit in force and decides
-nothing: that is `loops.budget`.
+nothing: that is `money.limits`.
 """
 
 import sqlite3

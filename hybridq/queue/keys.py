@@ -1,4 +1,4 @@
-"""Keys: the same key again is the same job, whoever submits it and whatever became of who did so before.
+"""Idempotency keys (`submit --key`): the same key again is the same job, even if its first submitter died.
 
 Rule: a key stands for a job that was accepted, or that a living process is submitting; whoever died before that has
 left nothing, and is known to be dead by the kernel at once.

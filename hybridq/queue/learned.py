@@ -1,4 +1,4 @@
-"""What the queue has learned and intends: models, promises, the batch loop's plan.
+"""What was learned and is intended: models, promises, the batch loop's plan, remarks on running jobs.
 
 Rule: written by runners, read by everybody; losing it costs accuracy, never a job.
 """

@@ -53,7 +53,7 @@ def suspects(db: "Database") -> None:
 
 
 def remarks(db: "Database") -> None:
-    """What is to be said of jobs while they run: see `knowledge.remark`."""
+    """What is to be said of jobs while they run: see `learned.remark`."""
     db.conn.execute("CREATE TABLE remark (job INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, text TEXT NOT NULL)")
 
 

@@ -9,10 +9,10 @@ from collections import Counter
 
 from ..job import Happening, State
 from .acceptance import show
-from .burial import bury
 from .counters import Move, shift
 from .flushes import end_flushes
 from .history import note
+from .orphans import kill_orphans
 from .remote import all_away, held_away
 from .runner import Runner, dead, forget_lock
 from .store import Store
@@ -43,7 +43,7 @@ def rescue(store: Store, now: float) -> int:
     """Queue again what dead runners held, and end the processes that they left; returns how many jobs."""
     rescued = 0
     for runner, mark in dead(store):
-        bury(store, mark)  # before its row goes: should we die in between, the next one finds it again
+        kill_orphans(store, mark)  # before its row goes: should we die in between, the next one finds it again
         show(store, runner)
         with store.tx() as connection:
             if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:

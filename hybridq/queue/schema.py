@@ -1,4 +1,4 @@
-"""The tables of the queue and every change they have ever had.
+"""The tables of the queue; every change since the first release is a step in `migrations`.
 
 Rule: a file is at one version, whole; an older one is migrated in a single transaction, a newer or a
 foreign one is named and left untouched. Never decides anything about jobs.

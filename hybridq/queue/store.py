@@ -3,7 +3,7 @@
 Rule: whatever is written goes through `Store.tx`, which begins IMMEDIATE and commits durably
 (WAL, synchronous=FULL) unless whoever waits is told first and `sync` follows, so that what was acknowledged survives a
 power cut; a claim need not. Reads are short and hold no transaction open, but for a view's, which belong together.
-The verbs stand beside it: `intake`, `claims`, `changes`, `reading`, `knowledge`.
+The verbs stand beside it: `intake`, `claims`, `cancel_retry`, `lists`, `learned`.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Submissions: which cohorts one consists of, wherever its jobs have moved, and which came last.
+"""Submissions: the cohorts that one consists of, wherever its jobs have moved; and `last`, the newest.
 
 Rule: a submission is named by its first cohort, for ever; every other cohort of it names that one. Reads only, but for
 `came`, which whoever accepts says.

@@ -1,4 +1,4 @@
-"""The runner that stays: both loops side by side until it is told to stop.
+"""The daemon: both loops side by side until a signal stops them; housekeeping. `Service` serves drains, too.
 
 Rule: one daemon a queue. The first signal claims nothing more and lets running work end within its
 grace time; the second ends it at once. If a loop raises, the whole daemon ends, and its jobs are
@@ -15,8 +15,8 @@ from contextlib import suppress
 
 from ..config.values import Config
 from ..errors import HybridqError
-from ..handlers.orphans import adopts, reap
 from ..handlers.process import OURS
+from ..handlers.reaper import adopts, reap
 from ..home import Home
 from ..queue.cancel_retry import come_by_now, hasten
 from ..queue.cleaning import sweep

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import Config
-from ..handlers.border import guarded
+from ..handlers.guard import guarded
 from ..home import Home
 from ..job import Held
 from ..money.limit import Limit
@@ -26,8 +26,8 @@ from ..queue.runner import daemon_of
 from ..queue.store import Store
 from ..when import clock, count, span
 from .daemon import Service, install_signals
+from .drain_window import Window
 from .engine import Engine
-from .window import Window
 
 LOOK = 0.2  # seconds between two looks at how far it is
 

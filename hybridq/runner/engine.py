@@ -18,7 +18,7 @@ from ..config.read import load_config
 from ..config.values import Config
 from ..errors import HybridqError
 from ..files import named
-from ..handlers.border import Guarded, guarded
+from ..handlers.guard import Guarded, guarded
 from ..handlers.process import MARK, inherited
 from ..home import Home, is_at
 from ..job import Call, Lane, Remark, Throttled
@@ -32,11 +32,11 @@ from ..queue.learned import remark
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size
-from .keys import Keys
+from .api_keys import Keys
+from .drain_window import Window
 from .learning import Learning
 from .saver import Saver
-from .watch import Watch
-from .window import Window
+from .suspects import Watch
 
 log = logging.getLogger("hybridq")
 STEP = 1024  # jobs of a batch that are taken or stored at once
@@ -76,7 +76,7 @@ class Engine:
         self._streamed = -POLITE_FOR
         self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
         self._retired: list[Guarded] = []  # of an earlier configuration: what they run ends, nothing new begins
-        self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `clockwork`
+        self.wake_at: Callable[[str, float], None] = lambda _name, _at: None  # see `wakeups`
         self._handlers: dict[str, Guarded] = {}
         self._missed: set[str] = set()
         self._checkpoint: asyncio.Task[None] | None = None
@@ -112,7 +112,7 @@ class Engine:
             self._missed.add(name)
 
     def handler(self, name: str) -> Guarded:
-        """The living handler of that name, behind its border; one that cannot be made fails what it is asked for, and
+        """The living handler of that name, behind its guard; one that cannot be made fails what it is asked for, and
         is made anew for the next. Raises UsageError where none is configured."""
         if found := self._handlers.get(name):
             return found

@@ -12,7 +12,7 @@ from contextlib import aclosing
 
 from ..brain.calls import ChunkSize
 from ..errors import ConfigError, HybridqError, StorageError
-from ..handlers.border import UNENDED
+from ..handlers.guard import UNENDED
 from ..job import Failure, Lane
 from ..queue import flushes
 from ..queue.buckets import pages

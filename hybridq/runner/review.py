@@ -1,4 +1,4 @@
-"""Thinking decisions over: stream jobs that wait longer than foreseen, held jobs that a batch would deliver late.
+"""Reviewing decisions: stream jobs that wait longer than foreseen, held jobs that a batch would deliver late.
 
 Rule: the policy decides again with the numbers of now; what changes lane is only what is still queued,
 and each change is kept with its reason, for `explain`.

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
-from ..handlers.border import UNENDED
+from ..handlers.guard import UNENDED
 from ..job import Failure, Lane, Mode, Output, Partial, Remark, Started, Throttled
 from ..money.limits import Opening, hold_back
 from ..queue.claims import Claim, Room, claim_stream, held_still

@@ -1,4 +1,4 @@
-"""Outputs in files, from the end of their jobs until the disk has them.
+"""Output files that the disk has not confirmed yet (fsync), until it has.
 
 Rule: a result is stored after what it refers to; what the disk does not confirm is told as lost, for no job can be
 asked to print it again.

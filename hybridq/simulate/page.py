@@ -1,6 +1,6 @@
 """A simulation as a page: who costs what and waits how long, and what hybridq did when and why.
 
-Rule: shows the figures of `rehearsal`; of very many jobs it draws evenly spread ones and says how many.
+Rule: shows the figures of `simulation`; of very many jobs it draws evenly spread ones and says how many.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from ..job import Audience, Lane
 from ..report.html import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
 from ..when import count, money, span
 from .clock import SimulatedRun
-from .rehearsal import Rehearsal
+from .simulation import Rehearsal
 from .station import Task
 
 if TYPE_CHECKING:

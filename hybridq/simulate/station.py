@@ -1,4 +1,4 @@
-"""Simulated hands: one handler's instances on a virtual clock, serving both lanes as the loops do.
+"""One handler's instances on the virtual clock, serving both lanes as the loops do.
 
 Rule: an instance takes a stream job first and a chunk of the running flush otherwise; a chunk that has begun
 is finished. Each flush pays one start, and so does a stream job that meets no warm instance. Nothing here

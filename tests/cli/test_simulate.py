@@ -14,9 +14,9 @@ from hybridq.home import Home
 from hybridq.job import Audience, Mode, Output
 from hybridq.queue.claims import record
 from hybridq.simulate.baselines import BASELINES
+from hybridq.simulate.overrides import changed, handler_times
 from hybridq.simulate.past import TIMES
 from hybridq.simulate.station import Times
-from hybridq.simulate.trial import changed, handler_times
 from tests.support.ledgers import START, Past
 
 

@@ -11,7 +11,7 @@ from hybridq.brain.estimate import Model, Observation, learn_many
 from hybridq.job import Lane, State
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import job
-from hybridq.runner.window import Window
+from hybridq.runner.drain_window import Window
 from tests.support.building import ECHO, queue
 from tests.support.user import Queue
 

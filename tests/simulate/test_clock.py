@@ -16,7 +16,7 @@ from hybridq.simulate import page
 from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
 from hybridq.simulate.clock import World, simulate
 from hybridq.simulate.hybrid import Hybrid
-from hybridq.simulate.rehearsal import rehearse, summarise
+from hybridq.simulate.simulation import rehearse, summarise
 from hybridq.simulate.station import SimulatedFlush, Station, Task, Times
 from hybridq.simulate.synthetic import synthetic
 from hybridq.simulate.verdict import judge

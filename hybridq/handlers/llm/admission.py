@@ -1,4 +1,4 @@
-"""One request's wait for its turn: by its handler's limit, and by what its own job's last request met.
+"""When a request may go out: the handler's rate limit, and its own job's pause after a failed try.
 
 Rule: whoever must wait for longer than a moment because something went wrong is told why and until when, and told
 again when that moves; who would have to wait too long is not kept.

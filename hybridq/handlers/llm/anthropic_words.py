@@ -1,6 +1,6 @@
 """What servers that speak Anthropic's language say, read as plain data: events, whole messages, tokens.
 
-Rule: as in `completions`: whatever is missing, null or of another kind counts as not there; nothing raises but Said.
+Rule: as in `openai_words`: whatever is missing, null or of another kind counts as not there; nothing raises but Said.
 """
 
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from ...brain.llm_prices import Tokens
-from .ended import SILENT, Ended
 from .errors import Said, is_error, told_instead
+from .finish_reasons import SILENT, Ended
 from .openai_words import counted, decoded
 
 

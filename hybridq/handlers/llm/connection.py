@@ -1,4 +1,4 @@
-"""How a provider's address is reached: which of our environment's words about networks count, and where nothing goes.
+"""Connecting to a provider: proxies and certificates of the environment, and the one address that may be asked.
 
 Rule: only the address of the configuration is asked, whatever a server's answer names; and what goes to this very
 machine goes there itself, through no proxy.

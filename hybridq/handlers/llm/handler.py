@@ -252,7 +252,7 @@ class Pricing:
         factor: float | None = None,
     ) -> Output:
         """The Output of an answer; `factor` is what it costs of the list price, where that is not the tier's."""
-        # Where the server told only half of it, whoever knows the input reckons what it cost (see `settling`).
+        # Where the server told only half of it, whoever knows the input reckons what it cost (see `money.bill`).
         told = tokens is not None and tokens.input and (tokens.output or not text)
         streamed = self._prices.of(tokens) if self._prices is not None and tokens is not None and told else None
         factor = (self._flex if flex else 1.0) if factor is None else factor

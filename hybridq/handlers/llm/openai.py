@@ -1,7 +1,7 @@
 """The kind `openai`: chat completions and batches of OpenAI, or of any server that speaks its language.
 
 The SDK is imported when the first job runs, in a thread, because it takes about a second. What a server says is
-read by `completions`; here is what is asked of it.
+read by `openai_words`; here is what is asked of it.
 """
 
 from collections.abc import AsyncGenerator, Iterable

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from ...brain.llm_prices import Tokens
-from .ended import SILENT, Ended
 from .errors import Said, is_error, told_instead
+from .finish_reasons import SILENT, Ended
 
 MOST = 1e9  # tokens of one call
 REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")

@@ -1,4 +1,4 @@
-"""Looking for a provider's batch, and at it until it is over; what stands in the way is told, and looked past.
+"""Polling a provider's batch until it is over; troubles on the way are told and tried again.
 
 Rule: what may have been made once is not made again, and no batch is given up because its provider cannot be asked.
 """

@@ -1,4 +1,4 @@
-"""Warm workers, shared by both lanes: started on first use, kept while they are of use, ended when idle.
+"""Warm workers, shared by both lanes: started on first use, replaced when they died, ended when idle.
 
 A place is free or taken; whoever waits for one gets it in order, the stream lane before the batch lane. A worker
 holds its place until it is gone, so there are never more than `size`. The pool knows nothing of what they do.

@@ -1,4 +1,4 @@
-"""One chunk's turn at one worker: sending, listening, and parting as friends or for good."""
+"""One chunk's turn at one worker: send it, read the answers, and give the worker back or end it."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What somebody may have meant by a line that means nothing: the whole line again, to be copied.
+"""Did you mean: a mistyped command line, corrected as a whole, to be copied.
 
 Rule: a hint keeps every argument of the line that it corrects, quoted as a shell needs it.
 """

@@ -112,7 +112,7 @@ async def _check_all(listed: list[Listed], config: Config) -> list[Listed]:
 
 async def _checked(entry: Listed, handler: HandlerConfig, config: Config) -> Listed:
     """The entry with what a try of its handler said."""
-    from hybridq.handlers.border import guarded
+    from hybridq.handlers.guard import guarded
 
     try:
         made = guarded(entry.name, handler, runner=config.runner)

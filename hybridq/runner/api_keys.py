@@ -1,4 +1,4 @@
-"""What a daemon lacks for a handler, its key or its kind: what needs it is held with that reason, and others go on.
+"""Handlers whose API key or kind is missing: their jobs are held with that reason, others go on.
 
 Rule: whether a variable is set is asked of this very process, which is all that counts; its value is not read here.
 A handler that cannot be made is tried again when its configuration changed.
@@ -11,7 +11,7 @@ import os
 from ..config.kinds import BUILT_IN
 from ..config.llm import missing_key
 from ..config.values import HandlerConfig
-from ..handlers.border import guarded
+from ..handlers.guard import guarded
 from ..job import State
 from ..outlook import Outlook
 from ..queue.cohorts import tally

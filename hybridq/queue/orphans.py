@@ -1,4 +1,4 @@
-"""Ending what a dead runner left running, before its jobs begin again elsewhere: no job runs twice at once.
+"""Orphans: the processes that a dead runner left are found and killed before its jobs begin again.
 
 Rule: a process is the runner's if its environment says so, or if it has the runner's second lock, which goes on from
 parent to child: one may leave its group and its session, and change its environment or close its files. Only who did
@@ -24,7 +24,7 @@ LOOK = 0.2  # seconds that what was killed may take until it is looked for again
 MARK, JOB, ATTEMPT = "HYBRIDQ_RUNNER", "HYBRIDQ_JOB_ID", "HYBRIDQ_ATTEMPT"
 
 
-def bury(store: Store, mark: str) -> None:
+def kill_orphans(store: Store, mark: str) -> None:
     """End every process that this dead runner left; returns when they are gone."""
     import psutil  # needed only where one died
 

@@ -1,4 +1,4 @@
-"""The end of a runner's time (`drain --until`): what by its forecast does not end before it is not begun.
+"""The end of a drain's window (`drain --until`): a job that would probably not end by then is not begun.
 
 Rule: by the 95th percentile, with the start that is due. Of what nothing is known is found out how long it takes: what
 was ended with the window, not done, is begun again only where there is half as much time again as it had.

@@ -1,4 +1,4 @@
-"""The border of a handler: whatever it raises is the failure of what it was asked for, in one plain sentence.
+"""The guard around a handler: whatever it raises becomes the failure of its calls, in one plain sentence.
 
 Rule: nothing that a handler does, built in or of others, ends its runner or another handler, be it at making, running,
 iterating or closing; and what it says is fit to be stored and shown, without any key. Only that we ourselves are
@@ -35,7 +35,7 @@ log = logging.getLogger("hybridq.handlers")
 
 
 def guarded(name: str, config: HandlerConfig, *, runner: RunnerConfig) -> "Guarded":
-    """The handler that `[handlers.NAME]` describes, behind its border. Never raises: see `Guarded.broken`."""
+    """The handler that `[handlers.NAME]` describes, behind its guard. Never raises: see `Guarded.broken`."""
     try:
         handler = make_handler(name, config, runner=runner)
         return Guarded(name, handler, int(handler.chunk_limit), bool(handler.shared), known=config.kind in BUILT_IN)

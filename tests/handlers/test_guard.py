@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from hybridq.errors import HybridqError
-from hybridq.handlers.border import Guarded
+from hybridq.handlers.guard import Guarded
 from hybridq.handlers.protocol import Handler
 from hybridq.job import ENDED, Call, Detached, Event, Failure, Lane, Output, Partial, State
 from tests.support.building import until
@@ -20,7 +20,7 @@ from tests.support.user import Queue
 
 
 def behind(handler: object) -> Guarded:
-    """This handler behind a border, as a plug-in is."""
+    """This handler behind a guard, as a plug-in is."""
     return Guarded("odd", cast(Handler, handler), 10, known=False)
 
 

@@ -1,4 +1,4 @@
-"""When a job that ran as its runner died may begin again: last, and with nothing else beside it for a while.
+"""When a suspect, a job that ran as its runner died, may begin again: last, and alone for a while.
 
 Rule: it begins when nothing else is queued, or has run here for a second. Until it has ended, or has outlived its
 watch, neither loop begins anything else. See `suspects` for who is one, and what a death means.

@@ -1,4 +1,4 @@
-"""The ends of processes that are none of ours and yet come to us: to process 1 of a container, or to a subreaper.
+"""Reaping zombies that are not ours: as process 1 of a container, or as a subreaper, we get the orphans of others.
 
 Rule: each is waited for once it has ended, so that none stays in the process table; what we started ourselves is left
 to whoever watches it.

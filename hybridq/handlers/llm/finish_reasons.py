@@ -1,4 +1,4 @@
-"""How an answer ended, by whatever word its server says so.
+"""How an answer ended: each server's finish reasons as one of ours.
 
 Rule: an answer counts when it is whole, or when it was cut for want of room, which is told. What was refused,
 withheld, broken off or holds no word is a failure with a plain reason; what came of it is kept all the same.

@@ -1,4 +1,4 @@
-"""When a flush that is only a choice is worth it: how long jobs that are held wait for others to share a start with.
+"""How long held jobs wait for others to share a start with, where nothing else says when to flush.
 
 Rule: by regret. Waiting has been worth it until it has cost theta F, where F is the start, or the call, that those to
 come would share. Where it is known how much comes, its waiting is foreseen: the first job that is held sets the

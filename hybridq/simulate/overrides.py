@@ -1,4 +1,4 @@
-"""What is changed for one simulation: keys of the configuration, and how long handlers take.
+"""What `simulate --set` changes for one simulation: keys of the configuration, and how long handlers take.
 
 Rule: what is changed is read and checked as if the file said it, and wins over the environment. Nothing is written.
 """
