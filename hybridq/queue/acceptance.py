@@ -5,14 +5,10 @@ cohorts is shown in one transaction. One of many is promised in one and shown in
 long; if its writer dies meanwhile, whoever looks next shows the rest.
 """
 
-from collections import Counter
-
 import msgspec
 from msgspec import Struct
 
-from ..job import Lane, State
 from ..seam import reached
-from .counters import add_jobs
 from .runner import alive
 from .store import Store, let_others_write
 from .submissions import came
@@ -59,15 +55,10 @@ def _show_some(store: Store, writer: int) -> bool:
         said = msgspec.json.decode(row[0], type=Promise)
         shown = connection.execute(
             "UPDATE cohort SET accepted = ?, queued = jobs, writer = NULL WHERE id IN"
-            " (SELECT id FROM cohort WHERE accepted IS NULL AND writer = ? ORDER BY id LIMIT ?)"
-            " RETURNING handler, lane, jobs",
+            " (SELECT id FROM cohort WHERE accepted IS NULL AND writer = ? ORDER BY id LIMIT ?)",
             (said.at, writer, TOGETHER),
-        ).fetchall()
-        tally: Counter[tuple[str, str, str]] = Counter()
-        for handler, lane, jobs in shown:
-            tally[handler, Lane(lane), State.QUEUED] += jobs
-        add_jobs(connection, tally)
-        if len(shown) < TOGETHER:
+        ).rowcount
+        if shown < TOGETHER:
             came(connection, said.submission)
             connection.execute("DELETE FROM meta WHERE name = ?", (f"{PROMISED}{writer}",))
-        return len(shown) == TOGETHER
+        return shown == TOGETHER

@@ -119,15 +119,8 @@ def _still_ended(store: Store, numbers: list[int], before: float) -> list[int]:
 def _hide(store: Store, going: list[int], writer: int) -> Cleaned:
     """Nobody sees these cohorts from now on; the counters and sums are those of what is left."""
     connection, numbers = store.connection, _json(going)
-    sums = connection.execute(
-        "SELECT handler, lane, sum(done), sum(failed), sum(cancelled), sum(cost) FROM cohort"
-        f" WHERE {_AMONG} GROUP BY handler, lane",
-        (numbers,),
-    ).fetchall()
-    connection.executemany(
-        "UPDATE tally SET jobs = jobs - CASE state WHEN 'done' THEN ?3 WHEN 'failed' THEN ?4 WHEN 'cancelled' THEN ?5"
-        " ELSE 0 END WHERE handler = ?1 AND lane = ?2",
-        [row[:5] for row in sums],
+    ((jobs, cost),) = connection.execute(
+        f"SELECT coalesce(sum(done + failed + cancelled), 0), total(cost) FROM cohort WHERE {_AMONG}", (numbers,)
     )
     connection.execute(
         f"DELETE FROM groups WHERE name IN (SELECT name FROM cohort WHERE name IS NOT NULL AND {_AMONG})",
@@ -137,7 +130,7 @@ def _hide(store: Store, going: list[int], writer: int) -> Cleaned:
         f"UPDATE cohort SET accepted = NULL, writer = ?, done = 0, failed = 0, cancelled = 0 WHERE {_AMONG}",
         (writer, numbers),
     )
-    hidden = Cleaned(sum(sum(row[2:5]) for row in sums), sum(row[5] for row in sums))
+    hidden = Cleaned(jobs, cost)
     connection.executemany(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
         [(CLEANED, hidden.jobs), (f"{CLEANED}_cost", hidden.cost)],

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import NoSuchJob
 from ..job import Audience, Decision, Environment, Held, Lane, Mode, Request, State
+from .group_sums import counts_of
 from .store import Store
 
 HELD_LIMIT = 100_000  # cohorts that a plan looks at one by one
@@ -267,16 +268,18 @@ def arrivals(store: Store, handler: str, limit: int, until: float) -> list[tuple
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
     """How many jobs there are, by handler, lane and state."""
     return {
-        (handler, Lane(lane), State(state)): jobs
-        for handler, lane, state, jobs in store.rows("SELECT handler, lane, state, jobs FROM tally WHERE jobs > 0")
+        (handler, Lane(lane), state): jobs
+        for handler, lane, *counts in store.rows(
+            "SELECT handler, lane, sum(queued), sum(running), sum(done), sum(failed), sum(cancelled) FROM tally"
+            " GROUP BY handler, lane"
+        )
+        for state, jobs in counts_of(counts).items()
     }
 
 
 def waiting(store: Store, lane: Lane) -> list[str]:
     """The handlers that have queued jobs in this lane."""
-    return [
-        h for (h,) in store.rows("SELECT handler FROM tally WHERE lane = ? AND state = 'queued' AND jobs > 0", (lane,))
-    ]
+    return [h for (h,) in store.rows("SELECT DISTINCT handler FROM tally WHERE lane = ? AND queued > 0", (lane,))]
 
 
 def lineage(store: Store, cohort_id: int) -> list[int]:

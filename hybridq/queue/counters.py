@@ -4,7 +4,6 @@ Rule: whoever changes a job's state says so here, within its own `tx`; nobody co
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Mapping
 
 from ..job import ENDED, State
@@ -17,8 +16,10 @@ Money = tuple[float, float]  # what jobs cost, and what they would have cost str
 def shift(
     connection: sqlite3.Connection, moves: Mapping[Move, int], *, at: float, money: Mapping[Move, Money] | None = None
 ) -> None:
-    """Keep the counters true: so many jobs of a cohort went from one state to another at `at`, for this `money`."""
-    tally: Counter[tuple[str, str, str]] = Counter()
+    """Keep the counters true: so many jobs of a cohort went from one state to another at `at`, for this `money`.
+
+    The sums over cohorts follow by their triggers.
+    """
     for move, jobs in moves.items():
         cohort, old, new = move
         changes = [f"{state} = {state} {sign} :n" for state, sign in ((old, "-"), (new, "+")) if state]
@@ -29,24 +30,12 @@ def shift(
         cost, streamed = money[move] if money else (0.0, 0.0)
         if money:
             changes.append("cost = cost + :cost, streamed = streamed + :streamed")
-        ((handler, lane),) = connection.execute(
-            f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id RETURNING handler, lane",
+        ((handler,),) = connection.execute(
+            f"UPDATE cohort SET {', '.join(changes)} WHERE id = :id RETURNING handler",
             {"n": jobs, "id": cohort, "at": at, "cost": cost, "streamed": streamed},
         ).fetchall()
         if cost:
             spend(connection, handler, cost, at)
-        for state, sign in ((old, -1), (new, 1)):
-            if state:
-                tally[handler, lane, state] += sign * jobs
-    add_jobs(connection, tally)
-
-
-def add_jobs(connection: sqlite3.Connection, tally: Mapping[tuple[str, str, str], int]) -> None:
-    """So many more jobs of a handler are in a lane in a state."""
-    connection.executemany(
-        "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs",
-        [(*where, jobs) for where, jobs in tally.items() if jobs],
-    )
 
 
 def spend(connection: sqlite3.Connection, handler: str, cost: float, at: float) -> None:

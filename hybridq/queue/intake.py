@@ -11,10 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import BadData
-from ..job import Decision, Environment, Lane, Mode, Request, State
+from ..job import Decision, Environment, Lane, Mode, Request
 from ..seam import reached
 from .acceptance import show_for_dead
-from .counters import add_jobs
 from .keys import digest_of, keep, known
 from .store import Store
 from .submissions import came
@@ -160,8 +159,6 @@ def accept_cohort(
             part.cohort,
         ),
     )
-    if writer is None:
-        add_jobs(connection, {(part.request.handler, lane, State.QUEUED): part.jobs})
     promised = decision.promised
     if promised.finish is not None:
         connection.execute(

@@ -54,8 +54,8 @@ def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
     return [
         ModeSum(counts=counts_of(counts), cost=cost, streamed=streamed)
         for *counts, cost, streamed in store.rows(
-            "SELECT queued, running, done, failed, cancelled, cost, streamed FROM total"
-            f" WHERE mode IN ({marks(modes)})",
+            "SELECT sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost), sum(streamed)"
+            f" FROM tally WHERE mode IN ({marks(modes)}) GROUP BY mode",
             tuple(modes),
         )
     ]

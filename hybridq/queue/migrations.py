@@ -83,3 +83,43 @@ def kinds(db: "Database") -> None:
         told = "max(1, CAST(replace(text, ',', '') AS INTEGER))"
         jobs = told if numbered else f"CASE WHEN job IS NULL THEN {whole} ELSE 1 END"
         db.conn.execute(f"UPDATE history SET kind = ?, jobs = {jobs} WHERE kind = 'said' AND text LIKE ?", (kind, text))
+
+
+_SUMMED = ("queued", "running", "done", "failed", "cancelled", "cost", "streamed")
+
+
+def tally(db: "Database") -> None:
+    """One table of sums over cohorts, by handler, lane and mode, that triggers keep: there were two, and two ways.
+
+    What was cleaned away has left its money alone, by mode: that is kept beside no handler.
+    """
+    names, sums = ", ".join(_SUMMED), ", ".join(f"total({name})" for name in _SUMMED)
+    columns = ", ".join(f"{name} NOT NULL DEFAULT 0" for name in _SUMMED)
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMMED)
+
+    def add(what: str) -> str:
+        """Add to the sums of a cohort what each of its columns has become more by."""
+        gained = ", ".join(what.format(name) for name in _SUMMED)
+        return f"INSERT INTO tally VALUES (new.handler, new.lane, new.mode, {gained}) ON CONFLICT DO UPDATE SET {more};"
+
+    for statement in (
+        "DROP TRIGGER sum_by_mode",
+        "DROP TRIGGER sum_of_new_mode",
+        "DROP TABLE tally",
+        f"""CREATE TABLE tally (
+            handler TEXT NOT NULL, lane TEXT NOT NULL, mode TEXT NOT NULL, {columns},
+            PRIMARY KEY (handler, lane, mode)) WITHOUT ROWID""",
+        f"INSERT INTO tally SELECT handler, lane, mode, {sums} FROM cohort WHERE accepted IS NOT NULL GROUP BY 1, 2, 3",
+        "INSERT INTO tally (handler, lane, mode, cost, streamed) SELECT '', 'batch', mode,"
+        + ", ".join(f"{m} - (SELECT total({m}) FROM tally WHERE mode = total.mode)" for m in ("cost", "streamed"))
+        + " FROM total WHERE cost <> 0 OR streamed <> 0",
+        "DROP TABLE total",
+        f"""CREATE TRIGGER tally_changed AFTER UPDATE OF {names} ON cohort
+            WHEN new.lane = old.lane AND new.mode = old.mode BEGIN {add("new.{0} - old.{0}")} END""",
+        f"""CREATE TRIGGER tally_turned AFTER UPDATE OF lane, mode ON cohort
+            WHEN new.lane <> old.lane OR new.mode <> old.mode BEGIN
+            UPDATE tally SET {", ".join(f"{name} = {name} - old.{name}" for name in _SUMMED)}
+                WHERE handler = old.handler AND lane = old.lane AND mode = old.mode;
+            {add("new.{0}")} END""",
+    ):
+        db.conn.execute(statement)

@@ -27,17 +27,14 @@ def recount(connection: sqlite3.Connection) -> None:
         f"CREATE TEMP TABLE there AS SELECT cohort, count(*) AS jobs, sum(length(input)) AS size, {sums}"
         " FROM main.job GROUP BY cohort",
         f"UPDATE cohort SET jobs = 0, size = 0, {', '.join(f'{state} = 0' for state in _STATES)}, class = NULL",
-        *(f"DELETE FROM {table}" for table in ("class", "groups", "total", "tally")),
-        "INSERT INTO total (mode) VALUES ('stream'), ('batch'), ('adaptive')",
-        f"UPDATE cohort SET jobs = there.jobs, size = there.size, {', '.join(f'{s} = there.{s}' for s in _STATES)}"
+        *(f"DELETE FROM {table}" for table in ("class", "groups", "tally")),
+        "INSERT INTO tally (handler, lane, mode, cost, streamed) SELECT handler, lane, mode, sum(cost), sum(streamed)"
+        " FROM cohort WHERE accepted IS NOT NULL GROUP BY handler, lane, mode",
+        f"UPDATE cohort SET jobs = there.jobs, size = there.size, "
+        f"{', '.join(f'{s} = there.{s} * (accepted IS NOT NULL)' for s in _STATES)}"
         " FROM temp.there WHERE there.cohort = cohort.id",
-        *(
-            f"UPDATE {table} SET (cost, streamed) = (SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0)"
-            f" FROM cohort WHERE {of} AND accepted IS NOT NULL)"
-            for table, of in (("total", "mode = total.mode"), ("groups", "name = groups.name"))
-        ),
-        "INSERT INTO tally SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
-        " WHERE accepted IS NOT NULL GROUP BY handler, lane, state",
+        "UPDATE groups SET (cost, streamed) = (SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0) FROM cohort"
+        " WHERE name = groups.name AND accepted IS NOT NULL)",
         "DELETE FROM spent",
         f"INSERT INTO spent SELECT handler, CAST(finished / {QUARTER} AS INTEGER), sum(cost) FROM cohort"
         " WHERE cost > 0 AND accepted IS NOT NULL AND finished IS NOT NULL GROUP BY 1, 2",

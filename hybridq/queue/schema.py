@@ -6,7 +6,7 @@ foreign one is named and left untouched. Never decides anything about jobs.
 A *cohort* is the unit that the queue counts with: jobs of one submission that share handler, lane and
 options. Its counters let a queue of a million jobs be shown, planned and claimed from without
 counting rows, and its `accepted` makes a submission of a million lines visible all at once. The sums
-over cohorts (`total`, `groups`) are kept by triggers: whoever changes a counter cannot forget them.
+over cohorts (`tally`, `groups`) are kept by triggers: whoever changes a counter cannot forget them.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 7  # of the schema; one more with each migration
+VERSION = 8  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -77,6 +77,7 @@ def _migrations() -> "Migrations":
     steps(name="0005_suspects")(migrations.suspects)
     steps(name="0006_remarks")(migrations.remarks)
     steps(name="0007_kinds_of_history")(migrations.kinds)
+    steps(name="0008_one_tally")(migrations.tally)
     return steps
 
 

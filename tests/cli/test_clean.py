@@ -64,7 +64,7 @@ def test_what_has_not_ended_stays(queue: Queue) -> None:
     assert clean(store, time.time() + 60) == Cleaned(3, 0.75)
     assert queue.rows("SELECT count(*), count(DISTINCT cohort) FROM job") == [(3, 1)]
     assert tally(store) == {("echo", Lane.BATCH, State.QUEUED): 1, ("echo", Lane.BATCH, State.DONE): 2}
-    assert totals(store, list(Mode))[1].counts == {State.QUEUED: 1, State.DONE: 2}
+    assert totals(store, [Mode.BATCH])[0].counts == {State.QUEUED: 1, State.DONE: 2}
 
 
 def test_only_the_groups_that_are_named(queue: Queue) -> None:

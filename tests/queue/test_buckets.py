@@ -207,7 +207,7 @@ def test_a_flush_of_classes_runs_every_submission(tmp_path: Path) -> None:
     with outlook.store:
         crowd(outlook, MANY, soonest=-60.0, latest=60.0)
         with daemon(outlook):
-            until(lambda: outlook.store.row("SELECT sum(done) FROM total") == (MANY,))
+            until(lambda: outlook.store.row("SELECT sum(done) FROM tally") == (MANY,))
         assert outlook.store.rows("SELECT DISTINCT state, attempt FROM job") == [(State.DONE, 1)]
         check_classes(outlook.store)
 
@@ -219,7 +219,7 @@ def test_a_drain_takes_what_was_held_when_it_began(tmp_path: Path) -> None:
         crowd(outlook, MANY)
         done = command(outlook.store.home, "drain", "--quiet")
         assert (done.returncode, done.stderr) == (0, "")
-        assert outlook.store.row("SELECT sum(done) FROM total") == (MANY,)
+        assert outlook.store.row("SELECT sum(done) FROM tally") == (MANY,)
         assert document(outlook, "status")["head"]["held"] == 0
 
 

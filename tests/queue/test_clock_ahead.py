@@ -39,9 +39,9 @@ def test_the_sums_over_cohorts_stay_true(tmp_path: Path) -> None:
     with (outlook := queue(tmp_path)).store as store:
         ahead(outlook, 3)
         ahead(outlook, 1)
-        before = store.rows("SELECT * FROM total")
+        before = store.rows("SELECT * FROM tally")
         assert come_by_now(store, time.time()) == 2
         assert come_by_now(store, time.time()) == 0
         check_counters(store)
-        assert store.rows("SELECT * FROM total") == before
+        assert store.rows("SELECT * FROM tally") == before
         assert store.rows("SELECT accepted > ? FROM groups", (time.time(),)) == [(0,)]

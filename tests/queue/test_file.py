@@ -90,7 +90,7 @@ COPIES: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
-SUMS = ("total", "groups", "tally WHERE jobs > 0")
+SUMS = ("tally WHERE queued + running + done + failed + cancelled > 0 OR cost <> 0", "groups")
 
 
 def sums(store: Store) -> list[list[tuple[object, ...]]]:

@@ -51,6 +51,20 @@ def test_all_of_it_is_there(left: Home) -> None:
         assert all(result(store, job) is not None for job in done)
 
 
+@pytest.mark.parametrize("left", [path for path in KEPT if path.stem[-2:] < "-8"], indirect=True)
+def test_what_was_cleaned_away_has_cost_what_it_did(left: Home) -> None:
+    """Of jobs that are gone a release without sums by handler kept the money by mode alone: none of it is lost."""
+    with contextlib.closing(sqlite3.connect(left.database)) as connection:
+        connection.execute("UPDATE total SET cost = cost + 2, streamed = streamed + 5 WHERE mode <> 'adaptive'")
+        connection.commit()
+        before = connection.execute("SELECT done, cost, streamed FROM total ORDER BY mode").fetchall()
+    with Store.open(left) as store:
+        check = "SELECT mode, sum(done), total(cost), total(streamed) FROM tally GROUP BY mode ORDER BY mode"
+        after = {mode: sums for mode, *sums in store.rows(check)}
+        for mode, sums in zip(("adaptive", "batch", "stream"), before, strict=True):
+            assert after.get(mode, [0, 0.0, 0.0]) == pytest.approx(list(sums))
+
+
 SAID = (  # (of one job or of its cohort, the sentence that a release without kinds wrote)
     (None, "promoted: batched it would be done at 13:00, after its deadline 12:00; streamed at 11:00"),
     (2, "promoted: its batch was not done in time for its deadline 12:00"),

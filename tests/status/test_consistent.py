@@ -25,7 +25,7 @@ def meanwhile(outlook: Outlook, statement: str, change: Callable[[], None]) -> N
     outlook.store.connection.set_trace_callback(seen)
 
 
-@pytest.mark.parametrize("statement", ["cohort_queued", "cohort_running", "FROM total", "FROM cohort"])
+@pytest.mark.parametrize("statement", ["cohort_queued", "cohort_running", "FROM tally", "FROM cohort"])
 def test_a_row_that_ends_while_it_is_read(tmp_path: Path, statement: str) -> None:
     """The head and the rows tell of the same jobs, all of them still waiting."""
     outlook, other = queue(tmp_path), connect({}, home=tmp_path / "home")

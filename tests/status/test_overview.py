@@ -228,9 +228,12 @@ def test_the_sums_stay_true_whatever_happens(every_state: Outlook) -> None:
     with store.tx() as connection:
         connection.execute("UPDATE cohort SET mode = 'adaptive' WHERE queued > 0 AND name IS NULL")
     sums = "sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost)"
-    by_mode = "SELECT mode, {sums} FROM {table} WHERE queued + running + done + failed + cancelled > 0 GROUP BY mode"
+    by_kind = (
+        "SELECT handler, lane, mode, {sums} FROM {table} WHERE queued + running + done + failed + cancelled > 0"
+        " GROUP BY handler, lane, mode ORDER BY handler, lane, mode"
+    )
     by_name = "SELECT name, min(first_id), max(last_id), {sums} FROM {table} WHERE name IS NOT NULL GROUP BY name"
-    for kept, sql in (("total", by_mode), ("groups", by_name)):
+    for kept, sql in (("tally", by_kind), ("groups", by_name)):
         assert store.rows(sql.format(sums=sums, table=kept)) == store.rows(sql.format(sums=sums, table="cohort"))
 
 

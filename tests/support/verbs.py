@@ -9,6 +9,7 @@ from hybridq.brain.outcome import Outcome, settle
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.claims import Claim
+from hybridq.queue.cohorts import tally
 from hybridq.queue.store import Store
 from tests.support.recounting import check_sums
 
@@ -51,11 +52,13 @@ def check_counters(store: Store) -> None:
         " ORDER BY id"
     )
     assert kept == counted
-    tally = store.rows("SELECT handler, lane, state, jobs FROM tally WHERE jobs <> 0 ORDER BY handler, lane, state")
-    assert tally == store.rows(
-        "SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
-        " WHERE accepted IS NOT NULL GROUP BY handler, lane, state ORDER BY handler, lane, state"
-    )
+    assert tally(store) == {
+        (handler, lane, state): jobs
+        for handler, lane, state, jobs in store.rows(
+            "SELECT handler, lane, state, count(*) FROM job JOIN cohort ON cohort.id = job.cohort"
+            " WHERE accepted IS NOT NULL GROUP BY handler, lane, state"
+        )
+    }
     assert (
         store.rows(
             "SELECT id FROM cohort"
