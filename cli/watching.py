@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from rich.console import Group as Stacked
 from rich.console import RenderableType
-from rich.markdown import Markdown
 from rich.text import Text
 
 from hybridq.errors import HybridqError
@@ -21,13 +20,11 @@ from hybridq.outlook import Outlook
 from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.queue.runner import dead
 from hybridq.selection import Group, Ids, Selector
-from hybridq.status.detail import detail, explanation
 from hybridq.status.ending import OF_EACH, SHOWN, Ending, ending, endings
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible, visible_line
 
-from .change import change
 from .draw.asking import NAME
 from .draw.cells import ALARM, QUIET, STRONG
 from .draw.filter import Filter
@@ -35,10 +32,7 @@ from .draw.live import watch
 from .draw.page import KEYS, OUTPUT, WHY
 from .draw.queue import LOOK
 from .errors import sentence
-from .help.topics import text
 from .reach import reach, renew
-from .staying.printer import text_of
-from .story import detail_view, explanation_view
 
 STALE = 5.0  # seconds after which the queue is read again unasked: load, tariff, a lost ring
 
@@ -100,19 +94,16 @@ class QueueDesk:
     def page(self, kind: str, row: Row | None) -> RenderableType:
         """What there is to see of a row; of none the keys."""
         if row is None or kind == KEYS:
-            return Markdown(text("watch"))
-        now = time.time()
+            return _keys()
         try:
-            if kind == OUTPUT:
-                return self._output(row)
-            if kind == WHY:
-                return explanation_view(explanation(self._outlook, _selector(row), now=now), now)
-            return detail_view(detail(self._outlook, _selector(row), now=now), now)
+            return self._output(row) if kind == OUTPUT else _story(self._outlook, kind, row)
         except HybridqError as problem:
             return Text(sentence(problem), ALARM)
 
     def act(self, verb: str, row: Row) -> str:
         """Cancel or retry it, as the command of that name does."""
+        from .change import change
+
         self._last = None  # what one changes oneself does not count among the changes of others
         try:
             return change(self._outlook.store, verb, _selector(row))
@@ -132,6 +123,28 @@ class QueueDesk:
         return Stacked(head, *told)
 
 
+# What a view that is only looked at does not need is imported when it is asked for: 0.1 s until the first frame.
+
+
+def _keys() -> RenderableType:
+    from rich.markdown import Markdown
+
+    from .help.topics import text
+
+    return Markdown(text("watch"))
+
+
+def _story(outlook: Outlook, kind: str, row: Row) -> RenderableType:
+    from hybridq.status.detail import detail, explanation
+
+    from .story import detail_view, explanation_view
+
+    now = time.time()
+    if kind == WHY:
+        return explanation_view(explanation(outlook, _selector(row), now=now), now)
+    return detail_view(detail(outlook, _selector(row), now=now), now)
+
+
 def _title(number: int, found: Ending, what: str = "") -> Text:
     sign, style = LOOK[found.state.value]
     return Text.assemble((f"{sign} {number}", style), "  ", (visible_line(what, NAME), STRONG))
@@ -139,6 +152,8 @@ def _title(number: int, found: Ending, what: str = "") -> Text:
 
 def _put_out(number: int, found: Ending, most: int) -> RenderableType:
     """The end of a job's output, and what stands on its standard error."""
+    from .staying.printer import text_of
+
     parts: list[RenderableType] = []
     out = text_of(found.out) if found.value else found.out
     if before := found.before + max(0, len(out) - most):
