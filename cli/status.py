@@ -109,7 +109,7 @@ def status(
 
 @app.command()
 def show(selector: One, json: Json = False) -> None:
-    """Show all that is known of one job."""
+    """Show everything about one job."""
     from hybridq.status.detail import detail
 
     now = time.time()
@@ -126,7 +126,7 @@ def show(selector: One, json: Json = False) -> None:
 
 @app.command()
 def explain(selector: One, json: Json = False) -> None:
-    """Tell why a job runs the way it does, with the numbers that were compared."""
+    """Explain why a job runs the way it does, with the numbers compared."""
     from hybridq.status.detail import explanation
 
     now = time.time()

@@ -48,7 +48,7 @@ def test_cancel_all_asks(queue: Queue) -> None:
     """On a terminal `cancel all` asks first; no means no, and --yes means that nobody asks."""
     lines(queue, "true\n" * 2)
     with queue.terminal("cancel", "all") as screen:
-        screen.expect_exact("cancel all that has not ended, 2 jobs? [y/N]")
+        screen.expect_exact("cancel all unfinished jobs (2 jobs)? [y/N]")
         screen.sendline("n")
         assert ended(screen) == 130
     assert states(queue, 2) == [State.QUEUED] * 2

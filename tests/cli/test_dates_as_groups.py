@@ -40,7 +40,7 @@ def test_a_day_is_selected_in_every_command(name: str, tmp_path: Path) -> None:
     assert queue.run("drain", "--group", name).returncode == 0
     assert queue.run("wait", name).returncode == 0
     assert queue.run("output", name).stdout.count("a") >= 1
-    assert queue.run("clean", name, "--yes").stdout == "2 jobs cleaned away\n"
+    assert queue.run("clean", name, "--yes").stdout == "2 jobs deleted\n"
 
 
 def test_a_number_that_could_be_a_day_is_the_job_where_no_group_is_called_so(tmp_path: Path) -> None:

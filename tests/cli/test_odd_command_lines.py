@@ -85,7 +85,7 @@ def test_a_drain_ends_beside_jobs_that_nobody_can_run(queue: Queue, others: bool
     (queue.folder / "config.toml").write_text("")
     drained = queue.run("drain")
     assert drained.returncode == 75
-    assert "config.toml does not have: echo" in drained.stderr
+    assert "config.toml lacks their handlers: echo" in drained.stderr
     assert [queue.state(1), queue.state(2)] == ["queued", "queued"]
     assert not others or queue.state(3) == "done"
 

@@ -143,7 +143,7 @@ BAD = [
     (("ls", "-d"), 64, "put -- before it: hybridq submit -- ls"),
     (("ls | wc",), 64, "hybridq submit --shell 'ls | wc'"),
     (("ls", "/"), 64, "To run a command, put -- before it: hybridq submit -- ls"),
-    (("echo", "a", "--skip-bad"), 64, "--skip-bad goes with"),
+    (("echo", "a", "--skip-bad"), 64, "--skip-bad needs"),
     (("echo", "a", "--key", "k" * 501), 64, "a key is text of 1 to 500 characters"),
     (("echo", "a", "--max-cost", "nan"), 64, "max-cost is an amount of money"),
     (("echo", "a", "--priority", "9" * 30), 64, "priority is a whole number"),

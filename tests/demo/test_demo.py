@@ -162,7 +162,7 @@ def test_control_c_leaves_nothing(terminal: pexpect.spawn, temporary: Path) -> N
     terminal.expect("stdlib")
     assert psutil.pid_exists(daemon)
     terminal.sendintr()
-    terminal.expect("the demonstration was ended")
+    terminal.expect("demo stopped")
     terminal.expect(pexpect.EOF)
     terminal.wait()
     assert terminal.exitstatus == 130
