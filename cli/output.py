@@ -203,7 +203,7 @@ def _print_all(
             cut.append(job)
         elif empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
             if len(jobs) == 1:
-                say(f"job {job} put out nothing; it failed: {found.error}")
+                say(f"job {job} failed without output: {found.error}")
             lacking, failed = lacking + 1, failed + 1
         elif empty and (why := _missing(store, job, found, draft=draft)) is not None:
             if len(jobs) == 1:
@@ -227,7 +227,7 @@ def _print_all(
 def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
     """Say what a job's output lacks; returns whether it is an answer that was cut, which is said of one `alone`."""
     if found is not None and found.dropped:
-        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or the disk refused them")
     if found is None or not found.cut:
         return False
     if alone:
@@ -238,11 +238,11 @@ def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
 def _say_sums(named: str, cut: int, missing: int, jobs: int, failed: int) -> None:
     """Say how many of several jobs have no whole answer, and how many no output."""
     if cut:
-        what = "answers are" if cut > 1 else "answer is"
-        say(f"{cut:,} {what} not whole, but cut: hybridq status {shlex.quote(named)} --state done says which")
+        what = "answers were" if cut > 1 else "answer was"
+        say(f"{cut:,} {what} cut off. See which: hybridq status {shlex.quote(named)} --state done")
     if missing:
         only = " --state failed" if failed else ""
-        say(f"{missing:,} of {jobs:,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
+        say(f"{missing:,} of {jobs:,} jobs have no output. See why: hybridq status {shlex.quote(named)}{only}")
 
 
 def _cut(store: Store, found: Result | None, *, stderr: bool) -> int:
@@ -260,7 +260,7 @@ def _gone(store: Store, jobs: list[int], *, stderr: bool) -> str:
     others = f", and of {len(jobs) - 1:,} more jobs" if len(jobs) > 1 else ""
     bytes_gone = _cut(store, found, stderr=stderr)
     what = f"{bytes_gone:,} byte{'s' if bytes_gone != 1 else ''} of job {job}'s output"
-    return f"{what}{others} are gone: {path} was cut or removed since. To see what had run: hybridq show {job}"
+    return f"{what}{others} are gone: {path} was truncated or removed. What ran: hybridq show {job}"
 
 
 def _print_json(outlook: Outlook, jobs: list[int], *, draft: bool, stderr: bool) -> int:
@@ -289,11 +289,11 @@ def _instead(store: Store, job: int, found: Result | None) -> Result | None:
 def _drafts(store: Store, jobs: list[int], drafts: int) -> str:
     """Which of these were drafts, and what became of the final."""
     if len(jobs) > 1:
-        return f"{drafts:,} of these are drafts: their final results are not there"
+        return f"{drafts:,} of these are drafts without a final result"
     final = result(store, jobs[0])
     if state_of(store, jobs[0])[0] is State.FAILED and final is not None:
         return f"this is the draft; the final result failed: {final.error}"
-    return "this is the draft; the final result is not there yet"
+    return "this is the draft; the final result is not ready yet"
 
 
 def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> Iterator[bytes]:
@@ -314,5 +314,5 @@ def _missing(store: Store, job: int, found: Result | None, *, draft: bool) -> Hy
     if draft and found is None:
         return NoSuchJob(f"job {job} has no draft")
     if state in (State.QUEUED, State.RUNNING):
-        return TryAgain(f"job {job} has put out nothing yet. Stay with it: hybridq follow {job}")
+        return TryAgain(f"job {job} has no output yet. Follow it: hybridq follow {job}")
     return None

@@ -102,7 +102,7 @@ def completions(
         return
     name = shell or os.path.basename(os.environ.get("SHELL", ""))
     if name not in ("bash", "zsh", "fish"):
-        raise UsageError("name a shell: hybridq completions bash (or zsh, fish)")
+        raise UsageError("name a shell: bash, zsh or fish")
     print(scripts.script(name), end="")
 
 

@@ -89,7 +89,7 @@ def status(
 ) -> None:
     """Show the queue: what runs, what is held until when, and why."""
     if watch and json:
-        raise UsageError("--watch and --json cannot go together: one document has an end")
+        raise UsageError("--watch and --json cannot be used together")
     chosen = [parse_selector(word) for word in selectors or ()]
     outlook = reach() if watch else look()
 

@@ -17,7 +17,7 @@ from ..queue.remote import Away, forget, keep, sent_back
 from ..seam import reached
 from .engine import Engine
 
-UNANSWERED = "the handler ended its call without an answer for it"
+UNANSWERED = "the handler finished its call without an answer for this job"
 
 
 class CallRun:

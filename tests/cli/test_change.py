@@ -92,9 +92,7 @@ def test_what_is_not_there_is_said_with_what_to_type(queue: Queue, words: tuple[
     """Whichever command names a job or group that is not there, it says so, and which command shows what is."""
     done = queue.run(*words)
     assert done.returncode == 66
-    assert re.fullmatch(
-        r"hybridq: there is no (job|group) \S+\. Look at what there is: hybridq status --all\n", done.stderr
-    )
+    assert re.fullmatch(r"hybridq: no (job|group) \S+\. List them: hybridq status --all\n", done.stderr)
 
 
 @pytest.mark.parametrize("words", [(), ("nosuch",), ("7",), ("3-",)], ids=str)

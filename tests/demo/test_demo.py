@@ -194,7 +194,7 @@ def test_a_daemon_that_dies_is_told(temporary: Path) -> None:
         os.kill(int(line.split("pid ")[1].split(",")[0]), signal.SIGKILL)
         _, said = child.communicate(timeout=DEADLINE)
     assert child.returncode == 70
-    assert "the daemon of the demonstration has ended" in said
+    assert "the demo's daemon stopped" in said
     assert "Traceback" not in said
     assert list(temporary.iterdir()) == []
 
