@@ -29,21 +29,21 @@ ENDED_BADLY = (State.FAILED, State.CANCELLED)
 Selectors = Annotated[
     list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.", show_default=False)
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object: how many, and their ids.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: the number of jobs and their ids.")]
 
 
 @app.command()
 def cancel(
     selectors: Selectors = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before all is cancelled.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before cancelling all jobs.")] = False,
     json: Json = False,
 ) -> None:
-    """Cancel jobs that have not ended."""
+    """Cancel jobs that have not finished."""
     named = _named(selectors)
     with reach().store as store:
         jobs = _ids(store, named, LIVE)
         if jobs and All() in named and not yes:
-            confirm(f"cancel all that has not ended, {how_many(len(jobs))}?")
+            confirm(f"cancel all unfinished jobs ({how_many(len(jobs))})?")
         changed = cancel_these(store, jobs)
     if json:
         print_document({"cancelled": changed, "ids": jobs}, one_line=True)
@@ -54,15 +54,15 @@ def cancel(
 @app.command()
 def retry(
     selectors: Selectors = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only what failed, not what was cancelled.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs, not cancelled ones.")] = False,
     json: Json = False,
 ) -> None:
-    """Queue jobs again that failed or were cancelled."""
+    """Queue failed or cancelled jobs again."""
     named = _named(["all"] if failed and not selectors else selectors)
     states = (State.FAILED,) if failed else ENDED_BADLY
     with reach().store as store:
         jobs = _ids(store, named, states)
-        changed = retry_these(store, jobs, "failed" if failed else "has ended badly")
+        changed = retry_these(store, jobs, "failed" if failed else "failed or was cancelled")
     if json:
         print_document({"queued": changed, "ids": jobs}, one_line=True)
     else:
@@ -81,11 +81,11 @@ def cancel_these(store: Store, jobs: list[int]) -> int:
     changed = cancel_jobs(store, jobs, time.time())
     wake(store)
     if not changed:
-        raise NoSuchJob("nothing was cancelled: these jobs have ended already")
+        raise NoSuchJob("nothing was cancelled: these jobs have already finished")
     return changed
 
 
-def retry_these(store: Store, jobs: list[int], which: str = "has ended badly") -> int:
+def retry_these(store: Store, jobs: list[int], which: str = "failed or was cancelled") -> int:
     """Queue them again, and wake a runner; returns how many. Raises NoSuchJob where none was."""
     changed = retry_jobs(store, jobs, time.time())
     wake(store)
@@ -100,12 +100,12 @@ def _ids(store: Store, named: list[Selector], states: tuple[State, ...]) -> list
 
 def _named(selectors: list[str] | None) -> list[Selector]:
     if not selectors:
-        raise UsageError("say which jobs: 7, 3,5-8, last, all, or a group's name")
+        raise UsageError("name the jobs: 7, 3,5-8, last, all, or a group's name")
     return [parse_selector(word) for word in selectors]
 
 
 def confirm(question: str) -> None:
     """Ask whoever sits at the terminal; raises Abort for a no, and UsageError where nobody can be asked."""
     if not is_tty(sys.stdin):
-        raise UsageError(f"{question} Nobody can be asked here: say it with --yes")
+        raise UsageError(f"{question} There is no terminal to ask on: confirm with --yes")
     typer.confirm(question, abort=True, err=True)

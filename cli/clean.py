@@ -31,46 +31,46 @@ app = typer.Typer()
 @app.command()
 def clean(
     groups: Annotated[
-        list[str] | None, typer.Argument(metavar="GROUP...", help="These groups alone.", show_default=False)
+        list[str] | None, typer.Argument(metavar="GROUP...", help="Only these groups.", show_default=False)
     ] = None,
     older: Annotated[
         str | None,
         typer.Option(
             metavar="SPAN",
-            help="What ended longer ago than this; 30d, of a group that is named 0s.",
+            help="Only jobs that finished longer ago than this. Default: 30d, or 0s if you name a group.",
             show_default=False,
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much it would be; change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object: cleaned (jobs), cost, dry_run.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: cleaned (jobs), cost, dry_run.")] = False,
 ) -> None:
     """Delete old finished jobs and their results.
 
-    It asks first; where nobody can be asked, as in a crontab, it needs --yes. Inputs, results, keys and output files
-    go. The database keeps its size; the room is used again.
+    Deletes inputs, results, keys and output files. Asks first; without a terminal, as in a crontab, it needs --yes.
+    The database file does not shrink: new jobs use the space.
     """
     names = [check_group(name) for name in groups] if groups else None
     older = older or (None if names else MONTH)
     before = time.time() - (parse_span(older) if older else 0.0)
-    long_ago = f" that ended more than {older} ago" if older else ""
+    long_ago = f" that finished more than {older} ago" if older else ""
     with reach().store as store:
         for name in names or ():
             ranges(store, Group(name))  # raises NoSuchJob for a group that is not there
         going = foretell(store, before, names)
         what = f"{how_many(going.jobs)}{long_ago}"
         if dry_run:
-            _told(going, json, dry_run, f"{what} would be cleaned away")
+            _told(going, json, dry_run, f"{what} would be deleted")
             return
         if not going.jobs:
             if is_tty(sys.stdout):
-                print(f"nothing to clean away: there are no jobs{long_ago or ' that have ended'}")
+                print(f"nothing to delete: no jobs{long_ago or ' have finished'}")
             return
         if not yes:
-            confirm(f"clean {what} away, with results and output files?")
+            confirm(f"delete {what}, with results and output files?")
         gone = clean_away(store, before, names)
         wake(store)
-    _told(gone, json, dry_run, f"{how_many(gone.jobs)} cleaned away")
+    _told(gone, json, dry_run, f"{how_many(gone.jobs)} deleted")
 
 
 def _told(what: Cleaned, json: bool, dry_run: bool, text: str) -> None:

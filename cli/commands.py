@@ -19,28 +19,28 @@ from hybridq import __version__
 from hybridq.errors import UsageError
 
 COMMANDS = {
-    "submit": ("submit", "Hand in one job, or many."),
+    "submit": ("submit", "Submit one job, or many."),
     "status": ("status", "Show the queue: what runs, what is held until when, and why."),
-    "show": ("status", "Show all that is known of one job."),
-    "explain": ("status", "Tell why a job runs the way it does, with the numbers that were compared."),
-    "output": ("output", "Print what a job has put out; of a group, each job's output in order."),
-    "follow": ("output", "Print a job's output as it arrives, and end as the job ends."),
-    "wait": ("output", "Wait until jobs have ended."),
-    "cancel": ("change", "Cancel jobs that have not ended."),
-    "retry": ("change", "Queue jobs again that failed or were cancelled."),
+    "show": ("status", "Show everything about one job."),
+    "explain": ("status", "Explain why a job runs the way it does, with the numbers compared."),
+    "output": ("output", "Print a job's output, or the output of every job in a group, in order."),
+    "follow": ("output", "Print a job's output as it arrives, and exit with the job's exit code."),
+    "wait": ("output", "Wait until jobs finish."),
+    "cancel": ("change", "Cancel jobs that have not finished."),
+    "retry": ("change", "Queue failed or cancelled jobs again."),
     "clean": ("clean", "Delete old finished jobs and their results."),
-    "daemon": ("run", "Run the queue until told to stop."),
-    "drain": ("run", "Run everything that is held now, then end."),
-    "simulate": ("simulate", "Try a workload on hybridq and on what people do without it."),
-    "report": ("report", "Sum up what really ran: cost and savings, waits, promises, failures."),
+    "daemon": ("run", "Run jobs as they come, until stopped."),
+    "drain": ("run", "Run all held jobs now, then exit."),
+    "simulate": ("simulate", "Simulate a workload: hybridq beside streaming or batching everything."),
+    "report": ("report", "Report what really ran: cost, savings, waits, promises, failures."),
     "handlers": ("configuration", "List the configured handlers."),
-    "config": ("configuration", "Show the values in force and where each comes from."),
-    "completions": ("configuration", "Print the completion script for a shell."),
+    "config": ("configuration", "Show every setting and where it comes from."),
+    "completions": ("configuration", "Print a shell completion script."),
     "help": ("help.command", "Explain a topic: handlers, models, settings, exit codes and more."),
-    "demo": ("demo", "Run the whole product on Python's own library, and print what was measured."),
+    "demo": ("demo", "Watch hybridq work on Python's own library, and see the measured results."),
 }
 # The headings of the help, each by the command that it stands above.
-_HEADINGS = {"submit": "Jobs", "daemon": "Running them", "simulate": "What it saves", "handlers": "Setting up"}
+_HEADINGS = {"submit": "Jobs", "daemon": "Running jobs", "simulate": "Costs and waits", "handlers": "Setup"}
 # Options whose twin is read elsewhere, because it must be told apart from the option.
 _OWN_TWIN = frozenset({"--audience", "--version", "--help"})
 
@@ -98,7 +98,7 @@ def hybridq(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """One queue for work that must answer now and work that can wait. Without a command: status."""
+    """One queue for work that is urgent and work that can wait. Without a command, shows the queue."""
 
 
 def load_command(name: str) -> TyperCommand:

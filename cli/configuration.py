@@ -43,7 +43,7 @@ class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @app.command()
 def handlers(
-    check: Annotated[bool, typer.Option("--check", help="Try each one.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Test each handler.")] = False,
     json: Json = False,
 ) -> None:
     """List the configured handlers."""
@@ -56,15 +56,15 @@ def handlers(
     print_document(listed) if json else _print_columns([_columns(entry) for entry in listed])
     failed = [entry.name for entry in listed if entry.ok is False]
     if failed:
-        raise ConfigError(f"{', '.join(failed)}: cannot run as configured")
+        raise ConfigError(f"cannot run as configured: {', '.join(failed)}")
 
 
 @app.command()
 def config(
-    path: Annotated[bool, typer.Option("--path", help="Print only where config.toml is.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Print only the path of config.toml.")] = False,
     json: Json = False,
 ) -> None:
-    """Show the values in force and where each comes from."""
+    """Show every setting and where it comes from."""
     home = Home.find(os.environ)
     if path:
         print(visible(str(home.config_file)))
@@ -74,7 +74,7 @@ def config(
         file = str(home.config_file)
         print_document({"path": file, "database": str(home.database), "settings": settings})
         return
-    absent = "" if home.config_file.exists() else "  (no such file: all is as by default)"
+    absent = "" if home.config_file.exists() else "  (no such file: using defaults)"
     print(visible(f"{home.config_file}{absent}\n"))
     _print_columns([(setting.key, setting.source, _value(setting)) for setting in settings])
 
@@ -84,12 +84,12 @@ def completions(
     shell: Annotated[Literal["bash", "zsh", "fish"] | None, typer.Argument(metavar="SHELL")] = None,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write the scripts of all shells there.", file_okay=False),
+        typer.Option(metavar="FOLDER", help="Write the scripts for all shells to this folder.", file_okay=False),
     ] = None,
 ) -> None:
-    """Print the completion script for a shell.
+    """Print a shell completion script.
 
-    Without a shell's name, for the one in $SHELL.
+    Without a name, uses the shell in $SHELL.
 
     \b
     bash: hybridq completions bash > ~/.local/share/bash-completion/completions/hybridq
@@ -102,7 +102,7 @@ def completions(
         return
     name = shell or os.path.basename(os.environ.get("SHELL", ""))
     if name not in ("bash", "zsh", "fish"):
-        raise UsageError("name a shell: hybridq completions bash, zsh or fish")
+        raise UsageError("name a shell: bash, zsh or fish")
     print(scripts.script(name), end="")
 
 

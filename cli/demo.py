@@ -34,19 +34,19 @@ class _Over(Exception):
 @app.command()
 def demo(
     seconds: Annotated[float, typer.Option(metavar="N", min=1, max=3600, help="Seconds until the price falls.")] = 15,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep its queue, and say where it is.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON; show nothing meanwhile.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the live view.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's queue, and print its folder.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON; show no live view.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines instead of the live view.")] = False,
 ) -> None:
-    """Run the whole product on Python's own library, and print what was measured.
+    """Watch hybridq work on Python's own library, and see the measured results.
 
-    It needs no network and no configuration, has a queue of its own, and takes about half a minute.
+    Takes about half a minute. Needs no network and no configuration, and uses a queue of its own.
     """
-    with leaving("the demonstration was ended"):
+    with leaving("demo stopped"):
         documents = library()
         with Stage(_DAEMON, dear=seconds, keep=keep) as stage:
             if keep:
-                say(f"its queue is kept: HYBRIDQ_HOME={stage.home.folder}")
+                say(f"keeping the demo's queue: HYBRIDQ_HOME={stage.home.folder}")
             with Run(stage, documents) as run:
                 if not json:
                     _watch(stage, run, plain)
@@ -80,7 +80,7 @@ def _watch(stage: Stage, run: Run, plain: bool) -> None:
             return
     if code:
         raise KeyboardInterrupt if code == INTERRUPTED else typer.Exit(code)
-    say("the demonstration goes on; Control-C ends it")
+    say("the demo continues; Control-C stops it")
 
 
 def _closing(measured: Measured) -> None:

@@ -52,7 +52,7 @@ _CODES: dict[type[BaseException], int] = {
 }
 # SQLite's primary result codes: busy, locked; full, I/O error, cannot open; no permission, read-only.
 _SQLITE = {5: TRY_AGAIN, 6: TRY_AGAIN, 13: IO, 10: IO, 14: IO, 3: NOT_ALLOWED, 8: NOT_ALLOWED}
-_ROOM, _RIGHT = "; make room, then try again", "; take the right to it, or name another place"
+_ROOM, _RIGHT = "; free some space, then try again", "; fix its permissions, or choose another place"
 _ADVICE = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -121,13 +121,13 @@ def sentence(problem: BaseException) -> str:
     if (code := _sqlite_code(problem)) is not None:
         return _sqlite_sentence(code, problem)
     kind = type(problem).__name__
-    return f"something went wrong inside hybridq ({kind}: {problem}); HYBRIDQ_TRACEBACK=1 shows where"
+    return f"something went wrong inside hybridq ({kind}: {problem}); set HYBRIDQ_TRACEBACK=1 to see where"
 
 
 def _usage_sentence(problem: typer.TyperException) -> str:
     text = problem.format_message().rstrip(".")
     context = getattr(problem, "ctx", None)
-    return f"{text} ({context.command_path} --help says more)" if context is not None else text
+    return f"{text}. See {context.command_path} --help" if context is not None else text
 
 
 def _system_sentence(problem: OSError) -> str:
@@ -138,10 +138,10 @@ def _system_sentence(problem: OSError) -> str:
 
 def _sqlite_sentence(code: int, problem: BaseException) -> str:
     if code == 13:
-        return "the disk is full, so nothing was accepted; make room, then try again"
+        return "the disk is full, and nothing was accepted; free some space, then try again"
     if _SQLITE.get(code) == TRY_AGAIN:
         return "the queue is busy; try again"
-    return f"the queue's database could not be used: {problem}"
+    return f"cannot use the queue's database: {problem}"
 
 
 def _sqlite_code(problem: BaseException) -> int | None:

@@ -49,7 +49,7 @@ class Apart(QueueHandler):
             return
         if self.lost:
             lost, self.lost = self.lost, 0
-            logging.getLogger("hybridq").warning("%d lines of this log are missing: nobody read it in time", lost)
+            logging.getLogger("hybridq").warning("dropped %d lines of this log: nothing read them in time", lost)
 
     def wait(self) -> None:
         """Let what waits be written, if anybody reads it."""

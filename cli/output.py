@@ -33,31 +33,33 @@ from .tell import leaving, print_document, say
 app = typer.Typer()
 
 One = Annotated[str, typer.Argument(metavar="SELECTOR", help="7, last, or a group.")]
-WaitFinal = Annotated[bool, typer.Option("--wait-final", help="Stay for an adaptive job's final, not only its draft.")]
-Raw = Annotated[bool, typer.Option("--raw", help="Bytes as they are, on a terminal too.")]
+WaitFinal = Annotated[
+    bool, typer.Option("--wait-final", help="Wait for an adaptive job's final result, not just its draft.")
+]
+Raw = Annotated[bool, typer.Option("--raw", help="Print bytes unchanged, even on a terminal.")]
 
 
 @app.command()
 def output(
     selector: One,
-    draft: Annotated[bool, typer.Option("--draft", help="An adaptive job's draft.")] = False,
-    stderr: Annotated[bool, typer.Option("--stderr", help="What went to standard error.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Print an adaptive job's draft.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Print standard error instead.")] = False,
     raw: Raw = False,
     to: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.", dir_okay=False)
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.", dir_okay=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="An object a line: id, state, output, error.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line: id, state, output, error.")] = False,
 ) -> None:
-    """Print what a job has put out; of a group, each job's output in order.
+    """Print a job's output, or the output of every job in a group, in order.
 
-    Of one job that has ended it ends with the job's own exit code, and where the job failed and put out nothing it
-    says why. Of a group a job without output leaves an empty line, and it ends with 1 where one was not done, with 75
-    where one has not ended.
+    For a finished job, exits with the job's own exit code. If the job failed without output, says why.
+    For a group, a job without output leaves an empty line. Exits with 1 if a job failed or was cancelled, with 75
+    if a job has not finished.
     """
     if draft and stderr:
-        raise UsageError("--draft and --stderr cannot go together: a draft is a result")
+        raise UsageError("--draft and --stderr cannot be used together")
     if json and (to or raw):
-        raise UsageError("--json goes to standard output, without --raw or -o FILE")
+        raise UsageError("--json cannot be used with --raw or -o FILE: it prints to standard output")
     outlook = look()
     with outlook.store as store:
         jobs = sorted(set(chosen(store, [parse_selector(selector)])))
@@ -78,12 +80,12 @@ def follow(
     selector: One = "last",
     raw: Raw = False,
     wait_final: WaitFinal = False,
-    json: Annotated[bool, typer.Option("--json", help="A JSON object for each event, one a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print each event as a JSON object, one per line.")] = False,
 ) -> None:
-    """Print a job's output as it arrives, and end as the job ends.
+    """Print a job's output as it arrives, and exit with the job's exit code.
 
-    Of an adaptive job it shows the draft, says when the final is due, and ends; --wait-final stays for that.
-    Of a group it shows how far it is, and ends with 1 where a job was not done.
+    For an adaptive job, prints the draft, says when the final is due, and exits; --wait-final waits for the final.
+    For a group, shows its progress. Exits with 1 if a job failed or was cancelled.
     """
     named = parse_selector(selector)
     outlook = reach()
@@ -103,7 +105,7 @@ def follow(
 
                 code = follow_group(outlook, group, awaited, json=json)
             else:
-                raise UsageError("follow one job or one group; for several: hybridq status --watch 3,5-8")
+                raise UsageError("follow takes one job or one group. To watch several: hybridq status --watch 3,5-8")
             tell_final(outlook, awaited, str(again), "follow" if group is None else "wait")
     raise typer.Exit(code)
 
@@ -113,14 +115,15 @@ def wait(
     selectors: Annotated[
         list[str] | None, typer.Argument(metavar="SELECTOR...", help="7, 3,5-8, last, all, or a group.")
     ] = None,
-    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Wait no longer: 30s, 2h.")] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Give up after this time: 30s, 2h.")] = None,
     wait_final: WaitFinal = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object: jobs, counts, drafts, exit_code.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: jobs, counts, drafts, exit_code.")] = False,
 ) -> None:
-    """Wait until jobs have ended.
+    """Wait until jobs finish.
 
-    Of an adaptive job it waits for the draft, says when the final is due, and ends; --wait-final waits for that.
-    Ends with the exit code of the one job; of several with 0, or 1 if one was not done; 75 after --timeout.
+    For an adaptive job, waits for the draft, and says when the final is due; --wait-final waits for the final.
+    Exits with the exit code of a single job. For several: 0, or 1 if any failed or was cancelled. After
+    --timeout: 75.
     """
     named = [parse_selector(word) for word in selectors or ["all"]]
     seconds = None if timeout is None else parse_span(timeout)
@@ -200,7 +203,7 @@ def _print_all(
             cut.append(job)
         elif empty and state_of(store, job)[0] is State.FAILED and found is not None and not (draft or stderr):
             if len(jobs) == 1:
-                say(f"job {job} put out nothing; it failed: {found.error}")
+                say(f"job {job} failed without output: {found.error}")
             lacking, failed = lacking + 1, failed + 1
         elif empty and (why := _missing(store, job, found, draft=draft)) is not None:
             if len(jobs) == 1:
@@ -224,7 +227,7 @@ def _print_all(
 def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
     """Say what a job's output lacks; returns whether it is an answer that was cut, which is said of one `alone`."""
     if found is not None and found.dropped:
-        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or the disk refused them")
     if found is None or not found.cut:
         return False
     if alone:
@@ -235,11 +238,11 @@ def _say_lacking(job: int, found: Result | None, *, alone: bool) -> bool:
 def _say_sums(named: str, cut: int, missing: int, jobs: int, failed: int) -> None:
     """Say how many of several jobs have no whole answer, and how many no output."""
     if cut:
-        what = "answers are" if cut > 1 else "answer is"
-        say(f"{cut:,} {what} not whole, but cut: hybridq status {shlex.quote(named)} --state done says which")
+        what = "answers were" if cut > 1 else "answer was"
+        say(f"{cut:,} {what} cut off. See which: hybridq status {shlex.quote(named)} --state done")
     if missing:
         only = " --state failed" if failed else ""
-        say(f"{missing:,} of {jobs:,} jobs have no output: hybridq status {shlex.quote(named)}{only} says why")
+        say(f"{missing:,} of {jobs:,} jobs have no output. See why: hybridq status {shlex.quote(named)}{only}")
 
 
 def _cut(store: Store, found: Result | None, *, stderr: bool) -> int:
@@ -257,7 +260,7 @@ def _gone(store: Store, jobs: list[int], *, stderr: bool) -> str:
     others = f", and of {len(jobs) - 1:,} more jobs" if len(jobs) > 1 else ""
     bytes_gone = _cut(store, found, stderr=stderr)
     what = f"{bytes_gone:,} byte{'s' if bytes_gone != 1 else ''} of job {job}'s output"
-    return f"{what}{others} are gone: {path} was cut or removed since. To see what had run: hybridq show {job}"
+    return f"{what}{others} are gone: {path} was truncated or removed. What ran: hybridq show {job}"
 
 
 def _print_json(outlook: Outlook, jobs: list[int], *, draft: bool, stderr: bool) -> int:
@@ -286,11 +289,11 @@ def _instead(store: Store, job: int, found: Result | None) -> Result | None:
 def _drafts(store: Store, jobs: list[int], drafts: int) -> str:
     """Which of these were drafts, and what became of the final."""
     if len(jobs) > 1:
-        return f"{drafts:,} of these are drafts: their final results are not there"
+        return f"{drafts:,} of these are drafts without a final result"
     final = result(store, jobs[0])
     if state_of(store, jobs[0])[0] is State.FAILED and final is not None:
         return f"this is the draft; the final result failed: {final.error}"
-    return "this is the draft; the final result is not there yet"
+    return "this is the draft; the final result is not ready yet"
 
 
 def _pieces(store: Store, job: int, found: Result | None, *, stderr: bool) -> Iterator[bytes]:
@@ -311,5 +314,5 @@ def _missing(store: Store, job: int, found: Result | None, *, draft: bool) -> Hy
     if draft and found is None:
         return NoSuchJob(f"job {job} has no draft")
     if state in (State.QUEUED, State.RUNNING):
-        return TryAgain(f"job {job} has put out nothing yet. Stay with it: hybridq follow {job}")
+        return TryAgain(f"job {job} has no output yet. Follow it: hybridq follow {job}")
     return None

@@ -45,5 +45,5 @@ def _configuration(home: Home) -> Config:
         return load_config(home, os.environ)
     except (ConfigError, OSError) as problem:
         wrong = sentence(problem)
-        say(f"{wrong}{'' if wrong.endswith('?') else '.'} This command goes on with the defaults")
+        say(f"{wrong}{'' if wrong.endswith('?') else '.'} Continuing with the defaults")
         return Config(handlers={"shell": SHELL})

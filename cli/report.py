@@ -29,14 +29,14 @@ PIPE = 140  # cells of a line where no terminal says how wide it is
 @app.command()
 def report(
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only jobs submitted since: 2d, 06:00 or 2026-12-01.")
+        str | None, typer.Option(metavar="TIME", help="Only jobs submitted since then: 2d, 06:00, 2026-12-01.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts there.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page with charts.")] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC), durations seconds.")
+        bool, typer.Option("--json", help="Print JSON. Times are epoch seconds (UTC), durations seconds.")
     ] = False,
 ) -> None:
-    """Sum up what really ran: cost and savings, waits, promises, failures."""
+    """Report what really ran: cost, savings, waits, promises, failures."""
     from hybridq.report.report import report as sum_up
 
     now = time.time()
@@ -57,7 +57,7 @@ def report(
         print_document(found)
         return
     if html is not None:
-        say(f"the page is there: {html}")
+        say(f"wrote {html}")
     _print(found, ledger)
 
 
@@ -84,4 +84,4 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"the page cannot be written to {path}: {error.strerror}") from None
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None

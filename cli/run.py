@@ -32,12 +32,12 @@ app = typer.Typer()
 
 @app.command()
 def daemon(
-    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log one JSON object a line.")] = False,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="Log JSON, one object per line.")] = False,
 ) -> None:
-    """Run the queue until told to stop.
+    """Run jobs as they come, until stopped.
 
-    It stays in the foreground; SIGTERM or Control-C ends it gently, a second one at once. A terminal that is closed
-    (SIGHUP) ends it gently, unless it was started with nohup. A changed config.toml is taken up without a signal.
+    Stays in the foreground. SIGTERM or Control-C stops it gently, a second one at once. Closing the terminal
+    (SIGHUP) stops it gently, unless you start it with nohup. It reloads config.toml when the file changes.
     """
     from hybridq.runner.daemon import run_daemon
 
@@ -50,21 +50,21 @@ def daemon(
 def drain(
     handler: Annotated[str | None, typer.Option(metavar="HANDLER", help="Only jobs of this handler.")] = None,
     group: Annotated[str | None, typer.Option(metavar="GROUP", help="Only jobs of this group.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Stop then: 06:00, 2h.")] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Stop when it has cost so much.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the sums as one JSON object; no bar.")] = False,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Stop at this time: 06:00, 2h.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Stop when this much is spent.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only errors.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print totals as JSON; no progress bar.")] = False,
 ) -> None:
-    """Run everything that is held now, then end.
+    """Run all held jobs now, then exit.
 
-    Ends with 0 when all is done, 1 when a job failed, 75 when something is left. SIGTERM, Control-C or a closed
-    terminal (SIGHUP) lets running jobs end and leaves the rest; a second SIGTERM or Control-C ends it at once.
+    Exits with 0 if every job is done, 1 if a job failed, 75 if jobs are left. On SIGTERM, Control-C or a closed
+    terminal (SIGHUP) it lets running jobs finish and leaves the rest; a second SIGTERM or Control-C stops it at once.
     """
     to_stderr(as_json=False, warnings_only=True)
     home = Home.find(os.environ)
     config = load_config(home, os.environ)
     if handler is not None and handler not in config.handlers:
-        raise UsageError(f"there is no handler {handler!r}: hybridq handlers lists those there are")
+        raise UsageError(f"no handler named {handler!r}. List them: hybridq handlers")
     check_money(max_cost)
     if group is not None:
         with Store.open(home) as store:
@@ -84,10 +84,10 @@ def drain(
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
         held = end.held and f": {end.held}"
-        why = f": {end.why}. Drain" if end.why else f"{held}. Drain" if held else "; drain"
-        raise TryAgain(f"{left} left{why} again, or let hybridq daemon run them")
+        why = f": {end.why}. Run" if end.why else f"{held}. Run" if held else "; run"
+        raise TryAgain(f"{left} left{why} hybridq drain again, or hybridq daemon")
     if end.unserved:
-        raise TryAgain(f"jobs are held for handlers that config.toml does not have: {', '.join(end.unserved)}")
+        raise TryAgain(f"jobs are held because config.toml lacks their handlers: {', '.join(end.unserved)}")
     if end.broken:
         raise TryAgain(f"jobs are held: {'; '.join(end.broken)}")
     raise typer.Exit(1 if end.failed else 0)

@@ -31,37 +31,42 @@ PIPE = 160  # cells of a line where no terminal says how wide it is
 @app.command()
 def simulate(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Simulate this trace.", show_default=False)
+        Path | None, typer.Argument(metavar="[FILE]", help="The trace to simulate.", show_default=False)
     ] = None,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="The same.")] = None,
-    history: Annotated[bool, typer.Option("--history", help="Simulate your own jobs, as they came.")] = False,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Simulate a made-up office; the default.")] = False,
-    days: Annotated[float | None, typer.Option(min=0.01, max=400, help="Days of --synthetic; 3 by default.")] = None,
-    seed: Annotated[int, typer.Option(help="What is drawn is drawn from this.")] = 1,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="The trace to simulate, as an option.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Simulate the jobs of your own queue.")] = False,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Simulate an invented office (default).")] = False,
+    days: Annotated[
+        float | None, typer.Option(min=0.01, max=400, help="Length of --synthetic in days (default 3).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed for all random choices.")] = 1,
     people: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of jobs that a person waits for, where a trace does not say.")
+        float, typer.Option(min=0, max=1, help="Share of jobs with a person waiting, if the trace does not say.")
     ] = 0.2,
     deadline: Annotated[
-        list[str] | None, typer.Option(metavar="SPAN", help="For background jobs without one; of several one is drawn.")
+        list[str] | None,
+        typer.Option(metavar="SPAN", help="Deadline for background jobs without one. Repeat it to draw one at random."),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the configuration, such as policy.theta=0.5."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, such as policy.theta=0.5."),
     ] = None,
     handler_time: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="start, job, input, output (seconds), batch (share), spread."),
+        typer.Option(
+            metavar="NAME=VALUE", help="Set a run time: start, job, input, output (seconds), batch (share), spread."
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC).")] = False,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts there.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON. Times are epoch seconds (UTC).")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML page with charts.")] = None,
 ) -> None:
-    """Try a workload on hybridq and on what people do without it.
+    """Simulate a workload: hybridq beside streaming or batching everything.
 
-    A trace is CSV with arrival,input_size,output_size[,audience,deadline,handler,group] or
+    A trace is CSV with the columns arrival,input_size,output_size[,audience,deadline,handler,group] or
     TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with timestamp (ms), input_length and output_length.
     """
     if sum((file is not None, trace is not None, history, synthetic)) > 1:
-        raise UsageError("choose one of --trace FILE, --history and --synthetic")
+        raise UsageError("--trace FILE, --history and --synthetic cannot be used together")
     home = Home.find(os.environ)
     config = changed(home, os.environ, set_ or ())
     times = handler_times(handler_time or (), Times())
@@ -130,5 +135,5 @@ def _own(config: Config, seed: int) -> World:
     with outlook.store:
         workload, times, slots = past(Outlook(outlook.store, config))
     if not workload.arrivals:
-        raise UsageError("no job of this queue is done yet: try hybridq simulate --synthetic")
+        raise UsageError("this queue has no finished jobs to simulate. Try: hybridq simulate --synthetic")
     return World(config=config, times=times, workload=workload, seed=seed, slots=slots)

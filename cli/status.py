@@ -50,9 +50,9 @@ def status(
 ) -> None:
     """Show the queue: what runs, what is held until when, and why."""
     if watch and json:
-        raise UsageError("--watch and --json cannot go together: one document has an end")
+        raise UsageError("--watch and --json cannot be used together")
     if bell and not watch:
-        raise UsageError("--bell rings for whoever watches: hybridq status --watch --bell")
+        raise UsageError("--bell needs --watch: hybridq status --watch --bell")
     chosen = [parse_selector(word) for word in selectors or ()]
     if watch:
         from .watching import Watched, watch_queue
@@ -74,7 +74,7 @@ def status(
 
 @app.command()
 def show(selector: One, json: Json = False) -> None:
-    """Show all that is known of one job."""
+    """Show everything about one job."""
     from hybridq.status.detail import detail
 
     now = time.time()
@@ -91,7 +91,7 @@ def show(selector: One, json: Json = False) -> None:
 
 @app.command()
 def explain(selector: One, json: Json = False) -> None:
-    """Tell why a job runs the way it does, with the numbers that were compared."""
+    """Explain why a job runs the way it does, with the numbers compared."""
     from hybridq.status.detail import explanation
 
     now = time.time()

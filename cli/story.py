@@ -85,7 +85,7 @@ def _asked(found: Detail) -> Iterator[Fact]:
         yield "variables", visible_line(" ".join(found.env), 4 * ONE_LINE)
     for why in sorted(set(found.left_out.values())):
         names = [name for name, reason in found.left_out.items() if reason == why]
-        yield "left out", visible_line(f"{' '.join(sorted(names))}: {why}; --env NAME keeps one", 4 * ONE_LINE)
+        yield "not passed", visible_line(f"{' '.join(sorted(names))}: {why}. To pass one: --env NAME", 4 * ONE_LINE)
     if found.priority:
         yield "priority", str(found.priority)
     if found.timeout is not None:
@@ -120,11 +120,11 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
     if found.result is not None:
         yield "result", visible_line(found.result, ONE_LINE)
     if found.cut is not None:
-        yield "cut", f"the answer is not whole ({found.cut}): allow it more (max_tokens), and submit it again"
+        yield "cut", f"the answer was cut off ({found.cut}): raise max_tokens, then submit it again"
     if found.dropped:
         yield "dropped", f"{count(found.dropped)} bytes of output beyond the limit"
     if found.missing:
-        yield "missing", f"{count(found.missing)} bytes of output: files of it were cut or removed since"
+        yield "missing", f"{count(found.missing)} bytes of output: their files were truncated or removed"
 
 
 def reasons(found: Explanation, now: float) -> Iterator[Fact]:
@@ -188,14 +188,16 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
     if promise.finish is None or row.finished is None:
         return said
     if any(each.kind is Happening.RETRIED for each in found.history):
-        return f"{said}; queued again by retry since"
+        return f"{said}; retried since"
     if cancelled := row.counts.get(State.CANCELLED):
         at = clock(row.finished, now)
-        return f"{said}; cancelled {at}" if row.jobs == 1 else f"{said}; {count(cancelled)} jobs cancelled, ended {at}"
+        return (
+            f"{said}; cancelled {at}" if row.jobs == 1 else f"{said}; {count(cancelled)} jobs cancelled, finished {at}"
+        )
     late = row.finished - promise.finish
     how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
     drained = ": drained" if found.flush is not None and found.flush.rule == "drain" else ""
-    return f"{said}; was done {_as_fine(row.finished, now, promise)}, {how}{drained}"
+    return f"{said}; done {_as_fine(row.finished, now, promise)}, {how}{drained}"
 
 
 def _as_fine(at: float, now: float, promise: Promise) -> str:

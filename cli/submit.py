@@ -60,54 +60,60 @@ def submit(
         list[str] | None,
         typer.Argument(metavar="[HANDLER INPUT... | -- CMD ARG...]", show_default=False),
     ] = None,
-    shell: Annotated[str | None, typer.Option(metavar="STRING", help="Run this with /bin/sh.")] = None,
-    each: Annotated[bool, typer.Option("--each", help="One job a FILE: its path is the input.")] = False,
-    lines: Annotated[str | None, typer.Option(metavar="FILE", help="One job a line; - for standard input.")] = None,
-    jsonl: Annotated[str | None, typer.Option(metavar="FILE", help="One job a JSON object: input, options.")] = None,
-    mode: Annotated[Mode | None, typer.Option(help="How to run it, instead of deciding.")] = None,
+    shell: Annotated[str | None, typer.Option(metavar="STRING", help="Run this line with /bin/sh.")] = None,
+    each: Annotated[bool, typer.Option("--each", help="One job per FILE; its path is the input.")] = False,
+    lines: Annotated[str | None, typer.Option(metavar="FILE", help="One job per line; - for standard input.")] = None,
+    jsonl: Annotated[str | None, typer.Option(metavar="FILE", help="One job per JSON object: input, options.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="Run in this mode; do not let hybridq decide.")] = None,
     audience: Annotated[
-        Audience | None, typer.Option(help="Who waits: user or background [env var: HYBRIDQ_AUDIENCE].")
+        Audience | None, typer.Option(help="Who waits for it: user or background [env var: HYBRIDQ_AUDIENCE].")
     ] = None,
-    deadline: Annotated[str | None, typer.Option(metavar="TIME", help="30s, 2h, 06:00, tomorrow 06:00.")] = None,
-    priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
-    group: Annotated[str | None, typer.Option(metavar="GROUP", help="The group to put it into.")] = None,
-    key: Annotated[str | None, typer.Option(metavar="KEY", help="The same key again is the same job.")] = None,
-    retries: Annotated[int | None, typer.Option(help="Tries after the first one failed.")] = None,
-    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Run time that one try may have.")] = None,
-    cwd: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where a command runs.")] = None,
-    env: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A variable to keep, or NAME=VALUE.")] = None,
-    env_file: Annotated[str | None, typer.Option(metavar="FILE", help="Variables: NAME=VALUE, one a line.")] = None,
-    clean_env: Annotated[bool, typer.Option("--clean-env", help="Keep no variables but the usual few.")] = False,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the result is needed: 2h, 06:00, tomorrow 06:00.")
+    ] = None,
+    priority: Annotated[int | None, typer.Option(help="Higher runs first.")] = None,
+    group: Annotated[str | None, typer.Option(metavar="GROUP", help="Add the jobs to this group.")] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Submit only once: the same key gives the same job.")
+    ] = None,
+    retries: Annotated[int | None, typer.Option(help="How often to retry a failed job.")] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest run time of one try.")] = None,
+    cwd: Annotated[str | None, typer.Option(metavar="FOLDER", help="Run the command in this folder.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Keep this variable, or set NAME=VALUE.")
+    ] = None,
+    env_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Read variables, one NAME=VALUE per line.")
+    ] = None,
+    clean_env: Annotated[bool, typer.Option("--clean-env", help="Keep only a few common variables.")] = False,
     stdin: Annotated[
         bool | None,
-        typer.Option("--stdin/--no-stdin", help="Whether standard input is the command's, instead of finding out."),
+        typer.Option("--stdin/--no-stdin", help="Pass standard input to the command, or not. Default: detect."),
     ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="Leave out modes forecast to cost more; if all do, warn.")
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait, and end with the job's exit code.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Show the output as it comes.")] = False,
+    max_cost: Annotated[float | None, typer.Option(help="Avoid modes forecast to cost more; warn if all do.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait, then exit with the job's exit code.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show the output as it arrives.")] = False,
     wait_final: Annotated[
-        bool, typer.Option("--wait-final", help="As --wait, for an adaptive job's final, not only its draft.")
+        bool, typer.Option("--wait-final", help="Wait for an adaptive job's final result, not just its draft.")
     ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Never wait, not even on a terminal.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; submit nothing.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Never wait, even on a terminal.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen; submit nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out bad inputs, and list them.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip bad inputs, and list them.")] = False,
 ) -> None:
-    """Hand in one job, or many.
+    """Submit one job, or many.
 
     \b
     hybridq submit -- CMD ARG...            a command
     hybridq submit HANDLER TEXT             a text
     hybridq submit HANDLER @FILE            a file's text; - for standard input
-    hybridq submit HANDLER --each FILE...   one job a file
-    hybridq submit HANDLER --lines FILE     one job a line; - for standard input
-    hybridq submit HANDLER --jsonl FILE     one job a JSON object, {"input": ..., "priority": ...}
+    hybridq submit HANDLER --each FILE...   one job per file
+    hybridq submit HANDLER --lines FILE     one job per line; - for standard input
+    hybridq submit HANDLER --jsonl FILE     one job per JSON object, {"input": ..., "priority": ...}
 
-    On a terminal a job that streams is followed at once, as if this were the job itself; Control-C leaves it.
-    Elsewhere it prints one word, which every other command takes: the job's id, or of many their group's name (the
-    one given, or HANDLER-ID). --json prints one object: id, last, jobs, group, mode, reason, start, finish, cost.
+    On a terminal, follows a job that runs now: its output, its exit code. Control-C detaches; the job goes on.
+    Elsewhere, prints one word that every other command accepts: the job's id, or for many jobs the group's name
+    (yours, or HANDLER-ID). --json prints one object: id, last, jobs, group, mode, reason, start, finish, cost.
     """
     options = Options(
         mode=mode,
@@ -137,9 +143,9 @@ def submit(
     try:
         source = understood(words or [], ctx.obj, shell=shell, each=each, lines=lines, jsonl=jsonl)
         if not source.many and skip_bad:
-            raise UsageError("--skip-bad goes with --each, --lines or --jsonl")
+            raise UsageError("--skip-bad needs --each, --lines or --jsonl")
         if source.many and key is not None:
-            raise UsageError("--key names one job: give many their keys with --jsonl")
+            raise UsageError("--key is for a single job. For many, give each a key with --jsonl")
         raise typer.Exit(_hand_in(source, options, then, Skipped(skip_bad), stdin))
     except Misread as problem:
         said = [*(words or ()), *(ctx.obj or ())]

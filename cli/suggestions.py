@@ -27,10 +27,10 @@ def meant(args: Sequence[str], commands: Sequence[str]) -> str:
     """The sentence about a first word that is no command."""
     name = visible_line(args[0], 40)
     if near := get_close_matches(args[0], commands, n=1):
-        return f"there is no command '{name}'. Did you mean: {typed(['hybridq', near[0], *args[1:]])}"
+        return f"no command named '{name}'. Did you mean: {typed(['hybridq', near[0], *args[1:]])}"
     if shutil.which(args[0]):
-        return f"there is no command '{name}'. To run a program: {typed(['hybridq', 'submit', '--', *args])}"
-    return f"there is no command '{name}': hybridq --help lists those there are"
+        return f"no command named '{name}'. To run a program: {typed(['hybridq', 'submit', '--', *args])}"
+    return f"no command named '{name}'. List them: hybridq --help"
 
 
 def as_command(words: Sequence[str], options: Sequence[str] = ()) -> str:
@@ -44,7 +44,7 @@ def as_command(words: Sequence[str], options: Sequence[str] = ()) -> str:
     program, *rest = words[0].split() or [""]
     if rest and shutil.which(program):
         line = " ".join([words[0], *map(shlex.quote, words[1:])])
-        return f". To run a line of the shell: {typed(['hybridq', 'submit', *options, '--shell', line])}"
+        return f". To run a shell line: {typed(['hybridq', 'submit', *options, '--shell', line])}"
     return ""
 
 

@@ -50,7 +50,7 @@ def _said(said: str) -> Audience:
         return Audience(said.strip().lower())
     except ValueError:
         shown = visible_line(said, 40)
-        raise UsageError(f"HYBRIDQ_AUDIENCE is '{shown}': write user or background") from None
+        raise UsageError(f"HYBRIDQ_AUDIENCE is '{shown}': it must be user or background") from None
 
 
 def _surroundings(environ: Mapping[str, str], any_tty: bool, tty: str) -> tuple[Audience, str]:

@@ -16,7 +16,7 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _OPEN_ALREADY = r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+"  # and what `<(CMD)` becomes
 _KINDS = (
     (stat.S_ISDIR, errno.EISDIR, os.strerror(errno.EISDIR)),
-    (stat.S_ISFIFO, errno.EINVAL, "it is a pipe, and whoever reads it may wait for ever"),
+    (stat.S_ISFIFO, errno.EINVAL, "it is a pipe, and reading it may block for ever"),
     (stat.S_ISSOCK, errno.EINVAL, "it is a socket"),
     (stat.S_ISCHR, errno.EINVAL, "it is a device, not a file"),
     (stat.S_ISBLK, errno.EINVAL, "it is a device, not a file"),

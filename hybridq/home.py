@@ -48,7 +48,7 @@ class Home(Struct, frozen=True, dict=True):
             try:
                 folder = Path(chosen).expanduser().absolute()
             except RuntimeError:
-                raise ConfigError(f"HYBRIDQ_HOME is {chosen!r}, and there is no such user: name a folder") from None
+                raise ConfigError(f"HYBRIDQ_HOME is {chosen!r}, but no such user exists: name a folder") from None
             return cls(folder, folder / "config.toml")
         from platformdirs import user_config_path, user_data_path
 
@@ -93,15 +93,15 @@ def holds(path: Path) -> bool:
         target = path.resolve()
         raise NotAllowed(f"{path} is a link to {target}: move the file itself there ({_command('mv', target, path)})")
     if not stat.S_ISREG(found.st_mode):
-        raise NotAllowed(f"{path} is no file: move it away ({_command('mv', path, f'{path}.away')})")
+        raise NotAllowed(f"{path} is not a file: move it away ({_command('mv', path, f'{path}.away')})")
     if found.st_uid != os.geteuid():
-        raise NotAllowed(f"{path} belongs to another user: name a folder of your own in HYBRIDQ_HOME")
+        raise NotAllowed(f"{path} belongs to another user: set HYBRIDQ_HOME to a folder of your own")
     if found.st_nlink > 1:
         shown = _command("find / -xdev -samefile", path)
-        raise NotAllowed(f"{path} has another name too (a hard link): {shown} shows it; remove that name")
+        raise NotAllowed(f"{path} also has another name (a hard link): find it with {shown}, then remove that name")
     if not found.st_size:
         away = _command("mv", path, f"{path}.empty")
-        raise CorruptQueue(f"{path} is empty: it is no queue. Move it away ({away}), and a new one is made")
+        raise CorruptQueue(f"{path} is empty, so it is not a queue. Move it away ({away}); a new one is then created")
     if found.st_mode & 0o077:
         path.chmod(0o600)
     return True
@@ -124,13 +124,13 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)  # the umask may have taken the owner's own rights
     found = folder.lstat()
     if stat.S_ISLNK(found.st_mode):
-        raise NotAllowed(f"{folder} is a link: name the folder itself in HYBRIDQ_HOME, or remove the link")
+        raise NotAllowed(f"{folder} is a link: set HYBRIDQ_HOME to the folder itself, or remove the link")
     if not stat.S_ISDIR(found.st_mode):
-        raise NotAllowed(f"{folder} is no folder: move it away, or name another in HYBRIDQ_HOME")
+        raise NotAllowed(f"{folder} is not a folder: move it away, or set HYBRIDQ_HOME to another")
     if found.st_uid != os.geteuid():
-        raise NotAllowed(f"{folder} belongs to another user: name a folder of your own in HYBRIDQ_HOME")
+        raise NotAllowed(f"{folder} belongs to another user: set HYBRIDQ_HOME to a folder of your own")
     if found.st_mode & 0o022:
-        raise NotAllowed(f"others can write to {folder}: look through it, then {_command('chmod 700', folder)}")
+        raise NotAllowed(f"other users can write to {folder}: check its files, then {_command('chmod 700', folder)}")
     if found.st_mode & 0o077:
         folder.chmod(0o700)
 

@@ -66,20 +66,18 @@ def check_group(name: str) -> str:
     if len(name) > NAME_LIMIT:
         raise UsageError(f"the group name '{shown}' is too long: it may have {NAME_LIMIT} characters")
     if name != name.strip() or visible_line(name, 10 * NAME_LIMIT) != name:
-        raise UsageError(f"the group name '{shown}' has characters that cannot be seen: leave them out")
+        raise UsageError(f"the group name '{shown}' has invisible characters: remove them")
     numbers = re.fullmatch(_IDS_ALPHABET, name, re.ASCII) and not re.fullmatch(_DATE, name)
     if name in _RESERVED or name.startswith("-") or numbers:
         such = f", such as g{shown}" if numbers else ""
-        raise UsageError(
-            f"a group cannot be called '{shown}': that already means something else, so name it otherwise{such}"
-        )
+        raise UsageError(f"a group cannot be called '{shown}': that means something else. Choose another name{such}")
     return name
 
 
 def _ids(word: str) -> Ids:
     compact = re.sub(r"\s*([,-])\s*", r"\1", word)
     if not re.fullmatch(_IDS, compact, re.ASCII):
-        raise UsageError(f"'{visible_line(word, 40)}' selects nothing: write 7, 3,5-8, last, all or a group")
+        raise UsageError(f"'{visible_line(word, 40)}' is not a selector: write 7, 3,5-8, last, all or a group")
     ranges = []
     for part in compact.split(","):
         first, _, last = part.partition("-")

@@ -31,7 +31,7 @@ def parse_span(text: str) -> float:
     """
     seconds = _seconds(text)
     if seconds is None:
-        raise UsageError(f"'{_short(text)}' is no duration: write {_SPAN_FORMS}")
+        raise UsageError(f"'{_short(text)}' is not a duration: write {_SPAN_FORMS}")
     if seconds > CENTURY:
         raise UsageError(f"'{_short(text)}' is more than a hundred years: write {_SPAN_FORMS}")
     return seconds
@@ -51,9 +51,9 @@ def parse_deadline(text: str, now: float, zone: tzinfo | None = None) -> float:
     if at is None:
         at = _iso_time(text.strip(), zone)
     if at is None:
-        raise UsageError(f"'{_short(text)}' is no time: write {_DEADLINE_FORMS}")
+        raise UsageError(f"'{_short(text)}' is not a time: write {_DEADLINE_FORMS}")
     if at < now:
-        raise UsageError(f"'{_short(text)}' is past by {span(now - at)}: a deadline lies ahead")
+        raise UsageError(f"'{_short(text)}' was {span(now - at)} ago: a deadline must be in the future")
     return at
 
 
@@ -69,9 +69,9 @@ def parse_since(text: str, now: float, zone: tzinfo | None = None) -> float:
     if at is None:
         at = _iso_time(text.strip(), zone)
     if at is None:
-        raise UsageError(f"'{_short(text)}' is no time: write {_SINCE_FORMS}")
+        raise UsageError(f"'{_short(text)}' is not a time: write {_SINCE_FORMS}")
     if at > now:
-        raise UsageError(f"'{_short(text)}' is still {span(at - now)} ahead: write a time that has passed")
+        raise UsageError(f"'{_short(text)}' is still {span(at - now)} ahead: write a time in the past")
     return at
 
 

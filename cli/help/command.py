@@ -18,7 +18,7 @@ def show_help(
 ) -> None:
     """Explain a topic: handlers, models, settings, exit codes and more.
 
-    Without a topic it lists them; of a command it says what --help says.
+    Without a topic, lists the topics. For a command, prints its --help.
     """
     from ..commands import COMMANDS, call
     from .topics import TOPICS, text
@@ -30,10 +30,10 @@ def show_help(
     elif topic:
         from hybridq.config.check import nearest
 
-        raise UsageError(f"no topic {topic!r}{nearest(topic, [*TOPICS, *COMMANDS])}")
+        raise UsageError(f"no help topic {topic!r}{nearest(topic, [*TOPICS, *COMMANDS])}")
     else:
         wide = max(map(len, TOPICS))
-        print("hybridq help TOPIC explains\n")
+        print("Topics for hybridq help TOPIC:\n")
         print("\n".join(f"  {name:{wide}}  {line}" for name, line in TOPICS.items()))
         print("\nhybridq help COMMAND is the same as hybridq COMMAND --help.")
 

@@ -8,7 +8,7 @@ from ..commands import COMMANDS, load_command
 
 _INTRODUCTION = """# Commands
 
-Each command as `hybridq COMMAND --help` tells it. An option's variable in the environment stands in for it.
+What `hybridq COMMAND --help` prints for each command. You can set an option by its environment variable instead.
 """
 
 

@@ -17,76 +17,77 @@ from hybridq.config.values import HandlerConfig, PolicyConfig, RunnerConfig, Tar
 NEEDED = "needed"
 _INTRODUCTION = """# Settings
 
-All of `config.toml`. `hybridq config` shows the values in force and the line each comes from; `hybridq config --path`
-says where the file is to be. Times are seconds, or text such as `"90s"`, `"15m"` and `"24h"`. Money is whatever you
-count in. What stands in `[policy]`, `[tariff]` and `[runner]` can be set in the environment too:
-`HYBRIDQ_POLICY_HOLD=2h`.
+Every key of `config.toml`. `hybridq config --path` prints where the file belongs. `hybridq config` shows each value and
+the line that it comes from. Times are seconds, or text such as `"90s"`, `"15m"` and `"24h"`. Money is in any unit you
+like. You can also set `[policy]`, `[tariff]` and `[runner]` in the environment, such as `HYBRIDQ_POLICY_HOLD=2h`.
 """
-_WORKERS = "Workers alone have these. They see few variables of the environment: `PATH`, `HOME`, the language, and \
-what `env` names."
-_MODELS = "Language models alone (`openai`, `anthropic`) have these. Prices are money for a million tokens; none: the \
-built-in list's, which is for the makers' own servers. With a `base_url` and no prices the cost counts as 0."
+_WORKERS = (
+    "Only for workers. A worker sees few environment variables: `PATH`, `HOME`, the language, and those named in \
+`env`."
+)
+_MODELS = "Only for language models (`openai`, `anthropic`). Prices are money per million tokens. Without them, the \
+built-in price list applies, which covers the makers' own servers. With a `base_url` and no prices, the cost is 0."
 SPANS = frozenset({"policy.hold", "runner.stop_grace", "runner.stream_target", "handlers.idle", "models.poll"})
 SENTENCES = {
-    "policy.user_delay_cost": "what an hour of a waiting person costs, in money",
-    "policy.background_delay_cost": "what an hour costs that a submission waits while nobody does, in money",
-    "policy.machine_cost": "what an hour of a busy slot costs at factor 1, in money",
-    "policy.hold": "how long a background job without a deadline is held at most",
-    "policy.theta": "a batch may wait for company until that has cost this share of another start, or call",
-    "policy.load_free": "load per core that costs nothing",
-    "policy.load_weight": "how much dearer each unit of load above it makes running; 0: load counts for nothing",
+    "policy.user_delay_cost": "what an hour of a person's waiting costs, in money",
+    "policy.background_delay_cost": "what an hour of delay costs when nobody waits, in money a submission",
+    "policy.machine_cost": "what an hour of one busy slot costs at factor 1, in money",
+    "policy.hold": "the longest time to hold a background job without a deadline",
+    "policy.theta": "a batch waits for more jobs until waiting has cost this share of one more start (or call)",
+    "policy.load_free": "the load per core that raises no cost",
+    "policy.load_weight": "how much each unit of load above `load_free` raises the cost of running; 0: ignore load",
     "tariff.zone": "the time zone of the windows, such as `Europe/Berlin`",
-    "tariff.factor": "the price outside every window: costs are multiplied by it",
-    "tariff.window": "the windows; the first that holds counts",
+    "tariff.factor": "the price outside every window; costs are multiplied by it",
+    "tariff.window": "the windows; the first one that matches counts",
     "tariff.window.start": "time of day, `22:00` or `22:00:30`",
-    "tariff.window.end": "time of day; before `start`, the window goes over midnight",
+    "tariff.window.end": "time of day; if earlier than `start`, the window crosses midnight",
     "tariff.window.factor": "the price in this window",
-    "tariff.window.days": "the days on which it starts",
-    "tariff.window.name": "what it is called in views",
-    "runner.stream_slots": "commands that stream at once; 0: twice the cores",
-    "runner.batch_slots": "commands of batches at once; 0: the cores",
-    "runner.stop_grace": "what running jobs get when a daemon or drain is told to stop",
-    "runner.output_limit": "bytes kept of each of a job's outputs",
-    "runner.stream_target": "how long a person's job may wait for the chunk of a batch before it: chunks are made to "
-    "fit; where a start, or a call however few jobs it has, takes longer, the jobs may take as long again",
-    "handlers.kind": "`worker`, `shell`, `openai`, `anthropic`, or a kind that a plug-in brings",
+    "tariff.window.days": "the days when it starts",
+    "tariff.window.name": "its name in the output",
+    "runner.stream_slots": "how many commands may stream at the same time; 0: twice the cores",
+    "runner.batch_slots": "how many commands of batches may run at the same time; 0: one per core",
+    "runner.stop_grace": "how long running jobs may take to finish when a daemon or drain stops",
+    "runner.output_limit": "bytes to keep of each output of a job",
+    "runner.stream_target": "how long a person's job may wait behind a chunk of a batch; chunks are sized to fit. If "
+    "a start or an empty call takes longer than this, the jobs of the chunk may take as long again",
+    "handlers.kind": "`worker`, `shell`, `openai`, `anthropic`, or a kind from a plug-in",
     "handlers.modes": "the modes it offers",
-    "handlers.draft": "the handler that makes the drafts of adaptive jobs; naming one offers that mode",
-    "handlers.instances": "workers, or streams of a model, at once (models: 32)",
-    "handlers.chunk": "most jobs handed over in one call; 0: found out (models: 50,000 or 100,000 a batch)",
-    "handlers.max_flush": "most jobs of one flush; 0: no limit",
-    "handlers.retries": "tries after the first one failed (models: 3)",
-    "handlers.timeout": "the longest that one try may run",
-    "handlers.expected": "what one job takes, until three are known",
-    "handlers.fixed": "what one start takes, until one is known",
-    "handlers.price": "what one job costs at factor 1, in money; none: its busy time at `machine_cost`",
-    "handlers.daily_budget": "what its jobs may cost on one day of the tariff's zone; the rest is held",
-    "handlers.command": "the program and its arguments, a list or one text; never given to a shell",
-    "handlers.call": "instead of a command, `module:function`",
+    "handlers.draft": "the handler that makes drafts; setting it turns on adaptive mode",
+    "handlers.instances": "how many workers, or requests to a model, run at the same time (models: 32)",
+    "handlers.chunk": "most jobs in one call; 0: automatic (models: 50,000 or 100,000 a batch)",
+    "handlers.max_flush": "most jobs in one flush; 0: no limit",
+    "handlers.retries": "how often to retry a failed job (models: 3)",
+    "handlers.timeout": "the longest run time of one try",
+    "handlers.expected": "run time of one job, used until three have run",
+    "handlers.fixed": "time of one start, used until one is measured",
+    "handlers.price": "cost of one job at factor 1, in money; none: its busy time at `machine_cost`",
+    "handlers.daily_budget": "the most its jobs may cost per day, in the tariff's time zone; the rest is held",
+    "handlers.command": "the program and its arguments, as a list or one text; runs without a shell",
+    "handlers.call": "a Python function instead of a command: `module:function`",
     "handlers.python": 'the interpreter that runs `call`, 3.9 or newer; `""`: hybridq\'s own',
-    "handlers.protocol": "`jsonl`, or `lines`: one line in, one line out",
-    "handlers.cwd": 'where it runs; `""`: the folder of `config.toml`',
-    "handlers.env": "names of further variables that it may see",
-    "handlers.idle": "how long a warm worker is kept without work",
-    "handlers.options": "for a plug-in's kind: whatever it needs",
+    "handlers.protocol": "`jsonl`, or `lines` (one line in, one line out)",
+    "handlers.cwd": 'the folder to run in; `""`: the folder of `config.toml`',
+    "handlers.env": "names of more variables that it may see",
+    "handlers.idle": "how long to keep an idle worker running",
+    "handlers.options": "options for a plug-in's kind",
     "models.model": "the model's name",
     "models.base_url": 'the server; `""`: the provider\'s own',
     "models.api_key_env": 'the variable that holds the key; `""`: the provider\'s usual one',
     "models.system": "the system prompt",
-    "models.prompt": "the prompt; `{input}` is the job's input, `{file}` what is in the file that it names",
-    "models.max_tokens": "most tokens of an answer",
-    "models.temperature": "as the provider understands it",
-    "models.extra_body": "further fields of each request, as they are",
-    "models.requests_per_minute": "the provider's limit; 0: none",
-    "models.tokens_per_minute": "the provider's limit; 0: none",
+    "models.prompt": "the prompt; `{input}` is the job's input, `{file}` the contents of the file it names",
+    "models.max_tokens": "most tokens in an answer",
+    "models.temperature": "passed to the provider as it is",
+    "models.extra_body": "more fields for each request, passed on unchanged",
+    "models.requests_per_minute": "the provider's limit; 0: no limit",
+    "models.tokens_per_minute": "the provider's limit; 0: no limit",
     "models.price_input": "the price of input",
-    "models.price_cached": "the price of input that the provider has cached",
+    "models.price_cached": "the price of cached input",
     "models.price_output": "the price of output",
-    "models.batch_factor": "what a batch costs of the list price",
-    "models.flex_factor": "what the flexible tier costs of it",
-    "models.batch_by": "how a batch is run: `batch`, `flex` (the flexible tier), or `calls` (plain requests)",
-    "models.flex_up_to": "batches of at most so many jobs go to the flexible tier instead",
-    "models.poll": "when the provider is first asked about a batch; later, less often",
+    "models.batch_factor": "a batch's price, as a share of the list price",
+    "models.flex_factor": "the flexible tier's price, as a share of the list price",
+    "models.batch_by": "how to run a batch: `batch`, `flex` (the flexible tier), or `calls` (plain requests)",
+    "models.flex_up_to": "send batches of at most this many jobs to the flexible tier instead",
+    "models.poll": "when to first ask the provider about a batch; later, it asks less often",
 }
 
 
@@ -123,7 +124,7 @@ def _sections() -> Iterator[str]:
 
 
 def _table(title: str, said: str, rows: list[str]) -> str:
-    head = [f"## {title}", "", *([said, ""] if said else []), "| key | default | what it says |", "|---|---|---|"]
+    head = [f"## {title}", "", *([said, ""] if said else []), "| key | default | meaning |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
 
 

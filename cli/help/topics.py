@@ -9,16 +9,16 @@ from . import reference, settings
 
 FOLDER = Path(__file__).with_name("pages")
 TOPICS = {
-    "deciding": "how hybridq chooses between now and later, and what a batch waits for",
+    "deciding": "how hybridq chooses when to run a job, and what a batch waits for",
     "handlers": "kinds of work: commands, workers, line filters, Python functions",
-    "models": "language models: OpenAI, Anthropic and servers that speak their languages",
-    "plugins": "kinds of handler of your own, as an installed package",
+    "models": "language models: OpenAI, Anthropic and compatible servers",
+    "plugins": "how to add a new kind of handler as a Python package",
     "python": "submitting from Python",
-    "promises": "what holds whatever happens, and the limits",
+    "promises": "what hybridq guarantees, and its limits",
     "watch": "the live view: its keys, filter and actions",
-    "words": "what job, lane, flush and the other words mean; the marks of the views",
+    "words": "what job, lane, flush and other words mean, and the marks in status",
     "json": "what each command prints with --json",
-    "exit-codes": "with which code a command ends",
+    "exit-codes": "what each exit code means",
     "settings": "every key of config.toml",
     "commands": "every command and option",
 }

@@ -74,7 +74,7 @@ def _again(store: Store, number: int, ready: float, said: str) -> str:
     if found is None or not found.error or ready <= now:
         return said
     if found.error != said or ready - now >= LONG:
-        say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
+        say(f"job {number} will retry at {clock(ready, now)}: {found.error}")
     return found.error
 
 
@@ -83,7 +83,7 @@ def _draft(job: int, draft: Result, shown: Shown, printer: Printer | None) -> in
     if draft.value is not None and printer is not None:
         printer.value(draft.value, shown)
     what = f"the draft failed: {draft.error}" if draft.error else "this is the draft"
-    say(f"{what}; the final result follows in a batch: hybridq output {job}")
+    say(f"{what}; the final result will come in a batch: hybridq output {job}")
     return TRY_AGAIN if draft.error else 0
 
 
@@ -91,7 +91,7 @@ def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Pr
     if found is not None and found.value is not None and printer is not None:
         printer.value(found.value, shown)
     if found is not None and found.dropped:
-        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or refused by the disk")
+        say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or the disk refused them")
     if found is not None and found.cut and state is State.DONE:
         say(not_whole(job, found.cut))
     if state is State.FAILED and found is not None and found.error != f"exit code {found.exit_code}":
@@ -103,7 +103,7 @@ def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Pr
 
 def not_whole(job: int, word: str) -> str:
     """What is said of an answer that was cut, which its provider calls by this word."""
-    return f"the answer of job {job} is not whole: it was cut ({word}); allow it more with max_tokens"
+    return f"the answer of job {job} was cut off ({word}); raise max_tokens"
 
 
 def code_of(state: State, found: Result | None) -> int:
@@ -129,8 +129,8 @@ def fate(store: Store, awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
     rescue(store, time.time())
     if served(store) or awaited.count(State.RUNNING):
-        return "it goes on"
-    return "it stays queued; nothing runs it: hybridq daemon"
+        return "it keeps running"
+    return "it stays queued, but no daemon runs. Start one: hybridq daemon"
 
 
 def _kept(store: Store, awaited: Awaited) -> str:
@@ -168,5 +168,5 @@ def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None 
             code = not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
             return code or (TRY_AGAIN if awaited.drafts()[1] else 0)
     left = awaited.count(State.QUEUED, State.RUNNING)
-    what = f"{left:,} of these have" if awaited.only is None else f"job {awaited.only} has"
-    raise TryAgain(f"{what} not ended yet; hybridq status {named} shows why")
+    what = f"{left:,} of these jobs have" if awaited.only is None else f"job {awaited.only} has"
+    raise TryAgain(f"{what} not finished yet. See why: hybridq status {named}")

@@ -73,10 +73,10 @@ class Stay(Struct, frozen=True):
         return self.of.lane is Lane.STREAM and whole and self.state not in ENDED
 
     def _takes_over(self) -> None:
-        say(f"the daemon has gone, so this submit runs {self._what} itself")
+        say(f"the daemon has stopped, so this submit runs {self._what} itself")
 
     def _cannot(self, missing: str) -> None:
-        say(f"the daemon has gone, and {missing} is not set here: {self._what} waits for a daemon that has it")
+        say(f"the daemon has stopped, and {missing} is not set here: {self._what} waits for a daemon that has it")
 
     @property
     def _name(self) -> str:
@@ -103,7 +103,10 @@ class Stay(Struct, frozen=True):
         elif self.held:
             say(self.held)
         elif self.of.mode is Mode.ADAPTIVE and self.final:
-            say("no daemon runs: the draft is made here, the final result waits for hybridq daemon or hybridq drain")
+            say(
+                "no daemon runs, so this submit makes the draft;"
+                " the final result waits for hybridq daemon or hybridq drain"
+            )
         elif self.follows and is_tty(sys.stderr):  # elsewhere nobody asks who runs it
             say(f"no daemon runs, so this submit runs {self._what} itself")
 

@@ -55,7 +55,7 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) 
     if held := "" if first is None else why_withheld(outlook, first, now):
         say(held)
     elif not lists.served(store):
-        say(f"no daemon runs, so {waiting:,} of these wait for hybridq daemon or hybridq drain")
+        say(f"no daemon runs, so {waiting:,} of these jobs wait for hybridq daemon or hybridq drain")
     return held
 
 
@@ -70,15 +70,15 @@ def tell_final(outlook: Outlook, awaited: Awaited, named: str, verb: str) -> Non
     one = awaited.only is not None
     if verb == "wait":
         _tell_drafts(drafts, failed, named, one=one)
-    now, due = time.time(), "they follow in a batch"
+    now, due = time.time(), "they will come in a batch"
     if one or isinstance(parse_selector(named), Group | Last):
         due = words.standing(take(outlook, now=now, limit=1, selectors=[parse_selector(named)]).rows[0], now)
     final, it = ("the final", "it") if one else ("the finals", "them")
-    say(f"{final}: {due}. Stay for {it}: hybridq {verb} {named} --wait-final")
+    say(f"{final}: {due}. Wait for {it}: hybridq {verb} {named} --wait-final")
 
 
 def _tell_drafts(drafts: int, failed: int, named: str, *, one: bool) -> None:
     if drafts:
-        say(f"{'the draft is' if one else f'{drafts:,} of these are drafts'}{' there' * one}: hybridq output {named}")
+        say(f"{'the draft is ready' if one else f'{drafts:,} of these are drafts'}: hybridq output {named}")
     if failed:
-        say("the draft failed" if one else f"of {failed:,} of these the draft failed")
+        say("the draft failed" if one else f"{failed:,} of these drafts failed")

@@ -53,7 +53,7 @@ class Then(Struct, frozen=True, kw_only=True):
         ways += ["json"] if self.json and self.follow else []
         if len(ways) > 1:
             named = " and ".join(f"--{name.replace('_', '-')}" for name in ways)
-            raise UsageError(f"{named} cannot go together: give one of them")
+            raise UsageError(f"{named} cannot be used together")
 
 
 def foretold(parts: list[tuple[int, Decision, str]], skipped: Skipped, then: Then) -> int:
@@ -80,8 +80,8 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
         if then.json:
             print_document({"id": None, "last": None, "jobs": 0, "left_out": skipped.count}, one_line=True)
         if skipped.count:
-            raise BadData("nothing was submitted: nothing good is left")
-        say("nothing new: every job was there already, by its key")
+            raise BadData("nothing was submitted: every input was bad")
+        say("nothing new: jobs with these keys already exist")
         return 0
     first = job(outlook.store, accepted.first)
     of = cohort(outlook.store, first.cohort)
@@ -111,8 +111,8 @@ def _follows_by_itself(accepted: Accepted, of: Cohort, then: Then) -> bool:
 
 def _existed(accepted: Accepted, state: State) -> str:
     if accepted.jobs == 1:
-        return f"job {accepted.first} was there already, by its key; it is {state}"
-    return f"{count(accepted.existed)} more were there already, by their keys"
+        return f"job {accepted.first} already has this key; it is {state}"
+    return f"{count(accepted.existed)} more already existed, by their keys"
 
 
 def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str) -> None:
@@ -135,7 +135,7 @@ def _sooner(accepted: Accepted, of: Cohort, now: float) -> str:
         return ""
     name = shlex.quote(accepted.group) if accepted.group else None
     drain = f"hybridq drain --group {name}" if name else f"hybridq drain --handler {of.handler}"
-    return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}; next time, --wait says that you wait"
+    return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}. Next time, say that you wait: --wait"
 
 
 def _until(of: Cohort, now: float) -> str:

@@ -83,7 +83,7 @@ def each(paths: Iterable[str], encode: Encode) -> Iterator[Item | Bad]:
         if os.access(path, os.R_OK) and os.path.isfile(path):
             yield Item(encode(os.path.abspath(path)), None, place)
         else:
-            yield Bad(place, "there is no such file" if not os.path.exists(path) else "this is no file to be read")
+            yield Bad(place, "no such file" if not os.path.exists(path) else "not a readable file")
 
 
 def lines(path: str, encode: Encode) -> Iterator[Item | Bad]:
@@ -171,7 +171,7 @@ def _numbered(path: str) -> Iterator[tuple[int, bytes | Bad]]:
                 _decoded(line, "standard input" if path == "-" else path)
             if not ended and len(line) == LARGEST_INPUT:
                 inside = True
-                yield number, Bad(number, f"this is longer than {LARGEST_INPUT:,} bytes")
+                yield number, Bad(number, f"longer than {LARGEST_INPUT:,} bytes")
             else:
                 yield number, (line.removeprefix(BOM) if number == 1 else line).rstrip(b"\r\n")
 
@@ -182,30 +182,30 @@ def _opened(path: str, takes: Takes) -> IO[bytes]:
     try:
         return open_file(path, takes)
     except OSError as problem:
-        raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}{_instead(problem)}") from None
+        raise BadData(f"cannot read '{visible_line(path, 100)}': {problem.strerror}{_instead(problem)}") from None
     except ValueError:
-        raise BadData(f"'{visible_line(path, 100)}' is no file's name") from None
+        raise BadData(f"'{visible_line(path, 100)}' is not a file name") from None
 
 
 def _instead(problem: OSError) -> str:
     """What to type for what is no file and can be read by those who know that it ends."""
-    return ". Where it ends, say - and put < before its name" if problem.errno == errno.EINVAL else ""
+    return ". If it ends, read it as standard input: - < NAME" if problem.errno == errno.EINVAL else ""
 
 
 def _line(file: IO[bytes], path: str) -> bytes:
     try:
         return file.readline(LARGEST_INPUT)
     except OSError as problem:
-        raise BadData(f"'{visible_line(path, 100)}' cannot be read: {problem.strerror}") from None
+        raise BadData(f"cannot read '{visible_line(path, 100)}': {problem.strerror}") from None
 
 
 def _limited(file: IO[bytes], name: str) -> bytes:
     try:
         data = file.read(LARGEST_INPUT + 1)
     except OSError as problem:
-        raise BadData(f"'{visible_line(name, 100)}' cannot be read: {problem.strerror}") from None
+        raise BadData(f"cannot read '{visible_line(name, 100)}': {problem.strerror}") from None
     if len(data) > LARGEST_INPUT:
-        raise BadData(f"'{visible_line(name, 100)}' has more than {LARGEST_INPUT:,} bytes: use --each, or --lines")
+        raise BadData(f"'{visible_line(name, 100)}' is larger than {LARGEST_INPUT:,} bytes: use --each or --lines")
     return data
 
 
@@ -217,25 +217,23 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 def _not_text(problem: UnicodeDecodeError) -> str:
-    return f"this is not UTF-8 text (byte {problem.start + 1})"
+    return f"not UTF-8 text (byte {problem.start + 1})"
 
 
 def _json_problem(problem: Exception, line: bytes) -> str:
     """msgspec's sentence, for somebody who wrote the line."""
     if isinstance(problem, RecursionError):
-        return "this is nested too deeply"
+        return "nested too deeply"
     text = str(problem)
     if "truncated" in text or "surrogate" in text:
         # msgspec calls half of a pair at the end of a text truncated, too.
         half = _HALF.search(line)
         if half is None:
-            return "this ends in the middle: it is no whole JSON object"
-        return (
-            f"byte {half.start() + 1} is {half[0].decode()}, half of a character: write both halves, or the character"
-        )
+            return "incomplete JSON: it ends in the middle"
+        return f"byte {half.start() + 1} is {half[0].decode()}, half of a character: write both halves"
     text = text.replace(" - at `$.", " for `").replace("`", "'")
     for word, said in _WORDS.items():
         text = text.replace(f"'{word}'", said).replace(f"'{word} | null'", said)
     if "unknown field" in text:
-        return f"{text}; there are input, {', '.join(Options.__struct_fields__)}"
+        return f"{text}; known fields: input, {', '.join(Options.__struct_fields__)}"
     return text if text.startswith("JSON") else text[0].lower() + text[1:]

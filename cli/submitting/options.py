@@ -84,24 +84,24 @@ def request(
 def check(options: Options) -> None:
     """Raise UsageError for what is wrong whatever the handler is."""
     if options.key is not None and not 0 < len(options.key) <= KEY_LIMIT:
-        raise UsageError(f"a key is text of 1 to {KEY_LIMIT} characters, not {len(options.key):,}")
+        raise UsageError(f"a key has 1 to {KEY_LIMIT} characters, not {len(options.key):,}")
     if options.key is not None and not is_text(options.key):
-        raise UsageError(f"the key '{visible_line(options.key, 40)}' is not UTF-8: write it as text")
+        raise UsageError(f"the key '{visible_line(options.key, 40)}' is not UTF-8 text")
     check_money(options.max_cost)
 
 
 def check_money(amount: float | None) -> None:
     """Raise UsageError for a limit of money that is none."""
     if amount is not None and not (math.isfinite(amount) and amount >= 0):
-        raise UsageError(f"max-cost is an amount of money of at least 0, not {amount}")
+        raise UsageError(f"max-cost must be at least 0, not {amount}")
 
 
 def command_input(argv: list[str], stdin: bytes = b"") -> dict[str, Any]:
     """A shell job's input for an argument list. Raises BadData for what no program can be given."""
     if not argv or not argv[0]:
-        raise BadData("there is no command: write it after --, such as hybridq submit -- echo hello")
+        raise BadData("no command given. Put it after --, such as: hybridq submit -- echo hello")
     if any("\0" in word for word in argv):
-        raise BadData("an argument holds a NUL character, which no program can be given")
+        raise BadData("an argument contains a NUL character, which no program can receive")
     return {"argv": argv, **with_stdin(stdin)}
 
 
@@ -125,14 +125,14 @@ def words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as problem:
-        raise BadData(f"'{visible_line(text, 40)}' is no command line: {problem}") from None
+        raise BadData(f"'{visible_line(text, 40)}' is not a command line: {problem}") from None
 
 
 def surroundings_of(config: HandlerConfig, options: Options, environ: Mapping[str, str]) -> Surroundings:
     """The folder and the variables that a command will run with; other handlers have their own."""
     if not config.traits.commands:
         if options.cwd is not None or options.env or options.env_file is not None or options.clean_env:
-            raise UsageError("only commands have --cwd and --env; a worker's are in config.toml")
+            raise UsageError("--cwd and --env are only for commands; set a worker's in config.toml")
         return Surroundings()
     return surroundings(
         environ, cwd=options.cwd, names=options.env or (), file=options.env_file, clean=bool(options.clean_env)
@@ -141,7 +141,7 @@ def surroundings_of(config: HandlerConfig, options: Options, environ: Mapping[st
 
 def _within(number: int, least: int, most: int, name: str) -> int:
     if not least <= number <= most:
-        raise UsageError(f"{name} is a whole number from {least} to {most}, not {number}")
+        raise UsageError(f"{name} must be a whole number from {least} to {most}, not {number}")
     return number
 
 
@@ -152,5 +152,5 @@ def _text(value: str | float) -> str:
 def _seconds(value: str | float, name: str) -> float:
     seconds = parse_span(_text(value))
     if not seconds > 0:
-        raise UsageError(f"{name} is a duration of more than 0, such as 30s or 2h")
+        raise UsageError(f"{name} must be longer than 0, such as 30s or 2h")
     return seconds

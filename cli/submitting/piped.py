@@ -26,7 +26,7 @@ WRAPPERS = frozenset(
         *("poetry", "hatch", "pdm", "direnv"),
     )
 )
-BOTH = "--stdin reads it, --no-stdin leaves it without a word"
+BOTH = "--stdin passes it, --no-stdin silences this"
 
 
 class Piped:
@@ -51,18 +51,22 @@ class Piped:
         if left == found.st_size and not _shared(found):
             self.data = _whole(NEXT)
         elif left > 0:
-            self.told = f"what standard input still holds is not the command's input, for others read it, too: {BOTH}"
+            self.told = f"the rest of standard input is not passed to the command, because others read it too: {BOTH}"
 
     def _pipe(self, found: os.stat_result) -> None:
         if _shared(found):
             if select.select([0], [], [], 0)[0] and not _ended():
-                self.told = f"standard input is not the command's input, for the calling script reads it, too: {BOTH}"
+                self.told = (
+                    f"standard input is not passed to the command, because the calling script reads it too: {BOTH}"
+                )
             return
         patience = FIRST if stat.S_ISFIFO(found.st_mode) and not _from_above(found) else FIRST_OURS
         if select.select([0], [], [], patience)[0]:
             self.data = _whole(NEXT)
         elif patience == FIRST:
-            self.told = f"nothing came on standard input within {FIRST:g} s, so the command gets none: --stdin waits"
+            self.told = (
+                f"nothing came on standard input within {FIRST:g} s, so the command gets none. To wait for it: --stdin"
+            )
 
 
 def _whole(patience: float | None) -> bytes:
@@ -72,21 +76,21 @@ def _whole(patience: float | None) -> bytes:
     while True:
         if patience is not None and not select.select([0], [], [], patience)[0]:
             raise UsageError(
-                f"standard input began and did not go on for {patience:g} s: nothing was submitted."
-                " --stdin waits for its end, --no-stdin does without it"
+                f"standard input stalled for {patience:g} s: nothing was submitted."
+                " To wait for its end: --stdin. To ignore it: --no-stdin"
             )
         try:
             part = os.read(0, PIECE)
         except OSError as problem:
-            raise BadData(f"standard input cannot be read: {problem.strerror}") from None
+            raise BadData(f"cannot read standard input: {problem.strerror}") from None
         if not part:
             return b"".join(parts)
         parts.append(part)
         size += len(part)
         if size > LARGEST:
             raise BadData(
-                f"standard input has more than {LARGEST:,} bytes: nothing was submitted."
-                " Give the command a file, or leave it with --no-stdin"
+                f"standard input is larger than {LARGEST:,} bytes: nothing was submitted."
+                " Give the command a file instead, or ignore it with --no-stdin"
             )
 
 

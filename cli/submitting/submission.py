@@ -49,7 +49,7 @@ class Skipped:
     def __call__(self, bad: object) -> None:
         """Leave this out. Raises BadData where nothing may be left out."""
         if not self._allowed:
-            raise BadData(f"{bad}. Nothing was submitted; --skip-bad leaves out what is bad")
+            raise BadData(f"{bad}. Nothing was submitted. To skip bad inputs: --skip-bad")
         self.count += 1
         if len(self.listed) < LISTED:
             self.listed.append(str(bad))
@@ -90,9 +90,9 @@ class Submission:
         left = sorted({name for each in around for name, why in each.left_out.items() if why == LOOKS})
         stored = sorted({name for each in around for name in each.env if secret(name)})
         if stored:
-            yield f"{_listed(stored)} stored in the queue's file, which only you can read"
+            yield f"{_listed(stored)} stored in the queue's file; only you can read it"
         if left:
-            yield f"{_listed(left)} not kept for the job, as secrets may be in them: --env NAME keeps one"
+            yield f"{_listed(left)} not passed to the job, because they look like secrets. To pass one: --env NAME"
 
     def one(self) -> Accepted:
         """Submit the single job."""
@@ -131,7 +131,7 @@ class Submission:
         reads = "-" in (self._source.text, self._source.lines, self._source.jsonl)
         if not self._config.traits.commands or self._source.many or reads:
             if asked:
-                raise UsageError("--stdin goes with one command: hybridq submit --stdin -- CMD ARG")
+                raise UsageError("--stdin needs a single command: hybridq submit --stdin -- CMD ARG")
             return None
         from .piped import Piped
 
@@ -150,7 +150,7 @@ class Submission:
             elif (found := self._with_options(item, skipped)) is not None:
                 yield found
         if not number:
-            raise BadData("there is nothing to submit: the input is empty")
+            raise BadData("nothing to submit: the input is empty")
 
     def _with_options(self, item: Item, skipped: Skipped) -> tuple[Request, bytes, str | None] | None:
         try:

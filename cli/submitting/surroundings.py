@@ -80,8 +80,8 @@ def _lines(path: str) -> list[str]:
         with open(path, encoding="utf-8-sig") as file:
             lines = file.read(1 << 20).splitlines()
     except (OSError, ValueError) as problem:
-        why = problem.strerror if isinstance(problem, OSError) else "it is no UTF-8 text"
-        raise BadData(f"'{shown}' cannot be read: {why}") from None
+        why = problem.strerror if isinstance(problem, OSError) else "not UTF-8 text"
+        raise BadData(f"cannot read '{shown}': {why}") from None
     found = []
     for number, line in enumerate(lines, 1):
         name, given, value = line.strip().removeprefix("export ").partition("=")
@@ -89,7 +89,7 @@ def _lines(path: str) -> list[str]:
         if (not name and not given) or name.startswith("#"):
             continue
         if not re.fullmatch(r"[^\s=#\"']+", name):
-            raise BadData(f"line {number} of '{shown}' is no NAME=VALUE")
+            raise BadData(f"line {number} of '{shown}' is not NAME=VALUE")
         if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
             value = value[1:-1]
         found.append(f"{name}{given}{value}")
@@ -99,19 +99,19 @@ def _lines(path: str) -> list[str]:
 def _folder(cwd: str | None) -> str:
     folder = os.path.abspath(os.path.expanduser(cwd or "."))
     if not os.path.isdir(folder):
-        raise UsageError(f"'{visible_line(folder, 100)}' is no folder: name another with --cwd")
+        raise UsageError(f"'{visible_line(folder, 100)}' is not a folder: choose another with --cwd")
     return stored(folder)
 
 
 def _set(name: str, environ: Mapping[str, str]) -> str:
     if name not in environ:
-        raise UsageError(f"the variable '{visible_line(name, 40)}' is not set: export it, or leave out --env")
+        raise UsageError(f"the variable '{visible_line(name, 40)}' is not set: export it, or drop --env")
     return environ[name]
 
 
 def _text(name: str, value: str) -> str:
     if not name or "\0" in name + value:
-        raise UsageError(f"'{visible_line(name, 40)}' is no variable: --env takes NAME or NAME=VALUE")
+        raise UsageError(f"'{visible_line(name, 40)}' is not a variable: --env takes NAME or NAME=VALUE")
     if not is_text(value):
         raise UsageError(f"the variable {visible_line(name, 40)} is not UTF-8: set it to text")
     return value

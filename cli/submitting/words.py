@@ -85,27 +85,27 @@ def understood(
         if given
     ]
     if len(asked) > 1:
-        raise UsageError(f"{' and '.join(asked)} cannot go together: give one of them")
+        raise UsageError(f"{' and '.join(asked)} cannot be used together")
     if shell is not None:
         if words or after:
-            raise UsageError("--shell has the whole command in its one argument: put it in quotes")
+            raise UsageError("--shell takes the whole command as one argument: put it in quotes")
         if not shell.strip():
-            raise UsageError("--shell has no command: hybridq submit --shell 'CMD | CMD'")
+            raise UsageError("--shell needs a command: hybridq submit --shell 'CMD | CMD'")
         return Source(handler="shell", shell=shell)
     if not words:
         if asked or not after:
-            raise UsageError(f"{'name the handler first' if asked else 'there is nothing to submit'}: {_HOW}")
+            raise UsageError(f"{'name the handler first' if asked else 'nothing to submit'}: {_HOW}")
         return Source(handler="shell", argv=after)
     handler, rest = words[0], [*words[1:], *(after or ())]
     if not handler:
-        raise UsageError(f"the handler's name is empty: {_HOW}")
+        raise UsageError(f"the handler name is empty: {_HOW}")
     if each:
         if not rest:
             raise UsageError("--each needs files: hybridq submit HANDLER --each FILE...")
         return Source(handler=handler, each=rest)
     if asked:
         if rest:
-            raise UsageError(f"{asked[0]} brings the inputs: leave '{visible_line(rest[0], 40)}' out")
+            raise UsageError(f"{asked[0]} reads the inputs: remove '{visible_line(rest[0], 40)}'")
         return Source(handler=handler, lines=lines, jsonl=jsonl)
     if after and len(words) == 1:
         return Source(handler=handler, argv=after)
@@ -117,5 +117,5 @@ def understood(
 def _words(handler: str, rest: Sequence[str]) -> str:
     name = visible_line(handler, 40)
     if not rest:
-        return f"there is no input for {name}: give a text, @FILE, - or --lines FILE"
+        return f"no input for {name}: give text, @FILE, - or --lines FILE"
     return f"{name} takes one input, not {len(rest)}: put it in quotes, or use --each for files"

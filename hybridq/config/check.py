@@ -31,7 +31,7 @@ def nearest(name: str, known: list[str]) -> str:
     from difflib import get_close_matches  # only a mistake needs it
 
     near = get_close_matches(name, known, 1)
-    return f": did you mean {near[0]}?" if near else f"; there is {', '.join(known)}"
+    return f": did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
 
 
 def in_words(problem: str, kind: Any) -> str:
@@ -71,7 +71,7 @@ def checked(kind: type[Any], value: object, key: str) -> Any:
     if missing:
         raise KeyedError(key, f"{missing[0]} is missing")
     if kind is Window and found["start"] == found["end"]:
-        raise KeyedError(key, "start and end are the same time: leave the window out, or set tariff.factor")
+        raise KeyedError(key, "start and end are the same time: remove the window, or set tariff.factor")
     return kind(**found)
 
 
@@ -119,7 +119,7 @@ def _check_zone(zone: str, key: str) -> None:
     try:
         ZoneInfo(zone)
     except (ValueError, OSError, KeyError):
-        raise KeyedError(key, f"there is no time zone {zone!r}: expected one such as Europe/Berlin") from None
+        raise KeyedError(key, f"no time zone named {zone!r}: expected one such as Europe/Berlin") from None
 
 
 def _duration(text: str, key: str) -> float:
@@ -132,7 +132,7 @@ def _duration(text: str, key: str) -> float:
 def check_known(table: Mapping[str, object], known: list[str], key: str) -> None:
     for name in table:
         if name not in known:
-            where = f"[{key}] has no such key" if key else "there is no such section"
+            where = f"no such key in [{key}]" if key else "no such section"
             raise KeyedError(f"{key}.{name}" if key else name, where + nearest(name, known))
 
 

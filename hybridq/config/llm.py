@@ -74,7 +74,7 @@ def mistake(found: LlmOptions) -> tuple[str, str] | None:
     if not found.model.strip():
         return "model", "expected a model's name"
     if found.api_key_env and not _VARIABLE.fullmatch(found.api_key_env):
-        return "api_key_env", "expected the name of a variable, not a key"
+        return "api_key_env", "expected the name of a variable, not the key itself"
     if problem := _address(found.base_url):
         return "base_url", problem
     if odd := [name for name in _FIELD.findall(found.prompt) if name not in FIELDS]:
@@ -82,7 +82,7 @@ def mistake(found: LlmOptions) -> tuple[str, str] | None:
     if not _FIELD.search(found.prompt):
         return "prompt", "expected {input} or {file} somewhere in it"
     if taken := sorted(_OURS & found.extra_body.keys()):
-        return "extra_body", f"{taken[0]} is hybridq's to say"
+        return "extra_body", f"hybridq sets {taken[0]} itself"
     if found.max_tokens == 0:
         return "max_tokens", "expected a number of at least 1, not 0"
     return None
@@ -103,26 +103,28 @@ def _address(base_url: str) -> str:
         return ""
     expected = "expected an address such as https://host/v1"
     if not base_url.isascii() or not base_url.isprintable() or set(base_url) & set(' \\"<>^`{|}'):
-        return f"{expected}, without blanks and other characters that no address has"
+        return f"{expected}, without blanks or other invalid characters"
     try:
         parts = urlsplit(base_url)
         port = parts.port
     except ValueError:
         return f"{expected}; a port is a number from 1 to 65535"
     if parts.username is not None or parts.password is not None:
-        return "expected no name and password in it: keys come from api_key_env"
+        return "expected no name and password in it: set the key with api_key_env"
     if parts.scheme not in ("http", "https"):
-        return expected if "://" in base_url else f"{expected}: it begins with https://, or http:// for this machine"
+        return (
+            expected if "://" in base_url else f"{expected}: it must begin with https://, or http:// for this machine"
+        )
     if not _is_host(parts.hostname or ""):
         return expected
     if port == 0 or parts.netloc.endswith(":"):
         return f"{expected}; a port is a number from 1 to 65535"
     if "?" in base_url or "#" in base_url:
-        return f"{expected}, without ? and #: paths are put behind it"
+        return f"{expected}, without ? and #: hybridq appends paths to it"
     if found := _ENDPOINT.search(parts.path):
-        return f"expected the address that {found[1]} is below, such as https://host/v1"
+        return f"expected the address without {found[1]}, such as https://host/v1"
     if parts.scheme == "http" and not loopback(base_url):
-        return "expected https: a key would travel unencrypted"
+        return "expected https: otherwise the key travels unencrypted"
     return ""
 
 

@@ -62,11 +62,11 @@ def read_text(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):  # of a folder that is none, whoever opens the queue tells
         return ""
     except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder: it must be a file") from None
+        raise ConfigError(f"{path} is a folder, but must be a file") from None
     except OSError as problem:
         if problem.errno not in (errno.EINVAL, errno.EFBIG):
             raise
-        raise ConfigError(f"{path} cannot be read: {problem.strerror}") from None
+        raise ConfigError(f"cannot read {path}: {problem.strerror}") from None
     except ValueError as problem:
         raise ConfigError(f"{path} {problem}") from None
 
@@ -116,7 +116,7 @@ def _config(table: dict[str, Any], folder: Path) -> Config:
 def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
     key = f"handlers.{name}"
     if not re.fullmatch(_NAME, name, re.ASCII):
-        raise KeyedError(key, "a handler's name has letters, digits, . _ and - (64 at most)")
+        raise KeyedError(key, "a handler's name may have letters, digits, . _ and - (64 at most)")
     table = dict(as_table(entry, key))
     if name == "shell":
         table.setdefault("kind", "shell")
@@ -143,8 +143,8 @@ def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _check_handler(handler: HandlerConfig, key: str) -> None:
     if handler.traits.program and bool(handler.command) == bool(handler.call):
-        what = "both command and call are given" if handler.call else "command or call is missing"
-        raise KeyedError(key, f"{what}: a {handler.kind} needs one of them")
+        what = "both command and call are set" if handler.call else "command or call is missing"
+        raise KeyedError(key, f"{what}: a {handler.kind} needs exactly one")
     if handler.call and not re.fullmatch(r"[\w.]+:[\w.]+", handler.call):
         raise KeyedError(f"{key}.call", f"expected module:function, not {handler.call!r}")
     if not handler.modes:

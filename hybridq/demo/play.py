@@ -42,7 +42,7 @@ def library() -> list[str]:
     paths = (path.relative_to(LIBRARY) for path in LIBRARY.rglob("*.py"))
     found = sorted(str(path) for path in paths if _LEFT_OUT.isdisjoint(path.parts))
     if not found:
-        raise BadData(f"{LIBRARY} holds no source of Python's library, so there is nothing to show anything on")
+        raise BadData(f"{LIBRARY} has no source files of Python's library, so the demo has nothing to work on")
     return found
 
 
@@ -79,7 +79,7 @@ class Run:
         self._stop.set()
         self._person.result()
         sample = evenly(sorted(self._documents, key=lambda path: os.path.getsize(LIBRARY / path)), SAMPLE)
-        told(f"the batch is done; {len(sample)} of its documents again, by a process each")
+        told(f"the batch is done; for comparison, {len(sample)} of its documents run again, one process each")
         alone = [self._alone(path) for path in sample]
         outlook = self._stage.connect()
         with outlook.store:

@@ -107,7 +107,7 @@ class Stage:
         code = self._daemon.poll()
         if code is not None:
             words = self._log.read_text(encoding="utf-8", errors="replace").strip().split("\n")[-1]
-            raise HybridqError(f"the daemon of the demonstration has ended ({how_ended(code)}): {words}")
+            raise HybridqError(f"the demo's daemon stopped ({how_ended(code)}): {words}")
 
     def _wait(self) -> None:
         until = time.monotonic() + STARTING
@@ -115,7 +115,7 @@ class Stage:
             while daemon_of(store) is None:
                 self.check()
                 if time.monotonic() > until:
-                    raise HybridqError(f"the daemon of the demonstration did not start within {STARTING:.0f} s")
+                    raise HybridqError(f"the demo's daemon did not start within {STARTING:.0f} s")
                 time.sleep(0.02)
 
 

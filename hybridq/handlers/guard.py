@@ -27,7 +27,7 @@ from .protocol import Handler
 KINDS = frozenset(get_args(Event))
 PLAIN = frozenset((Started, Partial, Output))  # of our own handlers: they hold no words of others for a reader
 LONGEST = 2000  # characters of a sentence
-UNENDED = "the handler ended without saying what became of it"
+UNENDED = "the handler finished without a result for this job"
 
 Given = frozenset[tuple[int, int]]  # (id, attempt) of what a handler was asked for
 
@@ -116,7 +116,7 @@ class Guarded:
     def _fit(self, event: Event, given: Given) -> Event:
         """An event that can be stored: of the types that it should have, without a key. Raises TypeError."""
         if type(event) not in KINDS:
-            raise TypeError(f"it yields {type(event).__name__}, which is no event")
+            raise TypeError(f"it yields {type(event).__name__}, which is not an event")
         if not self._known:
             _check(event, given)
         if isinstance(event, Failure | Throttled) and (fit := scrub(event.reason)) != event.reason:
@@ -206,10 +206,10 @@ def _check(event: Event, given: Given) -> None:
         if isinstance(event, Detached) and not isinstance(event.reference["key"], str):
             raise TypeError("a key is a text")
     except (TypeError, ValueError, LookupError, RecursionError) as odd:
-        raise TypeError(f"its {type(event).__name__} is none: {odd}") from None
+        raise TypeError(f"its {type(event).__name__} is invalid: {odd}") from None
     ids = event.ids if isinstance(event, Detached) else ((event.id, event.attempt),)
     if foreign := set(ids) - given:
-        raise TypeError(f"it speaks of job {min(foreign)[0]}, which it was not given")
+        raise TypeError(f"it reports on job {min(foreign)[0]}, which it was not given")
 
 
 def _task() -> "asyncio.Task[Any] | None":

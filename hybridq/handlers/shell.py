@@ -67,8 +67,8 @@ class Shell:
     async def check(self) -> str:
         """See `Handler.check`. Raises HybridqError when there is no shell to run."""
         if not os.access(SHELL, os.X_OK):
-            raise HybridqError(f"{SHELL} cannot be executed; `--shell` jobs will fail")
-        return "runs commands as they are given, and `--shell` ones with /bin/sh"
+            raise HybridqError(f"cannot execute {SHELL}, so `--shell` jobs will fail")
+        return "runs commands directly, and `--shell` lines with /bin/sh"
 
     async def tend(self, now: float) -> float | None:
         """Nothing is kept warm."""
@@ -250,7 +250,7 @@ def argument_list(data: bytes) -> tuple[list[str], bytes]:
             return words, stdin
         case {"shell": str() as line}:
             return [SHELL, "-c", line], stdin
-    raise CannotStart('the input is no command: expected {"argv": ["CMD", "ARG"]} or {"shell": "CMD"}')
+    raise CannotStart('the input is not a command: expected {"argv": ["CMD", "ARG"]} or {"shell": "CMD"}')
 
 
 def _stdin(asked: dict[str, object]) -> bytes:
@@ -274,5 +274,5 @@ def _file(data: bytes) -> Iterator[IO[bytes] | None]:
             file.write(data)
             file.seek(0)
         except OSError as error:
-            raise CannotStart(f"no room for its standard input: {error.strerror}", retryable=True) from None
+            raise CannotStart(f"cannot store its standard input: {error.strerror}", retryable=True) from None
         yield file

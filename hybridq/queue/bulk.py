@@ -138,7 +138,7 @@ class Bulk:
         with suppress(HybridqError):
             self._writer.close(store)
         if isinstance(error, KeyboardInterrupt) and self._accepted():
-            error.args = (f"all of it was submitted before that: hybridq status {shlex.quote(self._asked[1])}",)
+            error.args = (f"everything was submitted before that: hybridq status {shlex.quote(self._asked[1])}",)
         store.checkpoint()
 
     def _accepted(self) -> bool:
@@ -147,7 +147,7 @@ class Bulk:
     def _still_ours(self) -> None:
         """Raises TryAgain where what was written may be gone: somebody took this writer for dead, or it was refused."""
         if self._torn or not self._store.row("SELECT 1 FROM runner WHERE id = ?", (self._writer.id,)):
-            raise TryAgain("a part of this submission is not there, so nothing of it was accepted: submit it again")
+            raise TryAgain("a part of this submission is missing, so nothing was accepted: submit it again")
 
     def _write(self) -> None:
         """Write the buffer in one transaction, in the order in which it came."""

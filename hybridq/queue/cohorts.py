@@ -183,7 +183,7 @@ def _cohort(row: tuple[Any, ...]) -> Cohort:
 
 def no_such(what: str) -> NoSuchJob:
     """The error for a job or group that is not there: `job 7`, `group 'nightly'`."""
-    return NoSuchJob(f"there is no {what}. Look at what there is: hybridq status --all")
+    return NoSuchJob(f"no {what}. List them: hybridq status --all")
 
 
 def job(store: Store, number: int) -> Job:

@@ -85,9 +85,7 @@ class Part(Struct):
 
 def too_large(data: bytes) -> BadData:
     """What is wrong with an input that no handler could be given."""
-    return BadData(
-        f"the input has {len(data):,} bytes, at most {LARGEST_INPUT:,} are taken. Submit a file's path instead."
-    )
+    return BadData(f"the input has {len(data):,} bytes; the limit is {LARGEST_INPUT:,}. Submit a file's path instead.")
 
 
 def open_cohort(store: Store, request: Request, writer: int | None) -> int:

@@ -31,11 +31,9 @@ def known(store: Store, key: str, digest: bytes, writer: int | None = None) -> i
     if before != digest and mine:
         raise BadData(f"the key {key!r} is given twice, for different inputs")
     if accepted is None and not mine:
-        raise TryAgain(f"the key {key!r} is being submitted by another process; try again when that has ended")
+        raise TryAgain(f"the key {key!r} is being submitted by another process; try again when it has finished")
     if before != digest:
-        raise BadData(
-            f"the key {key!r} stands for job {job} already, which asked for something else: hybridq show {job}"
-        )
+        raise BadData(f"the key {key!r} already belongs to job {job}, which is different: hybridq show {job}")
     return int(job)
 
 

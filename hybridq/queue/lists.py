@@ -128,7 +128,7 @@ def standing_for(store: Store, selector: Selector) -> Cohort:
             raise no_such(f"group '{selector.name}'")
         return representative(store, selector.name)
     if not isinstance(selector, Last):
-        raise UsageError("name one job or group; hybridq status shows several")
+        raise UsageError("name one job or group. For several: hybridq status")
     found = newest(store)
     return found if found.name is None else representative(store, found.name)
 

@@ -73,7 +73,7 @@ class Sink:
                 left = left[written:]
         except OSError as error:
             if not self.lost:
-                log.error("the output of job %d is lost from here on: %s", self._where[1], error.strerror)
+                log.error("the rest of job %d's output is lost: %s", self._where[1], error.strerror)
             self.lost += len(left)
 
     def counted(self, event: Output | Failure) -> Output | Failure:

@@ -56,7 +56,7 @@ class _Frozen(Store):
         finally:
             now = self.home.database.stat()
             if log_size(self.home) or (now.st_mtime_ns, now.st_size) != (self._stamp.st_mtime_ns, self._stamp.st_size):
-                raise TryAgain(f"{self.home.database} was written to while it was read; try again")
+                raise TryAgain(f"{self.home.database} changed while it was being read; try again")
 
 
 def _alone(home: Home) -> sqlite3.Connection:
@@ -71,7 +71,7 @@ def _checked(home: Home, connection: sqlite3.Connection) -> sqlite3.Connection:
     """The connection, if the file is of this release."""
     try:
         if version(connection, str(home.database)) < VERSION:
-            raise read_only(home.database, "it is of an older release, and has to be migrated first")
+            raise read_only(home.database, "it is from an older release and must be migrated first")
     except BaseException:
         connection.close()
         raise
@@ -83,4 +83,6 @@ def _connect(home: Home, mode: str) -> sqlite3.Connection:
 
 
 def _unread(home: Home) -> ReadOnly:
-    return read_only(home.database, "somebody has written to it and not closed it, which only who may write can read")
+    return read_only(
+        home.database, "another process has written to it without closing it; reading that needs the right to write"
+    )

@@ -128,7 +128,7 @@ def _only_daemon(home: Home) -> int:
         os.close(descriptor)
         raise AlreadyRunning(
             f"a daemon already runs this queue (pid {holder}, {home.folder}). "
-            f"Look at it: hybridq status. Stop it: kill {holder}"
+            f"See it: hybridq status. Stop it: kill {holder}"
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)

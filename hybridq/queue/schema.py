@@ -33,7 +33,7 @@ def version(connection: sqlite3.Connection, path: str) -> int:
         steps = connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()  # a dump keeps no number
         found, application = steps[0], APPLICATION_ID
     if application != APPLICATION_ID and tables:
-        raise CorruptQueue(f"{path} is a database of another program; it was left untouched. Move it away.")
+        raise CorruptQueue(f"{path} is another program's database; it was left untouched. Move it away.")
     if found > VERSION:
         from ..installed import upgrade_command  # which costs every command 4 ms, and is for this one alone
 

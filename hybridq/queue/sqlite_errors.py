@@ -47,7 +47,7 @@ def _damaged(error: sqlite3.DatabaseError, database: Path) -> str:
 
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
         away = f"mv {quote(str(database))} {quote(f'{database}.away')}"
-        return f"{database} is no database; it was left untouched. Move it away ({away}), and a new queue is made"
+        return f"{database} is not a database; it was left untouched. Move it away ({away}); a new one is then created"
     name = database.name
     return (
         f"{database} is damaged ({error}); it was left untouched. Stop what uses it, then save what can be read:"
@@ -60,8 +60,8 @@ def _refused(error: sqlite3.OperationalError, database: Path) -> None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _REFUSED:
         if not may_write(database):
-            raise read_only(database, "it can only be read") from error
-        raise StorageError(f"not stored: {error} ({database}). Make room or check the disk.") from error
+            raise read_only(database, "it is read-only") from error
+        raise StorageError(f"not stored: {error} ({database}). Free some space, or check the disk.") from error
     if code == sqlite3.SQLITE_BUSY:
         raise TryAgain(f"{database} was busy for {BUSY:.0f} s; try again") from error
 
@@ -81,6 +81,6 @@ def may_write(database: Path) -> bool:
 def read_only(path: Path, why: str) -> ReadOnly:
     """The error for what this process may not write."""
     return ReadOnly(
-        f"{path} cannot be written: {why}. Take the right to it (ls -ld shows whose it is),"
-        " or name another folder in HYBRIDQ_HOME"
+        f"cannot write {path}: {why}. Fix its permissions (ls -ld shows the owner),"
+        " or set HYBRIDQ_HOME to another folder"
     )

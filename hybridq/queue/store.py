@@ -66,8 +66,8 @@ class Store:
                         migrate(connection, __version__, recount if copied(connection) else None)
                         connection.execute("PRAGMA journal_mode = WAL")
                         if copied(connection):
-                            where = f"{home.database} lies where SQLite can write no log ahead (a network's disk?)"
-                            raise StorageError(f"{where}: name a folder of a local disk in HYBRIDQ_HOME")
+                            where = f"SQLite cannot keep its log beside {home.database} (is it on a network disk?)"
+                            raise StorageError(f"{where}: set HYBRIDQ_HOME to a folder on a local disk")
             except BaseException:
                 connection.close()
                 raise
@@ -124,8 +124,8 @@ class Store:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            what = f"the disk did not confirm what was stored last: {error.strerror} ({log})"
-            raise StorageError(f"{what}. It is in the queue, but a power cut may take it back") from error
+            what = f"the disk did not confirm the last write: {error.strerror} ({log})"
+            raise StorageError(f"{what}. The jobs are in the queue, but a power cut could lose them") from error
 
     @contextlib.contextmanager
     def still(self) -> Iterator[None]:

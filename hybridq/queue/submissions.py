@@ -31,7 +31,7 @@ def last(store: Store) -> int:
         " ORDER BY id DESC LIMIT 1"
     )
     if newest is None:
-        raise NoSuchJob("the queue is empty. Put something in: hybridq submit -- echo hello")
+        raise NoSuchJob("the queue is empty. Submit a job: hybridq submit -- echo hello")
     return int(newest[0])
 
 

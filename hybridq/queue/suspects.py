@@ -174,6 +174,6 @@ def end_guilty(connection: sqlite3.Connection, cohort: int, guilty: dict[int, st
 
 def _guilty(job: int, deaths: int) -> str:
     return (
-        f"the runner died {deaths} times while it ran, {BLAMED} of them while it ran alone: it is taken to be why."
-        f" To try it all the same: hybridq retry {job}"
+        f"the runner died {deaths} times while this job ran, {BLAMED} of those times with this job alone, so the job is"
+        f" taken to be the cause. To try it anyway: hybridq retry {job}"
     )

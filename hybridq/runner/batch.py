@@ -56,7 +56,7 @@ class BatchLoop:
         for away in adopt(self.engine.store, self.engine.runner.id, self.engine.config.handlers):
             cancelled = len(claims_of(self.engine.store, away, State.CANCELLED))
             told = f", {count(cancelled)} of them cancelled" if cancelled else ""
-            log.info("a batch of %s goes on: %s jobs%s", away.handler, count(len(away.work.ids)), told)
+            log.info("resuming a batch of %s: %s jobs%s", away.handler, count(len(away.work.ids)), told)
             self._attend(away)
         pause = TICK
         if self.engine.watch.on():

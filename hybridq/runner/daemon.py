@@ -110,13 +110,13 @@ class Service:
             with engine.saver.pausing():
                 rescued = rescue(engine.store, time.time())
                 if rescued:
-                    log.warning("%d jobs of a runner that died are queued again", rescued)
+                    log.warning("queued %d jobs again: their runner died", rescued)
                     self._rung()
                 if back := steps.set_back(time.time(), time.monotonic()):
-                    log.warning("the clock was set back by %.0f s", back)
+                    log.warning("the clock went back by %.0f s", back)
                     hasten(engine.store, back, time.time())
                 if (back or not looked) and (ahead := come_by_now(engine.store, time.time())):
-                    log.warning("%d submissions were accepted while the clock was ahead; they count as come now", ahead)
+                    log.warning("%d submissions came while the clock was ahead; they count as submitted now", ahead)
                 looked = True
                 review.turn(time.time())
                 await engine.tend()
@@ -139,7 +139,9 @@ class Service:
         working: set[asyncio.Task[None]] = {*engine.streaming.values(), *self.batch.flushing.values()}
         if not working:
             return
-        log.info("stopping: %d jobs and flushes get %.0f s to end", len(working), engine.config.runner.stop_grace)
+        log.info(
+            "stopping: %d running jobs and flushes have %.0f s to finish", len(working), engine.config.runner.stop_grace
+        )
         forced = asyncio.create_task(self._force.wait())
         ended = asyncio.create_task(asyncio.wait(working))
         await asyncio.wait({forced, ended}, timeout=engine.config.runner.stop_grace, return_when="FIRST_COMPLETED")
@@ -192,6 +194,6 @@ async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None
 def _heard(service: Service, number: signal.Signals) -> None:
     """Log what this signal does, and what would stop it at once."""
     if service.stopping:
-        log.info("%s: %s", number.name, "stopping already" if number is signal.SIGHUP else "stopping at once")
+        log.info("%s: %s", number.name, "already stopping" if number is signal.SIGHUP else "stopping at once")
     else:
         log.info("%s: stopping; %s stops at once", number.name, INSISTENT[number])

@@ -162,12 +162,12 @@ def too_long(store: Store, cohorts: Collection[int], window: Window, *, all_of_i
     others = {of.cohort for of in left} - {of.cohort for of in never}
     long = sum(of.queued for of in never) + ran_longer(store, others, window.longest(since) or 0.0)
     rest = sum(of.queued for of in left) - long
-    parts = [f"{_would(rest)} not have ended before {clock(window.until, since)}"] if rest > 0 and all_of_it else []
+    parts = [f"{_would(rest)} not finish before {clock(window.until, since)}"] if rest > 0 and all_of_it else []
     if long:
         whole = span(window.until - since)
         them = "it" if long == 1 else "them"
         parts.append(
-            f"{_would(long)} take longer than this window of {whole}: hybridq drain without --until runs {them}"
+            f"{_would(long)} take longer than this window of {whole}. To run {them}: hybridq drain without --until"
         )
     return "; ".join(parts)
 

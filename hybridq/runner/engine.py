@@ -138,7 +138,7 @@ class Engine:
         replaced = not is_at(self._database, self.home.database)
         gone = self.home.database if replaced else self.runner.missing()
         if gone is not None:
-            raise HybridqError(f"{gone} was taken away under this {self.runner.kind}, so it ends. Start it again")
+            raise HybridqError(f"{gone} was removed while this {self.runner.kind} ran, so it stops. Start it again")
 
     def call(self, claim: Claim, of: Cohort) -> Call:
         """A claim as its handler gets it."""
@@ -187,7 +187,7 @@ class Engine:
                 return
             self.outlook.configure(config)
         except (HybridqError, OSError) as error:
-            log.error("the changed configuration is not taken up: %s", error)
+            log.error("keeping the old configuration, the new one has a mistake: %s", error)
             return
         for name, handler in list(self._handlers.items()):
             if config.handlers[name] != self.config.handlers[name]:
@@ -197,7 +197,7 @@ class Engine:
         self.config, self.budget = config, Budget(self.outlook, self.budget.own)
         self.settling.forget()
         self._missed.clear()
-        log.info("the changed configuration is taken up")
+        log.info("reloaded the configuration")
 
     async def tend(self) -> None:
         """Housekeeping of the handlers, and another try at what the disk refused."""
@@ -226,7 +226,7 @@ class Engine:
         self.learning.write_down()
         given = give_back(self.store, self.runner.id, time.time(), broke=self.broken)
         if given:
-            log.info("%d jobs given back to the queue", given)
+            log.info("returned %d jobs to the queue", given)
         self.runner.close(self.store)
         self.bell.close()
         ring(self.home, RUNNER)

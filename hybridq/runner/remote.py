@@ -32,7 +32,7 @@ log = logging.getLogger("hybridq.away")
 LOOK = 1.0  # seconds between two looks at the deadline
 CONFIRMED = 900.0  # seconds that a provider gets to end a batch and to tell what it charges, while nobody waits
 OURS = {"cancel", "charged"}  # what is kept in a reference that is not the handler's
-LOST = "the batch was not done in time; its end was asked for"
+LOST = "the batch was not done in time, so it was cancelled"
 AGAIN = 60.0  # seconds until the next try when the provider cannot even be asked
 
 

@@ -52,7 +52,7 @@ class Review:
         there = Lane.STREAM if promoted else Lane.BATCH
         kind = Happening.PROMOTED if promoted else Happening.RECLASSIFIED
         moved = move_cohort(self._engine.store, of.id, there, kind, decision.reason, now)
-        log.info("%d jobs of %s go to the %s lane: %s", moved, of.name or f"job {of.first}", there, decision.reason)
+        log.info("moved %d jobs of %s to the %s lane: %s", moved, of.name or f"job {of.first}", there, decision.reason)
         return moved
 
 

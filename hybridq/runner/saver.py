@@ -42,7 +42,7 @@ class Saver:
             yield
         except (StorageError, TryAgain) as error:
             if not self.paused:
-                log.error("nothing is claimed until the queue can be written again: %s", error)
+                log.error("cannot write the queue, so no jobs start until that works again: %s", error)
             self.paused = True
 
     def try_again(self) -> None:

@@ -79,6 +79,6 @@ def _confirmed(path: Path) -> bool:
     except FileNotFoundError:
         return True
     except OSError as error:
-        log.error("the disk did not confirm %s, which may be lost: %s", path, error.strerror)
+        log.error("the disk did not confirm %s; a power cut could lose it: %s", path, error.strerror)
         return False
     return True

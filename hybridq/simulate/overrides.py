@@ -40,7 +40,7 @@ def handler_times(changes: Sequence[str], times: Times) -> Times:
         name, _, value = text.partition("=")
         if name not in Times.__struct_fields__:
             known = ", ".join(Times.__struct_fields__)
-            raise UsageError(f"{text!r} is no handler time: write NAME=VALUE with one of {known}, such as start=20s")
+            raise UsageError(f"{text!r} is not a handler time: write NAME=VALUE with one of {known}, such as start=20s")
         times = replace(times, **{name: _number(text, value) if name in ("batch", "spread") else parse_span(value)})
     return times
 
@@ -80,6 +80,6 @@ def _put(table: dict[str, Any], key: str, value: object) -> None:
     for name in path:
         inner = table.setdefault(name, {})
         if not isinstance(inner, dict):
-            raise UsageError(f"{key}: {name} is no section")
+            raise UsageError(f"{key}: no section named {name}")
         table = inner
     table[last] = value

@@ -71,7 +71,7 @@ def read_trace(path: Path, suppose: Suppose) -> Workload:
         opened = open_file(path, Takes.PIPES)
     except OSError as problem:
         if problem.errno == errno.EINVAL:
-            raise BadData(f"{path} cannot be read: {problem.strerror}") from None
+            raise BadData(f"cannot read {path}: {problem.strerror}") from None
         raise
     with TextIOWrapper(opened, encoding="utf-8-sig", errors="strict", newline="") as file:
         try:
@@ -79,7 +79,7 @@ def read_trace(path: Path, suppose: Suppose) -> Workload:
         except UnicodeDecodeError as problem:
             raise BadData(f"{path.name} is not UTF-8 text (byte {problem.start})") from None
     if not found:
-        raise BadData(f"{path.name} holds no job")
+        raise BadData(f"{path.name} has no jobs")
     return complete(_anchored(found), path.name, suppose)
 
 
@@ -95,7 +95,7 @@ def complete(arrivals: Sequence[Arrival], what: str, suppose: Suppose) -> Worklo
             arrival = replace(arrival, deadline=arrival.at + by)
         full.append(arrival)
     if silent:
-        notes.append(f"it does not say who waits: a person is supposed for {suppose.people:.0%} of the jobs")
+        notes.append(f"the trace does not say who waits, so a person is assumed for {suppose.people:.0%} of the jobs")
     if suppose.deadlines:
         spans = ", ".join(span(seconds) for seconds in suppose.deadlines)
         notes.append(f"background jobs without a deadline got one of {spans}")
@@ -140,7 +140,7 @@ def _row_reader(name: str, header: Sequence[str]) -> Callable[[list[str]], Arriv
     if {"arrival", "input_size", "output_size"} <= set(header):
         return lambda cells: _named(dict(zip(header, cells, strict=False)))
     raise BadData(
-        f"{name} is no trace: expected CSV with the columns arrival,input_size,output_size"
+        f"{name} is not a trace: expected CSV with the columns arrival,input_size,output_size"
         "[,audience,deadline,handler,group] or TIMESTAMP,ContextTokens,GeneratedTokens, or JSON Lines with"
         " timestamp (ms), input_length and output_length"
     )
@@ -196,7 +196,7 @@ def _instant(text: str) -> float:
 
 def _within(at: float) -> float:
     if abs(at) > LATEST:
-        raise ValueError(f"expected seconds, of which {at:g} are too many for any calendar")
+        raise ValueError(f"expected seconds, but {at:g} is beyond any calendar")
     return at
 
 

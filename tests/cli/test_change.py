@@ -48,7 +48,7 @@ def test_cancel_all_asks(queue: Queue) -> None:
     """On a terminal `cancel all` asks first; no means no, and --yes means that nobody asks."""
     lines(queue, "true\n" * 2)
     with queue.terminal("cancel", "all") as screen:
-        screen.expect_exact("cancel all that has not ended, 2 jobs? [y/N]")
+        screen.expect_exact("cancel all unfinished jobs (2 jobs)? [y/N]")
         screen.sendline("n")
         assert ended(screen) == 130
     assert states(queue, 2) == [State.QUEUED] * 2
@@ -92,9 +92,7 @@ def test_what_is_not_there_is_said_with_what_to_type(queue: Queue, words: tuple[
     """Whichever command names a job or group that is not there, it says so, and which command shows what is."""
     done = queue.run(*words)
     assert done.returncode == 66
-    assert re.fullmatch(
-        r"hybridq: there is no (job|group) \S+\. Look at what there is: hybridq status --all\n", done.stderr
-    )
+    assert re.fullmatch(r"hybridq: no (job|group) \S+\. List them: hybridq status --all\n", done.stderr)
 
 
 @pytest.mark.parametrize("words", [(), ("nosuch",), ("7",), ("3-",)], ids=str)

@@ -48,7 +48,7 @@ def test_all_of_it_goes(queue: Queue) -> None:
     queue.run("drain")
     assert len(list(queue.folder.glob("outputs/*/*"))) == 3
     done = queue.run("clean", "--older", "0s", "--yes")
-    assert (done.returncode, done.stdout) == (0, "3 jobs cleaned away\n")
+    assert (done.returncode, done.stdout) == (0, "3 jobs deleted\n")
     assert set(left(queue).values()) == {0}
     assert not list(queue.folder.glob("outputs/*/*"))
     assert not tally(queue.outlook.store)
@@ -71,7 +71,7 @@ def test_only_the_groups_that_are_named(queue: Queue) -> None:
     """Groups that are named go at once, and nothing else; an unknown one is said to be none (66)."""
     fill(queue, 2, group="a", fail=1)
     fill(queue, 2, group="b")
-    assert queue.run("clean", "a", "--yes").stdout == "2 jobs cleaned away\n"
+    assert queue.run("clean", "a", "--yes").stdout == "2 jobs deleted\n"
     assert queue.rows("SELECT name FROM groups") == [("b",)]
     assert queue.run("clean", "a", "--yes").returncode == 66
     assert queue.run("clean", "b", "--older", "1h", "--yes").returncode == 0
@@ -186,7 +186,7 @@ def test_where_nobody_can_be_asked_it_needs_yes(queue: Queue) -> None:
     refused = queue.run("clean", "--older", "0s")
     assert (refused.returncode, left(queue)["job"]) == (64, 2)
     assert "--yes" in refused.stderr
-    assert queue.run("clean", "g", "--yes").stdout == "2 jobs cleaned away\n"
+    assert queue.run("clean", "g", "--yes").stdout == "2 jobs deleted\n"
     idle = queue.run("clean")
     assert (idle.returncode, idle.stdout, idle.stderr) == (0, "", "")
 
@@ -194,13 +194,13 @@ def test_where_nobody_can_be_asked_it_needs_yes(queue: Queue) -> None:
 def test_it_asks(queue: Queue) -> None:
     """On a terminal it says how much and asks first; --dry-run changes nothing."""
     fill(queue, 2, group="g")
-    assert queue.run("clean", "g", "--dry-run").stdout == "2 jobs would be cleaned away\n"
+    assert queue.run("clean", "g", "--dry-run").stdout == "2 jobs would be deleted\n"
     with queue.terminal("clean", "g") as screen:
-        screen.expect_exact("clean 2 jobs away, with results and output files? [y/N]")
+        screen.expect_exact("delete 2 jobs, with results and output files? [y/N]")
         screen.sendline("n")
         assert ended(screen) == 130
     assert left(queue)["job"] == 2
     with queue.terminal("clean", "g", "--yes") as screen:
-        screen.expect_exact("2 jobs cleaned away")
+        screen.expect_exact("2 jobs deleted")
         assert ended(screen) == 0
     assert left(queue)["job"] == 0

@@ -162,7 +162,7 @@ def test_lines_that_the_log_had_no_room_for_are_counted() -> None:
         log.removeHandler(kept)
     assert [kept.room.get_nowait().msg.split(" ", 3)[3] for _ in range(2)] == [
         "line 5",
-        "3 lines of this log are missing: nobody read it in time",
+        "dropped 3 lines of this log: nothing read them in time",
     ]
 
 

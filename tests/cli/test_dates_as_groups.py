@@ -22,7 +22,7 @@ def test_a_date_names_a_group(name: str) -> None:
 @pytest.mark.parametrize("name", ["2026-13", "2026-11-32", "20261131-20261201", "30-11-2026", "261130", "8-5"])
 def test_what_is_no_date_means_jobs_still(name: str) -> None:
     """Numbers that are no date are ids or a mistake, and no group's name."""
-    with pytest.raises(UsageError, match="name it otherwise, such as g"):
+    with pytest.raises(UsageError, match="Choose another name, such as g"):
         check_group(name)
 
 
@@ -40,7 +40,7 @@ def test_a_day_is_selected_in_every_command(name: str, tmp_path: Path) -> None:
     assert queue.run("drain", "--group", name).returncode == 0
     assert queue.run("wait", name).returncode == 0
     assert queue.run("output", name).stdout.count("a") >= 1
-    assert queue.run("clean", name, "--yes").stdout == "2 jobs cleaned away\n"
+    assert queue.run("clean", name, "--yes").stdout == "2 jobs deleted\n"
 
 
 def test_a_number_that_could_be_a_day_is_the_job_where_no_group_is_called_so(tmp_path: Path) -> None:

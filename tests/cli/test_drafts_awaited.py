@@ -64,7 +64,7 @@ def test_a_group_is_waited_for_until_its_drafts_are_there(queue: Queue) -> None:
         done = queue.run(verb, "g")
         assert done.returncode == 0
         assert "2 of these are drafts: hybridq output g" in done.stderr
-        assert "Stay for them: hybridq wait g --wait-final" in done.stderr
+        assert "Wait for them: hybridq wait g --wait-final" in done.stderr
 
 
 def test_a_draft_that_failed_is_no_result(queue: Queue) -> None:

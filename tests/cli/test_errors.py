@@ -58,14 +58,14 @@ def test_every_class_has_a_code() -> None:
         (
             "raise PermissionError(13, 'x', '/etc/x')",
             77,
-            "hybridq: /etc/x: Permission denied; take the right to it, or name another place\n",
+            "hybridq: /etc/x: Permission denied; fix its permissions, or choose another place\n",
         ),
         (
             "raise OSError(30, 'x')",
             77,
-            "hybridq: Read-only file system; take the right to it, or name another place\n",
+            "hybridq: Read-only file system; fix its permissions, or choose another place\n",
         ),
-        ("raise OSError(28, 'x')", 74, "hybridq: No space left on device; make room, then try again\n"),
+        ("raise OSError(28, 'x')", 74, "hybridq: No space left on device; free some space, then try again\n"),
         ("raise ExceptionGroup('both', [errors.NoSuchJob('no job 7'), OSError()])", 66, "hybridq: no job 7\n"),
         ("raise errors.BadData('x' * 10**6)", 65, f"hybridq: {'x' * 2000}…\n"),
         ("raise KeyboardInterrupt", 130, ""),
@@ -118,7 +118,7 @@ def test_full_disk_under_the_output_is_told() -> None:
     with Path("/dev/full").open("w") as full:
         done = guarded("print('x')", stdout=full)
     assert done.returncode == 74
-    assert done.stderr == "hybridq: No space left on device; make room, then try again\n"
+    assert done.stderr == "hybridq: No space left on device; free some space, then try again\n"
 
 
 @pytest.mark.parametrize("lines", [1, 100_000])

@@ -13,7 +13,7 @@ from tests.support.building import asking, command, daemon, look, staying, submi
 from tests.support.llm import served
 from tests.support.provider import KEY, Provider
 
-GONE = "the daemon has gone, and TEST_KEY is not set here: job 1 waits for a daemon that has it"
+GONE = "the daemon has stopped, and TEST_KEY is not set here: job 1 waits for a daemon that has it"
 
 
 def test_jobs_wait_for_a_daemon_with_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def test_what_is_no_file_is_refused_and_nothing_accepted(odd: Path, kind: str, a
     outlook = queue(odd)
     refused = command(odd / "home", *(word.format(odd / kind) for word in args))
     assert refused.returncode in (64, 65, 74), refused
-    assert re.search("Is a directory|is a directory|it is a|no file to be read", refused.stderr), refused.stderr
+    assert re.search("Is a directory|is a directory|it is a|not a readable file", refused.stderr), refused.stderr
     with outlook.store as store:
         assert store.rows("SELECT * FROM job") == []
 

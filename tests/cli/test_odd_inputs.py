@@ -29,7 +29,7 @@ def jobs(queue: Queue) -> int:
         (r'{"input": "\ud800"}', r"byte 12 is \ud800, half of a character"),
         (r'{"input": "\ud83d\ude00 \ud800x"}', r"byte 25 is \ud800, half of a character"),
         (r'{"input": "\udc00"}', r"byte 12 is \udc00, half of a character"),
-        ('{"input": "a"', "this ends in the middle"),
+        ('{"input": "a"', "it ends in the middle"),
         ('{"input": 1, "priority": "x"}', "expected a whole number, got a text for 'priority'"),
     ],
 )
@@ -69,11 +69,11 @@ def test_a_command_whose_name_is_no_text_fails_alone(queue: Queue) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["", "x"], 64, "the handler's name is empty"),
-        (["--shell", " "], 64, "--shell has no command"),
+        (["", "x"], 64, "the handler name is empty"),
+        (["--shell", " "], 64, "--shell needs a command"),
         (["echo", "x", "--key", os.fsdecode(b"\xff")], 64, "is not UTF-8"),
         (["echo", "--lines", "/proc/self/mem"], 65, "'/proc/self/mem' cannot be read"),
-        (["echo", "--each", "/none", "--skip-bad"], 65, "nothing good is left"),
+        (["echo", "--each", "/none", "--skip-bad"], 65, "every input was bad"),
     ],
 )
 def test_what_makes_no_job_is_refused(queue: Queue, words: list[str], code: int, says: str) -> None:

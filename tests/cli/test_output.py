@@ -104,7 +104,7 @@ def test_a_follow_says_that_nobody_runs_it(queue: Queue) -> None:
         assert "no daemon runs, so job 1 waits for" in follower.stderr.readline()
         follower.send_signal(signal.SIGINT)
         _, said = follower.communicate(timeout=30)
-    assert said.startswith("hybridq: it stays queued; nothing runs it: hybridq daemon. Come back with: ")
+    assert said.startswith("hybridq: it stays queued, but no daemon runs. Start one: hybridq daemon. Come back with: ")
 
 
 def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:
@@ -124,7 +124,7 @@ def test_a_draft_comes_first(queue: Queue) -> None:
     with queue.daemon():
         done = queue.run("submit", "echo", "text", "--mode", "adaptive", "--follow", "--wait-final")
     assert (done.returncode, done.stdout) == (0, "TEXT\ntext\n")
-    assert "this is the draft; the final result follows in a batch: hybridq output 1" in done.stderr
+    assert "this is the draft; the final result will come in a batch: hybridq output 1" in done.stderr
     assert queue.run("output", "1", "--draft").stdout == "TEXT\n"
     assert queue.run("output", "1").stdout == "text\n"
 
@@ -199,7 +199,7 @@ def test_wait_has_a_limit(queue: Queue) -> None:
     queue.run("submit", "shell", "--lines", "-", input="true\ntrue\n")
     done = queue.run("wait", "--timeout", "0.1")
     assert done.returncode == 75
-    assert "2 of these have not ended yet" in done.stderr
+    assert "2 of these jobs have not finished yet" in done.stderr
 
 
 def test_wait_is_woken(queue: Queue, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_failed_job_leaves_an_empty_line(queue: Queue) -> None:
     queue.run("drain")
     done = queue.run("output", "g")
     assert (done.stdout, done.returncode) == ("one\n\nthree\n", 1)
-    assert "1 of 3 jobs have no output: hybridq status g --state failed says why" in done.stderr
+    assert "1 of 3 jobs have no output. See why: hybridq status g --state failed" in done.stderr
 
 
 def test_records_stand_in_the_order_of_their_inputs(queue: Queue) -> None:

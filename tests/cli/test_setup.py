@@ -119,10 +119,10 @@ def test_a_check_that_fails_is_one_line(tmp_path: Path) -> None:
     shell, gone, broken, none = text.stdout.splitlines()
     assert "ok: " in shell
     assert "No module named 'nowhere'" in gone
-    assert f"looked for in {tmp_path} and where {sys.executable}" in gone
+    assert f"looked in {tmp_path} and where {sys.executable}" in gone
     assert "ModuleNotFoundError: No module named 'no_such_dependency'" in broken
     assert "Traceback" not in text.stdout
-    assert "no such command: no-such-x in PATH; one in the folder of config.toml is written ./no-such-x" in none
+    assert "no such command: no-such-x in PATH; for one in the folder of config.toml, write ./no-such-x" in none
     says = {
         entry["name"]: entry["says"] for entry in json.loads(hybridq(tmp_path, "handlers", "--check", "--json").stdout)
     }

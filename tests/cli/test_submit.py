@@ -84,7 +84,7 @@ def test_the_same_key_is_the_same_job(queue: Queue) -> None:
     assert [queue.run("submit", "echo", "a", "--key", "k").stdout for _ in range(2)] == ["1\n", "1\n"]
     again = queue.run("submit", "echo", "a", "--key", "k", "--json")
     assert json.loads(again.stdout)["existed"] == 1
-    assert again.stderr == "hybridq: job 1 was there already, by its key; it is queued\n"
+    assert again.stderr == "hybridq: job 1 already has this key; it is queued\n"
     other = queue.run("submit", "echo", "b", "--key", "k")
     assert (other.returncode, count(queue)) == (65, 1)
 
@@ -122,20 +122,20 @@ def test_who_waits_may_be_said_for_one_submission(queue: Queue) -> None:
 
 BAD = [
     (("nosuch", "a"), 64, "there is no handler 'nosuch'"),
-    (("echo",), 64, "there is no input for echo: give a text"),
+    (("echo",), 64, "no input for echo: give text"),
     (("--",), 64, "nothing to submit"),
     (("--", ""), 65, "there is no command"),
-    (("echo", "a", "--deadline", "yesterday"), 64, "'yesterday' is no time"),
-    (("echo", "a", "--timeout", "0"), 64, "timeout is a duration of more than 0"),
+    (("echo", "a", "--deadline", "yesterday"), 64, "'yesterday' is not a time"),
+    (("echo", "a", "--timeout", "0"), 64, "timeout must be longer than 0"),
     (("echo", "a", "--mode", "adaptive"), 64, "cannot run in mode adaptive"),
     (("echo", "@/nosuch"), 65, "'/nosuch' cannot be read"),
     (("echo", "--lines", "/nosuch"), 65, "'/nosuch' cannot be read"),
-    (("echo", "--each", "/nosuch"), 65, "'/nosuch': there is no such file"),
+    (("echo", "--each", "/nosuch"), 65, "'/nosuch': no such file"),
     (("echo", "--lines", "/dev/null"), 65, "the input is empty"),
-    (("echo", "a", "--group", "3-5"), 64, "already means something else"),
+    (("echo", "a", "--group", "3-5"), 64, "that means something else"),
     (("echo", "a", "--group", "x\x1b[2J"), 64, "x\\x1b[2J"),
-    (("echo", "a", "--cwd", "/"), 64, "only commands have --cwd"),
-    (("--cwd", "/nosuch", "--", "ls"), 64, "is no folder"),
+    (("echo", "a", "--cwd", "/"), 64, "--cwd and --env are only for commands"),
+    (("--cwd", "/nosuch", "--", "ls"), 64, "is not a folder"),
     (("--env", "NOSUCH", "--", "ls"), 64, "'NOSUCH' is not set"),
     (("echo", "a", "--wait", "--detach"), 64, "--wait and --detach cannot go together"),
     (("echo", "a", "b"), 64, "echo takes one input, not 2"),
@@ -143,10 +143,10 @@ BAD = [
     (("ls", "-d"), 64, "put -- before it: hybridq submit -- ls"),
     (("ls | wc",), 64, "hybridq submit --shell 'ls | wc'"),
     (("ls", "/"), 64, "To run a command, put -- before it: hybridq submit -- ls"),
-    (("echo", "a", "--skip-bad"), 64, "--skip-bad goes with"),
-    (("echo", "a", "--key", "k" * 501), 64, "a key is text of 1 to 500 characters"),
-    (("echo", "a", "--max-cost", "nan"), 64, "max-cost is an amount of money"),
-    (("echo", "a", "--priority", "9" * 30), 64, "priority is a whole number"),
+    (("echo", "a", "--skip-bad"), 64, "--skip-bad needs"),
+    (("echo", "a", "--key", "k" * 501), 64, "a key has 1 to 500 characters"),
+    (("echo", "a", "--max-cost", "nan"), 64, "max-cost must be at least 0"),
+    (("echo", "a", "--priority", "9" * 30), 64, "priority must be a whole number"),
 ]
 
 

@@ -183,7 +183,7 @@ def test_who_waits_is_served_though_the_daemon_goes(queue: Queue) -> None:
             daemon.kill()
             _, told = waits.communicate(timeout=30)
         assert waits.returncode == 0
-        assert "the daemon has gone, so this submit runs job 2 itself" in told
+        assert "the daemon has stopped, so this submit runs job 2 itself" in told
     assert queue.state(1) is State.QUEUED
 
 

@@ -112,7 +112,7 @@ def test_a_key_that_stands_for_something_else_is_skipped(queue: Queue, tmp_path:
     assert queue.run(*args).returncode == 65
     skipped = queue.run(*args, "--skip-bad")
     assert (skipped.returncode, inputs(queue)) == (0, ["a", "c"])
-    assert "stands for job 1 already" in skipped.stderr
+    assert "already belongs to job 1" in skipped.stderr
 
 
 def test_many_lines_show_a_bar(queue: Queue, tmp_path: Path) -> None:
@@ -149,6 +149,6 @@ def test_what_is_held_unknown_says_how_to_have_it_now(tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("a\nb\n")
     with queue.daemon():
         with queue.terminal("submit", "echo", "--lines", str(tmp_path / "lines"), "--group", "g") as screen:
-            screen.expect_exact("to run them now: hybridq drain --group g; next time, --wait says that you wait")
+            screen.expect_exact("to run them now: hybridq drain --group g. Next time, say that you wait: --wait")
             assert ended(screen) == 0
         assert queue.run("drain", "--group", "g", "--quiet").returncode == 0

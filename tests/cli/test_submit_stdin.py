@@ -90,7 +90,7 @@ def test_pipe_that_begins_and_does_not_end_is_refused(queue: Queue, monkeypatch:
     try:
         os.write(write, b"half")
         os.dup2(read, 0)
-        with pytest.raises(UsageError, match="--no-stdin does without it"):
+        with pytest.raises(UsageError, match="To ignore it: --no-stdin"):
             piped.Piped(None)
     finally:
         os.dup2(before, 0)

@@ -45,7 +45,7 @@ def test_what_looks_like_a_secret_is_left_out_and_told(queue: Queue) -> None:
     secrets = {"OPENAI_API_KEY": "hunter2-key", "DB": "postgres://me:hunter2-pw@host/db", "GH_PAT": "hunter2-pat"}
     out, err = printed(queue, script='echo "[$OPENAI_API_KEY$DB$GH_PAT]"', **secrets)
     assert out == "[]"
-    assert "DB, GH_PAT and OPENAI_API_KEY are not kept for the job" in err
+    assert "DB, GH_PAT and OPENAI_API_KEY are not passed to the job" in err
     assert "DB GH_PAT OPENAI_API_KEY: it looks like a secret" in queue.run("show", "1").stdout
     assert not [path for path in queue.folder.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
 

@@ -31,7 +31,4 @@ def test_a_hint_keeps_the_arguments(tmp_path: Path, typed: str, meant: str) -> N
 
 def test_a_word_that_means_nothing_gets_no_line(tmp_path: Path) -> None:
     """Where nothing is near, the list of commands is named."""
-    assert (
-        Queue(tmp_path).run("qqqq").stderr
-        == "hybridq: there is no command 'qqqq': hybridq --help lists those there are\n"
-    )
+    assert Queue(tmp_path).run("qqqq").stderr == "hybridq: no command named 'qqqq'. List them: hybridq --help\n"

@@ -331,7 +331,7 @@ def test_what_ended_meanwhile_is_said(seat: Seat, sit: Sit) -> None:
     other = sit(seat.outlook)
     other.press("down", "down", "c", "y")
     seat.press("y")
-    assert "nothing was cancelled: these jobs have ended already" in seat.foot
+    assert "nothing was cancelled: these jobs have already finished" in seat.foot
 
 
 def test_a_failure_rings_for_whoever_wants_it(outlook: Outlook, sit: Sit) -> None:

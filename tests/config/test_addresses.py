@@ -122,7 +122,7 @@ def test_a_redirect_is_named_and_not_followed(provider: Provider, other: Any, ki
     provider.instead["POST", "/v1/"] = away
     end = ask(model(provider, kind))
     assert isinstance(end, Failure)
-    assert f"307: the server sends elsewhere, to http://127.0.0.1:{other.port}/new/place, where nothing" in end.reason
+    assert f"307: the server redirects to http://127.0.0.1:{other.port}/new/place; nothing" in end.reason
     assert not end.retryable
     assert other.asked == []
 
@@ -134,7 +134,7 @@ def test_whatever_path_an_answer_names_no_other_server_is_asked(provider: Provid
         client = Anthropic(LlmOptions(model="m", base_url=base(provider, "anthropic")), KEY)
         with pytest.raises(APIConnectionError) as raised:
             await client._once.get(f"http://127.0.0.1:{other.port}/v1/x", cast_to=object)
-        assert client.trouble(raised.value).reason.startswith("127.0.0.1 is not asked: base_url is ")
+        assert client.trouble(raised.value).reason.startswith("refusing to ask 127.0.0.1: base_url is ")
         await client.close()
 
     asyncio.run(main())
@@ -209,7 +209,7 @@ def test_a_batch_that_ended_is_held_while_its_results_cannot_be_read(
     """404 for its results: it is not sent again, the views say why; when they can be read each job has its answer."""
     lost(provider)
     with served(tmp_path, provider, kind) as outlook, daemon(outlook):
-        assert "its answers cannot be read: 404" in unreadable(provider, outlook)
+        assert "cannot read its answers: 404" in unreadable(provider, outlook)
         assert outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state") == [("running", 3)]
         provider.instead.clear()
         until(lambda: outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state") == [("done", 3)])
@@ -224,7 +224,7 @@ def test_a_batch_that_ended_and_vanished_is_not_sent_again(provider: Provider, t
         unreadable(provider, outlook)
         provider.instead["GET", "/v1/messages/batches/"] = provider.instead["GET", "/v1/batches/"] = answer_404
         until(lambda: outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state") == [("failed", 3)])
-        assert "no longer knows it; it may be paid for" in look(outlook, "1").rows[0].why
+        assert "no longer knows it; it may be charged" in look(outlook, "1").rows[0].why
     assert len(provider.batches) == 1
 
 
@@ -239,12 +239,12 @@ def test_a_handler_that_cannot_be_made_holds_what_runs_at_its_provider(
             until(lambda: len(provider.batches) == 1 and "with the provider" in (look(outlook, "g").rows[0].why or ""))
         monkeypatch.setenv("TEST_KEY", "sk-wrong\u200bkey")
         with daemon(outlook):
-            until(lambda: "TEST_KEY holds no key that could be sent" in (look(outlook, "g").rows[0].why or ""))
+            until(lambda: "TEST_KEY holds a key that cannot be sent" in (look(outlook, "g").rows[0].why or ""))
         assert outlook.store.rows("SELECT state, count(*) FROM job GROUP BY state") == [("running", 2)]
 
 
 def test_only_errors_of_ours_tell_of_a_key(monkeypatch: pytest.MonkeyPatch, provider: Provider) -> None:
     """A check of a handler whose key no header can carry names the variable."""
     monkeypatch.setenv("TEST_KEY", "sk-\u201cquoted\u201d")
-    with pytest.raises(HybridqError, match=r"TEST_KEY holds no key that could be sent: its character 4 is U\+201C"):
+    with pytest.raises(HybridqError, match=r"TEST_KEY holds a key that cannot be sent: its character 4 is U\+201C"):
         asyncio.run(model(provider).check())

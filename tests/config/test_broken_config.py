@@ -99,4 +99,4 @@ def test_a_watch_takes_up_what_changed(queue: Queue) -> None:
 def test_a_suggestion_ends_the_sentence(queue: Queue) -> None:
     """No full stop follows a question mark."""
     spoil(queue, "key")
-    assert "did you mean theta? This command goes on" in queue.run("status").stderr
+    assert "did you mean theta? Continuing with the defaults" in queue.run("status").stderr

@@ -63,9 +63,9 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         ('model = "m"\nprompt = "always the same"', "prompt", "expected {input}"),
         ('model = "m"\nmax_tokens = 0', "max_tokens", "at least 1"),
         ('model = "m"\nprice_input = -1', "price_input", "at least 0"),
-        ('model = "m"\nextra_body = {stream = true}', "extra_body", "hybridq's to say"),
+        ('model = "m"\nextra_body = {stream = true}', "extra_body", "hybridq sets"),
         ('model = "m"\nbatch_by = "post"', "batch_by", "batch, flex, calls"),
-        ('model = "m"\npoll = "soon"', "poll", "no duration"),
+        ('model = "m"\npoll = "soon"', "poll", "not a duration"),
     ],
 )
 def test_each_mistake_is_named_with_its_key(tmp_path: Path, table: str, key: str, what: str) -> None:

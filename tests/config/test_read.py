@@ -134,7 +134,7 @@ def test_shell_handler_can_be_tuned(tmp_path: Path) -> None:
         ("[handlers.'a b']\ncommand = 'x'", ":1: handlers.a b", "letters, digits"),
         ("[handlers.x]\ncommand = 'x'\ninstnces = 1", ":3: handlers.x.instnces", "did you mean instances?"),
         ("[handlers.x]\ncommand = 'x'\ninstances = 0", ":3: handlers.x.instances", "at least 1, not 0"),
-        ("[handlers.x]\ncommand = 'x'\ntimeout = '5 parsecs'", ":3: handlers.x.timeout", "no duration"),
+        ("[handlers.x]\ncommand = 'x'\ntimeout = '5 parsecs'", ":3: handlers.x.timeout", "not a duration"),
         ("[handlers.x]\ncommand = 'x'\nmodes = ['stram']", ":3: handlers.x.modes", "stream, batch, adaptive"),
         ("[handlers.x]\ncommand = 'x'\nmodes = []", ":3: handlers.x.modes", "at least one of"),
         ("[handlers.x]\ncommand = 'x'\nprotocol = 'xml'", ":3: handlers.x.protocol", "jsonl, lines"),

@@ -162,7 +162,7 @@ def test_control_c_leaves_nothing(terminal: pexpect.spawn, temporary: Path) -> N
     terminal.expect("stdlib")
     assert psutil.pid_exists(daemon)
     terminal.sendintr()
-    terminal.expect("the demonstration was ended")
+    terminal.expect("demo stopped")
     terminal.expect(pexpect.EOF)
     terminal.wait()
     assert terminal.exitstatus == 130
@@ -194,7 +194,7 @@ def test_a_daemon_that_dies_is_told(temporary: Path) -> None:
         os.kill(int(line.split("pid ")[1].split(",")[0]), signal.SIGKILL)
         _, said = child.communicate(timeout=DEADLINE)
     assert child.returncode == 70
-    assert "the daemon of the demonstration has ended" in said
+    assert "the demo's daemon stopped" in said
     assert "Traceback" not in said
     assert list(temporary.iterdir()) == []
 

@@ -73,7 +73,7 @@ def test_what_is_said_counts_first() -> None:
 
 def test_bad_variable_is_a_sentence() -> None:
     """HYBRIDQ_AUDIENCE with another word says which words there are."""
-    with pytest.raises(UsageError, match=r"HYBRIDQ_AUDIENCE is 'me\\x1b': write user or background"):
+    with pytest.raises(UsageError, match=r"HYBRIDQ_AUDIENCE is 'me\\x1b': it must be user or background"):
         asked(environ={"HYBRIDQ_AUDIENCE": "me\x1b"})
 
 

@@ -102,7 +102,7 @@ def test_link_is_refused(tmp_path: Path) -> None:
 def test_file_is_refused(tmp_path: Path) -> None:
     """A state folder that is a file is refused with a sentence."""
     (tmp_path / "file").touch()
-    with pytest.raises(NotAllowed, match="is no folder"):
+    with pytest.raises(NotAllowed, match="is not a folder"):
         home_in(tmp_path / "file").prepare()
 
 

@@ -105,7 +105,7 @@ def test_no_sentence_and_no_traceback_of_a_command_holds_a_key(
 def test_a_key_that_no_header_carries_is_refused_by_its_variable(before: str, odd: str, after: str) -> None:
     """A line end, a blank, a quote of typography, a letter without width: the variable is named, the key is not."""
     key = f"sk-{before}{odd}{after}-end"
-    with pytest.raises(HybridqError, match="MY_KEY holds no key that could be sent: its character") as raised:
+    with pytest.raises(HybridqError, match="MY_KEY holds a key that cannot be sent: its character") as raised:
         read_key("MY_KEY", {"MY_KEY": key})
     assert len(before) < 8 or before not in str(raised.value)
     assert "-end" not in str(raised.value)

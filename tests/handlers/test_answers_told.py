@@ -15,7 +15,7 @@ from hybridq.queue.runner import Runner
 from tests.support.building import asking, command, document, look, queue, submit_all, typed
 
 REASON = "Enqueued token limit reached"
-NOT_WHOLE = "hybridq: the answer of job 1 is not whole: it was cut (length); allow it more with max_tokens\n"
+NOT_WHOLE = "hybridq: the answer of job 1 was cut off (length); raise max_tokens\n"
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_of_a_group_it_is_said_how_many_answers_were_cut(outlook: Outlook) -> No
     end_all(outlook, 2, cut="length")
     end_all(outlook, 1)
     done = command(outlook.store.home, "output", "g")
-    assert done.stderr == "hybridq: 2 answers are not whole, but cut: hybridq status g --state done says which\n"
+    assert done.stderr == "hybridq: 2 answers were cut off. See which: hybridq status g --state done\n"
 
 
 def test_a_whole_answer_says_nothing_of_it(outlook: Outlook) -> None:

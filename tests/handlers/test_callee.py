@@ -80,8 +80,8 @@ def test_thousands_of_bad_inputs_fail_one_by_one():
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("too_few", ["the function gave 2 outputs for 3 inputs"] * 3),
-        ("stops_early", [1, *["the function gave 1 outputs for 3 inputs"] * 2]),
+        ("too_few", ["the function returned 2 outputs for 3 inputs"] * 3),
+        ("stops_early", [1, *["the function returned 1 outputs for 3 inputs"] * 2]),
         ("text", ["the function must return or yield outputs, not str"] * 3),
         ("nothing", ["the function must return or yield outputs, not NoneType"] * 3),
     ],
@@ -96,7 +96,7 @@ def test_output_that_is_no_json_fails_alone():
     array = "type('Array', (), {'tolist': lambda self: [1, 2]})()"
     found = outcome("odd_values", "float('nan')", "{1}", array, "'\\ud800'", "(lambda a: a.append(a) or a)([])", "5")
     assert found[1].startswith("the output is not JSON: ValueError")
-    assert found[2] == "the output is not JSON: TypeError: a set has no JSON form"
+    assert found[2] == "the output is not JSON: TypeError: a set cannot be written as JSON"
     assert found[5].startswith("the output is not JSON: ValueError")
     assert (found[3], found[4], found[6]) == ([1, 2], "\ufffd", 5)
 
@@ -110,7 +110,7 @@ def test_outputs_that_are_yielded_come_one_by_one():
     """A generator's outputs are answered as they are made: a crash later loses none of them."""
     handler = function("dies_later")
     found = ends(run(handler, calls(1, 2, 3)))
-    assert found.pop(3).reason.startswith("the worker died on it: killed by SIGABRT")
+    assert found.pop(3).reason.startswith("the worker died while it ran this job: killed by SIGABRT")
     assert {number: json.loads(end.value) for number, end in found.items()} == {1: 1, 2: 2}
 
 

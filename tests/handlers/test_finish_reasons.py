@@ -74,7 +74,7 @@ FAILS = [
     ("openai", " \n", "stop", "has no text", True),
     ("openai", "half", "content_filter", "withheld the rest", False),
     ("openai", "", "content_filter", "withheld the answer", False),
-    ("openai", "half", "error", "broke the answer off (error)", True),
+    ("openai", "half", "error", "cut the answer short (error)", True),
     ("openai", "", "length", "max_tokens", False),
     ("anthropic", "", "end_turn", "has no text", True),
     ("anthropic", "half", "refusal", "the model refused", False),

@@ -110,7 +110,7 @@ class Odd:
 
 ODD = {
     "no bunch": 7,
-    "no event": ["done"],
+    "not an event": ["done"],
     "an id that is a text": [Output(cast(int, "1"), 1)],
     "an id that is true": [Output(True, 1)],
     "a value that is a text": [Output(1, 1, value=cast(bytes, "x"))],
@@ -145,7 +145,7 @@ def test_a_call_that_is_left_without_an_end_fails() -> None:
     found = ends(asyncio.run(collect(behind(Odd([Output(1, 1)])), calls("a", "b"))))
     assert isinstance(found[1], Output)
     assert isinstance(found[2], Failure)
-    assert "without saying what became of it" in found[2].reason
+    assert "without a result for this job" in found[2].reason
 
 
 def test_who_is_cancelled_is_cancelled_whatever_the_handler_raises_then() -> None:

@@ -55,7 +55,7 @@ def test_what_a_plug_in_leaves_unanswered_fails(queue: Queue, mode: str) -> None
     queue.run("submit", "half", "--lines", "-", "--mode", mode, "--group", "g", input="a\nb\nc\nd\n")
     assert queue.run("drain").returncode == 1
     assert queue.rows("SELECT state, count(*) FROM job GROUP BY 1") == [("done", 2), ("failed", 2)]
-    assert "the handler ended without saying what became of it" in queue.run("show", "2").stdout
+    assert "the handler finished without a result for this job" in queue.run("show", "2").stdout
 
 
 @pytest.mark.parametrize("handler", ["never", "broken"])

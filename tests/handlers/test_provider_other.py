@@ -116,7 +116,7 @@ def test_messages_with_an_accent_are_understood(provider: Provider, how: str) ->
 REFUSALS = {
     "an error with status 200": (page({"error": {"message": "no such model"}}), "no such model"),
     "an error in the stream": (events({"object": "error", "message": "too long", "code": 400}), "too long"),
-    "a page with status 200": (page("<html><title>x</title>Log in</html>", kind="text/html"), "is base_url right"),
+    "a page with status 200": (page("<html><title>x</title>Log in</html>", kind="text/html"), "Is base_url right"),
     "a page with status 401": (page("<html><body><h1>Go away</h1></body></html>", 401, "text/html"), "401: Go away"),
     "only a detail": (page({"detail": [{"msg": "field required"}]}, 422), "422: field required"),
     "nothing but reasoning": (events(choice(reasoning_content="hm"), choice("length")), "max_tokens"),
@@ -250,7 +250,7 @@ def test_a_server_without_pages_about_models_is_tried_by_a_question(provider: Pr
 
 def test_a_check_says_where_money_will_not_be_counted(provider: Provider) -> None:
     """A server of one's own, without prices: said when it is tried; with prices nothing is said."""
-    assert "what it costs is not known: see price_input" in check(model(provider, price_input=None))
+    assert "its cost is unknown: set price_input" in check(model(provider, price_input=None))
     assert "not known" not in check(model(provider))
 
 

@@ -94,7 +94,7 @@ def test_job_that_cannot_start_fails_for_good(call, reason, code):
 def test_input_that_is_no_command_fails_for_good(data):
     """Whatever an input is, the handler answers with a failure."""
     end = ends(run(shell(), [Call(id=1, attempt=1, input=data)]))[1]
-    assert end.reason.startswith("the input is no command")
+    assert end.reason.startswith("the input is not a command")
     assert not end.retryable
 
 

@@ -19,7 +19,7 @@ for line in sys.stdin: print("thinking\\u001b[31m", flush=True)
 ''']
 """
 DAEMON = "from hybridq.handlers.worker import turn; turn.SILENCE = 0.2; from hybridq_cli.main import run; run()"
-SAID = "and 1 line that is none, the last: thinking\\x1b[31m"
+SAID = "but 1 other line, the last: thinking\\x1b[31m"
 
 
 def test_every_view_tells_of_a_worker_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_every_view_tells_of_a_worker_that_does_not_answer(tmp_path: Path, monke
         for command in (("status",), ("status", "1"), ("status", "g"), ("explain", "1"), ("show", "1")):
             told = " ".join(queue.run(*command).stdout.split())
             assert SAID in told, command
-            assert 'An answer is a line {"id": 1, "output": ...}, flushed' in told
+            assert 'Expected a line {"id": 1, "output": ...}, flushed' in told
 
 
 def test_silence_is_told_again_after_twice_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_broken_json_may_be_tried_again(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"<html><h1>Log in</h1></html>", b"Internal error"])
 def test_a_page_is_no_answer(body: bytes) -> None:
     """It is told in its words, and is no reason to ask again."""
-    with pytest.raises(Said, match=r"is base_url right"):
+    with pytest.raises(Said, match=r"Is base_url right"):
         read(body)
 
 

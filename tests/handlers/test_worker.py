@@ -48,7 +48,7 @@ def test_segfault_fails_the_one_item_alone():
     wishes = ["answer"] * 100
     wishes[40] = "die"
     found = ends(run(handler, calls(*wishes)))
-    assert found.pop(41).reason == "the worker died on it: killed by SIGSEGV"
+    assert found.pop(41).reason == "the worker died while it ran this job: killed by SIGSEGV"
     assert len(found) == 99
     assert all(isinstance(end, Output) for end in found.values())
     assert len(count) == 3
@@ -71,13 +71,13 @@ def test_suspect_whose_output_was_shown_is_not_tried_again(tmp_path):
     wish = ["all", ["raw", '{"id": ID, "partial": "once "}'], ["die once", str(tmp_path / "died")]]
     events = run(items(), calls(wish, "answer"))
     assert text(events) == b"once "
-    assert reasons(events) == {1: "the worker died on it: killed by SIGSEGV"}
+    assert reasons(events) == {1: "the worker died while it ran this job: killed by SIGSEGV"}
 
 
 def test_items_left_unanswered_fail_with_the_end_of_the_log():
     """A worker that exits with 0 and leaves an item: that item fails with how it ended and what it last said."""
     assert reasons(run(items(), calls("answer", ["exit", 0], "answer"))) == {
-        2: "the worker died on it: exit code 0\ngiving up"
+        2: "the worker died while it ran this job: exit code 0\ngiving up"
     }
 
 
@@ -86,7 +86,7 @@ def test_worker_that_exits_at_once_is_given_up():
     handler = worker(*program("moods", "exits at once"))
     count = starts(handler)
     found = reasons(run(handler, calls(*range(500))))
-    assert set(found.values()) == {"the worker answers nothing at all: exit code 3\nno model here"}
+    assert set(found.values()) == {"the worker does not answer at all: exit code 3\nno model here"}
     assert len(found) == 500
     assert len(count) == 3
 
@@ -104,8 +104,8 @@ def test_worker_that_never_answers_is_given_up(mood):
 @pytest.mark.parametrize(
     ("mood", "reason"),
     [
-        ("closes its input", "the worker answers nothing at all: it closed its input"),
-        ("closes its output", "the worker died on it: it closed its output"),
+        ("closes its input", "the worker does not answer at all: it closed its input"),
+        ("closes its output", "the worker died while it ran this job: it closed its output"),
     ],
 )
 def test_worker_that_closes_a_pipe_is_ended(mood, reason, monkeypatch):
@@ -130,7 +130,7 @@ def test_worker_that_reads_nothing_is_given_up():
     count = starts(handler)
     found = reasons(run(handler, calls(*range(500))))
     assert len(found) == 500
-    assert found[500] == "the worker answers nothing at all: timed out after 0.1s"
+    assert found[500] == "the worker does not answer at all: timed out after 0.1s"
     assert len(count) == 3
 
 
@@ -197,7 +197,7 @@ unit = 1 if sys.platform == "darwin" else 1024
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
 print(json.dumps([grown, *[getattr(end, "reason", "done") for end in found.values()]]))
 """
-TOO_LONG = "the worker's answer is longer than the output limit"
+TOO_LONG = "the worker's answer exceeds the output limit"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_check_says_how_it_would_run():
         return said, psutil.Process().children()
 
     said, left = asyncio.run(main(items()))
-    assert said.endswith("items.py` starts and waits for input")
+    assert said.endswith("items.py` starts, and waits for input")
     assert left == []
 
 
@@ -246,7 +246,7 @@ def test_check_says_how_it_would_run():
         (lambda: worker("/nowhere/x"), "handlers.w: no such command: /nowhere/x"),
         (
             lambda: worker(*program("moods", "exits at once")),
-            "handlers.w.command: it ends at once: exit code 3\nno model here",
+            "handlers.w.command: it exits at once: exit code 3\nno model here",
         ),
         (lambda: worker(call="json:nothing"), "json:nothing cannot be imported: AttributeError"),
         (lambda: worker(call="json:loads", python="/nowhere/python"), "no such command: /nowhere/python"),

@@ -52,7 +52,7 @@ def test_item_that_nobody_can_read_an_answer_for_fails(wish, monkeypatch):
     monkeypatch.setattr(turn, "QUIET", 0.05)
     events = run(items(), calls("answer", wish))
     assert set(reasons(events)) == {2}
-    assert reasons(events)[2].startswith("the worker died on it: exit code 0")
+    assert reasons(events)[2].startswith("the worker died while it ran this job: exit code 0")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_item_that_nobody_can_read_an_answer_for_fails(wish, monkeypatch):
     [
         (["raw", '{"id": ID, "output": NaN}'], "the worker's answer is not JSON"),
         (["nested"], "the worker's answer is not JSON"),
-        (["long", 2], "the worker's answer is longer than the output limit"),
+        (["long", 2], "the worker's answer exceeds the output limit"),
         (["raw", '{"id": ID, "error": "bad page"}'], "bad page"),
         (["raw", '{"id": ID, "output": 1, "error": {"code": 5}}'], '{"code": 5}'),
     ],
@@ -191,7 +191,7 @@ def test_line_filter_that_dies_loses_one_line():
     """A filter that dies on a line: the lines before and behind it are answered."""
     script = 'while read -r line; do [ "$line" = bad ] && kill -9 $$; echo "<$line>"; done'
     events = run(worker("sh", "-c", script, protocol="lines"), calls("a", "b", "bad", "c"))
-    assert reasons(events) == {3: "the worker died on it: killed by SIGKILL"}
+    assert reasons(events) == {3: "the worker died while it ran this job: killed by SIGKILL"}
     assert [end.value for end in ends(events).values() if isinstance(end, Output)] == [b'"<a>"', b'"<b>"', b'"<c>"']
 
 
@@ -199,7 +199,7 @@ def test_line_filter_gets_one_line_a_call():
     """An input of two lines would shift all answers behind it: it is refused; extra lines are counted."""
     handler = worker("sh", "-c", 'while read -r line; do echo "$line"; done; echo extra', protocol="lines")
     events = run(handler, calls("a", "b\nc", "d"))
-    assert reasons(events) == {2: 'the input has more than one line; a worker with protocol = "lines" takes one'}
+    assert reasons(events) == {2: 'the input has more than one line; protocol = "lines" allows only one'}
     assert [end.value for end in ends(events).values() if isinstance(end, Output)] == [b'"a"', b'"d"']
 
 

@@ -70,7 +70,7 @@ def test_a_disk_that_does_not_confirm_is_told(outlook: Outlook, monkeypatch: pyt
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(store_module, "_sync", broken)
-    with pytest.raises(StorageError, match="in the queue, but a power cut may take it back"):
+    with pytest.raises(StorageError, match="in the queue, but a power cut could lose them"):
         submit(outlook, ASKED, b'"x"')
     engine = Engine(outlook.store.home, load_config(outlook.store.home, {}), "drain")
     (claim,) = claim_stream(engine.store, engine.runner.id, "echo", 1, 2e9)

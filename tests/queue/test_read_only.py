@@ -113,7 +113,7 @@ def test_a_log_that_cannot_be_locked_is_not_passed_over(queue: Queue) -> None:
     finally:
         queue.folder.chmod(0o700)
     assert done.returncode == 77
-    assert "not closed it" in done.stderr
+    assert "without closing it" in done.stderr
 
 
 def test_a_dead_daemon_is_no_obstacle_on_a_full_disk(tmp_path: Path) -> None:

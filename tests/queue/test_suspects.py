@@ -83,7 +83,7 @@ def test_suspect_that_kills_alone_fails_at_the_third_time(store: Store) -> None:
     assert state(store, one) is State.FAILED
     assert found is not None
     assert found.error is not None
-    assert found.error.startswith("the runner died 4 times while it ran, 3 of them while it ran alone")
+    assert found.error.startswith("the runner died 4 times while this job ran, 3 of those times with this job alone")
     assert "hybridq retry 1" in found.error
 
 
@@ -172,5 +172,5 @@ def test_job_that_kills_its_runner_fails_and_the_others_are_done(tmp_path: Path,
         queue.run("status")
     queue.run("drain", "--quiet")
     assert [queue.state(number) for number in (2, 3, 4)] == [State.DONE] * 3
-    assert "it is taken to be why" in queue.run("status", "--all").stdout
-    assert "3 of them while it ran alone" in queue.run("explain", "1").stdout
+    assert "the job is taken to be the cause" in queue.run("status", "--all").stdout
+    assert "3 of those times with this job alone" in queue.run("explain", "1").stdout

@@ -203,10 +203,10 @@ def test_a_changed_configuration_is_taken_up(tmp_path: Path) -> None:
         queue.home.config_file.write_text(config)
         assert queue.run("submit", "slow", "0", "--wait").returncode == 0
         queue.home.config_file.write_text(config.replace("slow.py", "gone.py"))
-        until(lambda: queue.log().count("is taken up") == 2)
+        until(lambda: queue.log().count("reloaded the configuration") == 2)
         assert queue.run("submit", "slow", "0", "--wait").returncode != 0
         queue.home.config_file.write_text("[[")
-        until(lambda: "is not taken up" in queue.log())
+        until(lambda: "keeping the old configuration" in queue.log())
         assert queue.wait(queue.submit("true")) == [State.DONE]
 
 

@@ -91,7 +91,7 @@ def test_output_that_the_disk_refused_is_counted(tmp_path: Path) -> None:
         assert queue.wait(stream, batch) == [State.DONE, State.DONE]
         assert daemon.poll() is None
     assert [queue.result(number).dropped for number in (stream, batch)] == [100_000, 100_000]
-    assert queue.log().count("output of job") == 2, "told once a job"
+    assert queue.log().count("output is lost") == 2, "told once a job"
 
 
 def test_jobs_that_wait_for_their_next_try_block_nobody(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_full_disk_pauses_and_then_goes_on(tmp_path: Path) -> None:
         numbers = queue.call_many("log", [b'"0.001"'] * 1000, mode=Mode.BATCH)
         until(lambda: queue.state(numbers[0]) is State.DONE)
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
-        until(lambda: "nothing is claimed" in queue.log())
+        until(lambda: "no jobs start until" in queue.log())
         resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert set(queue.wait(*numbers)) == {State.DONE}
     assert len(ran.read_text()) == 1001

@@ -20,7 +20,7 @@ def test_the_draft_is_given_while_the_final_is_with_the_provider(provider: Provi
         until(lambda: known(outlook, "batch_0"))
         printed, followed = command(home, "output", "1"), command(home, "follow", "1")
         assert (printed.returncode, printed.stdout) == (0, "answer to q\n")
-        assert printed.stderr == "hybridq: this is the draft; the final result is not there yet\n"
+        assert printed.stderr == "hybridq: this is the draft; the final result is not ready yet\n"
         assert (followed.returncode, followed.stdout) == (0, "answer to q\n")
         assert "this is the draft" in followed.stderr
         command(home, "cancel", "1")

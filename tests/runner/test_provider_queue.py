@@ -77,7 +77,7 @@ def test_files_of_answers_that_could_not_be_read_stay(provider: Provider, tmp_pa
     with served(tmp_path, provider, more="retries = 0") as outlook:
         batch(outlook, 3)
         with daemon(outlook):
-            until(lambda: "its answers cannot be read" in command(outlook.store.home, "show", "1").stdout)
+            until(lambda: "cannot read its answers" in command(outlook.store.home, "show", "1").stdout)
             assert states(outlook) == {"running": 3}
         assert provider.deleted == []
         assert len(provider.batches) == 1

@@ -49,7 +49,7 @@ def test_a_submit_that_runs_its_job_says_the_same_words_and_says_them_once(tmp_p
         assert submitter.stderr is not None
         first, second = (submitter.stderr.readline() for _ in range(2))
     assert first != second
-    advice = f"; does the server run? base_url is {gone.url}\n"
+    advice = f". Is the server running? base_url is {gone.url}\n"
     assert first.endswith(advice)
     assert not second.endswith(advice)
     for line in (first, second):

@@ -66,14 +66,14 @@ def written(path: Path, provider: Provider, key: str, todo: list[tuple[str, Call
 
 def no_batch_takes(call: Call, limits: BatchLimits) -> Failure:
     """What becomes of a call that no batch takes."""
-    return final(call.id, call.attempt, f"the request is larger than a batch may be ({limits.size:,} bytes)")
+    return final(call.id, call.attempt, f"the request is larger than a batch can be ({limits.size:,} bytes)")
 
 
 BUNCH = 256  # events that are told at once
 FILES = 10  # looks that answers may be missing after the end
 CLEAR = 20.0  # seconds for taking files away; what takes longer is left there
-LACKING = "the server has no batches, so they go as plain requests"
-BLIND = "nobody can say whether its batch was made: the provider lists no batches. See there; then: hybridq retry"
+LACKING = "the server has no batches, so these jobs go as plain requests"
+BLIND = "cannot tell whether its batch was made: the provider lists no batches. Check there, then: hybridq retry"
 
 Ending = Callable[..., Output]
 """Makes an Output of job, attempt, text, tokens, flex, busy and price factor."""
@@ -161,7 +161,9 @@ class Batches:
         if rest := reading.rest(None if reading.lost else look, ended="ended" in reference):
             yield rest
         if reading.odd:
-            self._log.warning("batch %s: %d lines were no answers of ours", reference["batch"], reading.odd)
+            self._log.warning(
+                "batch %s: ignored %d lines that answer none of our jobs", reference["batch"], reading.odd
+            )
 
     def _fits(self, jobs: int, *, well: bool) -> None:
         """The provider had room for a batch of so many, or not: later ones are twice as large, or half."""
@@ -204,7 +206,7 @@ class Batches:
             self._log.warning("batch of %d jobs: %s", len(spool.jobs), trouble.reason)
             if trouble.unknown and self._options.base_url:
                 self.lacking = True
-                self._log.warning('%s; batch_by = "calls" says so from the start', LACKING)
+                self._log.warning('%s. To do this from the start: batch_by = "calls"', LACKING)
                 yield [back(*each, LACKING) for each in spool.jobs]
             elif not trouble.unsure:
                 if trouble.full or trouble.large:
@@ -229,7 +231,9 @@ class Batches:
                     with suppress(Exception):  # one that is gone already is no reason to leave the others
                         await provider.clear([file])
         except Exception as error:
-            self._log.info("files of batch %s stay there: %s", reference["batch"], provider.trouble(error).reason)
+            self._log.info(
+                "cannot delete the files of batch %s: %s", reference["batch"], provider.trouble(error).reason
+            )
 
     async def _fetch(
         self, provider: Provider, reference: dict[str, Any], look: Look, reading: "Reading"
@@ -256,7 +260,7 @@ class Batches:
                         bunch = []
             except Exception as error:
                 found = provider.trouble(error)
-                trouble = f"its answers cannot be read: {found.reason}"
+                trouble = f"cannot read its answers: {found.reason}"
                 self._log.warning("batch %s: %s", batch, trouble)
                 missing += found.unknown and not await _known(provider, batch)
             if bunch:

@@ -121,7 +121,7 @@ class Client(ABC):
         if piece := letters.join("", last=True):
             yield piece
         if not words.ended:
-            raise EOFError("the stream ended before the answer did")
+            raise EOFError("the stream ended before the answer was complete")
         if words.tokens is not None:
             yield words.tokens
         if rest := words.rest():
@@ -174,7 +174,7 @@ def named(made: Any) -> str:
     if isinstance(name, str) and name and not is_error(found):
         return name
     passing = is_error(found) and may_pass(found)
-    why = sentence_in(found) or "the server's answer names nothing that it made"
+    why = sentence_in(found) or "the server's answer names no batch or file"
     raise Said(why, passing=passing, error=found or None, missing=not passing)
 
 

@@ -23,7 +23,7 @@ def connecting(address: str) -> dict[str, Any]:
     async def asked(request: Any) -> None:
         ours = type(request.url)(address)
         if (request.url.scheme, request.url.raw_host, request.url.port) != (ours.scheme, ours.raw_host, ours.port):
-            raise Said(f"{request.url.host} is not asked: base_url is {address}")
+            raise Said(f"refusing to ask {request.url.host}: base_url is {address}")
 
     # A redirect could lead to another host, and the key with it.
     made: dict[str, Any] = {"follow_redirects": False, "event_hooks": {"request": [asked]}}
@@ -38,20 +38,20 @@ def elsewhere(asked: str, location: str) -> str:
     """What a redirect means: where it leads, without what may be secret in it."""
     to = urlsplit(urljoin(asked, location))
     place = f"{to.scheme}://{to.hostname or ''}{f':{_port(to)}' if _port(to) else ''}{to.path}"
-    return f"the server sends elsewhere, to {place}, where nothing was sent; is base_url right?"
+    return f"the server redirects to {place}; nothing was sent there. Is base_url right?"
 
 
 def unmade(problem: Exception, environ: Mapping[str, str]) -> str:
     """Why the SDK's client could not be made, and which variable to look at."""
     for name in CERTIFICATES:
         if (path := environ.get(name)) and not os.path.exists(path):
-            return f"{name} names {path}, which is not there; correct it, or unset it"
-    told = f"its client cannot be made: {type(problem).__name__}: {problem}"
+            return f"{name} is {path}, which does not exist; correct it or unset it"
+    told = f"cannot create its client: {type(problem).__name__}: {problem}"
     names = [name for name in PROXIES for name in (name, name.lower()) if environ.get(name)]
     if "socks" in str(problem).lower():
         which = next((name for name in names if environ[name].lower().startswith("socks")), "a variable")
-        return f"{which} asks for a SOCKS proxy, for which a package is missing: pip install socksio, or unset it"
-    return f"{told}; look at {', '.join(names)}" if names else told
+        return f"{which} asks for a SOCKS proxy, but the package for it is missing: pip install socksio, or unset it"
+    return f"{told}; check {', '.join(names)}" if names else told
 
 
 def _port(parts: Any) -> int | None:

@@ -16,8 +16,8 @@ def read_key(variable: str, environ: Mapping[str, str]) -> str:
     for place, char in enumerate(key, 1):
         if not "!" <= char <= "~":
             raise HybridqError(
-                f"{variable} holds no key that could be sent: its character {place} is U+{ord(char):04X}. "
-                "Export it again, without quotes, blanks or line ends in it"
+                f"{variable} holds a key that cannot be sent: its character {place} is U+{ord(char):04X}. "
+                "Export it again, without quotes, blanks or line ends"
             )
     know(key)
     return key

@@ -82,7 +82,7 @@ def answered(body: bytes) -> dict[str, Any]:
     if body.lstrip()[:1] in (b"", b"{"):
         raise Said(f"the server's answer is {'broken JSON' if body.strip() else 'empty'}", passing=True)
     why = sentence_in(found)
-    raise Said(f"the server answered with a page, not with the model's words; is base_url right? It says: {why}")
+    raise Said(f"the server answered with a web page, not a model's answer. Is base_url right? The page says: {why}")
 
 
 def loose(data: bytes) -> Any:
@@ -95,7 +95,7 @@ def loose(data: bytes) -> Any:
 
 def told_instead(error: dict[str, Any], *, passing: bool = True) -> Said:
     """An error in an answer's place. `passing`: whether another try may help where it does not tell its kind."""
-    why = sentence_in(error) or "the provider says only that there was an error"
+    why = sentence_in(error) or "the provider reported an error without details"
     return Said(why, passing=may_pass(error, passing) and not _ROOM.search(why), error=error)
 
 

@@ -59,8 +59,8 @@ BROKEN = frozenset(
     }
 )
 
-NO_ROOM = "the model used up max_tokens before its first word; allow it more"
-ONLY_REASONED = "the model only reasoned, and gave no answer"
+NO_ROOM = "the model used up max_tokens before its first word; raise max_tokens"
+ONLY_REASONED = "the model only reasoned and gave no answer"
 SILENT = "the provider's answer has no text"
 LONGEST_REFUSAL = 500  # characters of it that a reason holds
 
@@ -84,7 +84,7 @@ class Ended(Struct, frozen=True, kw_only=True):
             what = "the rest of the answer" if self.spoke else "the answer"
             raise Said(f"the provider's filter withheld {what} ({self.word})")
         if word in BROKEN:
-            raise Said(f"the provider broke the answer off ({self.word})", passing=True)
+            raise Said(f"the provider cut the answer short ({self.word})", passing=True)
         if not self.spoke and word in CUT:
             raise Said(NO_ROOM)
         if not self.spoke:

@@ -32,7 +32,7 @@ from .provider import Provider, Trouble
 from .ratelimit import LAST_PAUSE, MILD, UNPAID, RateLimit
 
 TRIES = 6  # sendings of one request in one attempt
-UNPRICED = "; what it costs is not known: see price_input and price_output"
+UNPRICED = "; its cost is unknown: set price_input and price_output"
 NO_KEY = "none"  # what is sent to a server on this machine that wants no key
 
 
@@ -174,7 +174,7 @@ class Llm:
 
     def _held(self, call: Call, turn: Admission) -> Failure:
         """A call goes back to the queue, because all of the handler waits for long."""
-        why = turn.why or f"the provider asked for a pause of {turn.wait:.0f} s"
+        why = turn.why or f"the provider asked to wait {turn.wait:.0f} s"
         # What waits until somebody pays does not wait for ever.
         return Failure(call.id, call.attempt, why, gave_back=True, unbegun=self._limit.poor, retry_after=turn.wait)
 
@@ -187,7 +187,7 @@ class Llm:
     def _advice(self, trouble: Trouble | None) -> str:
         """What to look at where a server of one's own gives no answer."""
         address = self._options.base_url
-        return f"; does the server run? base_url is {address}" if trouble and trouble.unreached and address else ""
+        return f". Is the server running? base_url is {address}" if trouble and trouble.unreached and address else ""
 
     def _end(self, call: Call, asking: Asking, guess: float, tried: int) -> list[Event]:
         """What a request means for its call, and for all that are sent after it; nothing: it is sent again."""
@@ -219,7 +219,7 @@ class Llm:
         """Make all wait where it is not this call's own trouble; returns for how many seconds."""
         if trouble.poor:
             self._limit.unpaid(sent, trouble.reason)
-            self._log.warning("%s: %s; the next request goes in %.0f s", self.name, trouble.reason, UNPAID)
+            self._log.warning("%s: %s; sending the next request in %.0f s", self.name, trouble.reason, UNPAID)
             return 0.0
         if not trouble.again:
             self._limit.heard()
@@ -228,7 +228,7 @@ class Llm:
             return 0.0
         most = LAST_PAUSE if trouble.slow else MILD
         wait = self._limit.slow(sent, trouble.retry_after, trouble.reason, most)
-        self._log.warning("%s: %s; everything of it waits %.1f s", self.name, trouble.reason, wait)
+        self._log.warning("%s: %s; pausing its requests for %.1f s", self.name, trouble.reason, wait)
         return wait
 
 

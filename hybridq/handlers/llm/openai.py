@@ -27,7 +27,7 @@ WHOLE = frozenset({"completed", "succeeded", "ended", "finished", "done"})
 FAILED = frozenset({"failed", "error", "errored"})
 OVER = WHOLE | FAILED | {"expired", "cancelled", "canceled"}
 GOING = frozenset({"validating", "queued", "pending", "in_progress", "running", "finalizing", "cancelling"})
-SILENT = "the provider's batch failed, and it does not say why"
+SILENT = "the provider's batch failed without a reason"
 UNBEGUN = frozenset({"batch_expired", "batch_cancelled"})
 BUSY = frozenset({"token_limit_exceeded", "rate_limit_exceeded", "batch_limit_exceeded"})
 

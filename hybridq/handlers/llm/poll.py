@@ -49,14 +49,14 @@ class Looking:
                 found = await self._provider.find(key, reference["at"], reference["jobs"], file)
             except Exception as error:
                 trouble = self._provider.trouble(error)
-                self._log.warning("looking for batch %s: %s", key, trouble.reason)
+                self._log.warning("cannot look for batch %s: %s", key, trouble.reason)
                 yield Found(trouble=trouble.reason)
                 blind = trouble.unknown
                 looks += blind
                 await asyncio.sleep(self._poll)
                 continue
             if found.batch is not None:
-                self._log.info("batch %s was made before: %s", key, found.batch)
+                self._log.info("found batch %s again: %s", key, found.batch)
                 yield found
                 return
             looks = 0 if found.unsure else looks + 1
@@ -107,6 +107,6 @@ class Looking:
             await self._provider.cancel(batch)
         except Exception as error:
             trouble = self._provider.trouble(error)
-            self._log.warning("ending batch %s: %s", batch, trouble.reason)
+            self._log.warning("cannot cancel batch %s: %s", batch, trouble.reason)
             return trouble.passing
         return False

@@ -42,4 +42,4 @@ def _file(name: str) -> str:
         return text.replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, ValueError) as problem:
         what = problem.strerror if isinstance(problem, OSError) else problem
-        raise BadData(f"the prompt asks for the file that the input names, and it cannot be read: {what}") from None
+        raise BadData(f"the prompt's {{file}} cannot be read: {what}") from None

@@ -12,7 +12,7 @@ from ...brain.llm_prices import Tokens
 from ...job import Event, Failure, Output, Partial
 from .provider import Answer, Look, Trouble, parse_custom_id
 
-SEE = "it may be paid for. See there; then: hybridq retry"
+SEE = "it may be charged. Check there, then: hybridq retry"
 FULL = 300.0  # seconds until a batch is sent again that the provider had no room for
 SMALLER = "sent again in smaller batches"
 
@@ -68,9 +68,9 @@ class Reading:
             paid = self._paid.get((job, attempt))
             return Failure(job, attempt, answer.error, retryable=answer.passing, cost=paid)
         if look is None and ended:
-            return final(job, attempt, f"the provider ended the batch that it was in and no longer knows it; {SEE}")
+            return final(job, attempt, f"the provider ended its batch and no longer knows it; {SEE}")
         if look is None:
-            return Failure(job, attempt, "the provider no longer knows the batch that it was in")
+            return Failure(job, attempt, "the provider no longer knows its batch")
         if look.problem and look.large and len(self._order) > 1:
             return back(job, attempt, f"{SMALLER} ({look.problem})")
         if look.problem and not look.refused:
@@ -79,9 +79,9 @@ class Reading:
             return final(job, attempt, look.refused[place])
         if answer is None and look.whole:
             if len(self._left) == len(self._order) and not self._failed:
-                return final(job, attempt, f"the provider ended the batch that it was in, without any answer; {SEE}")
-            return Failure(job, attempt, "the provider's answers have none for it")
-        return again(job, attempt, answer.error if answer else "the batch ended before it was begun")
+                return final(job, attempt, f"the provider ended its batch without any answer; {SEE}")
+            return Failure(job, attempt, "the provider sent no answer for it")
+        return again(job, attempt, answer.error if answer else "the batch ended before this job began")
 
 
 def unbegun(job: int, attempt: int, why: str, after: float | None = None) -> Failure:
@@ -109,6 +109,6 @@ def refused(jobs: Sequence[tuple[int, int]], trouble: Trouble) -> list[Failure]:
     if trouble.at is None:
         return [final(*each, trouble.reason) for each in jobs]
     return [
-        final(*each, trouble.reason) if place == trouble.at else back(*each, "sent again without a refused one")
+        final(*each, trouble.reason) if place == trouble.at else back(*each, "sent again without a refused job")
         for place, each in enumerate(jobs)
     ]

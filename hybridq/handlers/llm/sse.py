@@ -11,7 +11,7 @@ from typing import Any
 from .errors import Said, answered, loose
 
 END: dict[str, Any] = {}  # the last event of a stream whose server said that it was complete
-BROKEN = "the server's stream holds an event that is no JSON"
+BROKEN = "the server's stream has an event that is not JSON"
 LONGEST = 64 * 1024 * 1024  # bytes of one line, or of one whole answer
 _MARK = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb":|(data|event|id|retry)[:\r\n]")  # how a stream begins
@@ -117,7 +117,7 @@ def _split(rest: bytearray, piece: bytes) -> list[bytes]:
     cut = b"\n" in piece or b"\r" in piece or rest.endswith(b"\r")
     rest += piece
     if len(rest) > LONGEST:
-        raise Said(f"the server's stream holds a line larger than {LONGEST:,} bytes")
+        raise Said(f"the server's stream has a line larger than {LONGEST:,} bytes")
     if not cut:
         return []
     late = b"\r" if rest.endswith(b"\r") else b""  # a line feed may follow

@@ -61,7 +61,7 @@ def load(name: str) -> Function:
             found = getattr(found, attribute)
     except Exception as error:
         traceback.print_exc()
-        places = f"looked for in {os.getcwd()} and where {sys.executable} finds modules"
+        places = f"looked in {os.getcwd()} and where {sys.executable} finds modules"
         sys.exit(f"{name} cannot be imported: {describe(error)} ({places})")
     if not callable(found):
         sys.exit(f"{name} is not a function")
@@ -89,7 +89,7 @@ def attempt(function: Function, calls: Calls, answers: BinaryIO) -> list[Calls]:
                 results = outputs(function, calls)
             output = next(results)
         except (StopIteration, WrongResult) as error:
-            reason = str(error) or f"the function gave {place} outputs for {len(calls)} inputs"
+            reason = str(error) or f"the function returned {place} outputs for {len(calls)} inputs"
             for left in calls[place:]:
                 write_answer(answers, left, "error", reason)
             return []
@@ -127,7 +127,7 @@ def outputs(function: Function, calls: Calls) -> Iterator[Any]:
     if not hasattr(results, "__len__"):
         return iter(results)
     if len(results) != len(calls):
-        raise WrongResult(f"the function gave {len(results)} outputs for {len(calls)} inputs")
+        raise WrongResult(f"the function returned {len(results)} outputs for {len(calls)} inputs")
     return Ready(results)
 
 
@@ -145,7 +145,7 @@ def without_arrays(value: Any) -> Any:
     """Arrays and scalars of numerical libraries as lists and numbers."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"a {type(value).__name__} has no JSON form")
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")
 
 
 def describe(error: BaseException) -> str:

@@ -36,5 +36,5 @@ class Chatter:
     def say_left_out(self) -> None:
         """Log how many lines were not."""
         if self._left_out:
-            self._log.info("%d lines of its log are left out", self._left_out)
+            self._log.info("skipped %d lines of its log", self._left_out)
             self._left_out = 0

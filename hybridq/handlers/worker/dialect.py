@@ -68,11 +68,11 @@ class PlainLines:
         if not isinstance(value, str):
             return call.input.replace(b"\n", b" ") + b"\n"
         if "\n" in value:
-            raise BadData('the input has more than one line; a worker with protocol = "lines" takes one')
+            raise BadData('the input has more than one line; protocol = "lines" allows only one')
         try:
             return value.encode("utf-8", "surrogateescape") + b"\n"
         except UnicodeEncodeError as error:
-            raise BadData(f"the input is no text: {error.reason}") from None
+            raise BadData(f"the input is not text: {error.reason}") from None
 
     def chunk(self, parts: Sequence[bytes], lane: Lane) -> bytes:
         """See `Dialect`."""
@@ -100,4 +100,4 @@ def _load(data: bytes) -> object:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON value")
+    raise ValueError(f"{constant} is not a JSON value")

@@ -17,7 +17,7 @@ from .spread import Spread
 
 REASON_LIMIT = 4000  # characters that are kept of a worker's error
 UNUSABLE = {
-    "too long": "the worker's answer is longer than the output limit",
+    "too long": "the worker's answer exceeds the output limit",
     "not JSON": "the worker's answer is not JSON",
 }
 HARMLESS = {LOG, "answered twice"}  # lines that cannot have been the answer to a pending call

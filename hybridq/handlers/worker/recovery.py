@@ -56,14 +56,14 @@ def remedy(chunk: Chunk, unanswered: Sequence[Call], queued: Sequence[Chunk], en
     others = (Chunk(rest), *queued) if rest else tuple(queued)
     if badness >= BROKEN:
         everything = (*unanswered, *(call for later in queued for call in later.calls))
-        return Remedy(everything, f"the worker answers nothing at all: {ending.words}", ())
+        return Remedy(everything, f"the worker does not answer at all: {ending.words}", ())
     if ending.late:
         return Remedy((first,), ending.words, others)
     if ending.untouched:
         return Remedy((), "", (Chunk(tuple(unanswered), chunk.again), *queued))
     alone = len(chunk.calls) == 1 and (chunk.again or ending.fresh)
     if alone or ending.spoke:
-        return Remedy((first,), f"the worker died on it: {ending.words}", tuple(map(_turned, others)))
+        return Remedy((first,), f"the worker died while it ran this job: {ending.words}", tuple(map(_turned, others)))
     return Remedy((), "", (Chunk((first,), again=True), *others))
 
 

@@ -73,10 +73,10 @@ class ChunkTurn:
         since, told = self._silent
         self._silent = since, told + 1
         first, exchange = next(iter(self.exchange.pending.values())), self.exchange
-        lines = "1 line that is" if exchange.others == 1 else f"{exchange.others:,} lines that are"
+        lines = "1 other line" if exchange.others == 1 else f"{exchange.others:,} other lines"
         last = visible_line(exchange.other.decode("utf-8", "replace"), SHOWN)
-        text = f"no answer since {clock(time.time() - now + since, time.time())}, and {lines} none, the last: {last}"
-        return [Remark(first.id, first.attempt, f"{text}. An answer is {ANSWER % first.id}, flushed")]
+        text = f"no answer since {clock(time.time() - now + since, time.time())}, but {lines}, the last: {last}"
+        return [Remark(first.id, first.attempt, f"{text}. Expected {ANSWER % first.id}, flushed")]
 
     def _begin(self, now: float) -> list[Event]:
         if self._started or self._worker.startup is None:

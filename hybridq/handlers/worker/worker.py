@@ -94,15 +94,15 @@ class Worker:
             tried = await self._try([python, callee, "--check", call], IMPORT_TIME)
             if not tried.over:
                 await tried.end()
-                raise HybridqError(f"handlers.{self.name}.call: importing {call} takes more than {IMPORT_TIME:g}s")
+                raise HybridqError(f"handlers.{self.name}.call: importing {call} takes longer than {IMPORT_TIME:g}s")
             if tried.returncode:
                 raise HybridqError(f"handlers.{self.name}.call: {tried.last_words()}")
-            return f"{call} is there, in {python}"
+            return f"found {call} in {python}"
         tried = await self._try(self._argv, CHECK_TIME)
         if tried.over:
-            raise HybridqError(f"handlers.{self.name}.command: it ends at once: {tried.last_words()}")
+            raise HybridqError(f"handlers.{self.name}.command: it exits at once: {tried.last_words()}")
         await tried.end()
-        return f"`{' '.join(self._argv)}` starts and waits for input"
+        return f"`{' '.join(self._argv)}` starts, and waits for input"
 
     async def tend(self, now: float) -> float | None:
         """End idle workers; see `Handler.tend`."""
@@ -140,7 +140,7 @@ class Worker:
             )
         except CannotStart as why:
             if why.exit_code == NOT_FOUND and "/" not in argv[0]:
-                why.reason += f" in PATH; one in the folder of config.toml is written ./{argv[0]}"
+                why.reason += f" in PATH; for one in the folder of config.toml, write ./{argv[0]}"
             raise
 
     def _encode(self, chunk: Chunk, lane: Lane) -> tuple[Chunk, bytes, list[Failure]]:
@@ -191,7 +191,7 @@ class Worker:
         self.oddities[kind] += 1
         count = self.oddities[kind]
         if count <= 3 or str(count).strip("0") == "1":  # 1, 2, 3, 10, 100, ...
-            self._log.warning("a line %s (%d so far): %s", kind, count, sample(line))
+            self._log.warning("the worker wrote a line %s (%d so far): %s", kind, count, sample(line))
 
 
 def sample(line: bytes) -> str:
