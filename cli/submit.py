@@ -156,7 +156,7 @@ def submit(
 def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped, stdin: bool | None) -> int:
     outlook = connect(dict(os.environ))
     with outlook.store:
-        submission = Submission(outlook, source, options, then.waits, stdin, stays=then.stays(source.many))
+        submission = Submission(outlook, source, options, then.waits, stdin, stays=then.stays, detached=then.detach)
         if then.dry_run:
             return foretold(submission.foretell(skipped), skipped, then)
         with leaving("nothing was submitted") if source.many else contextlib.nullcontext():

@@ -66,6 +66,15 @@ class Happening(StrEnum):
     SAID = "said"  # whatever an earlier release said in words alone
 
 
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who started the command line on a terminal that submitted something, mostly a shell."""
+
+    pid: int
+    since: int  # clock ticks from the machine's start until its own: with the pid it names one process; 0: unknown
+    group: int  # the process group of the command line
+    read: int | None = None  # bytes that it had read by then; None: nobody knows
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """What one submission asks, the same for each of its jobs (their inputs come beside it)."""
 
@@ -82,6 +91,7 @@ class Request(Struct, frozen=True, kw_only=True):
     cwd: str | None = None
     env: dict[str, str] = {}
     left_out: dict[str, str] = {}  # variables that are not in `env`, and why
+    caller: Caller | None = None  # on a terminal
 
 
 class Environment(Struct, frozen=True):

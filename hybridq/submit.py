@@ -28,10 +28,11 @@ ALIKE = 0.1  # as logarithms: by how much the sizes and the times to the deadlin
 Kind = tuple[object, ...]
 
 
-def deciding(outlook: Outlook, now: float, *, stays: bool = False) -> Decide:
+def deciding(outlook: Outlook, now: float, *, stays: bool = False, waits: bool = False) -> Decide:
     """The decision for each part of a submission at `now`. It raises UsageError for a mode that the handler does not
-    offer. `stays`: whoever submits stays with a job that streams, and runs it where no daemon does."""
-    return _Deciding(outlook, now, stays).decide
+    offer. `stays`: whoever submits stays with a job that streams, and runs it where no daemon does; `waits`: stays to
+    the end of whatever it is."""
+    return _Deciding(outlook, now, stays, waits).decide
 
 
 class _Deciding:
@@ -40,9 +41,9 @@ class _Deciding:
     The queue is read once a handler. Parts that are alike share a decision until the submission has grown by GROWTH.
     """
 
-    def __init__(self, outlook: Outlook, now: float, stays: bool = False) -> None:
+    def __init__(self, outlook: Outlook, now: float, stays: bool, waits: bool) -> None:
         self._outlook, self._now = outlook, now
-        self._stays, self._alone = stays, daemon_of(outlook.store) is None
+        self._stays, self._waits, self._alone = stays, waits, daemon_of(outlook.store) is None
         self._within = _within_budgets(outlook, now)
         self._parts = 0
         self._shared: dict[Kind, tuple[int, Decision]] = {}  # how many parts there were, and what was decided
@@ -61,7 +62,8 @@ class _Deciding:
                 self._shared[kind] = self._parts, decision
         self._add(request, jobs, size, kind, decision.mode)
         if jobs == 1 and decision.mode is not Mode.STREAM and self._nobody_else(request):
-            reason = f"no daemon runs that would flush it, and a person waits ({request.signal})"
+            who = "a person waits" if request.audience is Audience.USER else "this command waits"
+            reason = f"no daemon runs that would flush it, and {who} ({request.signal})"
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
         if self._alone and not (self._stays and decision.mode is Mode.STREAM):
             decision = replace(decision, served=False)
@@ -69,9 +71,9 @@ class _Deciding:
         return self._within(decision, request.handler, jobs, size), cost
 
     def _nobody_else(self, request: Request) -> bool:
-        """Whether a person waits for something that only their own process will run."""
+        """Whether a person, or the command itself, waits for something that only this process will run."""
         streams = request.mode is None and Mode.STREAM in self._outlook.modes(request.handler)
-        return streams and request.audience is Audience.USER and self._alone
+        return streams and (request.audience is Audience.USER or self._waits) and self._alone
 
     def _world(self, request: Request) -> Conditions:
         name, joins = request.handler, request.audience is Audience.BACKGROUND
@@ -143,12 +145,15 @@ def _serves(decision: Decision, request: Request) -> bool:
     )
 
 
-def submit(outlook: Outlook, request: Request, data: bytes, *, key: str | None = None, stays: bool = False) -> Accepted:
-    """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError. `stays`: see `deciding`."""
+def submit(
+    outlook: Outlook, request: Request, data: bytes, *, key: str | None = None, stays: bool = False, waits: bool = False
+) -> Accepted:
+    """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError. `stays`, `waits`: see
+    `deciding`."""
     outlook.handler(request.handler)
     now = time.time()
     accepted = accept(
-        outlook.store, request, data, deciding(outlook, now, stays=stays), now=now, key=key, durable=False
+        outlook.store, request, data, deciding(outlook, now, stays=stays, waits=waits), now=now, key=key, durable=False
     )
     wake(outlook.store)
     outlook.store.sync()
@@ -161,6 +166,7 @@ def submit_many(
     *,
     refused: Refused | None = None,
     stays: bool = False,
+    waits: bool = False,
 ) -> Accepted | None:
     """Submit (request, input, key) each, all or nothing, in constant memory. None: all were there already.
 
@@ -171,7 +177,7 @@ def submit_many(
         for request, data, key in jobs:
             bulk.add(request, data, key)
         now = time.time()
-        accepted = bulk.accept(deciding(outlook, now, stays=stays), now=now)
+        accepted = bulk.accept(deciding(outlook, now, stays=stays, waits=waits), now=now)
         wake(outlook.store)
     return accepted
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hybridq.audience import Found
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, UsageError
 from hybridq.job import Audience, Mode, Request
@@ -56,13 +57,13 @@ def request(
     handler: str,
     config: HandlerConfig,
     options: Options,
-    waits: tuple[Audience, str],
+    who: Found,
     now: float,
     around: Surroundings,
 ) -> Request:
-    """What these options ask of a handler, which runs it in these surroundings; `waits` is who waits, where they do
-    not say. Raises UsageError."""
-    audience, signal = (options.audience, "--audience") if options.audience else waits
+    """What these options ask of a handler, which runs it in these surroundings; `who` waits, where they do not
+    say. Raises UsageError."""
+    audience, signal = (options.audience, "--audience") if options.audience else (who.audience, who.signal)
     timeout = None if options.timeout is None else _seconds(options.timeout, "timeout")
     return Request(
         handler=handler,
@@ -78,6 +79,7 @@ def request(
         cwd=around.cwd,
         env=around.env,
         left_out=around.left_out,
+        caller=who.caller,
     )
 
 

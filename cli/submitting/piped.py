@@ -12,12 +12,12 @@ import stat
 from collections.abc import Iterator
 
 from hybridq.errors import BadData, UsageError
+from hybridq.lineage import DEPTH, process
 
 LARGEST = 32 * 1024 * 1024  # bytes: as base64 they are still an input
 FIRST, FIRST_OURS = 3.0, 0.3  # seconds until the first byte: from a pipeline, and from whoever started us
 NEXT = 10.0  # seconds between two bytes of a pipe
 PIECE = 1 << 16
-DEPTH = 20  # processes above us that are looked at
 # They start one command and read nothing themselves: what they were given is for that command.
 WRAPPERS = frozenset(
     (
@@ -140,16 +140,10 @@ def _above() -> Iterator[int]:
         if pid <= 1:
             return
         yield pid
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                pid = int(file.read().rpartition(b")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
+        if (found := process(pid)) is None:
             return
+        pid = found.parent
 
 
 def _name(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    return "" if (found := process(pid)) is None else found.name

@@ -7,19 +7,21 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from msgspec.structs import astuple
 
-from hybridq.audience import find_audience
+from hybridq.audience import Found, find_audience
 from hybridq.brain.policy import check_mode
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
-from hybridq.job import Audience, Decision, Request
+from hybridq.job import Decision, Request
 from hybridq.money.why_held import would_be_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
+from hybridq.queue.submissions import before
 from hybridq.submit import deciding, submit, submit_many
 from hybridq.visible import visible_line
 
@@ -67,20 +69,45 @@ class Submission:
     """One call of `submit`, from its source to what was accepted."""
 
     def __init__(
-        self, outlook: Outlook, source: Source, options: Options, waits: str, stdin: bool | None, *, stays: bool
+        self,
+        outlook: Outlook,
+        source: Source,
+        options: Options,
+        waits: str,
+        stdin: bool | None,
+        *,
+        stays: Callable[[bool], bool],
+        detached: bool,
     ) -> None:
         """`waits`: the option by which somebody waits; `stdin`: whether standard input is a command's, as asked;
-        `stays`: whether this process stays, and so runs it where nobody else does."""
+        `stays`: whether this process stays with many jobs, or with one, and so runs it where nobody else does;
+        `detached`: it was asked not to."""
         self._outlook = outlook
         self._config = _handler(outlook, source.handler)
         self._source = source = source.meant(self._config.traits.commands)
         self._options = options
-        self._stays = stays
         self._stdin = self._standard_input(stdin)
-        self._waits = _who_waits(waits, source.many)
+        self._waits, self._may_stay, self._detached = waits, stays, detached
+        self._size(source.many and len(source.each or ()) != 1)
         self._now = time.time()
         self._requests: dict[tuple[object, ...], Request] = {}
         self._around: dict[tuple[object, ...], Surroundings] = {}
+
+    def _size(self, many: bool) -> None:
+        """Find out who waits for many jobs, or for one, and whether this process stays with them."""
+        self._stays = self._may_stay(many)
+        self._who = self._found(many)
+
+    def _found(self, many: bool) -> Found:
+        return find_audience(
+            environ=os.environ,
+            waits=self._waits,
+            many=many,
+            stdin_tty=is_tty(sys.stdin),
+            output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),
+            detached=self._detached,
+            before=lambda caller: before(self._outlook.store, caller),
+        )
 
     def kept(self) -> Iterator[str]:
         """What to tell of the variables that commands see: secrets that were left out, and those that were not."""
@@ -97,25 +124,31 @@ class Submission:
     def one(self) -> Accepted:
         """Submit the single job."""
         request, data = self._single()
-        return submit(self._outlook, request, data, key=self._options.key, stays=self._stays)
+        return submit(self._outlook, request, data, key=self._options.key, stays=self._stays, waits=bool(self._waits))
 
     def many(self, skipped: Skipped) -> Accepted | None:
         """Submit all of them; None: every one was there already."""
         total = len(self._source.each) if self._source.each is not None else None
         with _counted(f"submitting to {self._source.handler}", total) as more:
-            return submit_many(self._outlook, self._stream(skipped, more), refused=skipped, stays=self._stays)
+            jobs = self._stream(self._inputs(), skipped, more)
+            waits = bool(self._waits)
+            return submit_many(self._outlook, jobs, refused=skipped, stays=self._stays, waits=waits)
 
     def foretell(self, skipped: Skipped) -> list[tuple[int, Decision, str]]:
         """(jobs, decision, why it would be held) for each part that would be decided apart; nothing is submitted."""
         sums: dict[int, list[float]] = {}
         requests: dict[int, Request] = {}
-        jobs = self._stream(skipped, lambda _: None) if self._source.many else [(*self._single(), None)]
+        if self._source.many:
+            jobs: Iterable[tuple[Request, bytes, str | None]]
+            jobs = self._stream(self._inputs(), skipped, lambda _: None)
+        else:
+            jobs = [(*self._single(), None)]
         for request, data, _ in jobs:
             total = sums.setdefault(id(request), [0, 0.0])
             total[0] += 1
             total[1] += len(data)
             requests[id(request)] = request
-        decide = deciding(self._outlook, self._now, stays=self._stays)
+        decide = deciding(self._outlook, self._now, stays=self._stays, waits=bool(self._waits))
         found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
         return [
             (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now))
@@ -137,10 +170,23 @@ class Submission:
 
         return Piped(asked)
 
-    def _stream(self, skipped: Skipped, more: Callable[[int], None]) -> Iterator[tuple[Request, bytes, str | None]]:
+    def _inputs(self) -> Iterator[Item | Bad]:
+        """All inputs; of a single one it is known from now on that it is."""
+        if self._source.jsonl is None:
+            self._request(None)  # what is wrong with it is said before anything is read
+        inputs = self._source.stream(self._config.traits.commands)
+        begin = list(islice(inputs, 2))
+        if len(begin) == 1 and self._source.each is None:
+            self._requests.clear()
+            self._size(False)
+        return chain(begin, inputs)
+
+    def _stream(
+        self, inputs: Iterator[Item | Bad], skipped: Skipped, more: Callable[[int], None]
+    ) -> Iterator[tuple[Request, bytes, str | None]]:
         plain = None if self._source.jsonl is not None else self._request(None)
         number = 0
-        for number, item in enumerate(self._source.stream(self._config.traits.commands), 1):
+        for number, item in enumerate(inputs, 1):
             if number % STEP == 0:
                 more(STEP)
             if isinstance(item, Bad):
@@ -165,7 +211,7 @@ class Submission:
         if which not in self._requests:
             options = self._options if line is None else asking.merged(line, self._options)
             around = self._surroundings(options)
-            request = asking.request(self._source.handler, self._config, options, self._waits, self._now, around)
+            request = asking.request(self._source.handler, self._config, options, self._who, self._now, around)
             check_mode(request, self._outlook.modes(request.handler))
             self._requests[which] = request
         return self._requests[which]
@@ -202,13 +248,3 @@ def _counted(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
     with counting(name, total, Terminal(stderr=True)) as more:
         yield more
-
-
-def _who_waits(waits: str, many: bool) -> tuple[Audience, str]:
-    return find_audience(
-        environ=os.environ,
-        waits=waits,
-        many=many,
-        stdin_tty=is_tty(sys.stdin),
-        output_tty=is_tty(sys.stdout) or is_tty(sys.stderr),
-    )

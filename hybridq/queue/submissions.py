@@ -6,12 +6,17 @@ Rule: a submission is named by its first cohort, for ever; every other cohort of
 
 import sqlite3
 
+import msgspec
+
+from ..audience import Before
 from ..errors import NoSuchJob
+from ..job import Caller, Lane, Request
 from .cohorts import Cohort, cohorts
 from .store import Store
 
 NEAR = 2048  # cohorts before and after one that are read with it
 _LAST = "last"  # in `meta`: the submission that was accepted last
+_RECENT = 64  # cohorts that are looked at for what a caller submitted last
 _OF = "(id = ?1 OR submission = ?1) AND accepted IS NOT NULL"
 
 
@@ -33,6 +38,22 @@ def last(store: Store) -> int:
     if newest is None:
         raise NoSuchJob("the queue is empty. Submit a job: hybridq submit -- echo hello")
     return int(newest[0])
+
+
+def before(store: Store, caller: Caller) -> Before | None:
+    """What a caller submitted last, of the last few submissions."""
+    found = store.row(
+        "SELECT request, accepted, finished, lane FROM (SELECT * FROM cohort ORDER BY id DESC LIMIT ?1) WHERE"
+        " accepted IS NOT NULL AND json_extract(CAST(request AS TEXT), '$.caller.pid') = ?2"
+        " AND json_extract(CAST(request AS TEXT), '$.caller.since') = ?3 LIMIT 1",
+        (_RECENT, caller.pid, caller.since),
+    )
+    if found is None:
+        return None
+    request, accepted, finished, lane = found
+    last = msgspec.json.decode(request, type=Request).caller
+    streamed = finished if lane == Lane.STREAM and finished is not None else accepted
+    return None if last is None else Before(last, max(accepted, streamed))
 
 
 def of(store: Store, cohort: int) -> int:

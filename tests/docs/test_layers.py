@@ -23,6 +23,8 @@ GROUND = {
     "home",
     "seam",
     "audience",
+    "lineage",
+    "tmux",
     "installed",
     "files",
     "scrub",

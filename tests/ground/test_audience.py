@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pexpect
@@ -15,11 +16,13 @@ from hybridq.job import Audience
 
 PROBE = """
 import json, os, sys
+import hybridq.audience, hybridq.lineage
 from hybridq.audience import find_audience
+exec(os.environ.get("CHANGED", ""))
 output = sys.stdout.isatty() or sys.stderr.isatty()
 found = find_audience(environ=os.environ, waits="", many=False,
                       stdin_tty=sys.stdin.isatty(), output_tty=output)
-print("FOUND", json.dumps(found), flush=True)
+print("FOUND", json.dumps([found.audience, found.signal]), flush=True)
 """
 ROOT = str(Path(__file__).parents[2])
 # Nobody here has a service manager's or a CI's variables by accident.
@@ -59,16 +62,21 @@ def asked(**changes: object) -> tuple[Audience, str]:
         "stdin_tty": False,
         "tty": "/nonexistent",
     }
-    return find_audience(**{**given, **changes})  # type: ignore[arg-type]
+    found = find_audience(**{**given, **changes})  # type: ignore[arg-type]
+    return found.audience, found.signal
 
 
 def test_what_is_said_counts_first() -> None:
-    """The variable counts more than `--wait`, that more than many jobs."""
-    all_at_once = {"environ": {"HYBRIDQ_AUDIENCE": "background", "CI": "1"}, "waits": "--follow", "many": True}
+    """The variable counts more than CI, that more than `--wait`, that than `--detach`, that than many jobs."""
+    said: dict[str, object] = {"environ": {"HYBRIDQ_AUDIENCE": "background", "CI": "1"}, "waits": "--follow"}
+    all_at_once = {**said, "detached": True, "many": True}
     assert asked(**all_at_once) == (Audience.BACKGROUND, "HYBRIDQ_AUDIENCE")
-    silent = {**all_at_once, "environ": {"HYBRIDQ_AUDIENCE": ""}}
+    assert asked(**{**all_at_once, "environ": {"HYBRIDQ_AUDIENCE": "", "CI": "1"}}) == (Audience.BACKGROUND, "CI")
+    silent = {**all_at_once, "environ": {}}
     assert asked(**silent) == (Audience.USER, "--follow")
-    assert asked(**{**silent, "waits": ""}) == (Audience.BACKGROUND, "many jobs in one submission")
+    assert asked(**{**silent, "waits": ""}) == (Audience.BACKGROUND, "--detach")
+    many = {**silent, "waits": "", "detached": False}
+    assert asked(**many) == (Audience.BACKGROUND, "many jobs in one submission")
 
 
 def test_bad_variable_is_a_sentence() -> None:
@@ -92,6 +100,32 @@ def test_program_that_talks_through_pipes(tmp_path: Path) -> None:
     """A program started from a terminal that calls hybridq through pipes alone has nobody waiting."""
     script = '"$@" </dev/null 2>/dev/null >"$OUT"; cat "$OUT"'
     assert in_terminal({**BARE, "OUT": str(tmp_path / "out")}, script) == ("background", "no terminal")
+
+
+def test_nobody_typed_for_long() -> None:
+    """A command line that has run for long, and at whose terminal nobody typed meanwhile, has nobody waiting."""
+    environ = {**BARE, "CHANGED": "hybridq.audience.UNTOUCHED = 1.0"}
+    audience, signal = in_terminal(environ, 'sleep 1.5; "$@"; true')
+    assert (audience, signal.rpartition(" ")[0]) == ("background", "nobody typed for")
+    assert in_terminal(BARE, 'sleep 1.5; "$@"; true') == ("user", "a terminal in the foreground")
+
+
+def test_somebody_typed_of_late() -> None:
+    """In a program that has run for long a person waits who has typed something just now."""
+    environ = {**BARE, "CHANGED": "hybridq.audience.UNTOUCHED = 10.0"}  # a kernel tells it to within 8 s
+    script = 'sleep 11; read -r typed; "$@"; true'
+    child = pexpect.spawn("/bin/bash", ["-c", script, "bash", *PYTHON], env=environ, timeout=40, encoding="utf-8")
+    time.sleep(11)
+    child.sendline("go")
+    child.expect(pexpect.EOF)
+    assert child.before is not None
+    assert found_in(child.before) == ("user", "a terminal in the foreground")
+
+
+def test_where_the_system_shows_no_processes() -> None:
+    """Without /proc a terminal in the foreground is enough for a person."""
+    environ = {**BARE, "CHANGED": "hybridq.lineage.PROC = '/nonexistent'"}
+    assert in_terminal(environ, '"$@"; true') == ("user", "a terminal in the foreground")
 
 
 def test_no_terminal() -> None:
