@@ -21,9 +21,9 @@ from .cells import PLAIN, QUIET, STRONG
 WIDTH = 80  # columns at most: longer lines are hard to read
 _FIGURES = (28, 13, 18, 12)  # cells of a table's columns
 _NEXT = (
-    ("hybridq submit -- sleep 5", "a job of your own, followed to its end"),
-    ("hybridq status --watch", "the view of your own queue"),
-    ("hybridq config --path", "where a worker and a tariff of your own go"),
+    ("hybridq submit -- sleep 5", "submit a job of your own and follow it"),
+    ("hybridq status --watch", "watch your own queue"),
+    ("hybridq config --path", "where to set up your own handlers and tariff"),
 )
 
 Line = tuple[str, Style]
@@ -39,15 +39,15 @@ def _lines(measured: Measured, width: int) -> Iterator[Line]:
     yield from _wrapped(_first(measured), width, "", PLAIN)
     yield from _waited(measured, width)
     yield from _wrapped(
-        "From asking to the first byte that a follower of the answer saw; held: the same questions, had they waited"
-        " for this batch to end, or, of those asked before it began, to begin.",
+        "Time from asking to the first byte of the answer. Held: the same questions, if they had waited"
+        " for this batch to end or, if asked before it began, to begin.",
         width,
     )
     yield from _costs(measured, width)
     yield from _wrapped(
-        f"Batch: its time from start to end, times its {_workers(measured)}, by its documents. A process each: from"
-        " start to end, one after another, after the batch; documents of all sizes. Money: that time at the machine's"
-        " rate and the tariff of then.",
+        f"Batch: its duration times its {_workers(measured)}, divided by its documents. One process each: start to end,"
+        " one after another, after the batch, with documents of all sizes. Money: that time at the machine's"
+        " rate and the tariff of that moment.",
         width,
     )
     yield "\nJobs, how, and why", STRONG
@@ -77,7 +77,7 @@ def _waited(measured: Measured, width: int) -> Iterator[Line]:
         return _row(width, name, span(waits.p50), span(waits.worst), count(waits.questions))
 
     yield _row(width, "\nFirst byte for the person", "median", "worst", "questions"), STRONG
-    yield row("streamed, as it was", measured.streamed), PLAIN
+    yield row("streamed (measured)", measured.streamed), PLAIN
     yield row("held until the batch ended", measured.gathered), PLAIN
     if measured.gathered_best is not None:
         yield row("held until it began", measured.gathered_best), PLAIN
@@ -91,7 +91,7 @@ def _costs(measured: Measured, width: int) -> Iterator[Line]:
     batch, alone = measured.batch, measured.alone
     yield _row(width, "\nCost", "time each", "money for 1,000", "documents"), STRONG
     yield row("in the batch", batch), PLAIN
-    yield row("a process each", alone), PLAIN
+    yield row("one process each", alone), PLAIN
     less = _less(batch.seconds, alone.seconds), _less(batch.money, alone.money)
     yield _row(width, "the batch is cheaper by", *less), PLAIN
 
@@ -112,13 +112,13 @@ def _wrapped(text: str, width: int, start: str = "  ", style: Style = QUIET) -> 
 def _promise(measured: Measured) -> str:
     promised, now = measured.promised, time.time()
     if promised.finish is None or promised.finish90 is None:
-        return "none was made: when the batch was submitted, nothing was known of its handler yet"
+        return "none: hybridq knew nothing about this handler when the batch was submitted"
     late = measured.finished - promised.finish
-    off = f"{span(abs(late))} {'later' if late > 0 else 'earlier'} than likely"
+    off = f"{span(abs(late))} {'later' if late > 0 else 'earlier'} than expected"
     kept = "kept" if measured.kept else "not kept"
     said = eta(promised.finish, promised.finish90, measured.accepted)
     was = clock(measured.finished, now)
-    return f"{kept}: at {clock(measured.accepted, now)} it said done {said}; it was done {was}, {off}"
+    return f"{kept}: at {clock(measured.accepted, now)} hybridq promised {said}; it was done {was}, {off}"
 
 
 def _less(cost: float, other: float) -> str:

@@ -44,7 +44,7 @@ def _money(plotext: Any, ledger: Ledger, width: int) -> list[str]:
     begin, end = extent(ledger)
     figure = _figure(plotext, "cost so far", width)
     _line(plotext, figure, found.at, found.streamed, "streamed at once", STREAMED)
-    _line(plotext, figure, found.at, found.cost, "as it was", COST)
+    _line(plotext, figure, found.at, found.cost, "actual", COST)
     places = (begin, (begin + end) / 2, end)
     figure.ruler("x").ticks(places, [clock(at, end) for at in places])
     top = max(found.streamed[-1], found.cost[-1])
@@ -53,7 +53,7 @@ def _money(plotext: Any, ledger: Ledger, width: int) -> list[str]:
 
 
 def _waits(plotext: Any, ledger: Ledger, width: int) -> list[str]:
-    figure = _figure(plotext, "share that has seen its first byte after", width)
+    figure = _figure(plotext, "share of jobs with a first byte after", width)
     longest = 0.0
     for audience in Audience:
         curve = wait_curves([each for each in ledger.ran if each.audience is audience])

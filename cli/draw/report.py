@@ -21,7 +21,7 @@ from .words import NONE, RULES, percent_of
 
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
-PRICES = "streamed: what the same jobs would have cost, all streamed as they came, at the prices of those hours"
+PRICES = "streamed: the cost of the same jobs if each had run as it came, at the prices of those hours"
 Rows = Sequence[Sequence[str]]
 
 
@@ -38,14 +38,14 @@ def tables(found: Report) -> RenderableType:
 
 def _nothing(found: Report) -> str:
     if found.open:
-        return f"nothing has finished yet; {_on_their_way(found.open)}: hybridq status"
+        return f"no job has finished yet; {_unfinished(found.open)}. See them: hybridq status"
     if found.since:
-        return f"nothing was submitted since {clock(found.since, found.now)}: leave --since out to see all there is"
-    return "nothing has run here yet: hybridq submit -- COMMAND"
+        return f"nothing was submitted since {clock(found.since, found.now)}. To see everything, drop --since"
+    return "no job has run yet. Submit one: hybridq submit -- COMMAND"
 
 
-def _on_their_way(jobs: int) -> str:
-    return "1 job is on its way" if jobs == 1 else f"{count(jobs)} jobs are on their way"
+def _unfinished(jobs: int) -> str:
+    return "1 job is queued or running" if jobs == 1 else f"{count(jobs)} jobs are queued or running"
 
 
 def headline(found: Report) -> str:
@@ -53,7 +53,9 @@ def headline(found: Report) -> str:
     if found.nothing:
         return _nothing(found)
     total, gathered = found.total, found.gathered
-    saved = f"It cost {money(total.cost)}; streamed as it came it would have cost {money(total.streamed)}"
+    saved = (
+        f"The jobs cost {money(total.cost)}; streaming all of them as they came would have cost {money(total.streamed)}"
+    )
     if total.share is not None:
         saved += f": {money(total.saved)} ({percent_of(total.share)}) saved"
     if gathered.sooner is None:
@@ -62,10 +64,8 @@ def headline(found: Report) -> str:
     assert held is not None  # noqa: S101 - else there would be nothing to compare
     assert was is not None  # noqa: S101 - the same
     if gathered.sooner < 0:
-        return f"{saved}. Half of the people saw something after {span(was)}, gathered after {span(held)}."
-    return (
-        f"{saved}. Half of the people saw something after {span(was)} instead of {span(held)}, had all been gathered."
-    )
+        return f"{saved}. Half of the people saw output within {span(was)}; with batching, {span(held)}."
+    return f"{saved}. Half of the people saw output within {span(was)} instead of {span(held)} with batching."
 
 
 def numbers(found: Report) -> Iterator[tuple[str, str]]:
@@ -78,9 +78,9 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
     if found.gathered.sooner is not None:
         yield percent_of(found.gathered.sooner), "faster first output than batching"
     for each in found.deadlines:
-        yield percent_of(each.share), f"of the {each.audience.value} deadlines kept"
+        yield percent_of(each.share), f"of {each.audience.value} deadlines met"
     if found.promises.covered is not None:
-        yield percent_of(found.promises.covered), "of the promises kept, by their 90th percentile"
+        yield percent_of(found.promises.covered), "of promises kept (90th percentile)"
     if found.failed:
         yield count(found.failed), "jobs failed"
 
@@ -90,13 +90,13 @@ def sections(found: Report) -> Iterator[Section]:
     if found.nothing:
         return
     names = ", ".join(visible_line(name, 40) for name in found.unpriced)
-    unknown = f". What {names} costs is not known, and counts as 0"
+    unknown = f". The cost of {names} is unknown and counts as 0"
     prices = PRICES + (unknown if found.unpriced else "")
     yield "Money", prices, ("handler", "audience", "done", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
     if waits:
         columns = "who waits", "lane", "jobs", "half", "95 %", "99 %"
-        yield "Until the first byte of a result", _sampled(found), columns, waits
+        yield "Time to first output", _sampled(found), columns, waits
     if found.gathered.jobs or found.gathered.unknown:
         yield _gathered(found.gathered)
     if found.flushes:
@@ -156,78 +156,87 @@ def _wait(names: tuple[str, str], each: Waited) -> Sequence[str]:
 def _sampled(found: Report) -> str:
     if found.counted == found.done:
         return ""
-    return f"counted from {count(found.counted)} of {count(found.done)} jobs, spread evenly"
+    return f"from an even sample of {count(found.counted)} of {count(found.done)} jobs"
 
 
 def _gathered(found: Comparison) -> Section:
     says = f"{found.how}."
     if found.unknown:
-        says += f" Of {count(found.unknown)} more it is unknown: no flush of their handler followed."
-    rows = [("streamed, as it was", *_wait(("", ""), found.was)[2:]), ("gathered", *_wait(("", ""), found.held)[2:])]
-    rows.append(("sooner by", "", percent_of(found.sooner), "", ""))
-    return "Had the same been gathered", says, ("people's jobs", "jobs", "half", "95 %", "99 %"), rows
+        says += f" {count(found.unknown)} more jobs are not compared: no flush of their handler followed."
+    rows = [
+        ("streamed (measured)", *_wait(("", ""), found.was)[2:]),
+        ("batched (estimated)", *_wait(("", ""), found.held)[2:]),
+    ]
+    rows.append(("faster by", "", percent_of(found.sooner), "", ""))
+    return "The same jobs if batched", says, ("people's jobs", "jobs", "half", "95 %", "99 %"), rows
 
 
 def _kept(found: Report) -> Iterator[Sequence[str]]:
     for each in found.deadlines:
         jobs = f"{count(each.kept)} of {count(each.jobs)}"
         late = "" if each.late_by is None else f"; {count(each.late)} LATE, by up to {span(each.late_by)}"
-        yield f"deadlines, {each.audience.value}", percent_of(each.share), f"{jobs} jobs were done by theirs{late}"
+        yield f"deadlines, {each.audience.value}", percent_of(each.share), f"{jobs} jobs met their deadline{late}"
     yield from _promises(found.promises)
     moved, drafts = found.moved, found.drafts
     if drafts.drafts + drafts.failed:
         yield (
             "drafts",
             count(drafts.drafts),
-            (f"cost {money(drafts.cost)}, {count(drafts.failed)} failed; {count(drafts.finals)} finals are there"),
+            (f"cost {money(drafts.cost)}, {count(drafts.failed)} failed; {count(drafts.finals)} finals are ready"),
         )
     if moved.promoted:
         cost, streamed = money(moved.promoted_cost), money(moved.promoted_streamed)
         yield (
             "promoted",
             count(moved.promoted),
-            (f"jobs went on streamed, to make their deadline: cost {cost}, streamed from the start {streamed}"),
+            (f"jobs moved to streaming to meet their deadline: cost {cost}; streamed from the start: {streamed}"),
         )
     if moved.reclassified:
-        yield "reclassified", count(moved.reclassified), "jobs waited too long to stream and were gathered"
+        yield "reclassified", count(moved.reclassified), "jobs waited too long to stream and moved to a batch"
     if moved.rescued + moved.given_back:
         yield (
             "rescued",
             count(moved.rescued),
             (
-                f"jobs were queued again as their runner died, and {count(moved.given_back)} by one that stopped;"
-                " what their lost attempts cost is not known"
+                f"jobs were queued again because their runner died, and {count(moved.given_back)} because it stopped;"
+                " the cost of the lost attempts is unknown"
             ),
         )
     if found.cut_jobs:
-        yield "output cut", count(found.cut_jobs), f"jobs, by {count(found.cut_bytes)} bytes beyond the limit"
+        yield (
+            "output cut",
+            count(found.cut_jobs),
+            f"jobs lost {count(found.cut_bytes)} bytes of output beyond the limit",
+        )
     if found.not_mine:
-        yield "results of nobody", count(found.not_mine), "came from attempts that held their job no longer; not stored"
+        yield "stale results", count(found.not_mine), "came from attempts that no longer held their job; not stored"
     if found.cleaned.jobs:
-        yield "cleaned away", count(found.cleaned.jobs), f"jobs, in no figure here; cost {money(found.cleaned.cost)}"
+        yield "deleted", count(found.cleaned.jobs), f"jobs, not counted above; cost {money(found.cleaned.cost)}"
 
 
 def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
     if not found.ended:
         says = (
-            "submissions were promised a time; of none is all done, undrained"
+            "submissions have a promised time; none has finished without a drain yet"
             if found.made
-            else "no time was promised yet"
+            else "no times promised yet"
         )
         yield "promises", count(found.made), says
         return
-    by = f"of {count(found.ended)} submissions that nobody drained were done by their 90th percentile, to the second"
+    by = (
+        f"of {count(found.ended)} submissions met their promised 90th percentile, to the second (drained ones left out)"
+    )
     yield "promises", percent_of(found.covered), by
     yield (
         "promised time",
         percent_of(found.error),
-        "is how far half of them were off at most, of the time promised or taken",
+        "half of them were off by at most this share of the time promised or taken",
     )
     if found.held:
         yield (
             "promised start",
             percent_of(found.started),
-            (f"of {count(found.held)} that were held for over a minute started within a minute of it"),
+            (f"of {count(found.held)} submissions held for over a minute started within a minute of the promise"),
         )
 
 

@@ -21,13 +21,16 @@ from .words import NONE, RULES, percent_of
 
 WIDE = 125  # cells that the table needs with one line a contender
 COLUMNS = (
-    ("cost", "money for busy time and starts, at the price of then; in brackets against streaming everything"),
-    ("with waiting", "cost and what waiting costs by policy.user_delay_cost and background_delay_cost; low is good"),
-    ("a person waits", "time until a waiting person sees the first of a result: half of them, 95 %, 99 %"),
-    ("others wait", "the same for background work, that nobody sits and waits for"),
-    ("deadlines", "share of the jobs with a deadline that were done by then"),
-    ("streamed", "share of the jobs that ran at once, by themselves; the others ran in a batch"),
-    ("flushes", "batches that were run"),
+    (
+        "cost",
+        "the cost of run time and starts at the prices of the day; in brackets, compared with streaming everything",
+    ),
+    ("with waiting", "cost plus the cost of waiting (policy.user_delay_cost, background_delay_cost); lower is better"),
+    ("a person waits", "time until a waiting person sees the first output: half of them, 95 %, 99 %"),
+    ("others wait", "the same for background work, where nobody waits"),
+    ("deadlines", "share of jobs with a deadline that met it"),
+    ("streamed", "share of jobs that ran at once, on their own; the others ran in a batch"),
+    ("flushes", "number of batches that ran"),
 )
 
 
@@ -66,8 +69,8 @@ def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
 
 
 def _head(found: Rehearsal) -> Text:
-    came = f"{count(found.jobs)} jobs that came within {span(found.last - found.begin)} from {clock(found.begin, 0.0)}"
-    text = f"  {came}, drawn from seed {found.seed}"
+    came = f"{count(found.jobs)} jobs submitted within {span(found.last - found.begin)} from {clock(found.begin, 0.0)}"
+    text = f"  {came}, seed {found.seed}"
     return Text.assemble((visible(found.what), STRONG), text)
 
 
@@ -92,17 +95,17 @@ def _ours(verdict: Verdict) -> list[RenderableType]:
 def _kept(made: Promises) -> list[RenderableType]:
     """What was promised, and what came of it."""
     if made.error is None:
-        return [_line("promises", "none were made: a handler is not known before some of its jobs are done")]
+        return [_line("promises", "none: hybridq promises a time once some jobs of a handler have finished")]
     kept = (
-        f"{count(made.made)} were made; {percent_of(made.covered)} were done by the promised 90th percentile; half were"
-        f" off by no more than {percent_of(made.error)} of the time to the end ({percent_of(made.best)} is the best"
-        " possible: every start known in advance, run times known but for chance)"
+        f"{count(made.made)} made; {percent_of(made.covered)} finished by the promised 90th percentile; half were"
+        f" off by at most {percent_of(made.error)} of the time to the end ({percent_of(made.best)} is the best"
+        " possible: with every start known in advance, and only chance in the run times)"
     )
     if made.started is None or made.late is None:
         return [_line("promises", kept)]
     starts = (
-        f"of held jobs {percent_of(made.started)} began within a minute of what was said,"
-        f" {percent_of(1 - made.started - made.late)} sooner, as more came or something more urgent, and"
+        f"{percent_of(made.started)} of held jobs started within a minute of the promise,"
+        f" {percent_of(1 - made.started - made.late)} sooner (more jobs or urgent ones came),"
         f" {percent_of(made.late)} later"
     )
     return [_line("promises", kept), _line("starts", starts)]

@@ -129,7 +129,7 @@ def fate(store: Store, awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
     rescue(store, time.time())
     if served(store) or awaited.count(State.RUNNING):
-        return "it keeps running"
+        return "it goes on"
     return "it stays queued, but no daemon runs. Start one: hybridq daemon"
 
 

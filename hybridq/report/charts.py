@@ -99,7 +99,7 @@ def saved_chart(ledger: Ledger) -> "Figure":
     found, figure = cost_series(ledger), Figure()
     at = [_when(instant) for instant in found.at]
     for name, values, colour, fill in (
-        ("as it was", found.cost, COLOURS["batch"], None),
+        ("actual", found.cost, COLOURS["batch"], None),
         ("streamed as they came", found.streamed, COLOURS["stream"], "tonexty"),
     ):
         less = [_difference(cost, streamed) for cost, streamed in zip(found.cost, found.streamed, strict=True)]
@@ -129,9 +129,9 @@ def waits_chart(ledger: Ledger) -> "Figure":
         for lane, dash in ((Lane.STREAM, "solid"), (Lane.BATCH, "dash")):
             ran = [each for each in ledger.ran if (each.audience, each.lane) == (audience, lane)]
             _curve(figure, wait_curve(ran), f"{audience.value}, {lane.value} lane", COLOURS[audience.value], dash)
-    _curve(figure, curve(held_waits(ledger)), "user, had it been gathered", COLOURS["tariff"], "dot")
+    _curve(figure, curve(held_waits(ledger)), "user, if batched", COLOURS["tariff"], "dot")
     figure.update_xaxes(seconds("from submission to the first byte of a result"))
-    figure.update_yaxes(title="share of the jobs", tickformat=".0%", range=[0, 1.03])
+    figure.update_yaxes(title="share of jobs", tickformat=".0%", range=[0, 1.03])
     return figure
 
 
@@ -159,8 +159,8 @@ def promises_chart(ledger: Ledger) -> "Figure":
 
     figure, drawn = Figure(), spread(ledger.promised)
     for late, name, colour in (
-        (False, "by the 90th percentile", COLOURS["batch"]),
-        (True, "later than that", COLOURS["user"]),
+        (False, "within the 90th percentile", COLOURS["batch"]),
+        (True, "later", COLOURS["user"]),
     ):
         some = [each for each in drawn if each.late is late]
         figure.add_trace(

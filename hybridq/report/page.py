@@ -41,35 +41,35 @@ def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
     evenly = (
         ""
         if found.counted == found.done
-        else (f" Drawn from {count(found.counted)} of {count(found.done)} jobs, spread evenly.")
+        else (f" Drawn from an even sample of {count(found.counted)} of {count(found.done)} jobs.")
     )
     yield chart(
-        "What ran when, and why then",
-        f"Jobs done by lane in {SLOTS} slots of {span(work_series(ledger).width)}, and the price factor as it is now."
-        " Each diamond is a flush, at the price that it met: hover over it for its reason. Drag to zoom,"
-        f" double-click to go back.{evenly}{_some(ledger.flushes, 'flushes')}",
+        "What ran when, and why",
+        f"Finished jobs per lane in {SLOTS} slots of {span(work_series(ledger).width)}, and the price factor of the"
+        " current tariff. Each diamond is a flush at the price it paid; hover over it for its reason. Drag to zoom,"
+        f" double-click to reset.{evenly}{_some(ledger.flushes, 'flushes')}",
         timeline_chart(ledger, tariff),
     )
     yield chart(
-        "Cost and what was saved",
-        "What the jobs done so far have cost, and would have cost streamed as they came: what lies between"
-        f" is saved. Attempts that failed are not in it.{evenly}",
+        "Cost and savings",
+        "The cost of finished jobs, and their cost if streamed as they came; the gap is what you saved."
+        f" Failed attempts are not counted.{evenly}",
         saved_chart(ledger),
     )
     yield chart(
-        "How long until something was seen",
-        "Which share of the jobs had their first byte after how long, by who waits; dotted, what gathering would"
-        f" have made of what people saw streamed.{evenly}",
+        "Time to first output",
+        "The share of jobs that have their first byte after a given time, by who waits."
+        f" Dotted: what people saw streamed, if it had been batched.{evenly}",
         waits_chart(ledger),
     )
     yield chart(
-        "Promised and real finish",
-        "A dot is a submission: on the line its promise was exact, below it was done sooner. Orange ones were later"
-        f" than the promised 90th percentile.{_some(ledger.promised, 'promises')}",
+        "Promised and actual finish",
+        "Each dot is a submission. On the line, its promise was exact; below it, it finished sooner. Orange: later than"
+        f" the promised 90th percentile.{_some(ledger.promised, 'promises')}",
         promises_chart(ledger),
     )
 
 
 def _some(things: Sequence[object], name: str) -> str:
     drawn = len(spread(things))
-    return "" if drawn == len(things) else f" {count(drawn)} of {count(len(things))} {name} are drawn, spread evenly."
+    return "" if drawn == len(things) else f" Shows an even sample of {count(drawn)} of {count(len(things))} {name}."

@@ -13,9 +13,8 @@ from ..queue.account import FlushDone, Ledger, Ran
 from .figures import rank
 
 HOW_GATHERED = (
-    "each of these jobs is thought to wait for the next flush of its handler that was really run, until it began;"
-    " where none followed, until the flush that ran already had ended; it then takes no time at all,"
-    " so gathering was slower than this"
+    "The estimate assumes that each job waits until its handler's next real flush starts or, if none followed, until"
+    " the flush that was running ends. It counts no run time, so real batching would have been slower"
 )
 
 

@@ -128,9 +128,13 @@ class Baseline(Struct, frozen=True):
 
 
 BASELINES = (
-    Baseline("all stream", Stream, "every job runs by itself as it comes"),
-    Baseline("batch at once", Gather, "whatever is there is run together as soon as the last batch has ended"),
-    Baseline("every hour", Hourly, "gathered, and run together at each full hour"),
-    Baseline("nightly", Nightly, "gathered, and run together at two o'clock at night"),
-    Baseline("guarded batch", Guarded, "batch at once; what has not begun when a quarter of its time is left streams"),
+    Baseline("all stream", Stream, "each job runs alone as soon as it arrives"),
+    Baseline("batch at once", Gather, "all waiting jobs run together as soon as the last batch ends"),
+    Baseline("every hour", Hourly, "jobs wait and run together at every full hour"),
+    Baseline("nightly", Nightly, "jobs wait and run together at 02:00"),
+    Baseline(
+        "guarded batch",
+        Guarded,
+        "batch at once, but a job that has not started with a quarter of its time left streams",
+    ),
 )

@@ -48,9 +48,9 @@ def handler_times(changes: Sequence[str], times: Times) -> Times:
 def supposed(times: Times) -> str:
     """The sentence that says which times no history told."""
     return (
-        f"run times are supposed, of every handler alike: {times.start:g} s a start, {times.job:g} s a job,"
+        f"run times are assumed, the same for every handler: {times.start:g} s a start, {times.job:g} s a job,"
         f" {times.input:g} s a unit of input and {times.output:g} s one of output; {times.batch:.0%} of that in a large"
-        " batch (--handler-time changes them)"
+        " batch (set your own: --handler-time)"
     )
 
 

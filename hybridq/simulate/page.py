@@ -26,22 +26,26 @@ def simulation_page(
     found: Rehearsal, ours: SimulatedRun, titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]
 ) -> str:
     """The page. `titles` and `rows` are the table that a terminal shows."""
-    many = f"{count(found.jobs)} jobs that came within {span(found.last - found.begin)}, seed {found.seed}."
+    many = f"{count(found.jobs)} jobs submitted within {span(found.last - found.begin)}, seed {found.seed}."
     return page(
         f"Simulated: {found.what}",
         (
             text(many, *(f"{note[0].upper()}{note[1:]}." for note in found.notes)),
             table(titles, rows),
-            chart("Cost and waiting", "The cheapest at the bottom, each with its cost; left is sooner.", _trade(found)),
+            chart(
+                "Cost and waiting", "Cheapest at the bottom, each with its cost; further left is faster.", _trade(found)
+            ),
             chart(
                 "What hybridq did when",
-                "Jobs that began, by lane, over the price factor; hover over a flush (a diamond) for its reason.",
+                "Jobs started per lane, and the price factor; hover over a flush (a diamond) for its reason.",
                 _timeline(found, ours),
             ),
-            chart("How long until the first result", "Half of the jobs, 95 % and 99 %, by who waits.", _waits(found)),
+            chart("Time to first output", "For half of the jobs, 95 % and 99 %, by who waits.", _waits(found)),
             chart(
-                "Promised and real finish",
-                _sampled(len(_promised(ours)), "On the line a promise was exact; below it the job was done sooner."),
+                "Promised and actual finish",
+                _sampled(
+                    len(_promised(ours)), "On the line, the promise was exact; below the line, the job finished sooner."
+                ),
                 _promises(ours),
             ),
         ),
@@ -74,7 +78,7 @@ def _trade(found: Rehearsal) -> "Figure":
                 hoverinfo="text",
             )
         )
-    figure.update_xaxes(seconds("until the first result, half of the jobs"))
+    figure.update_xaxes(seconds("time to first output, half of the jobs"))
     figure.update_yaxes(categoryorder="array", categoryarray=list(names.values()), automargin=True)
     return figure
 
@@ -152,7 +156,7 @@ def _waits(found: Rehearsal) -> "Figure":
                     hoverinfo="text",
                 )
             )
-    figure.update_layout(barmode="group", yaxis=seconds("until the first result"))
+    figure.update_layout(barmode="group", yaxis=seconds("time to first output"))
     return figure
 
 
@@ -175,8 +179,8 @@ def _promises(ours: SimulatedRun) -> "Figure":
     most = max((t.finish - t.at for t, _ in known), default=1.0)
     line = {"dash": "dot", "color": COLOURS["tariff"]}
     figure.add_trace(Scatter(x=[LEAST, most], y=[LEAST, most], mode="lines", line=line, name="exact"))
-    figure.update_xaxes(seconds("promised, after it came"))
-    figure.update_yaxes(seconds("done, after it came"))
+    figure.update_xaxes(seconds("promised, after submission"))
+    figure.update_yaxes(seconds("done, after submission"))
     return figure
 
 
@@ -185,7 +189,7 @@ def _promised(ours: SimulatedRun) -> list[tuple[Task, float]]:
 
 
 def _sampled(many: int, says: str) -> str:
-    return says if many <= DRAWN else f"{says} {count(DRAWN)} of {count(many)} in each lane are drawn at most."
+    return says if many <= DRAWN else f"{says} Shows at most {count(DRAWN)} of {count(many)} jobs per lane."
 
 
 def _when(at: float) -> datetime:

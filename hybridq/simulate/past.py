@@ -15,8 +15,7 @@ from .workload import Arrival, Workload
 
 NEWEST = 200_000  # jobs that are simulated at most
 TIMES = (
-    "run times, first bytes, starts and prices by the job are those that your own jobs had; a provider's batch is not"
-    " waited for"
+    "run times, first bytes, starts and prices per job come from your own jobs; a provider's batch is not waited for"
 )
 
 

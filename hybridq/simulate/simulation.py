@@ -15,7 +15,7 @@ from .hybrid import Hybrid
 from .verdict import Verdict, judge
 
 OURS = "hybridq"
-SAYS = "streams what somebody waits for, gathers the rest until running it is cheapest"
+SAYS = "streams what a person waits for; holds the rest until running it is cheapest"
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
@@ -64,8 +64,8 @@ def summarise(world: World, verdicts: list[Verdict], ours: SimulatedRun) -> Rehe
 def _prices(world: World) -> str:
     """The sentence that says what money is here."""
     config = world.config
-    tariff = "the configured tariff" if config.tariff.window else "1 at all hours, as no tariff.window is configured"
+    tariff = "the configured tariff" if config.tariff.window else "1 at all hours (no tariff.window is set)"
     return (
-        f"money is what a handler charges by the job, else busy time at policy.machine_cost,"
+        f"cost is what a handler charges per job, or else busy time at policy.machine_cost,"
         f" {money(config.policy.machine_cost)} an hour, times {tariff}"
     )

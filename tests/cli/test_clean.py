@@ -84,7 +84,7 @@ def test_it_is_counted(queue: Queue) -> None:
     fill(queue, 1)
     assert cleaned(queue.outlook.store) == Cleaned(2, 0.5)
     assert queue.rows("SELECT id FROM job") == [(3,)]
-    assert "cleaned away" in queue.run("report").stdout
+    assert "not counted above" in queue.run("report").stdout
     with pytest.raises(NoSuchJob):
         job(queue.outlook.store, 1)
 

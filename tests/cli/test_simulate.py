@@ -74,7 +74,7 @@ def test_a_trace_is_named_as_people_guess(tmp_path: Path) -> None:
     plain, named = simulate(tmp_path, str(path)), simulate(tmp_path, "--trace", str(path))
     assert plain.returncode == 0, plain.stderr
     assert plain.stdout == named.stdout
-    for part in ("run times are supposed", "20 s a start", "policy.machine_cost, 1.00 an hour", "no tariff.window"):
+    for part in ("run times are assumed", "20 s a start", "policy.machine_cost, 1.00 an hour", "no tariff.window"):
         assert part in plain.stdout
     assert simulate(tmp_path, str(path), "--synthetic").returncode == 64
 
@@ -113,7 +113,7 @@ def test_the_span_of_a_simulation_is_that_of_its_arrivals(tmp_path: Path) -> Non
     path = tmp_path / "t.csv"
     path.write_text("arrival,input_size,output_size\n0,10,10\n9,100,200\n")
     done = simulate(tmp_path, str(path), "--people", "0")
-    assert "2 jobs that came within 9s from" in done.stdout
+    assert "2 jobs submitted within 9s from" in done.stdout
 
 
 def test_what_was_changed_is_named_above_the_table(tmp_path: Path) -> None:

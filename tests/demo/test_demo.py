@@ -123,7 +123,14 @@ def test_the_report_fits(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert [line for line in lines if line != line.rstrip()] == []
-    for figure in (f"{JOBS} documents", "streamed", "held until it began", "a process each", "kept:", "hybridq submit"):
+    for figure in (
+        f"{JOBS} documents",
+        "streamed",
+        "held until it began",
+        "one process each",
+        "kept:",
+        "hybridq submit",
+    ):
         assert [line for line in lines if figure in line], figure
 
 
@@ -139,7 +146,7 @@ def test_a_promise_that_was_broken_is_told(seen: Seen) -> None:
     late = msgspec.structs.replace(seen.measured, finished=(seen.measured.promised.finish90 or 0.0) + 1)
     unknown = msgspec.structs.replace(seen.measured, promised=msgspec.structs.replace(late.promised, finish90=None))
     assert _told(late).startswith("not kept: ")
-    assert _told(unknown).startswith("none was made")
+    assert _told(unknown).startswith("none: hybridq knew nothing")
 
 
 def _told(figures: Measured) -> str:
@@ -172,11 +179,11 @@ def test_control_c_leaves_nothing(terminal: pexpect.spawn, temporary: Path) -> N
 
 
 def test_q_leaves_the_view_alone(terminal: pexpect.spawn, temporary: Path) -> None:
-    """`q` ends the view; the demonstration goes on, and SIGTERM ends that too."""
+    """`q` ends the view; the demonstration continues, and SIGTERM ends that too."""
     terminal.expect(r"pid (\d+), since")
     daemon = int(terminal.match[1])
     terminal.send("q")
-    terminal.expect("goes on")
+    terminal.expect("continues")
     assert psutil.pid_exists(daemon)
     terminal.kill(signal.SIGTERM)
     terminal.expect(pexpect.EOF)

@@ -172,8 +172,8 @@ def test_of_many_flushes_some_are_drawn_and_the_page_says_so(past: Past, monkeyp
     drawn = spread(ledger.promised)
     assert 2 <= len(drawn) <= 4 < len(ledger.promised) == 11
     html = report_page(past.report(), ledger, past.outlook.tariff, "", (), ())
-    assert f"{len(drawn)} of 11 promises are drawn, spread evenly." in html
-    assert "flushes are drawn" not in html
+    assert f"Shows an even sample of {len(drawn)} of 11 promises." in html
+    assert " flushes." not in html
 
 
 def test_a_queue_with_nothing_finished_has_a_kind_page(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_queue_with_nothing_finished_has_a_kind_page(tmp_path: Path) -> None:
     past = Past(tmp_path)
     past.submit(0, 3)
     html = written(past, tmp_path).read_text(encoding="utf-8")
-    assert "nothing has finished yet; 3 jobs are on their way" in html
+    assert "no job has finished yet; 3 jobs are queued or running" in html
     assert "Plotly.newPlot" not in html.split("<body>")[1]
 
 

@@ -289,5 +289,5 @@ def test_a_price_that_nobody_knows_is_said(past: Past) -> None:
     read = past.ledger(200)
     assert report(read, START + 200, {"echo", "other"}).unpriced == ("echo",)
     (says,) = [says for title, says, *_ in sections(report(read, START + 200, {"echo"})) if title == "Money"]
-    assert says.endswith(". What echo costs is not known, and counts as 0")
+    assert says.endswith(". The cost of echo is unknown and counts as 0")
     assert "not known" not in next(sections(report(read, START + 200)))[1]
