@@ -48,13 +48,13 @@ def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
         f"Jobs done by lane in {SLOTS} slots of {span(work_series(ledger).width)}, and the price factor as it is now."
         " Each diamond is a flush, at the price that it met: hover over it for its reason. Drag to zoom,"
         f" double-click to go back.{evenly}{_some(ledger.flushes, 'flushes')}",
-        timeline_chart(ledger, tariff),
+        timeline_chart(ledger, tariff, found.currency),
     )
     yield chart(
         "Cost and what was saved",
         "What the jobs done so far have cost, and would have cost streamed as they came: what lies between"
         f" is saved. Attempts that failed are not in it.{evenly}",
-        saved_chart(ledger),
+        saved_chart(ledger, found.currency),
     )
     yield chart(
         "How long until something was seen",
