@@ -93,9 +93,9 @@ def follow(
             if only is not None:
                 from .shapes import Events
 
-                told = tell_waiting(outlook, only)
+                told, unit = tell_waiting(outlook, only), outlook.config.policy.currency
                 told_as = Events(outlook, only) if json else None
-                code = follow_job(store, only, Printer(raw=raw), told_as, final=wait_final, told=told)
+                code = follow_job(store, only, Printer(raw=raw), told_as, final=wait_final, told=told, currency=unit)
             elif group is not None:
                 from .staying.group import follow_group
 
@@ -128,8 +128,9 @@ def wait(
         awaited = Awaited(store, named, final=wait_final)
         with leaving(lambda: fate(store, awaited)):
             told = tell_all_waiting(outlook, awaited, named)
-            code = await_all(store, awaited, shlex.join(selectors or ["all"]), seconds, told=told)
-            tell_final(outlook, awaited, shlex.join(selectors or ["all"]), "wait")
+            words, unit = shlex.join(selectors or ["all"]), outlook.config.policy.currency
+            code = await_all(store, awaited, words, seconds, told=told, currency=unit)
+            tell_final(outlook, awaited, words, "wait")
             if json:
                 from . import shapes
 

@@ -46,7 +46,7 @@ def report(
         rescue_if_writable(outlook.store, now)
         with outlook.store.still():
             ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
-    found = sum_up(ledger, now, unpriced)
+    found = sum_up(ledger, now, unpriced, outlook.config.policy.currency)
     if html is not None:
         from hybridq.report.page import report_page
 
@@ -77,7 +77,7 @@ def _print(found: "Report", ledger: Ledger) -> None:
     if found.done:
         from .draw.plots import plots
 
-        console.print(plots(ledger, console.width))
+        console.print(plots(ledger, console.width, found.currency))
 
 
 def _write(path: Path, text: str) -> None:

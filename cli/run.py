@@ -80,7 +80,7 @@ def drain(
     if json:
         print_document(_sums(end), one_line=True)
     elif not quiet:
-        print(_summary(end))
+        print(_summary(end, config.policy.currency))
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
         held = end.held and f": {end.held}"
@@ -126,9 +126,9 @@ def _sums(end: Progress) -> dict[str, object]:
     return {"jobs": end.total, **told}
 
 
-def _summary(end: Progress) -> str:
+def _summary(end: Progress, currency: str) -> str:
     if not end.total:
         return "nothing was held"
     parts = [(end.done, "done"), (end.failed, "failed"), (end.cancelled, "cancelled"), (end.left, "left")]
     named = [f"{count(number)} {word}" for number, word in parts if number or word == "done"]
-    return SEPARATOR.join([*named, *([f"cost {money(end.cost)}"] if end.cost else [])])
+    return SEPARATOR.join([*named, *([f"cost {money(end.cost, currency)}"] if end.cost else [])])

@@ -7,6 +7,7 @@ UTF-8 are given as base64, so that nothing is lost. What goes wrong is told on s
 import base64
 import codecs
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Job, Result, cohort, job, result
 from hybridq.queue.follow import Draft, End, OutputPiece, StateChange, Withheld
 from hybridq.queue.outputs import Tail
+from hybridq.sentences import sentence
 from hybridq.status.rows import exit_code
 from hybridq.status.snapshot import Row
 
@@ -76,7 +78,8 @@ class Events:
             case StateChange(state, attempt, ready):
                 yield self._told("state", state=state, attempt=attempt, not_before=ready or None)
             case Withheld(reason):
-                yield self._told("held", reason=reason)
+                currency = self._outlook.config.policy.currency
+                yield self._told("held", reason=sentence(reason, time.time(), currency), reason_kind=reason.kind)
             case Draft(found, _):
                 value = None if found.value is None else _json(found.value)
                 yield self._told("draft", output=value, error=found.error)
@@ -102,6 +105,7 @@ def progress(row: Row, *, over: bool) -> Shape:
         "late_by": row.late_by,
         "cost": row.cost,
         "why": row.why,
+        "why_kind": row.why_kind,
     }
 
 

@@ -16,7 +16,7 @@ from hybridq.selection import parse_selector
 from hybridq.status.overview import take
 
 from .reach import look
-from .tell import is_tty, print_document, say
+from .tell import is_tty, print_document, say, spoken
 
 if TYPE_CHECKING:
     from hybridq.status.snapshot import Snapshot
@@ -82,7 +82,7 @@ def show(selector: One, json: Json = False) -> None:
     with outlook.store:
         found = detail(outlook, parse_selector(selector), now=now)
     if json:
-        print_document(found)
+        print_document(spoken(found, now, found.currency))
         return
     from .story import tell_detail
 
@@ -99,7 +99,7 @@ def explain(selector: One, json: Json = False) -> None:
     with outlook.store:
         found = explanation(outlook, parse_selector(selector), now=now)
     if json:
-        print_document(found)
+        print_document(spoken(found, now, found.currency))
         return
     from .story import tell_explanation
 

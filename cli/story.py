@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from hybridq.job import ENDED, Happening, State
 from hybridq.queue.flushes import FlushRecord
 from hybridq.queue.learned import Promise
+from hybridq.sentences import sentence
 from hybridq.status.detail import Detail, Explanation
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
@@ -42,7 +43,7 @@ def tell_explanation(found: Explanation, now: float) -> None:
 def detail_view(found: Detail, now: float) -> RenderableType:
     """All that is known of a job or group."""
     history = [(each.at, each.text) for each in found.history]
-    return draw_detail(found, now, history, list(_details(found, now)))
+    return draw_detail(found, now, history, list(_details(found, now)), currency=found.currency)
 
 
 def explanation_view(found: Explanation, now: float) -> RenderableType:
@@ -53,10 +54,9 @@ def explanation_view(found: Explanation, now: float) -> RenderableType:
         name += f", as all {count(found.together)} of {found.group}"
     history = [(each.at, each.text) for each in found.history]
     facts = list(reasons(found, now))
-    decision = found.decision
-    if row.state in ENDED:  # it may have come otherwise
-        decision = replace(decision, reason=f"at submission: {decision.reason}")
-    return draw_explanation(visible_line(name, ONE_LINE), decision, found.decided, now, history, facts)
+    then = "at submission: " if row.state in ENDED else ""  # it may have come otherwise
+    name, decided, currency = visible_line(name, ONE_LINE), found.decided, found.currency
+    return draw_explanation(name, found.decision, decided, now, history, facts, then=then, currency=currency)
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:
@@ -68,7 +68,7 @@ def _details(found: Detail, now: float) -> Iterator[Fact]:
     yield from _tried(found, now)
     yield from _came(found, now)
     if found.flush is not None:
-        yield "flush", _flush(found.flush, now)
+        yield "flush", _flush(found.flush, now, found.currency)
     if found.promise is not None:
         yield "promised", _promised(found.promise, found, found, now)
     for path in found.files:
@@ -91,7 +91,7 @@ def _asked(found: Detail) -> Iterator[Fact]:
     if found.timeout is not None:
         yield "time limit", span(found.timeout)
     if found.max_cost is not None:
-        yield "cost limit", money(found.max_cost)
+        yield "cost limit", money(found.max_cost, found.currency, fine=True)
 
 
 def _tried(found: Detail, now: float) -> Iterator[Fact]:
@@ -114,7 +114,7 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
     if found.busy is not None:
         yield "busy", span(found.busy)
     if found.streamed is not None and found.state is State.DONE:
-        yield "streamed", f"would have cost {money(found.streamed)}"
+        yield "streamed", f"would have cost {money(found.streamed, found.currency)}"
     if found.usage:
         yield "usage", ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in found.usage.items())
     if found.result is not None:
@@ -131,12 +131,13 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
     """What is told of a decision beside the comparison."""
     row = found.row
     yield "decided", clock(found.decided, now)
-    yield "who waits", f"{row.audience.value} ({found.signal})"
+    if found.decision.reason.waits is None:
+        yield "who waits", f"{row.audience.value} ({found.signal})"
     if found.decision.forecast.assumed:
         yield "assumed", ", ".join(found.decision.forecast.assumed)
     if found.flush is not None:
         yield from _flushes(found, found.flush, now)
-    elif found.planned is not None:
+    elif found.planned is not None and row.why_kind == found.decision.reason.kind:
         yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
     if found.promise is not None:
         yield "promised", _promised(found.promise, row, found, now)
@@ -145,7 +146,8 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
     yield from _others(found.others)
     if deadline := told_deadline(row, now):
         yield "deadline", deadline
-    yield "now", words.standing(row, now)
+    told = row.why_kind == found.decision.reason.kind  # by the head
+    yield "now", words.standing(replace(row, why="") if told else row, now)
 
 
 def _flushes(found: Explanation, last: FlushRecord, now: float) -> Iterator[Fact]:
@@ -153,18 +155,19 @@ def _flushes(found: Explanation, last: FlushRecord, now: float) -> Iterator[Fact
     if found.earlier:
         yield "flushes", f"{count(found.earlier)} before these"
     for each in found.before:
-        yield "flush", _flush(each, now)
-    yield "flush" if found.earlier is not None else "last flush", _flush(last, now)
+        yield "flush", _flush(each, now, found.currency)
+    yield "flush" if found.earlier is not None else "last flush", _flush(last, now, found.currency)
 
 
-def _flush(flush: FlushRecord, now: float) -> str:
+def _flush(flush: FlushRecord, now: float, currency: str) -> str:
     """When it ran, with how many, and why."""
     ran = f"{flush.id} at {clock(flush.started, now)}, price x{flush.factor:g}"
+    why = sentence(flush.reason, flush.started, currency)
     if flush.ended is None:
-        return f"{ran}, running: {flush.reason}"
+        return f"{ran}, running: {why}"
     jobs = f"{count(flush.done)} done" + (f", {count(flush.failed)} failed" if flush.failed else "")
-    cost = f", cost {money(flush.cost)}" if flush.cost else ""
-    return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}{cost}: {flush.reason}"
+    cost = f", cost {money(flush.cost, currency)}" if flush.cost else ""
+    return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}{cost}: {why}"
 
 
 def _others(others: tuple[int, ...]) -> Iterator[Fact]:
@@ -178,8 +181,9 @@ def _cost(row: Row, cost: float, found: Explanation) -> str:
     """What it really cost, beside what was forecast for it; for one of many, its share of that."""
     forecast = found.decision.forecast.cost
     if forecast is None or (row.group is not None and row.jobs != found.together):
-        return money(cost)
-    return f"{money(cost)}; forecast {money(forecast * row.jobs / found.together)}"
+        return money(cost, found.currency)
+    foreseen = money(forecast * row.jobs / found.together, found.currency, fine=True)
+    return f"{money(cost, found.currency, fine=True)}; forecast {foreseen}"
 
 
 def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: float) -> str:

@@ -158,7 +158,7 @@ def _hand_in(source: Source, options: Options, then: Then, skipped: Skipped, std
     with outlook.store:
         submission = Submission(outlook, source, options, then.waits, stdin, stays=then.stays, detached=then.detach)
         if then.dry_run:
-            return foretold(submission.foretell(skipped), skipped, then)
+            return foretold(submission.foretell(skipped), skipped, then, outlook.config.policy.currency)
         with leaving("nothing was submitted") if source.many else contextlib.nullcontext():
             accepted = submission.many(skipped) if source.many else submission.one()
         for line in submission.kept():

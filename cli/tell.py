@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 import typer
 
+from hybridq.reason import Reason
+from hybridq.sentences import sentence
 from hybridq.visible import visible
 
 from .exit_codes import INTERRUPTED
@@ -31,6 +33,22 @@ def document(value: Any, *, one_line: bool = False) -> str:
     """The same as text."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=-1 if one_line else 2).decode()
     return "\n".join(re.sub(_ODD, _escape, line) for line in text.split("\n"))
+
+
+def spoken(value: Any, now: float, currency: str) -> Any:
+    """Plain data in which each reason is its sentence, and `reason_kind` beside `reason` is its kind."""
+    if isinstance(value, tuple | list):
+        return [spoken(each, now, currency) for each in value]
+    if not isinstance(value, msgspec.Struct):
+        return value
+    told: dict[str, Any] = {}
+    for name in value.__struct_fields__:
+        field = getattr(value, name)
+        if isinstance(field, Reason):
+            told |= {name: sentence(field, now, currency), f"{name}_kind": field.kind}
+        else:
+            told[name] = spoken(field, now, currency)
+    return told
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .reason import Reason
+
 
 class State(StrEnum):
     """Where a job stands."""
@@ -122,16 +124,16 @@ class Forecast(Struct, frozen=True, kw_only=True):
     finish90: float | None = None
     makes_deadline: bool = True
     assumed: tuple[str, ...] = ()
-    note: str = ""
+    note: Reason | None = None  # what is to be known of it
 
 
 class Decision(Struct, frozen=True, kw_only=True):
     """Which mode a submission gets and why. `considered` has one forecast a mode that was compared."""
 
     mode: Mode
-    reason: str  # one sentence with its numbers, as a user reads it
+    reason: Reason
     considered: tuple[Forecast, ...] = ()
-    warning: str = ""
+    warning: Reason | None = None
     served: bool = True  # somebody ran the queue then, or the submit itself did; else nothing was promised
 
     @property
@@ -162,13 +164,13 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class Flush(Struct, frozen=True, kw_only=True):
-    """One planned run of gathered jobs: which classes, when, and the sentence that says why."""
+    """One planned run of gathered jobs: which classes, when, and why."""
 
     at: float
     keys: tuple[int, ...]
     jobs: int
     rule: str  # plan, deadline, worth-it, full, drain
-    reason: str
+    reason: Reason
 
 
 class Usage(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from .queue.doorbell import RUNNER, VIEWER, ring
 from .queue.intake import Accepted, Decide, Refused, accept
 from .queue.runner import daemon_of
 from .queue.store import Store
+from .reason import Reason
 
 GROWTH = 1.25  # how far a submission of many parts may have grown until those alike are decided anew
 MINE = -(1 << 40)  # the key of what is submitted now: no cohort has it, and no class
@@ -62,8 +63,7 @@ class _Deciding:
                 self._shared[kind] = self._parts, decision
         self._add(request, jobs, size, kind, decision.mode)
         if jobs == 1 and decision.mode is not Mode.STREAM and self._nobody_else(request):
-            who = "a person waits" if request.audience is Audience.USER else "this command waits"
-            reason = f"no daemon runs that would flush it, and {who} ({request.signal})"
+            reason = Reason("no daemon", runs=True, waits=request.audience is Audience.USER, signal=request.signal)
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
         if self._alone and not (self._stays and decision.mode is Mode.STREAM):
             decision = replace(decision, served=False)
@@ -140,7 +140,7 @@ def _serves(decision: Decision, request: Request) -> bool:
     """Whether nothing in this decision is for a deadline or a limit on money alone, and so all alike may share it."""
     due = math.inf if request.deadline is None else request.deadline
     limit = math.inf if request.max_cost is None else request.max_cost
-    return not decision.warning and all(
+    return decision.warning is None and all(
         f.makes_deadline and (f.finish90 or 0.0) <= due and (f.cost or 0.0) <= limit for f in decision.considered
     )
 

@@ -126,15 +126,31 @@ def eta(p50: float | None, p90: float | None, now: float) -> str:
     return f"{clock(likely, now)} ±{span(60 * round(spread / 60) if spread >= 60 else round(spread))}"
 
 
-def money(x: float) -> str:
-    """An amount with two decimals, or with two significant digits below 0.10; `0` for none and next to none."""
+def money(x: float, currency: str = "", *, fine: bool = False) -> str:
+    """An amount with two decimals, and its unit where it has a name: `6.00`, `6.00 EUR`, `$6.00`.
+
+    What is less than a hundredth is `< 0.01`. In a `fine` one, which is compared with others, it has two significant
+    digits, of four decimals at most: `0.0056`, `< 0.0001`. `0` is none, next to none, and a
+    loss of less than the least that is told.
+    """
     if not math.isfinite(x):
         return "unknown"
-    if abs(x) < 5e-7:
-        return "0"
-    decimals = max(2, 1 - math.floor(math.log10(abs(x))))
-    whole, _, fraction = f"{x:,.{decimals}f}".partition(".")
-    return f"{whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
+    least = 1e-4 if fine else 1e-2
+    size, sign = abs(x), "-" if x < 0 else ""
+    if size < 5e-7 or -least < x < 0:
+        return _in(currency, "0")
+    if size < least:
+        return f"< {_in(currency, f'{least:g}')}"
+    decimals = min(4, max(2, 1 - math.floor(math.log10(size)))) if fine else 2
+    whole, _, fraction = f"{size:,.{decimals}f}".partition(".")
+    return sign + _in(currency, f"{whole}.{fraction[:2]}{fraction[2:].rstrip('0')}")
+
+
+def _in(currency: str, amount: str) -> str:
+    """A unit that is a sign stands before the amount, a word behind it."""
+    if not currency:
+        return amount
+    return f"{amount} {currency}" if any(letter.isalpha() for letter in currency) else f"{currency}{amount}"
 
 
 def count(n: int) -> str:

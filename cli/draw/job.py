@@ -12,8 +12,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from hybridq.job import ENDED, Decision, Forecast, Lane, State
-from hybridq.status.rows import CUT
+from hybridq.job import ENDED, Decision, Forecast, Lane, Mode, State
+from hybridq.sentences import sentence
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible
 from hybridq.when import clock, eta, money, span
@@ -24,6 +24,7 @@ from .queue import LATE, LOOK
 from .troubles import deadline as told_deadline
 from .troubles import may_be_late
 
+MONEY = ("COST", "WAITING COSTS", "TOTAL")
 TITLES = ("", "MODE", "COST", "WAITING COSTS", "TOTAL", "FIRST RESULT", "DONE", "")
 NARROW = 72  # cells: with less the columns break within words
 
@@ -31,10 +32,17 @@ Happened = tuple[float, str]  # epoch seconds, and what happened then
 Fact = tuple[str, str]  # what is known, and its value
 
 
-def draw_detail(row: Row, now: float, history: Sequence[Happened] = (), facts: Sequence[Fact] = ()) -> RenderableType:
+def draw_detail(
+    row: Row,
+    now: float,
+    history: Sequence[Happened] = (),
+    facts: Sequence[Fact] = (),
+    *,
+    currency: str = "",
+) -> RenderableType:
     """All that is known of one job or group, further facts, and what happened to it, oldest first."""
     title = Text.assemble((words.id_range(row), STRONG), "  ", _text(words.what(row), STRONG))
-    known = [*_facts(row, now), *((name, _text(value)) for name, value in facts)]
+    known = [*_facts(row, now, currency), *((name, _text(value)) for name, value in facts)]
     return Group(title, _grid(known), *_history(history, now))
 
 
@@ -45,17 +53,20 @@ def draw_explanation(
     now: float,
     history: Sequence[Happened] = (),
     facts: Sequence[Fact] = (),
+    *,
+    then: str = "",
+    currency: str = "",
 ) -> RenderableType:
     """Why a submission runs as it does: the sentence, each mode that was compared, what came of it, every change.
 
-    `decided` is when (epoch seconds); the forecasts are shown as they were seen then.
+    `decided` is when (epoch seconds); the forecasts are shown as they were seen `then`.
     """
-    head = Text.assemble((name, STRONG), "  ", (decision.mode.value, STRONG), "  ", _text(decision.reason))
-    parts: list[RenderableType] = [head]
-    if decision.warning:
-        parts.append(_text(decision.warning, ALARM))
-    if decision.considered:
-        parts.append(Padding(_Comparison(decision, decided), (1, 0, 0, 1), expand=False))
+    why = f"{then}{sentence(decision.reason, decided, currency, long=True)}"
+    parts: list[RenderableType] = [Text.assemble((name, STRONG), "  ", (decision.mode.value, STRONG), "  ", _text(why))]
+    if decision.warning is not None:
+        parts.append(_text(sentence(decision.warning, decided, currency), ALARM))
+    if any(_tells(forecast) for forecast in decision.considered):
+        parts.append(Padding(_Comparison(decision, decided, currency), (1, 0, 0, 1), expand=False))
     if facts:
         parts.append(_grid([(name, _text(value)) for name, value in facts]))
     return Group(*parts, *_history(history, now))
@@ -75,17 +86,14 @@ def _text(text: str, style: Style = PLAIN) -> Text:
     return Text(visible(text), style=style, overflow="fold")
 
 
-def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
+def _facts(row: Row, now: float, currency: str) -> Iterator[tuple[str, Text]]:
     sign, look = LOOK[words.state(row)]
     yield "mode", Text(words.mode(row))
     yield "state", Text(f"{sign} {words.state(row)}", style=look)
     if row.group is not None:
         yield "jobs", Text(words.SEPARATOR.join(words.tally_words(row.counts, _held(row))))
     if why := words.why(row, now):
-        forecast = row.state is State.DONE and row.lane is Lane.STREAM and why == row.why
-        forecast = forecast and not row.why.startswith(CUT)
-        name = "at submission" if forecast else "why"
-        yield name, _text(why, LATE if row.late else ALARM if may_be_late(row) else PLAIN)
+        yield "why", _text(why, LATE if row.late else ALARM if may_be_late(row) else PLAIN)
     yield "handler", _text(row.handler)
     yield "for", Text(row.audience.value)
     yield "submitted", Text(_ago(row.submitted, now))
@@ -95,7 +103,7 @@ def _facts(row: Row, now: float) -> Iterator[tuple[str, Text]]:
         yield "starts", Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
     yield from _end(row, now)
     if row.cost is not None:
-        yield "cost", Text(money(row.cost))
+        yield "cost", Text(money(row.cost, currency))
 
 
 def _held(row: Row) -> int:
@@ -123,10 +131,10 @@ def _ago(at: float, now: float) -> str:
 class _Comparison:
     """One line a mode; the chosen one is marked, and strong. Where that is too narrow, one mode below another."""
 
-    def __init__(self, decision: Decision, decided: float) -> None:
-        self._modes = [
-            (forecast, _compared(forecast, forecast.mode is decision.mode, decided)) for forecast in decision.considered
-        ]
+    def __init__(self, decision: Decision, decided: float, currency: str) -> None:
+        self._modes = [(forecast, _compared(forecast, decision, decided, currency)) for forecast in decision.considered]
+        unit = f" {currency}" if currency else ""
+        self._titles = [f"{title}{unit}" if title in MONEY else title for title in TITLES]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, or a list for each mode."""
@@ -135,35 +143,51 @@ class _Comparison:
             return
         for forecast, (mark, mode, *figures, note) in self._modes:
             yield Text.assemble(mark, " " if mark else "", mode, style=STRONG if mark else PLAIN)
-            named = zip((title.lower() for title in TITLES[2:-1]), figures, strict=True)
+            named = zip((_small(title) for title in self._titles[2:-1]), figures, strict=True)
             reason = "why" if forecast.makes_deadline else "but"
             yield _grid([*named, *([(reason, note)] if note else [])], above=0)
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_edge=False)
-        for title in TITLES:
-            right = title in ("COST", "WAITING COSTS", "TOTAL")
-            table.add_column(title, justify="right" if right else "left", overflow="fold")
+        for name, title in zip(TITLES, self._titles, strict=True):
+            table.add_column(Text(title), justify="right" if name in MONEY else "left", overflow="fold")
         for _, cells in self._modes:
             table.add_row(*cells, style=STRONG if cells[0] else None)
         return table
 
 
-def _compared(forecast: Forecast, chosen: bool, decided: float) -> list[Text]:
-    missed = [] if forecast.makes_deadline else ["misses the deadline"]
-    note = words.SEPARATOR.join([*missed, forecast.note] if forecast.note else missed)
+def _tells(forecast: Forecast) -> bool:
+    """Whether anything of it is known: a table of what nobody knows tells less than the head."""
+    return any(each is not None for each in (forecast.cost, forecast.delay, forecast.first, forecast.finish))
+
+
+def _small(title: str) -> str:
+    """A title as a name in a list; the unit stays as it is."""
+    name = next(name for name in TITLES if name and title.startswith(name))
+    return name.lower() + title.removeprefix(name)
+
+
+def _compared(forecast: Forecast, decision: Decision, decided: float, currency: str) -> list[Text]:
+    """The cells of a mode. Why a batch would run then is told of one that was not chosen: of the chosen one the head
+    tells it, or what came of it."""
+    chosen = forecast.mode is decision.mode
+    note = forecast.note
+    if note is not None and (chosen or forecast.mode is Mode.ADAPTIVE):
+        note = note.then
+    missed = "" if forecast.makes_deadline else "misses the deadline"
+    told = words.SEPARATOR.join(filter(None, [missed, sentence(note, decided, currency)]))
     return [
         Text("»" if chosen else ""),
         Text(forecast.mode.value),
         *(Text(_money(amount)) for amount in (forecast.cost, forecast.delay, forecast.total)),
         Text(_after(forecast.first, forecast.first90, decided)),
         Text(eta(forecast.finish, forecast.finish90, decided)),
-        _text(note, PLAIN if forecast.makes_deadline else ALARM),
+        _text(told, PLAIN if forecast.makes_deadline else ALARM),
     ]
 
 
 def _money(amount: float | None) -> str:
-    return "unknown" if amount is None else money(amount)
+    return "unknown" if amount is None else money(amount, fine=True)
 
 
 def _after(p50: float | None, p90: float | None, decided: float) -> str:

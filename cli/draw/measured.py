@@ -85,7 +85,7 @@ def _waited(measured: Measured, width: int) -> Iterator[Line]:
 
 def _costs(measured: Measured, width: int) -> Iterator[Line]:
     def row(name: str, cost: Cost) -> str:
-        figures = span(cost.seconds), money(1000 * cost.money), count(cost.documents)
+        figures = span(cost.seconds), money(1000 * cost.money, fine=True), count(cost.documents)
         return _row(width, f"{name}, at x{cost.factor:g}", *figures)
 
     batch, alone = measured.batch, measured.alone

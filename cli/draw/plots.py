@@ -24,7 +24,7 @@ COLOURS = {Audience.USER: "red", Audience.BACKGROUND: "magenta"}
 TICKS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)  # seconds
 
 
-def plots(ledger: Ledger, width: int) -> RenderableType:
+def plots(ledger: Ledger, width: int, currency: str = "") -> RenderableType:
     """Money over time, and how many waited how long."""
     try:
         import plotext  # type: ignore[import-untyped]  # it ships no types
@@ -32,14 +32,14 @@ def plots(ledger: Ledger, width: int) -> RenderableType:
         return Text(f"curves need plotext: {install_command('report')}", style="dim")
     beside = width >= NARROW
     each = width // 2 if beside else width
-    drawn = [_money(plotext, ledger, each), _waits(plotext, ledger, each)]
+    drawn = [_money(plotext, ledger, each, currency), _waits(plotext, ledger, each)]
     lines = (
         ["".join(pair) for pair in zip(*drawn, strict=True)] if beside else [line for plot in drawn for line in plot]
     )
     return Group(Text(""), *(Text.from_ansi(line, no_wrap=True) for line in lines))
 
 
-def _money(plotext: Any, ledger: Ledger, width: int) -> list[str]:
+def _money(plotext: Any, ledger: Ledger, width: int, currency: str) -> list[str]:
     found = cost_series(ledger)
     begin, end = extent(ledger)
     figure = _figure(plotext, "cost so far", width)
@@ -48,7 +48,7 @@ def _money(plotext: Any, ledger: Ledger, width: int) -> list[str]:
     places = (begin, (begin + end) / 2, end)
     figure.ruler("x").ticks(places, [clock(at, end) for at in places])
     top = max(found.streamed[-1], found.cost[-1])
-    figure.ruler("y").ticks([0, top / 2, top], ["0", amount(top / 2), amount(top)])
+    figure.ruler("y").ticks([0, top / 2, top], ["0", *(amount(each, currency, fine=True) for each in (top / 2, top))])
     return _lines(figure)
 
 

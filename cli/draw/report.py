@@ -3,7 +3,8 @@
 Rule: unknown is a dash or said, never a zero; a section that has nothing to tell is left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -14,7 +15,8 @@ from hybridq.report.page import Section
 from hybridq.report.report import PromisesKept, Report, Saved
 from hybridq.report.waits import Comparison, Waited
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, money, span
+from hybridq.when import clock, count, span
+from hybridq.when import money as amount
 
 from .cells import PLAIN, QUIET, STRONG
 from .words import NONE, RULES, percent_of
@@ -53,6 +55,7 @@ def headline(found: Report) -> str:
     if found.nothing:
         return _nothing(found)
     total, gathered = found.total, found.gathered
+    money = _unit(found)
     saved = (
         f"The jobs cost {money(total.cost)}; streaming all of them as they came would have cost {money(total.streamed)}"
     )
@@ -74,6 +77,7 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
         return
     yield count(found.done), "jobs done"
     if found.total.share is not None:
+        money = _unit(found)
         yield percent_of(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
     if found.gathered.sooner is not None:
         yield percent_of(found.gathered.sooner), "faster first output than batching"
@@ -107,7 +111,13 @@ def sections(found: Report) -> Iterator[Section]:
         yield "Failures", "", ("reason", "jobs", "cost"), _failures(found)
 
 
+def _unit(found: Report) -> Callable[[float], str]:
+    """Amounts that are compared, with what they are counted in."""
+    return partial(amount, currency=found.currency, fine=True)
+
+
 def _flushes(found: Report) -> Rows:
+    money = _unit(found)
     return [
         (
             RULES.get(each.rule, each.rule),
@@ -122,6 +132,7 @@ def _flushes(found: Report) -> Rows:
 
 
 def _failures(found: Report) -> Rows:
+    money = _unit(found)
     causes = [(visible_line(each.reason, REASON), count(each.jobs), money(each.cost)) for each in found.causes]
     return [*causes, ("for other reasons", count(found.other_causes), NONE)] if found.other_causes else causes
 
@@ -135,6 +146,8 @@ def _head(found: Report) -> Text:
 
 
 def _money(found: Report) -> Rows:
+    money = _unit(found)
+
     def row(each: Saved) -> Sequence[str]:
         handler = NONE if each.handler is None else visible_line(each.handler, 40)
         audience = NONE if each.audience is None else each.audience.value
@@ -172,6 +185,7 @@ def _gathered(found: Comparison) -> Section:
 
 
 def _kept(found: Report) -> Iterator[Sequence[str]]:
+    money = _unit(found)
     for each in found.deadlines:
         jobs = f"{count(each.kept)} of {count(each.jobs)}"
         late = "" if each.late_by is None else f"; {count(each.late)} LATE, by up to {span(each.late_by)}"

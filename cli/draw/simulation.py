@@ -52,15 +52,15 @@ def simulation_table(found: Rehearsal, width: int) -> RenderableType:
 def rows(found: Rehearsal) -> list[Sequence[str]]:
     """The table's cells: a contender a row, its name first, hybridq at the top."""
     streaming = found.verdicts[1].cost
-    return [_cells(verdict, streaming) for verdict in found.verdicts]
+    return [_cells(verdict, streaming, found.currency) for verdict in found.verdicts]
 
 
-def _cells(verdict: Verdict, streaming: float) -> Sequence[str]:
+def _cells(verdict: Verdict, streaming: float, currency: str) -> Sequence[str]:
     relative = f" ({verdict.cost / streaming - 1:+.0%})" if streaming > 0 else ""
     return (
         verdict.name,
-        f"{money(verdict.cost)}{relative}",
-        money(verdict.cost + verdict.waited),
+        f"{money(verdict.cost, currency)}{relative}",
+        money(verdict.cost + verdict.waited, currency),
         *(_waits(verdict.waits[audience]) for audience in Audience),
         percent_of(verdict.kept),
         percent_of(verdict.streamed / (verdict.streamed + verdict.batched)),

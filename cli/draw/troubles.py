@@ -5,6 +5,7 @@ distance that grows would change the line with each second. Text from jobs is no
 """
 
 from hybridq.job import ENDED, State
+from hybridq.reason import EXITED
 from hybridq.status.snapshot import Failed, Row
 from hybridq.when import clock, count, span
 
@@ -16,7 +17,7 @@ def troubles(row: Row, now: float) -> list[str]:
     """All that is bad, the worst first; empty where nothing is."""
     told = [late(row, now), _ends(row) if row.group is not None else ""]
     told.append("may miss its deadline" if may_be_late(row) else "")
-    if row.group is None and (row.exit_code or 0) > 0 and "exit" not in row.why:
+    if row.group is None and (row.exit_code or 0) > 0 and row.why_kind != EXITED:
         told.append(f"exit {row.exit_code}")
     return [each for each in [*told, _causes(row)] if each]
 
@@ -64,5 +65,5 @@ def _causes(row: Row) -> str:
 
 def _cause(each: Failed, *, alone: bool) -> str:
     reason = each.reason if len(each.reason) <= REASON else f"{each.reason[: REASON - 1]}…"
-    code = f" (exit {each.exit_code})" if (each.exit_code or 0) > 0 and "exit" not in each.reason else ""
+    code = f" (exit {each.exit_code})" if (each.exit_code or 0) > 0 and not each.exited else ""
     return reason + code + ("" if alone or each.jobs == 1 else f" (x{count(each.jobs)})")

@@ -9,6 +9,7 @@ import signal
 from datetime import datetime
 
 from hybridq.job import ENDED, Decision, Forecast, Lane, State
+from hybridq.sentences import sentence
 from hybridq.status.snapshot import Head, Row
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
@@ -20,6 +21,7 @@ LATE = "LATE"
 NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
+LEAST = 0.01  # money; less does not matter by itself
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
 RULES = {
     "plan": "cheapest time",
@@ -208,15 +210,15 @@ def saved_words(head: Head) -> str:
     """What was saved against streaming all as it came, and which part of the price that is."""
     whole = head.cost + head.saved
     part = f" ({100 * head.saved / whole:.0f} %)" if whole > 0 and head.saved > 0 else ""
-    return f"saved {money(head.saved)}{part}"
+    return f"saved {money(head.saved, head.currency)}{part}"
 
 
 def spent_words(head: Head) -> str:
     """What the jobs have cost so far."""
-    return f"spent {money(head.cost)}"
+    return f"spent {money(head.cost, head.currency)}"
 
 
-def promise_words(forecast: Forecast, now: float, *, served: bool = True) -> str:
+def promise_words(forecast: Forecast, now: float, *, served: bool = True, currency: str = "") -> str:
     """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it.
 
     Nothing is promised where nobody runs the queue (`served`).
@@ -226,7 +228,7 @@ def promise_words(forecast: Forecast, now: float, *, served: bool = True) -> str
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"starts {clock(forecast.start, now)}")
     if forecast.cost is not None:
-        parts.append(f"costs {money(forecast.cost)}{_starting(forecast, forecast.cost)}")
+        parts.append(f"costs {money(forecast.cost, currency)}{_starting(forecast, forecast.cost, currency)}")
     if forecast.assumed:
         parts.append(f"assumes {', '.join(forecast.assumed)}")
     return SEPARATOR.join(parts)
@@ -237,18 +239,19 @@ def done_by(p50: float | None, p90: float | None, now: float) -> str:
     return "done: unknown" if p50 is None else f"done {eta(p50, p90, now)}, {until(p50, now)}"
 
 
-def _starting(forecast: Forecast, cost: float) -> str:
-    """What of the cost is the start, where that is a good part of it."""
-    return f", {money(forecast.starting)} of it a start" if forecast.starting >= NOTABLE * cost > 0 else ""
+def _starting(forecast: Forecast, cost: float, currency: str) -> str:
+    """What of the cost is the start, where that is a good part of it, and of a cost that matters."""
+    told = forecast.starting >= max(NOTABLE * cost, LEAST)
+    return f", {money(forecast.starting, currency)} of it a start" if told else ""
 
 
-def promise(decision: Decision, now: float) -> str:
+def promise(decision: Decision, now: float, currency: str = "") -> str:
     """Mode, ETA and why of a submission in one line, safe for a terminal."""
     parts = [
         decision.mode.value,
-        promise_words(decision.promised, now, served=decision.served),
-        decision.reason,
-        decision.warning,
+        promise_words(decision.promised, now, served=decision.served, currency=currency),
+        sentence(decision.reason, now, currency),
+        sentence(decision.warning, now, currency),
     ]
     return visible_line(SEPARATOR.join(part for part in parts if part), LINE)
 

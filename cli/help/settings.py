@@ -19,7 +19,8 @@ _INTRODUCTION = """# Settings
 
 Every key of `config.toml`. `hybridq config --path` prints where the file belongs. `hybridq config` shows each value and
 the line that it comes from. Times are seconds, or text such as `"90s"`, `"15m"` and `"24h"`. Money is in any unit you
-like. You can also set `[policy]`, `[tariff]` and `[runner]` in the environment, such as `HYBRIDQ_POLICY_HOLD=2h`.
+like; `currency` names it. You can also set `[policy]`, `[tariff]` and `[runner]` in the environment, such as
+`HYBRIDQ_POLICY_HOLD=2h`.
 """
 _WORKERS = (
     "Only for workers. A worker sees few environment variables: `PATH`, `HOME`, the language, and those named in \
@@ -36,6 +37,7 @@ SENTENCES = {
     "policy.theta": "a batch waits for more jobs until waiting has cost this share of one more start (or call)",
     "policy.load_free": "the load per core that raises no cost",
     "policy.load_weight": "how much each unit of load above `load_free` raises the cost of running; 0: ignore load",
+    "policy.currency": 'the unit of money, shown with each amount: `"EUR"`, `"$"`; `""`: none',
     "tariff.zone": "the time zone of the windows, such as `Europe/Berlin`",
     "tariff.factor": "the price outside every window; costs are multiplied by it",
     "tariff.window": "the windows; the first one that matches counts",

@@ -11,12 +11,11 @@ from hybridq.errors import TryAgain
 from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import Result, result, state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
-from hybridq.queue.holds import why_kept
-from hybridq.queue.learned import remarked
 from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
 from hybridq.queue.store import Store
+from hybridq.sentences import how_ended, sentence
 from hybridq.when import clock
 
 from ..exit_codes import TRY_AGAIN
@@ -30,7 +29,14 @@ LONG = 10.0  # seconds; a wait that is told though its reason was told before
 
 
 def follow_job(
-    store: Store, job: int, printer: Printer, events: "Events | None" = None, *, final: bool = False, told: str = ""
+    store: Store,
+    job: int,
+    printer: Printer,
+    events: "Events | None" = None,
+    *,
+    final: bool = False,
+    told: str = "",
+    currency: str = "",
 ) -> int:
     """Print what comes of a job, as JSON with `events`; returns its exit code.
 
@@ -58,7 +64,7 @@ def follow_job(
                 again = _again(store, job, ready, again)
             case Withheld(reason):
                 if not told:
-                    say(f"job {job}: {reason}")
+                    say(f"job {job}: {sentence(reason, time.time(), currency)}")
                 told = ""
             case End(state, found, seen):
                 return _end(job, state, found, seen, None if events else printer)
@@ -94,7 +100,7 @@ def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Pr
         say(f"{found.dropped:,} bytes of job {job}'s output are lost: over the limit, or the disk refused them")
     if found is not None and found.cut and state is State.DONE:
         say(not_whole(job, found.cut))
-    if state is State.FAILED and found is not None and found.error != f"exit code {found.exit_code}":
+    if state is State.FAILED and found is not None and found.error != how_ended(found.exit_code or 0):
         say(_failed(job, found))
     if state is State.CANCELLED:
         say(f"job {job} was cancelled")
@@ -133,16 +139,19 @@ def fate(store: Store, awaited: Awaited) -> str:
     return "it stays queued, but no daemon runs. Start one: hybridq daemon"
 
 
-def _kept(store: Store, awaited: Awaited) -> str:
-    """Why the one job that is awaited is held, if it is one, or does not answer."""
-    return "" if awaited.only is None else why_kept(store, awaited.only) or remarked(store, awaited.only)
-
-
 def _failed(job: int, found: Result | None) -> str:
     return f"job {job} failed: {(found and found.error) or 'for no stated reason'}"
 
 
-def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None = None, *, told: str = "") -> int:
+def await_all(
+    store: Store,
+    awaited: Awaited,
+    named: str,
+    timeout: float | None = None,
+    *,
+    told: str = "",
+    currency: str = "",
+) -> int:
     """Wait until all these have ended, or have a draft where that is enough; one job's own exit code, else 0, or 1
     where one was not done; 75 where a draft failed, so that there is nothing yet.
 
@@ -152,7 +161,7 @@ def await_all(store: Store, awaited: Awaited, named: str, timeout: float | None 
     until = None if timeout is None else time.monotonic() + timeout
     kept, ready, again = told, 0.0, ""
     for _ in looks(store, until):
-        before, kept = (kept, ready), awaited.kept()
+        before, kept = (kept, ready), sentence(awaited.kept(), time.time(), currency)
         if awaited.only is not None and (ready := state_of(store, awaited.only)[2]) != before[1]:
             again = _again(store, awaited.only, ready, again)
         if kept and not before[0]:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from hybridq.job import Lane, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.progress import Awaited, looks
+from hybridq.reason import NOBODY, WITHHELD
 from hybridq.selection import Group
-from hybridq.status.foresight import NOBODY
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Row
 
@@ -23,8 +23,6 @@ from ..draw.terminal import Terminal
 from ..shapes import progress
 from ..tell import is_tty, print_document, say
 from .follow import not_done
-
-HELD = "held: "  # begins what a limit, or a missing key, says of what it holds
 
 
 def follow_group(outlook: Outlook, name: str, awaited: Awaited, *, json: bool = False) -> int:
@@ -38,7 +36,7 @@ def follow_group(outlook: Outlook, name: str, awaited: Awaited, *, json: bool = 
         for _ in looks(outlook.store):
             row = _row(outlook, name)
             tell(words.ended_jobs(row), row.counts.get(State.FAILED, 0), row.eta, row.eta90)
-            before, held = held, HELD in row.why
+            before, held = held, row.why_kind in WITHHELD
             if is_tty(sys.stderr):
                 if held and not before:
                     say(f"{name}: {row.why}")
@@ -70,5 +68,5 @@ def _over(row: Row, awaited: Awaited) -> bool:
 
 def _row(outlook: Outlook, name: str) -> Row:
     row = take(outlook, now=time.time(), limit=1, selectors=[Group(name)]).rows[0]
-    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.why != NOBODY and words.ended_jobs(row)
+    between = row.state is State.QUEUED and row.lane is Lane.STREAM and row.why_kind != NOBODY and words.ended_jobs(row)
     return replace(row, state=State.RUNNING) if between else row  # between two of its jobs it streams on

@@ -88,6 +88,10 @@ class Stay(Struct, frozen=True):
         return f"job {self._name}" if self.accepted.jobs == 1 else f"group {self._name}"
 
     @property
+    def _currency(self) -> str:
+        return self.outlook.config.policy.currency
+
+    @property
     def _awaited(self) -> Awaited:
         group = self.accepted.group if self.accepted.jobs > 1 else None
         first = self.accepted.first
@@ -129,14 +133,16 @@ class Stay(Struct, frozen=True):
         if not self.follows:
             return self._waited(self._name)
         raw = self.outlook.handler(self.of.handler).traits.commands  # it behaves as the command itself
-        code = follow_job(store, accepted.first, Printer(raw=raw), final=self.final, told=self.held)
+        code = follow_job(
+            store, accepted.first, Printer(raw=raw), final=self.final, told=self.held, currency=self._currency
+        )
         tell_final(self.outlook, self._awaited, self._name, "follow")
         return code
 
     def _waited(self, named: str) -> int:
         """Wait for the end; a person is told then where the results are."""
         awaited = self._awaited
-        code = await_all(self.outlook.store, awaited, named, told=self.held)
+        code = await_all(self.outlook.store, awaited, named, told=self.held, currency=self._currency)
         tell_final(self.outlook, awaited, named, "wait")
         if code == 0 and is_tty(sys.stderr) and not awaited.count(State.QUEUED, State.RUNNING):
             say(f"{self._what} is done: hybridq output {named}")

@@ -10,15 +10,21 @@ from hybridq.job import State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
-from hybridq.queue.cohorts import cohort, job
+from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
 from hybridq.selection import Group, Ids, Last, Selector, parse_selector
+from hybridq.sentences import sentence
 from hybridq.status.overview import take
 from hybridq.when import clock
 
 from ..draw import words
 from ..tell import is_tty, say
+
+
+def held_words(outlook: Outlook, of: Cohort, now: float) -> str:
+    """Why a limit on money keeps these jobs from beginning; "" where none does."""
+    return sentence(why_withheld(outlook, of, now), now, outlook.config.policy.currency)
 
 
 def tell_waiting(outlook: Outlook, number: int) -> str:
@@ -31,7 +37,7 @@ def tell_waiting(outlook: Outlook, number: int) -> str:
     of = job(store, number)
     if of.state is not State.QUEUED:
         return ""
-    if held := why_withheld(outlook, cohort(store, of.cohort), now):
+    if held := held_words(outlook, cohort(store, of.cohort), now):
         say(f"job {number}: {held}")
     elif not lists.served(store):
         say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain")
@@ -52,7 +58,7 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector]) 
     if not waiting or awaited.count(State.RUNNING):
         return ""
     first = lists.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
-    if held := "" if first is None else why_withheld(outlook, first, now):
+    if held := "" if first is None else held_words(outlook, first, now):
         say(held)
     elif not lists.served(store):
         say(f"no daemon runs, so {waiting:,} of these jobs wait for hybridq daemon or hybridq drain")

@@ -18,11 +18,12 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.intake import Accepted
 from hybridq.queue.runner import daemon_of
+from hybridq.sentences import sentence
 from hybridq.when import clock, count
 
 from ..draw import words
 from ..staying.unserved import why_waiting
-from ..tell import folded, is_tty, print_document, put, say
+from ..tell import folded, is_tty, print_document, put, say, spoken
 from .submission import Skipped
 
 LONG = 60.0  # seconds for which something is held that a person did not foresee
@@ -56,16 +57,16 @@ class Then(Struct, frozen=True, kw_only=True):
             raise UsageError(f"{named} cannot be used together")
 
 
-def foretold(parts: list[tuple[int, Decision, str]], skipped: Skipped, then: Then) -> int:
+def foretold(parts: list[tuple[int, Decision, str]], skipped: Skipped, then: Then, currency: str) -> int:
     """Print what would happen to a submission, (jobs, decision, why it would be held) a part; returns the exit code."""
     now = time.time()
     if then.json:
-        plans = [{"jobs": jobs, "held": held or None, **_decided(decision)} for jobs, decision, held in parts]
+        plans = [{"jobs": jobs, "held": held or None, **_decided(decision, currency)} for jobs, decision, held in parts]
         print_document({"submitted": False, "parts": plans, "left_out": skipped.count}, one_line=True)
     else:
         for jobs, decision, held in parts:
             named = "" if len(parts) == 1 and jobs == 1 else f"{count(jobs)} jobs{words.SEPARATOR}"
-            print(folded(f"{named}{words.promise(decision, now)}", sys.stdout))
+            print(folded(f"{named}{words.promise(decision, now, currency)}", sys.stdout))
             if held:
                 print(folded(held, sys.stdout))
         print("nothing was submitted")
@@ -85,13 +86,15 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
         return 0
     first = job(outlook.store, accepted.first)
     of = cohort(outlook.store, first.cohort)
-    held = "" if first.state in ENDED else why_withheld(outlook, of, time.time())
+    now, currency = time.time(), outlook.config.policy.currency
+    held = "" if first.state in ENDED else sentence(why_withheld(outlook, of, now), now, currency)
     if then.json:
-        print_document(_as_json(accepted, skipped, held), one_line=True)
+        print_document(_as_json(accepted, skipped, held, currency), one_line=True)
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
-    if accepted.decision.warning and not (then.json or accepted.existed):
-        say(f"{accepted.group if accepted.jobs > 1 else f'job {accepted.first}'}: {accepted.decision.warning}")
+    if accepted.decision.warning is not None and not (then.json or accepted.existed):
+        warning = sentence(accepted.decision.warning, now, currency)
+        say(f"{accepted.group if accepted.jobs > 1 else f'job {accepted.first}'}: {warning}")
     if not follows and not then.json:
         print(accepted.group if accepted.jobs > 1 else accepted.first, flush=True)
     if follows or then.wait:
@@ -101,7 +104,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
-        _tell_promise(accepted, of, alone, held)
+        _tell_promise(accepted, of, alone, held, currency)
     return 0
 
 
@@ -115,11 +118,11 @@ def _existed(accepted: Accepted, state: State) -> str:
     return f"{count(accepted.existed)} more already existed, by their keys"
 
 
-def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str) -> None:
+def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str, currency: str) -> None:
     now = time.time()
     if is_tty(sys.stderr):
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
-        promise = words.promise(replace(of.decision, warning=""), now)  # that was said already
+        promise = words.promise(replace(of.decision, warning=None), now, currency)  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
     it = "it waits" if accepted.jobs == 1 else "they wait"
     if why := why_waiting(it, of, alone, held):
@@ -150,7 +153,7 @@ def _tell_skipped(skipped: Skipped) -> None:
         say(line)
 
 
-def _as_json(accepted: Accepted, skipped: Skipped, held: str) -> dict[str, object]:
+def _as_json(accepted: Accepted, skipped: Skipped, held: str, currency: str) -> dict[str, object]:
     return {
         "id": accepted.first,
         "last": accepted.last,
@@ -159,20 +162,21 @@ def _as_json(accepted: Accepted, skipped: Skipped, held: str) -> dict[str, objec
         "existed": accepted.existed,
         "left_out": skipped.count,
         "held": held or None,
-        **_decided(accepted.decision),
+        **_decided(accepted.decision, currency),
     }
 
 
-def _decided(decision: Decision) -> dict[str, object]:
-    forecast = decision.promised
+def _decided(decision: Decision, currency: str) -> dict[str, object]:
+    forecast, now = decision.promised, time.time()
     return {
         "mode": decision.mode,
-        "reason": decision.reason,
-        "warning": decision.warning or None,
+        "reason": sentence(decision.reason, now, currency),
+        "reason_kind": decision.reason.kind,
+        "warning": sentence(decision.warning, now, currency) or None,
         "start": forecast.start,
         "finish": forecast.finish,
         "finish90": forecast.finish90,
         "cost": forecast.cost,
         "served": decision.served,
-        "considered": decision.considered,
+        "considered": spoken(decision.considered, now, currency),
     }

@@ -22,6 +22,7 @@ from hybridq.money.why_held import would_be_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.queue.submissions import before
+from hybridq.sentences import sentence
 from hybridq.submit import deciding, submit, submit_many
 from hybridq.visible import visible_line
 
@@ -150,10 +151,11 @@ class Submission:
             requests[id(request)] = request
         decide = deciding(self._outlook, self._now, stays=self._stays, waits=bool(self._waits))
         found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
-        return [
-            (n, decision, would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now))
-            for n, size, decision in found
-        ]
+        return [(n, decision, self._held(decision, size)) for n, size, decision in found]
+
+    def _held(self, decision: Decision, size: float) -> str:
+        why = would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now)
+        return sentence(why, self._now, self._outlook.config.policy.currency)
 
     def _single(self) -> tuple[Request, bytes]:
         request = self._request(None)  # what is wrong with it is said before anything is read

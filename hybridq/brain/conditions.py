@@ -19,6 +19,10 @@ class PriceByTime(Protocol):
         """The price factor at an epoch second."""
         ...
 
+    def name(self, at: float) -> str:
+        """What the price at an epoch second is called; "": it has no name."""
+        ...
+
     def changes(self, after: float, until: float) -> list[tuple[float, float]]:
         """Each change in `after < instant <= until`: the instant and the factor from then on."""
         ...
@@ -49,3 +53,9 @@ class Conditions(Struct, frozen=True, kw_only=True):
     def starts(self, at: float) -> bool:
         """Whether a flush at that instant pays a start: not one that finds an instance up."""
         return self.fresh or not self.warm or at > self.now + self.batch_ahead
+
+
+def cheaper_name(conditions: Conditions, at: float) -> str:
+    """What the price then is called, where it is lower than now's; else ""."""
+    tariff = conditions.tariff
+    return tariff.name(at) if tariff.factor(at) < tariff.factor(conditions.now) else ""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ..config.values import PolicyConfig
 from ..job import Audience, Forecast, Held, Lane, Mode, Request
+from ..reason import Reason
 from .arrivals import Joiners
 from .conditions import Conditions
 from .estimate import Estimate
@@ -110,7 +111,10 @@ def _adaptive(draft: Forecast, final: Forecast, conditions: Conditions) -> Forec
     delay = draft.delay
     if delay is not None and draft.finish is not None and final.finish is not None:
         delay += conditions.policy.background_delay_cost * max(0.0, final.finish - draft.finish) / 3600
-    late = ["the final misses the deadline"] if draft.makes_deadline and not final.makes_deadline else []
+    note = final.note
+    if draft.makes_deadline and not final.makes_deadline:
+        late = Reason("final misses")
+        note = late if note is None else replace(note, then=late)
     return Forecast(
         mode=Mode.ADAPTIVE,
         cost=cost,
@@ -124,12 +128,18 @@ def _adaptive(draft: Forecast, final: Forecast, conditions: Conditions) -> Forec
         finish90=final.finish90,
         makes_deadline=draft.makes_deadline,
         assumed=tuple(dict.fromkeys((*draft.assumed, *final.assumed))),
-        note="; ".join(filter(None, [final.note, *late])),
+        note=note,
     )
 
 
 def _forecast(
-    mode: Mode, request: Request, jobs: int, size: float, conditions: Conditions, run: _LaneRun, note: str = ""
+    mode: Mode,
+    request: Request,
+    jobs: int,
+    size: float,
+    conditions: Conditions,
+    run: _LaneRun,
+    note: Reason | None = None,
 ) -> Forecast:
     """Times and money of one mode; the delay is that of the middle of what the submission gives.
 

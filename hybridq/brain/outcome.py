@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Failure, Output, State
+from ..reason import Reason
 
 FIRST_RETRY = 1.0  # seconds until the second try; doubled with each further one
 GIVE_UP = 8  # times that a provider may take a job and leave it unbegun
@@ -48,7 +49,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     usage: bytes | None = None
     draft: bool = False
     by: str = ""
-    promoted: str = ""
+    promoted: Reason | None = None
 
 
 class Attempt(Protocol):

@@ -10,10 +10,14 @@ that is better than running at once by more than a second of their waiting is wo
 import math
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from ..errors import UsageError
 from ..job import Audience, Decision, Forecast, Mode, Request
-from ..when import clock, money, span
+from ..reason import Reason
 from .conditions import Conditions as Conditions
+from .conditions import cheaper_name
+from .costs import ENOUGH
 from .modes import batch_now, forecasts, stream
 from .price_steps import PriceSteps
 
@@ -23,6 +27,7 @@ CLOSE = 1e-3  # relative; totals this close are a tie, and the sooner result win
 MUCH_SOONER = 0.5  # of the time that anything else takes: a draft that takes longer serves nobody
 NOTICED = 1.0  # seconds that a person notices: a draft comes sooner by as much, a batch is better by their worth
 SOONER = 0.8  # of the time that a batch takes to its end: what is late either way is promoted for no less
+NOTHING = 5e-7  # money; less of it is none
 LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
 LATE_LEAST = 5.0  # seconds of waiting that are never thought over
 
@@ -35,15 +40,16 @@ def classify(request: Request, jobs: int, size: float, conditions: Conditions) -
     check_mode(request, conditions.modes)
     considered = forecasts(request, jobs, size, conditions)
     if request.mode is not None:
-        chosen, reason = request.mode, f"mode {request.mode} was asked for"
+        chosen, reason = request.mode, Reason("asked", mode=request.mode)
     elif len(considered) == 1:
-        chosen, reason = considered[0].mode, f"{request.handler} offers only this mode"
+        chosen, reason = considered[0].mode, Reason("only mode", request.handler, mode=considered[0].mode)
     elif any(f.total is None for f in considered):
         chosen, reason = _unknown(request, considered, conditions)
     else:
         return _compared(request, jobs, considered, conditions)
     forecast = next(f for f in considered if f.mode is chosen)
-    warning = _warning(request, forecast, conditions.now)
+    reason = _for(request, reason, forecast, conditions)
+    warning = _warning(request, forecast)
     return Decision(mode=chosen, reason=reason, considered=considered, warning=warning)
 
 
@@ -64,7 +70,7 @@ def reclassify(
     decision = classify(request, jobs, size, conditions)
     if decision.mode is Mode.STREAM:
         return None
-    why = f"waited {span(waited)} to stream where {span(foreseen)} was foreseen; {decision.reason}"
+    why = Reason("waited", span=waited, other_span=foreseen, then=decision.reason)
     return Decision(mode=decision.mode, reason=why, considered=decision.considered, warning=decision.warning)
 
 
@@ -85,38 +91,30 @@ def promote(request: Request, jobs: int, size: float, conditions: Conditions) ->
     now = conditions.now
     if streamed.finish90 > request.deadline and streamed.finish90 - now > SOONER * (batched.finish90 - now):
         return None
-    reason = (
-        f"promoted: batched it would be done at {clock(batched.finish90, now)}, "
-        f"after its deadline {clock(request.deadline, now)}; streamed at {clock(streamed.finish90, now)}"
-    )
-    warning = _warning(request, streamed, now)
+    reason = Reason("batch late", due=request.deadline, done=batched.finish90, sooner=streamed.finish90)
+    warning = _warning(request, streamed)
     return Decision(mode=Mode.STREAM, reason=reason, considered=(streamed, batched), warning=warning)
 
 
-def _unknown(request: Request, considered: tuple[Forecast, ...], conditions: Conditions) -> tuple[Mode, str]:
+def _unknown(request: Request, considered: tuple[Forecast, ...], conditions: Conditions) -> tuple[Mode, Reason]:
     """Too little is known yet: a person is answered, the rest is gathered, unless that is known to be too late."""
     batched, streamed = (next((f for f in considered if f.mode is m), None) for m in (Mode.BATCH, Mode.STREAM))
     if batched is not None and streamed is not None and not batched.makes_deadline:
         then = batched.finish90 or math.inf
         if streamed.finish90 is None or streamed.finish90 < then:
-            done, due = clock(then, conditions.now), clock(request.deadline or 0.0, conditions.now)
-            return Mode.STREAM, f"batched it would be done at {done}, after its deadline {due}; {_who(request)}"
+            return Mode.STREAM, Reason("batch late", due=request.deadline, done=then)
     prefer = Mode.STREAM if request.audience is Audience.USER else Mode.BATCH
     mode = prefer if prefer in conditions.modes else next(m for m in Mode if m in conditions.modes)
-    runs = "held" if mode is Mode.BATCH else "runs now"
-    return mode, f"{runs}: {_who(request)}; {_lacking(request.handler, considered)}"
+    return mode, _lacking(request.handler, considered, conditions)
 
 
-def _lacking(handler: str, considered: tuple[Forecast, ...]) -> str:
+def _lacking(handler: str, considered: tuple[Forecast, ...], conditions: Conditions) -> Reason:
     """What keeps the modes from being compared. A price is named first: it may never be learned."""
     untimed = [f.mode for f in considered if f.finish is None]
-    unpriced = all(f.cost is None for f in considered)
-    if unpriced and len(untimed) == len(considered):
-        return f"no run times of {handler} yet"
-    if unpriced:
-        return f"no costs of {handler} known"
-    how = f" in mode {untimed[0]}" if 0 < len(untimed) < len(considered) else ""
-    return f"no run times of {handler}{how} yet"
+    if all(f.cost is None for f in considered) and len(untimed) < len(considered):
+        return Reason("unpriced", handler)
+    how = untimed[0] if 0 < len(untimed) < len(considered) else ""
+    return Reason("untimed", handler, mode=how, jobs=conditions.estimate.timed(), of=ENOUGH)
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
@@ -124,8 +122,8 @@ def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], con
     able = [f for f in considered if f.makes_deadline and not _unserved(request, f, considered)]
     if not able:
         best = min(considered, key=lambda f: f.finish90 or math.inf)
-        reason = f"the fastest way: none makes the deadline; {_who(request)}"
-        warning = _warning(request, best, conditions.now)
+        reason = _for(request, Reason("fastest", due=request.deadline), best, conditions)
+        warning = _warning(request, best)
         return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
     limit = math.inf if request.max_cost is None else request.max_cost
     able = [f for f in able if (f.cost or 0.0) <= limit] or [min(able, key=lambda f: f.cost or 0.0)]
@@ -135,9 +133,11 @@ def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], con
     best = min(free, key=lambda f: f.total or 0.0)
     ties = [f for f in free if (f.total or 0.0) <= (best.total or 0.0) * (1 + CLOSE)]
     best = min(ties, key=lambda f: f.first or math.inf)
-    reason = _live(request, best, considered, able, conditions.now)
-    reason = reason or _reason(request, best, considered, conditions, crowded=len(free) < len(able))
-    warning = _warning(request, best, conditions.now)
+    reason = _live(request, best, considered, able, conditions.now) or _reason(
+        request, best, considered, conditions, crowded=len(free) < len(able)
+    )
+    reason = _for(request, reason, best, conditions)
+    warning = _warning(request, best)
     return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
 
 
@@ -169,25 +169,27 @@ def _seconds(forecast: Forecast, now: float) -> float:
     return math.inf if forecast.first is None else forecast.first - now
 
 
-def _live(request: Request, best: Forecast, considered: tuple[Forecast, ...], able: list[Forecast], now: float) -> str:
-    """Why a person is served at once where that is not what costs least in all; nothing where it is."""
-    who, comes = _who(request), span(_seconds(best, now))
+def _live(
+    request: Request, best: Forecast, considered: tuple[Forecast, ...], able: list[Forecast], now: float
+) -> Reason | None:
+    """Why a person is served at once where that is not what costs least in all; None where it is."""
+    comes = _seconds(best, now)
     if best.mode is Mode.ADAPTIVE:
         others = [f for f in considered if f.mode is not Mode.ADAPTIVE and f.makes_deadline]
         if not others:
-            return ""
+            return None
         whole = min(others, key=lambda f: _seconds(f, now))
-        return f"the draft is there in {comes}, in mode {whole.mode} it would take {span(_seconds(whole, now))}: {who}"
+        return Reason("draft sooner", span=comes, other=whole.mode, other_span=_seconds(whole, now))
     if request.audience is not Audience.USER or best.mode is not Mode.STREAM:
-        return ""
+        return None
     left = [f for f in considered if f not in able and f.makes_deadline and (f.total or 0.0) <= (best.total or 0.0)]
     for f in left:
         less = (best.cost or 0.0) - (f.cost or 0.0)
         if f.mode is Mode.ADAPTIVE:
-            return f"runs now: a draft would take {span(_seconds(f, now))}, all of it takes {comes}: {who}"
-        if money(max(0.0, less)) != "0":
-            return f"runs now: batch would save only {money(less)}, and {who}"
-    return ""
+            return Reason("draft slow", span=comes, other_span=_seconds(f, now))
+        if less > NOTHING:
+            return Reason("little", saves=less)
+    return None
 
 
 def _lane_free(request: Request, jobs: int, able: list[Forecast], conditions: Conditions) -> bool:
@@ -209,52 +211,47 @@ def _reason(
     conditions: Conditions,
     *,
     crowded: bool,
-) -> str:
+) -> Reason:
     others = [f for f in considered if f.mode is not best.mode]
     other = min(
         [f for f in others if not _unserved(request, f, considered)] or others, key=lambda f: f.total or math.inf
     )
     less = (other.cost or 0.0) - (best.cost or 0.0)
     wait = (best.delay or 0.0) - (other.delay or 0.0)
-    who = _who(request)
     if not other.makes_deadline:
-        return f"only this makes the deadline {clock(request.deadline or 0.0, conditions.now)}; {who}"
+        return Reason("only in time", mode=best.mode, due=request.deadline)
     if crowded and best.mode is Mode.BATCH and (best.total or 0.0) >= (other.total or 0.0):
-        return f"held so that people go first; {who}"
-    now = best.start is None or best.mode is Mode.STREAM or best.start <= conditions.now
-    runs = "runs now" if now else f"held until {clock(best.start or 0.0, conditions.now)}"
-    same = f"{runs}: a {other.mode} costs the same and ends later; {who}"
-    if wait < 0 and money(abs(less)) == "0":
-        return same
+        return Reason("people first")
+    if less == 0 or (wait < 0 and abs(less) <= NOTHING):
+        return Reason("same", other=other.mode)
     if less > 0:
-        saves = f"saves {money(less)} of {money(other.cost or 0.0)}"
-        waiting = "and comes sooner" if wait < 0 else f"waiting costs {money(wait)}"
-        return f"{runs}: {_loaded(best, conditions)}{saves}, {waiting}; {who}"
-    if less < 0:
-        return f"{runs}: a {other.mode} saves {money(-less)}, waiting for it costs {money(-wait)}; {who}"
-    return same
+        return Reason("saves", saves=less, whole=other.cost, costs=wait, load=_load(best, conditions))
+    return Reason("costs more", other=other.mode, saves=-less, costs=-wait)
 
 
-def _loaded(best: Forecast, conditions: Conditions) -> str:
-    """That the load alone makes the present dearer than when this would run, where it does."""
+def _for(request: Request, reason: Reason, best: Forecast, conditions: Conditions) -> Reason:
+    """The reason, with whether it runs now or until when it is held, and who waits for it."""
+    now, start, person = conditions.now, best.start, request.audience is Audience.USER
+    later = best.mode is Mode.BATCH and start is not None and start > now
+    held = later or (best.mode is Mode.BATCH and (start is None or reason.kind == "people first"))
+    until = start if later else None
+    price = "" if until is None else cheaper_name(conditions, until)
+    return replace(reason, runs=not held, until=until, price=price, waits=person, signal=request.signal)
+
+
+def _load(best: Forecast, conditions: Conditions) -> float | None:
+    """The load, where it alone makes the present dearer than when this would run."""
     now, start = conditions.now, best.start or conditions.now
     surcharge = PriceSteps(conditions, now, start).surcharge
     if surcharge <= 1 or start <= now or conditions.tariff.factor(start) < conditions.tariff.factor(now):
-        return ""
-    return f"machine busy ({conditions.load:.1f} per core), "
+        return None
+    return conditions.load
 
 
-def _who(request: Request) -> str:
-    waits = "you are waiting" if request.audience is Audience.USER else "nobody is waiting"
-    return f"{waits} ({request.signal})"
-
-
-def _warning(request: Request, forecast: Forecast, now: float) -> str:
-    if request.deadline is not None and forecast.finish90 is not None and forecast.finish90 > request.deadline:
-        due, done = clock(request.deadline, now), clock(forecast.finish90, now)
-        if forecast.makes_deadline:  # by its draft
-            return f"the draft makes the deadline {due}, but the final will probably be late: done by {done}"
-        return f"the deadline {due} will probably be missed: done by {done}"
+def _warning(request: Request, forecast: Forecast) -> Reason | None:
+    due, done = request.deadline, forecast.finish90
+    if due is not None and done is not None and done > due:
+        return Reason("late final" if forecast.makes_deadline else "late", due=due, done=done)
     if request.max_cost is not None and forecast.cost is not None and forecast.cost > request.max_cost:
-        return f"costs about {money(forecast.cost)}, more than the limit of {money(request.max_cost)}"
-    return ""
+        return Reason("over limit", costs=forecast.cost, whole=request.max_cost)
+    return None

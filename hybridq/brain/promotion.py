@@ -1,12 +1,12 @@
 """When work that a provider's batch holds must be streamed instead, so that its deadline is still made.
 
-Pure: sizes, times and what is known go in, instants and sentences come out.
+Pure: sizes, times and what is known go in, instants and reasons come out.
 """
 
 import math
 
 from ..job import Lane
-from ..when import clock
+from ..reason import Reason
 from .estimate import Estimate
 
 UNKNOWN_CALL = 60.0  # seconds that one call is thought to take at worst, until three are known
@@ -44,12 +44,11 @@ def last_moment(since: float, due: float, stream: float, endless: float = ENDLES
     return min(since + endless, due - ending_time(since, due) - stream - handing)
 
 
-def promotion_reason(due: float, now: float, estimate: Estimate, size: float) -> str:
-    """Why a job that came back unfinished is to be streamed; "": another batch can make its deadline."""
+def promotion_reason(due: float, now: float, estimate: Estimate, size: float) -> Reason | None:
+    """Why a job that came back unfinished is to be streamed; None: another batch can make its deadline."""
     if not math.isfinite(due):
-        return ""
+        return None
     again = estimate.run_time(Lane.BATCH, size, NEXT)
     if again is not None and now + again <= due:
-        return ""
-    when = "" if again is None else f": another would be done at {clock(now + again, now)}"
-    return f"promoted: its batch was not done in time for its deadline {clock(due, now)}{when}"
+        return None
+    return Reason("unfinished", due=due, done=None if again is None else now + again)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from ..job import Held, Lane
-from .conditions import Conditions
+from .conditions import Conditions, cheaper_name
 from .estimate import Estimate
 from .price_steps import PriceSteps
 
@@ -77,6 +77,10 @@ class HeldWork:
     def begin(self, at: float) -> float:
         """When a flush at `at` would really start: after the batches that already run."""
         return max(at, self.now + self._conditions.batch_ahead)
+
+    def cheaper(self, at: float) -> str:
+        """What the price then is called, where it is lower than now's; else ""."""
+        return cheaper_name(self._conditions, at)
 
     def length(self, members: Iterable[int]) -> float:
         """Seconds that one flush of these classes takes."""

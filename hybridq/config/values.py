@@ -43,6 +43,7 @@ class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     theta: float = 0.25  # a flush that is only a choice waits for theta x fixed cost
     load_weight: float = 1.0  # how much a load above `load_free` raises the price
     load_free: float = 0.7  # load per core that costs nothing
+    currency: str = ""  # what money is counted in, as it is shown: `EUR`, `$`; "": it has no name
 
 
 class RunnerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

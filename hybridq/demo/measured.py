@@ -13,6 +13,7 @@ from ..job import Forecast, Lane, Mode, State
 from ..outlook import Outlook
 from ..queue.cohorts import Cohort, cohort, job
 from ..queue.intake import Accepted
+from ..sentences import sentence
 
 _NUMBERS = re.compile(r"[\d.,:]+\S*")
 
@@ -118,9 +119,9 @@ def _reasons(cohorts: Sequence[Cohort]) -> tuple[Reason, ...]:
     """By mode and sentence; sentences that differ only in their numbers are one."""
     found: dict[tuple[Mode, str], Reason] = {}
     for each in cohorts:
-        sentence = each.decision.reason
-        key = each.mode, _NUMBERS.sub("#", sentence)
+        said = sentence(each.decision.reason, each.accepted)
+        key = each.mode, _NUMBERS.sub("#", said)
         before = found.get(key)
         jobs = each.jobs + (before.jobs if before else 0)
-        found[key] = Reason(jobs=jobs, mode=each.mode, sentence=before.sentence if before else sentence)
+        found[key] = Reason(jobs=jobs, mode=each.mode, sentence=before.sentence if before else said)
     return tuple(sorted(found.values(), key=lambda reason: -reason.jobs))

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..errors import HybridqError
-from ..handlers.ending import how_ended
 from ..home import Home
 from ..outlook import Outlook
 from ..queue.runner import daemon_of
+from ..sentences import how_ended
 from ..submit import connect
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))

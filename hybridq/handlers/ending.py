@@ -1,8 +1,6 @@
 """How processes end, and why they do not begin: in the words that a user reads, with the codes of a shell."""
 
 import errno
-import signal
-from contextlib import suppress
 
 from ..job import Call, Failure
 
@@ -55,15 +53,6 @@ def cannot_start(error: OSError | ValueError, command: str, cwd: str | None) -> 
     if error.errno in (errno.EACCES, errno.EISDIR, errno.ENOTDIR):
         return CannotStart(f"not executable: {command}", exit_code=NOT_EXECUTABLE)
     return CannotStart(f"cannot execute {command}: {error.strerror}", exit_code=NOT_EXECUTABLE)
-
-
-def how_ended(returncode: int) -> str:
-    """How a process ended: `exit code 3`, `killed by SIGSEGV`."""
-    if returncode >= 0:
-        return f"exit code {returncode}"
-    with suppress(ValueError):
-        return f"killed by {signal.Signals(-returncode).name}"
-    return f"killed by signal {-returncode}"
 
 
 def timed_out(timeout: float) -> str:

@@ -20,7 +20,8 @@ from typing import IO
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import HybridqError
 from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
-from .ending import CannotStart, how_ended, stopping, timed_out
+from ..sentences import how_ended
+from .ending import CannotStart, stopping, timed_out
 from .process import UNBUFFERED, Child, mark, woken
 
 CHUNK_LIMIT = 64  # jobs that one run of the batch lane may hold

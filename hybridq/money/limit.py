@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from ..brain.costs import Spending
 from ..job import Lane
-from ..when import count, money
+from ..reason import Reason, about
 
 
 class Work(NamedTuple):
@@ -27,15 +27,15 @@ Costs = Callable[[Work, float], Spending | None]
 
 
 class Limited(Struct, frozen=True):
-    """How many jobs may begin now, and why no more; the reason is "" where nothing limits."""
+    """How many jobs may begin now, and why no more; the reason is None where nothing limits."""
 
     jobs: int
-    reason: str = ""
+    reason: Reason | None = None
 
     @property
-    def why(self) -> str:
-        """Why none may; "": some may."""
-        return "" if self.jobs else self.reason
+    def why(self) -> Reason | None:
+        """Why none may; None: some may."""
+        return None if self.jobs else self.reason
 
 
 class Kind(Struct, frozen=True):
@@ -57,7 +57,7 @@ class Kind(Struct, frozen=True):
 
 
 class Limit(Struct, kw_only=True):
-    """One limit as it stands. `then` says what helps, `raise_it` what helps a job that is dearer than the `whole`;
+    """One limit as it stands: `what` it is, of a daily budget the handler; `renewed` is when that is (epoch seconds);
     `sizes` are mean bytes of input, where they are known of what runs."""
 
     what: str
@@ -65,43 +65,47 @@ class Limit(Struct, kw_only=True):
     spent: float
     running: dict[Work, int]
     sizes: dict[Work, float] = field(default_factory=dict)
-    then: str = ""
-    whole: str = ""
-    raise_it: str = ""
+    renewed: float | None = None
 
     def lets(self, work: Work, size: float, costs: Costs) -> Limited:
         """How many more jobs with inputs of mean `size` (bytes) may begin."""
         mine = Kind(costs(work, size), self.running.get(work, 0))
         if mine.spending is not None and mine.spending.each > self.amount:
-            each, whole = money(mine.spending.each), self.whole or self.what
-            return Limited(
-                0, f"held: one job costs about {each}, more than {whole}, {money(self.amount)}{self.raise_it}"
-            )
+            each = about(mine.spending.each)
+            return Limited(0, Reason("dear", self.what, runs=False, costs=each, whole=self.amount, due=self.renewed))
         others = [
             Kind(costs(other, self.sizes.get(other, size)), running)
             for other, running in self.running.items()
             if running and other != work
         ]
-        return room(self.what, self.amount, self.spent, mine, others, self.then)
+        return room(self.what, self.amount, self.spent, mine, others, self.renewed)
 
     def took(self, work: Work, jobs: int) -> None:
         """So many more run."""
         self.running[work] = self.running.get(work, 0) + jobs
 
 
-def room(what: str, limit: float, spent: float, mine: Kind, others: Sequence[Kind] = (), then: str = "") -> Limited:
+def room(
+    what: str, limit: float, spent: float, mine: Kind, others: Sequence[Kind] = (), renewed: float | None = None
+) -> Limited:
     """How many jobs more of a kind may begin, so that `limit` is kept beside the money that is `spent` and that is
-    reserved for `others`. Of unknown money one at a time may, of all kinds together, while anything is left.
-
-    `then` says what helps: of a job that is dearer than the whole limit, and else.
-    """
+    reserved for `others`. Of unknown money one at a time may, of all kinds together, while anything is left."""
     beside = spent + sum(kind.reserved for kind in others)
     running = mine.running + sum(kind.running for kind in others)
     if mine.spending is None:
         blind = mine.running + sum(kind.blind for kind in others)
-        jobs, costs = (0 if blind or beside >= limit else 1), "what one costs is not known"
+        jobs, each = (0 if blind or beside >= limit else 1), None
     else:
-        jobs, costs = mine.spending.within(limit - beside, mine.running), f"one costs about {money(mine.spending.each)}"
-    runs = f", {money(beside - spent + mine.reserved)} reserved for {count(running)} that run{'s' * (running == 1)}"
-    told = f"{what} is {money(limit)}, {money(spent)} is spent{runs if running else ''}; {costs}"
-    return Limited(jobs, f"held: {told}{then}")
+        jobs, each = mine.spending.within(limit - beside, mine.running), about(mine.spending.each)
+    why = Reason(
+        "limit",
+        what,
+        runs=False,
+        whole=limit,
+        spent=about(spent),
+        reserved=about(beside - spent + mine.reserved),
+        costs=each,
+        due=renewed,
+        jobs=running,
+    )
+    return Limited(jobs, why)

@@ -27,10 +27,8 @@ from ..queue.holds import (
     withhold_classes,
 )
 from ..queue.store import Store
-from ..when import clock
+from ..reason import Reason
 from .limit import Limit, Limited, Work
-
-RAISE = ": raise daily_budget in config.toml"
 
 Own = Callable[[], Limit]
 """What a runner may spend itself, as it stands."""
@@ -44,7 +42,9 @@ class Budget:
         self._outlook = outlook
         self._zone = ZoneInfo(outlook.config.tariff.zone)
         self._limits: dict[int, float | None] = {}
-        self._told: dict[str, tuple[str, int]] = {}  # by handler: why classes are held, and how many cohorts these are
+        self._told: dict[
+            str, tuple[Reason | None, int]
+        ] = {}  # by handler: why classes are held, and how many cohorts these are
 
     def opening(self, handler: str, lane: Lane, now: float) -> "Opening":
         """What may begin of a handler in a lane: for one look, or for one transaction in which jobs are taken."""
@@ -61,7 +61,7 @@ class Budget:
         self._know(each.key for each in work if each.key > 0)
         single = {each.key: opening.kept(each.key) for each in work if each.key > 0}
         kept = withheld(store, single)
-        changed = {key: reason for key, of in single.items() if (reason := of.why) != kept.get(key, "")}
+        changed = {key: of.why for key, of in single.items() if of.why != kept.get(key)}
         if changed:
             with store.tx():  # one commit for all
                 for key, reason in changed.items():
@@ -72,12 +72,13 @@ class Budget:
             self._told.pop(handler, None)
         return [each for each in work if (opening(each.key) if each.key > 0 else whole.jobs)]
 
-    def _classes(self, handler: str, reason: str, cohorts: int, now: float) -> None:
-        """Keep why all that is counted in classes is held; "": it no longer is."""
-        if self._told.get(handler) == (reason, cohorts if reason else 0):
+    def _classes(self, handler: str, reason: Reason | None, cohorts: int, now: float) -> None:
+        """Keep why all that is counted in classes is held; None: it no longer is."""
+        cohorts = 0 if reason is None else cohorts
+        if self._told.get(handler) == (reason, cohorts):
             return
         withhold_classes(self._outlook.store, handler, reason, now)
-        self._told[handler] = reason, cohorts if reason else 0
+        self._told[handler] = reason, cohorts
 
     def of_handler(self, handler: str, lane: Lane, now: float, *, size: float = 0.0, draft: bool = False) -> Limited:
         """How many jobs of a handler with inputs of mean `size` (bytes) may begin now by its daily budget; of an
@@ -118,13 +119,11 @@ class Budget:
             return None
         began, renewed = self._day(now)
         return Limit(
-            what=f"the daily budget of {handler}",
+            what=handler,
             amount=config.daily_budget,
             spent=spent_since(self._outlook.store, handler, began),
             running=self._running(handler),
-            then=f"; it is renewed {clock(renewed, now)}",
-            whole=f"the whole daily budget of {handler}",
-            raise_it=RAISE,
+            renewed=renewed,
         )
 
     def _running(self, handler: str) -> dict[Work, int]:
@@ -242,11 +241,11 @@ def limit_on(what: str, amount: float, worked: Iterable[Worked], before: float =
     return limit
 
 
-def hold_back(store: Store, cohort: int, reason: str, now: float) -> None:
-    """Keep why a cohort is held, for views and `explain`; "": it no longer is."""
-    if reason == withheld(store, (cohort,)).get(cohort, ""):
+def hold_back(store: Store, cohort: int, reason: Reason | None, now: float) -> None:
+    """Keep why a cohort is held, for views and `explain`; None: it no longer is."""
+    if reason == withheld(store, (cohort,)).get(cohort):
         return
-    if reason:
-        withhold(store, cohort, reason, now)
-    else:
+    if reason is None:
         release(store, cohort)
+    else:
+        withhold(store, cohort, reason, now)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ..job import Decision, Lane, State
 from ..outlook import Outlook
 from ..queue.cohorts import tally
-from ..when import clock, count
+from ..reason import Reason
 from .limits import Budget
 
 
@@ -31,12 +31,12 @@ class Today:
         self._budget = Budget(outlook)
         self._left: dict[str, _Left] = {}
 
-    def beyond(self, handler: str, lane: Lane, jobs: int, size: float) -> str:
-        """Why not all of so many queued jobs begin today, where some do; "": all do, or it is not known."""
+    def beyond(self, handler: str, lane: Lane, jobs: int, size: float) -> Reason | None:
+        """Why not all of so many queued jobs begin today, where some do; None: all do, or it is not known."""
         each, left = self._budget.usual(handler, lane, size, self._now), self._of(handler, size)
         if not each or left is None or jobs * each <= left.money:
-            return ""
-        return self._told(handler, int(left.money / each), jobs, left.renewed) if left.money >= each else ""
+            return None
+        return self._told(handler, int(left.money / each), jobs, left.renewed) if left.money >= each else None
 
     def within(self, decision: Decision, handler: str, jobs: int, size: float) -> Decision:
         """A submission's decision without a finish that the budget will not keep, and with why not.
@@ -52,11 +52,12 @@ class Today:
         if before + cost <= left.money:
             return decision
         some = min(jobs, int(max(0.0, left.money - before) / each))
-        told = self._told(handler, some, jobs, left.renewed) if left.money >= each else ""
+        told = self._told(handler, some, jobs, left.renewed) if left.money >= each else None
         considered = tuple(
             replace(f, finish=None, finish90=None) if f.mode is decision.mode else f for f in decision.considered
         )
-        return replace(decision, considered=considered, warning="; ".join(filter(None, [decision.warning, told])))
+        warning = told if decision.warning is None else replace(decision.warning, then=told)
+        return replace(decision, considered=considered, warning=warning)
 
     def _of(self, handler: str, size: float) -> _Left | None:
         if handler not in self._left:
@@ -71,9 +72,5 @@ class Today:
             self._left[handler] = _Left(*found, ahead)
         return self._left[handler]
 
-    def _told(self, handler: str, some: int, jobs: int, renewed: float) -> str:
-        then = clock(renewed, self._now)
-        if not some:
-            these = "it" if jobs == 1 else "these"
-            return f"the daily budget of {handler} lets {these} run after {then}, for others go first"
-        return f"the daily budget of {handler} lets about {count(some)} run today, the rest after {then}"
+    def _told(self, handler: str, some: int, jobs: int, renewed: float) -> Reason:
+        return Reason("today", handler, jobs=some, of=jobs, due=renewed)

@@ -8,25 +8,26 @@ from ..outlook import Outlook
 from ..queue.cohorts import Cohort
 from ..queue.holds import withheld
 from ..queue.runner import daemon_of
+from ..reason import Reason
 
 
-def why_withheld(outlook: Outlook, of: Cohort, now: float) -> str:
-    """Why nothing of these jobs may begin at `now`; "" where no limit keeps them."""
-    told = withheld(outlook.store, (of.id,)).get(of.id, "")  # a key that it lacks, a pause: only it can tell of these
-    if told and daemon_of(outlook.store):
+def why_withheld(outlook: Outlook, of: Cohort, now: float) -> Reason | None:
+    """Why nothing of these jobs may begin at `now`; None where no limit keeps them."""
+    told = withheld(outlook.store, (of.id,)).get(of.id)  # a key that it lacks, a pause: only it can tell of these
+    if told is not None and daemon_of(outlook.store):
         return told
     if of.request.max_cost is None and not has_budget(outlook, of.handler):
-        return ""
+        return None
     from .limits import Budget  # with it comes zoneinfo: 8 ms that few submissions need
 
     return Budget(outlook).limits(of.id, of.handler, of.lane, now).why
 
 
-def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> str:
+def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> Reason | None:
     """The same for jobs with inputs of mean `size` (bytes) that are not submitted yet, by their handler's daily
     budget."""
     if not has_budget(outlook, handler):
-        return ""
+        return None
     from .limits import Budget
 
     lane = Lane.BATCH if mode is Mode.BATCH else Lane.STREAM

@@ -6,6 +6,7 @@ Times are epoch seconds, durations seconds, money is in the user's own unit.
 from msgspec import Struct
 
 from ..job import Audience, Lane, Mode
+from ..reason import Reason
 
 TOLD = 1.0  # seconds: no promise is told more finely, and so none is held to less
 
@@ -71,7 +72,7 @@ class FlushDone(Struct, frozen=True, kw_only=True):
     started: float
     ended: float | None
     rule: str
-    reason: str
+    reason: Reason
     factor: float
     jobs: int
     cost: float

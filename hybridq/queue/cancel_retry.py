@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..job import Happening, State
-from ..when import span
+from ..reason import Reason
 from .counters import Move, shift
 from .history import note
 from .store import Store, let_others_write
 
-SAID = {Happening.CANCELLED: "cancelled", Happening.RETRIED: "queued again by retry"}
 SLACK = 2.0  # seconds ahead that are no more than a clock's own correction
 CHUNK = 2_000  # jobs a transaction: writers wait for about 20 ms
 Told = dict[int, tuple[int | None, int]]
@@ -69,8 +68,8 @@ def come_by_now(store: Store, now: float) -> int:
             connection.execute("UPDATE cohort SET queued = 0 WHERE id = ?", (cohort,))
             connection.execute("UPDATE cohort SET accepted = ? WHERE id = ?", (now, cohort))
             connection.execute("UPDATE cohort SET queued = ? WHERE id = ?", (queued, cohort))
-            text = f"the clock was ahead by {span(accepted - now)} when it was accepted; it counts as come now"
-            note(connection, cohort, Happening.BEFORE_NOW, text, now, jobs=queued)
+            why = Reason("ahead", span=accepted - now)
+            note(connection, cohort, Happening.BEFORE_NOW, why, now, jobs=queued)
     return len(ahead)
 
 
@@ -115,10 +114,9 @@ def _tell(connection: sqlite3.Connection, cohort: int, jobs: int, kind: Happenin
     """One sentence a cohort, whatever the number of chunks."""
     row, before = told.get(cohort, (None, 0))
     jobs += before
-    text = SAID[kind] if jobs == 1 else f"{jobs:,} jobs {SAID[kind]}"
     (row,) = connection.execute(
         "INSERT OR REPLACE INTO history (id, cohort, at, kind, jobs, text) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-        (row, cohort, now, kind, jobs, text),
+        (row, cohort, now, kind, jobs, ""),
     ).fetchone()
     told[cohort] = row, jobs
 

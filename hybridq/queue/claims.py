@@ -21,7 +21,6 @@ from .lanes import move
 from .store import Store, insert
 
 CLAIM_BYTES = 16 * 1024 * 1024  # of inputs that are claimed at once, if it is more than one
-DRAFTED = "the draft ended; the final follows in a batch"
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
 
 
@@ -217,8 +216,8 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
         _count(connection, mine)
         drafts = [each.id for each in mine if each.draft]
         if drafts:
-            move(store, drafts, Lane.BATCH, Happening.DRAFTED, DRAFTED, mine[0].at)
-        for why in {each.promoted for each in mine if each.promoted}:
+            move(store, drafts, Lane.BATCH, Happening.DRAFTED, None, mine[0].at)
+        for why in {each.promoted for each in mine if each.promoted is not None}:
             those = [each.id for each in mine if each.promoted == why]
             move(store, those, Lane.STREAM, Happening.PROMOTED, why, mine[0].at)
         if len(mine) < len(outcomes):

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import NoSuchJob
 from ..job import Audience, Decision, Environment, Held, Lane, Mode, Request, State
+from ..reason import revived
 from .group_sums import counts_of
 from .store import Store
 
@@ -167,7 +168,7 @@ def _cohort(row: tuple[Any, ...]) -> Cohort:
         delay_cost=delay_cost,
         request=msgspec.json.decode(request, type=Request),
         variables=variables,
-        decision=msgspec.json.decode(decision, type=Decision),
+        decision=_decided(decision),
         accepted=accepted,
         first=first,
         last=last,
@@ -280,6 +281,13 @@ def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
 def waiting(store: Store, lane: Lane) -> list[str]:
     """The handlers that have queued jobs in this lane."""
     return [h for (h,) in store.rows("SELECT DISTINCT handler FROM tally WHERE lane = ? AND queued > 0", (lane,))]
+
+
+def _decided(decision: bytes) -> Decision:
+    try:
+        return msgspec.json.decode(decision, type=Decision)
+    except msgspec.ValidationError:  # of a release that kept sentences
+        return msgspec.convert(revived(msgspec.json.decode(decision)), Decision)
 
 
 def lineage(store: Store, cohort_id: int) -> list[int]:

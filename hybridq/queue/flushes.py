@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ..reason import Reason, read, stored
 from .cohorts import named
 from .store import Store
 
@@ -22,7 +24,7 @@ class FlushRecord(Struct, frozen=True, kw_only=True):
 
     id: int
     rule: str
-    reason: str
+    reason: Reason
     factor: float
     started: float
     ended: float | None
@@ -46,7 +48,7 @@ _PAID = "LEFT JOIN result ON result.id = job.id AND result.attempt = job.attempt
 
 
 def open_flush(
-    store: Store, runner: int, handler: str, rule: str, reason: str, factor: float, jobs: int, now: float
+    store: Store, runner: int, handler: str, rule: str, reason: Reason, factor: float, jobs: int, now: float
 ) -> int:
     """Note that a flush begins; returns its id."""
     with store.tx() as connection:
@@ -54,17 +56,17 @@ def open_flush(
             connection.execute(
                 "INSERT INTO flush (handler, runner, started, rule, reason, factor, jobs) VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " RETURNING id",
-                (handler, runner, now, rule, reason, factor, jobs),
+                (handler, runner, now, rule, stored(reason), factor, jobs),
             ).fetchone()[0]
         )
 
 
-def describe_flush(store: Store, flush: int, handler: str, reason: str, factor: float, jobs: int) -> None:
+def describe_flush(store: Store, flush: int, handler: str, reason: Reason, factor: float, jobs: int) -> None:
     """Note what a flush that was opened turned out to be."""
     with store.tx() as connection:
         connection.execute(
             "UPDATE flush SET handler = ?, reason = ?, factor = ?, jobs = ? WHERE id = ?",
-            (handler, reason, factor, jobs, flush),
+            (handler, stored(reason), factor, jobs, flush),
         )
 
 
@@ -113,7 +115,7 @@ def flush_record(store: Store, number: int | None) -> FlushRecord | None:
         "SELECT id, rule, reason, factor, started, ended, jobs, done, failed, startup, cost FROM flush WHERE id = ?",
         (number,),
     )
-    return named(FlushRecord, row) if row else None
+    return named(FlushRecord, (*row[:2], replace(read(row[2]), runs=None), *row[3:])) if row else None
 
 
 def results_of(connection: sqlite3.Connection, flush: int, attempts: Iterable[tuple[int, int]]) -> FlushResults:

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from msgspec import Struct
 
 from ..job import ENDED, State
+from ..reason import Reason, said
 from .cohorts import Result, result, state_of
 from .doorbell import FOLLOWER, Doorbell
 from .holds import why_kept
@@ -42,7 +43,7 @@ class Withheld(Struct, frozen=True):
     """It is queued and may not begin: room in a limit, or a key, is lacking; or it runs and does not answer. Told once
     until that is over."""
 
-    reason: str
+    reason: Reason
 
 
 class Shown:
@@ -93,7 +94,7 @@ def follow(
         tails = _Tails(store, job)
         try:
             seen: tuple[State, int, float] | None = None
-            kept, drafted = "", False
+            kept, drafted = None, False
             while True:
                 bell.clear()
                 now = state, attempt, _ = state_of(store, job)
@@ -110,8 +111,8 @@ def follow(
                         yield Draft(draft, dict([before, here]).get(draft.attempt, Shown()))
                         if not final:
                             return
-                had, kept = kept, why_kept(store, job) if state is State.QUEUED else remarked(store, job)
-                if kept and not had:
+                had, kept = kept, _kept(store, job, state)
+                if kept is not None and had is None:
                     yield Withheld(kept)
                 yield from tails.more()
                 if state in ENDED:
@@ -121,6 +122,14 @@ def follow(
                     rescue(store, clock())
         finally:
             tails.close()
+
+
+def _kept(store: Store, job: int, state: State) -> Reason | None:
+    """Why it may not begin, or what is to be said of it while it runs."""
+    if state is State.QUEUED:
+        return why_kept(store, job)
+    remark = remarked(store, job)
+    return said(remark) if remark else None
 
 
 class _Tails:

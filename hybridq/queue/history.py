@@ -8,22 +8,23 @@ import sqlite3
 from msgspec import Struct
 
 from ..job import Happening
+from ..reason import Reason, read, stored
 from .store import Store
 
 
 class Happened(Struct, frozen=True):
-    """What happened to so many jobs of a cohort at once, and when (epoch seconds)."""
+    """What happened to so many jobs of a cohort at once, and when (epoch seconds); why, where that is told."""
 
     at: float
     kind: Happening
     jobs: int
-    text: str
+    reason: Reason
 
 
 def history(store: Store, cohort_id: int, job_id: int | None = None) -> list[Happened]:
     """All that happened to a cohort, or to one job of it, the oldest first."""
     return [
-        Happened(at, Happening(kind), jobs, text)
+        Happened(at, Happening(kind), jobs, read(text))
         for at, kind, jobs, text in store.rows(
             "SELECT at, kind, jobs, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2)"
             " ORDER BY id",
@@ -36,7 +37,7 @@ def note(
     connection: sqlite3.Connection,
     cohort: int,
     kind: Happening,
-    text: str,
+    reason: Reason | None,
     at: float,
     *,
     jobs: int = 1,
@@ -45,5 +46,5 @@ def note(
     """Keep what happened to so many jobs of a cohort, or to the one `job`: for `explain`, and for the report."""
     connection.execute(
         "INSERT INTO history (cohort, job, at, kind, jobs, text) VALUES (?, ?, ?, ?, ?, ?)",
-        (cohort, job, at, kind, jobs, text),
+        (cohort, job, at, kind, jobs, "" if reason is None else stored(reason)),
     )

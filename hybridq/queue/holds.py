@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ..brain.outcome import Outcome
 from ..job import Happening, Lane
+from ..reason import Reason, read, stored
 from .counters import QUARTER, spend
 from .history import note
 from .store import Store
@@ -39,6 +40,7 @@ class Terms(NamedTuple):
 
 
 _HELD = "INSERT INTO history (cohort, at, kind, jobs, text) SELECT id, ?, ?, queued, ? FROM cohort"
+_WITHHELD = "INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort"
 _DRAFTS = "lane = 'stream' AND mode = 'adaptive'"
 _BY_WORK = (
     f"SELECT handler, lane, {_DRAFTS}, total(running), total(cost), total(size) / max(1, total(jobs)) FROM cohort"
@@ -91,19 +93,21 @@ def limit_of(store: Store, cohort: int) -> float | None:
     return None if row is None else msgspec.json.decode(row[0], type=_Asked).max_cost
 
 
-def withheld(store: Store, cohorts: Iterable[int] | None = None) -> dict[int, str]:
+def withheld(store: Store, cohorts: Iterable[int] | None = None) -> dict[int, Reason]:
     """Why a limit on money holds cohorts, of these (None: of all) that one does hold."""
     kept = "SELECT cohort, reason FROM withheld"
     if cohorts is None:
-        return dict(store.rows(kept))
-    these = msgspec.json.encode(list(cohorts)).decode()
-    return dict(store.rows(f"{kept} WHERE cohort IN (SELECT value FROM json_each(?))", (these,)))
+        rows = store.rows(kept)
+    else:
+        these = msgspec.json.encode(list(cohorts)).decode()
+        rows = store.rows(f"{kept} WHERE cohort IN (SELECT value FROM json_each(?))", (these,))
+    return {cohort: read(why) for cohort, why in rows}
 
 
-def why_kept(store: Store, job: int) -> str:
-    """Why a job's cohort is held, as a runner has said; "": nothing keeps it."""
+def why_kept(store: Store, job: int) -> Reason | None:
+    """Why a job's cohort is held, as a runner has said; None: nothing keeps it."""
     row = store.row("SELECT reason FROM withheld WHERE cohort = (SELECT cohort FROM job WHERE id = ?)", (job,))
-    return row[0] if row else ""
+    return read(row[0]) if row else None
 
 
 def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float, bytes] | None:
@@ -133,21 +137,21 @@ def book_cancelled(connection: sqlite3.Connection, attempts: Iterable[Outcome]) 
             spend(connection, handler, each.cost, each.at)
 
 
-def withhold(store: Store, cohort: int, reason: str, now: float) -> None:
+def withhold(store: Store, cohort: int, reason: Reason, now: float) -> None:
     """Keep why a cohort is held from now on; its story tells the first reason."""
     with store.tx() as connection:
-        if connection.execute("INSERT OR IGNORE INTO withheld VALUES (?, ?)", (cohort, reason)).rowcount:
+        if connection.execute("INSERT OR IGNORE INTO withheld VALUES (?, ?)", (cohort, stored(reason))).rowcount:
             (queued,) = connection.execute("SELECT queued FROM cohort WHERE id = ?", (cohort,)).fetchone() or (1,)
             note(connection, cohort, Happening.HELD, reason, now, jobs=queued)
         else:
-            connection.execute("UPDATE withheld SET reason = ? WHERE cohort = ?", (reason, cohort))
+            connection.execute("UPDATE withheld SET reason = ? WHERE cohort = ?", (stored(reason), cohort))
 
 
-def withhold_classes(store: Store, handler: str, reason: str, now: float) -> None:
-    """Keep why all cohorts of a handler that are counted in classes are held; "": no limit holds them any longer."""
+def withhold_classes(store: Store, handler: str, reason: Reason | None, now: float) -> None:
+    """Keep why all cohorts of a handler that are counted in classes are held; None: no limit holds them any longer."""
     these = "handler = ? AND lane = 'batch' AND queued > 0 AND class IS NOT NULL"
     with store.tx() as connection:
-        if not reason:
+        if reason is None:
             connection.execute(
                 "DELETE FROM withheld WHERE cohort IN (SELECT cohort FROM withheld"
                 f" CROSS JOIN cohort ON cohort.id = withheld.cohort WHERE {these})",
@@ -156,20 +160,24 @@ def withhold_classes(store: Store, handler: str, reason: str, now: float) -> Non
             return
         connection.execute(
             f"{_HELD} WHERE {these} AND id NOT IN (SELECT cohort FROM withheld)",
-            (now, Happening.HELD, reason, handler),
+            (now, Happening.HELD, stored(reason), handler),
         )
-        connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
+        connection.execute(
+            f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (stored(reason), handler)
+        )
 
 
-def withhold_all(store: Store, handler: str, reason: str, now: float) -> None:
+def withhold_all(store: Store, handler: str, reason: Reason, now: float) -> None:
     """Keep why all that is queued for a handler is held."""
     these = "handler = ? AND lane IN ('stream', 'batch') AND queued > 0"
     with store.tx() as connection:
         connection.execute(
             f"{_HELD} WHERE {these} AND id NOT IN (SELECT cohort FROM withheld)",
-            (now, Happening.HELD, reason, handler),
+            (now, Happening.HELD, stored(reason), handler),
         )
-        connection.execute(f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (reason, handler))
+        connection.execute(
+            f"INSERT OR REPLACE INTO withheld SELECT id, ? FROM cohort WHERE {these}", (stored(reason), handler)
+        )
 
 
 def release(store: Store, cohort: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..job import Happening, Lane, Mode, State
+from ..reason import Reason
 from .counters import shift
 from .history import note
 from .store import Store
@@ -16,13 +17,13 @@ _MODES = {Lane.STREAM: Mode.STREAM, Lane.BATCH: Mode.BATCH}
 _MODE = "CASE WHEN mode = 'adaptive' AND ? = 'batch' THEN mode ELSE ? END"
 
 
-def move(store: Store, jobs: Sequence[int], lane: Lane, kind: Happening, why: str, now: float) -> int:
+def move(store: Store, jobs: Sequence[int], lane: Lane, kind: Happening, why: Reason | None, now: float) -> int:
     """Put queued jobs into the other lane, with the reason; returns how many moved."""
     with store.tx() as connection:
         return sum(_move(connection, job, lane, kind, why, now) for job in jobs)
 
 
-def move_cohort(store: Store, cohort: int, lane: Lane, kind: Happening, why: str, now: float) -> int:
+def move_cohort(store: Store, cohort: int, lane: Lane, kind: Happening, why: Reason | None, now: float) -> int:
     """Put all that is queued of a cohort into the other lane, with the reason; returns how many moved."""
     with store.tx() as connection:
         row = connection.execute(
@@ -42,7 +43,7 @@ def move_cohort(store: Store, cohort: int, lane: Lane, kind: Happening, why: str
         return int(queued)
 
 
-def _move(connection: Any, job: int, lane: Lane, kind: Happening, why: str, now: float) -> int:
+def _move(connection: Any, job: int, lane: Lane, kind: Happening, why: Reason | None, now: float) -> int:
     row = connection.execute(
         "SELECT cohort.id, jobs FROM job JOIN cohort ON cohort.id = job.cohort"
         " WHERE job.id = ? AND state = 'queued' AND lane <> ? AND accepted IS NOT NULL",

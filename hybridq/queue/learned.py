@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ..brain.estimate import Model
 from ..job import Flush, Lane
+from ..reason import Reason, read, stored
 from .cohorts import lineage, named
 from .store import Store
 
@@ -50,7 +51,7 @@ def remember(store: Store, handler: str, lane: Lane, model: Model, now: float) -
 def intend(store: Store, handler: str, flushes: tuple[Flush, ...], now: float) -> None:
     """Keep what the batch loop plans for a handler, in place of what it planned before."""
     before = store.rows("SELECT at, jobs, reason FROM planned WHERE handler = ? ORDER BY at", (handler,))
-    after = sorted((flush.at, flush.jobs, flush.reason) for flush in flushes)
+    after = sorted((flush.at, flush.jobs, stored(flush.reason)) for flush in flushes)
     if before == after:
         return
     with store.tx() as connection:
@@ -61,10 +62,10 @@ def intend(store: Store, handler: str, flushes: tuple[Flush, ...], now: float) -
         )
 
 
-def intended(store: Store) -> list[tuple[str, float, int, str]]:
+def intended(store: Store) -> list[tuple[str, float, int, Reason]]:
     """(handler, at, jobs, reason) of every planned flush, the next one first."""
     return [
-        (str(h), float(at), int(n), str(why))
+        (str(h), float(at), int(n), read(why))
         for h, at, n, why in store.rows("SELECT handler, at, jobs, reason FROM planned ORDER BY at")
     ]
 

@@ -9,7 +9,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..job import Audience, Happening, Lane, Mode
+from ..reason import read as read_reason
 from .account import Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .claims import NOT_MINE
 from .cleaning import cleaned
@@ -211,7 +214,9 @@ def _flushes(store: Store, since: float) -> tuple[FlushDone, ...]:
         " ORDER BY id DESC LIMIT ?",
         (since, FLUSHES),
     )
-    return tuple(named(FlushDone, row) for row in reversed(rows))
+    return tuple(
+        named(FlushDone, (*row[:4], replace(read_reason(row[4]), runs=None), *row[5:])) for row in reversed(rows)
+    )
 
 
 def _moved(store: Store, since: float) -> Moved:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import UsageError
 from ..job import Lane, Mode, State
+from ..reason import Reason, read
 from ..selection import Group, Ids, Last, Selector
 from .cohorts import Cohort, cohorts, no_such
 from .group_sums import MANY, counts_of, group_sums, marks
@@ -71,10 +72,10 @@ def served(store: Store) -> bool:
     return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
 
 
-def open_flushes(store: Store) -> dict[str, tuple[float, str]]:
+def open_flushes(store: Store) -> dict[str, tuple[float, Reason]]:
     """When the flush that runs now began (epoch seconds), and why it is run, by handler."""
     rows = store.rows("SELECT handler, started, reason FROM flush WHERE ended IS NULL ORDER BY id")
-    return {handler: (started, reason) for handler, started, reason in rows}
+    return {handler: (started, read(reason)) for handler, started, reason in rows}
 
 
 def running(store: Store, modes: Sequence[Mode], limit: int) -> list[Cohort]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ..job import Lane
+from ..reason import Reason
 from ..selection import Selector
 from .doorbell import VIEWER, Doorbell
 from .holds import why_kept, withheld
@@ -156,12 +157,12 @@ class Awaited:
             del self._left[0]
         return True
 
-    def kept(self) -> str:
-        """Why these may not begin, as a runner has said of a job or of part of a group; "" where nothing holds them."""
+    def kept(self) -> Reason | None:
+        """Why these may not begin, as a runner has said of a job or of part of a group; None: nothing holds them."""
         if self.only is not None:
             return why_kept(self._store, self.only)
         parts = [cohort for _, _, cohort in self._left[:PARTS] if cohort is not None]
-        return next(iter(withheld(self._store, parts).values()), "") if parts else ""
+        return next(iter(withheld(self._store, parts).values()), None) if parts else None
 
     def drafts(self) -> tuple[int, int]:
         """How many of them have a draft and not yet a final; and of how many the draft failed."""

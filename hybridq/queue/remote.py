@@ -6,7 +6,6 @@ stay running all the while.
 """
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Detached, Happening, State
+from ..reason import Reason, said, stored
 from ..seam import reached
 from .claims import Claim
 from .counters import spend
@@ -79,12 +79,12 @@ class Elsewhere(Struct, frozen=True):
     silent: Silent | None = None  # one of them that the provider cannot be asked about now
     seen: float | None = None  # when that was told last (epoch seconds)
 
-    @property
-    def told(self) -> str:
-        """The same as a sentence."""
-        done = "" if self.finished is None else f", {self.finished:,} of {self.jobs:,} done"
-        silent = f", cannot be asked since {_clock(self.silent.since)} ({self.silent.why})" if self.silent else ""
-        return f"with the provider since {_clock(self.since)}{done}{silent}"
+    def reason(self, half: float | None = None, most: float | None = None) -> Reason:
+        """That it is there; `half` and nine of ten (`most`) of its batches are back within so many seconds."""
+        since, why = (self.silent.since, self.silent.why) if self.silent else (None, "")
+        return Reason(
+            "provider", why, done=self.since, due=since, jobs=self.finished, of=self.jobs, span=half, other_span=most
+        )
 
 
 def elsewhere(store: Store) -> dict[str, Elsewhere]:
@@ -167,8 +167,8 @@ def sent_back(store: Store, cohorts: Iterable[int], why: str, now: float) -> Non
     with store.tx() as connection:
         for cohort in cohorts:
             known = "SELECT 1 FROM history WHERE cohort = ? AND kind = ? AND text = ?"
-            if not connection.execute(known, (cohort, Happening.SENT_BACK, why)).fetchone():
-                note(connection, cohort, Happening.SENT_BACK, why, now)
+            if not connection.execute(known, (cohort, Happening.SENT_BACK, stored(said(why)))).fetchone():
+                note(connection, cohort, Happening.SENT_BACK, said(why), now)
 
 
 def held_away(works: Iterable[Away]) -> set[tuple[int, int]]:
@@ -183,10 +183,6 @@ class _Told(Struct):
     finished: int | None = None
     seen: float | None = None
     silent: Silent | None = None
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M", time.localtime(at))
 
 
 def _away(row: tuple[int, str, float, bytes, bytes]) -> Away:

@@ -18,12 +18,6 @@ from .runner import Runner, dead, forget_lock
 from .store import Store
 from .suspects import blame, end_guilty, let_be
 
-SAID = {
-    Happening.GIVEN_BACK: "the runner stopped before it was done; queued again",
-    Happening.RESCUED: "the runner died; queued again at once",
-    Happening.BROKE: "the runner broke; queued again at once",
-}
-
 
 def give_back(store: Store, runner: int, now: float, *, broke: bool = False) -> int:
     """Queue again whatever this runner still holds, uncounted; returns how many. Detached jobs stay running.
@@ -72,8 +66,7 @@ def _release(store: Store, runner: int, now: float, kind: Happening) -> int:
         connection.executemany("UPDATE job SET state = 'queued', runner = NULL WHERE id = ?", jobs)
         if jobs:
             moves[cohort, State.RUNNING, State.QUEUED] = len(jobs)
-            text = SAID[kind] if len(jobs) == 1 else f"{len(jobs):,} jobs: {SAID[kind]}"
-            note(connection, cohort, kind, text, now, jobs=len(jobs))
+            note(connection, cohort, kind, None, now, jobs=len(jobs))
     shift(connection, moves, at=now)
     return sum(moves.values())
 

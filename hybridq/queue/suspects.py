@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable
 from msgspec import Struct
 
 from ..job import Happening, Lane, State
+from ..reason import said
 from ..seam import reached
 from .claims import Claim, Room
 from .cohorts import tally
@@ -167,7 +168,7 @@ def end_guilty(connection: sqlite3.Connection, cohort: int, guilty: dict[int, st
             " SELECT id, attempt, ?, 0, 0, 0 FROM job WHERE id = ?",
             (why, job),
         )
-        note(connection, cohort, Happening.BLAMED, why, now, job=job)
+        note(connection, cohort, Happening.BLAMED, said(why), now, job=job)
     if guilty:
         shift(connection, {(cohort, State.RUNNING, State.FAILED): len(guilty)}, at=now)
 

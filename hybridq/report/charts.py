@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..brain.tariff import Tariff
 from ..job import Audience, Lane
 from ..queue.account import FlushDone, Ledger, Promised
+from ..sentences import sentence
 from ..when import count, span
 from ..when import money as amount
 from .html import COLOURS, QUIET, hover, seconds, spread
@@ -25,7 +26,7 @@ WHOLE = 4  # jobs; up to these an axis would show halves of them
 LEAST_SECONDS = 0.01  # what is promised or done sooner is drawn here
 
 
-def timeline_chart(ledger: Ledger, tariff: Tariff) -> "Figure":
+def timeline_chart(ledger: Ledger, tariff: Tariff, currency: str = "") -> "Figure":
     """Jobs done over time, a row a lane, above the price factor with the flushes in it."""
     from plotly.graph_objects import Bar, Scatter
     from plotly.subplots import make_subplots
@@ -64,13 +65,13 @@ def timeline_chart(ledger: Ledger, tariff: Tariff) -> "Figure":
         row=3,
         col=1,
     )
-    figure.add_trace(_flushes(spread(ledger.flushes)), row=3, col=1)
+    figure.add_trace(_flushes(spread(ledger.flushes), currency), row=3, col=1)
     figure.update_yaxes(title="price<br>factor", rangemode="tozero", row=3, col=1)
     figure.update_layout(height=560, bargap=0, hovermode="closest")
     return figure
 
 
-def _flushes(drawn: Sequence[FlushDone]) -> "Scatter":
+def _flushes(drawn: Sequence[FlushDone], currency: str) -> "Scatter":
     """A diamond for each, at the price that it met; the larger, the more jobs it had."""
     from plotly.graph_objects import Scatter
 
@@ -81,7 +82,7 @@ def _flushes(drawn: Sequence[FlushDone]) -> "Scatter":
         mode="markers",
         name="flush",
         hoverinfo="text",
-        hovertext=[_told(flush) for flush in drawn],
+        hovertext=[_told(flush, currency) for flush in drawn],
         marker={
             "symbol": "diamond",
             "color": COLOURS["user"],
@@ -92,7 +93,7 @@ def _flushes(drawn: Sequence[FlushDone]) -> "Scatter":
     )
 
 
-def saved_chart(ledger: Ledger) -> "Figure":
+def saved_chart(ledger: Ledger, currency: str = "") -> "Figure":
     """What the jobs done so far have cost, and would have cost streamed."""
     from plotly.graph_objects import Figure, Scatter
 
@@ -102,7 +103,9 @@ def saved_chart(ledger: Ledger) -> "Figure":
         ("actual", found.cost, COLOURS["batch"], None),
         ("streamed as they came", found.streamed, COLOURS["stream"], "tonexty"),
     ):
-        less = [_difference(cost, streamed) for cost, streamed in zip(found.cost, found.streamed, strict=True)]
+        less = [
+            _difference(cost, streamed, currency) for cost, streamed in zip(found.cost, found.streamed, strict=True)
+        ]
         figure.add_trace(
             Scatter(
                 x=at,
@@ -115,7 +118,7 @@ def saved_chart(ledger: Ledger) -> "Figure":
                 hovertemplate=f"{name}: %{{y:.4g}}<br>%{{customdata}}<br>%{{x}}<extra></extra>",
             )
         )
-    figure.update_yaxes(title="money", rangemode="tozero")
+    figure.update_yaxes(title=currency or "money", rangemode="tozero")
     figure.update_xaxes(title="local time")
     return figure
 
@@ -190,10 +193,12 @@ def promises_chart(ledger: Ledger) -> "Figure":
     return figure
 
 
-def _told(flush: FlushDone) -> str:
-    ran = "running" if flush.ended is None else f"ran {span(flush.ended - flush.started)}, cost {amount(flush.cost)}"
+def _told(flush: FlushDone, currency: str) -> str:
+    cost = amount(flush.cost, currency, fine=True)
+    ran = "running" if flush.ended is None else f"ran {span(flush.ended - flush.started)}, cost {cost}"
+    why = sentence(flush.reason, flush.started, currency)
     when = datetime.fromtimestamp(flush.started).isoformat(" ", "seconds")
-    return hover(f"{when}  {count(flush.jobs)} jobs of {flush.handler}\n{flush.rule}: {flush.reason}\n{ran}")
+    return hover(f"{when}  {count(flush.jobs)} jobs of {flush.handler}\n{flush.rule}: {why}\n{ran}")
 
 
 def _kept(each: Promised) -> str:
@@ -209,9 +214,9 @@ def _after(each: Promised, at: float) -> float:
     return max(LEAST_SECONDS, at - each.made)
 
 
-def _difference(cost: float, streamed: float) -> str:
+def _difference(cost: float, streamed: float, currency: str) -> str:
     part = f" ({1 - cost / streamed:.0%})" if streamed > 0 else ""
-    return f"saved {amount(streamed - cost)}{part}"
+    return f"saved {amount(streamed - cost, currency, fine=True)}{part}"
 
 
 def _when(at: float) -> datetime:

@@ -48,13 +48,13 @@ def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
         f"Finished jobs per lane in {SLOTS} slots of {span(work_series(ledger).width)}, and the price factor of the"
         " current tariff. Each diamond is a flush at the price it paid; hover over it for its reason. Drag to zoom,"
         f" double-click to reset.{evenly}{_some(ledger.flushes, 'flushes')}",
-        timeline_chart(ledger, tariff),
+        timeline_chart(ledger, tariff, found.currency),
     )
     yield chart(
         "Cost and savings",
         "The cost of finished jobs, and their cost if streamed as they came; the gap is what you saved."
         f" Failed attempts are not counted.{evenly}",
-        saved_chart(ledger),
+        saved_chart(ledger, found.currency),
     )
     yield chart(
         "Time to first output",

@@ -89,6 +89,7 @@ class Report(Struct, frozen=True, kw_only=True):
     not_mine: int  # since the queue was made
     cleaned: Cleaned  # the same; in none of the other figures
     unpriced: tuple[str, ...]  # handlers whose price nobody knows: what their jobs cost counts as 0
+    currency: str = ""
 
     @property
     def nothing(self) -> bool:
@@ -96,8 +97,8 @@ class Report(Struct, frozen=True, kw_only=True):
         return not self.done + self.failed
 
 
-def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report:
-    """Sum up; `unpriced` are the handlers whose price nobody knows."""
+def report(ledger: Ledger, now: float, unpriced: Collection[str] = (), currency: str = "") -> Report:
+    """Sum up; `unpriced` are the handlers whose price nobody knows, `currency` is what money is counted in."""
     sums = ledger.sums
     causes = ledger.causes[:CAUSES]
     failed = sum(each.failed for each in sums)
@@ -127,6 +128,7 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = ()) -> Report
         not_mine=ledger.not_mine,
         cleaned=ledger.cleaned,
         unpriced=tuple(sorted({each.handler for each in sums} & set(unpriced))),
+        currency=currency,
     )
 
 

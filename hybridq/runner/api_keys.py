@@ -18,6 +18,7 @@ from ..queue.cohorts import tally
 from ..queue.doorbell import VIEWER, ring
 from ..queue.holds import withhold_all
 from ..queue.runner import Runner
+from ..reason import Reason
 
 log = logging.getLogger("hybridq")
 
@@ -41,7 +42,7 @@ class Keys:
         if self._held.get(handler) != queued:
             if handler not in self._held:
                 log.error("jobs of %s are held: %s", handler, why)
-            withhold_all(self._outlook.store, handler, f"held: {why}", now)
+            withhold_all(self._outlook.store, handler, Reason("lacking", why, runs=False), now)
             self._held[handler] = queued
             ring(self._outlook.store.home, VIEWER)
         return False

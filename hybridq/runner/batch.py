@@ -19,6 +19,7 @@ from ..queue.cohorts import held
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
 from ..queue.suspects import only_suspects
+from ..sentences import sentence
 from ..when import count
 from .engine import Engine
 from .flush import FlushRun, flush_of_suspects
@@ -124,7 +125,8 @@ class BatchLoop:
         number = flushes.open_flush(engine.store, engine.runner.id, name, due[0].rule, due[0].reason, factor, jobs, now)
         room = engine.budget.of_handler(name, Lane.BATCH, now, size=mean_size(found.held)).jobs
         limited = f", of which the daily budget lets {count(room)} begin" if room < jobs else ""
-        log.info("flush %d: %s jobs of %s%s: %s", number, count(jobs), name, limited, due[0].reason)
+        why = sentence(due[0].reason, now, engine.outlook.config.policy.currency)
+        log.info("flush %d: %s jobs of %s%s: %s", number, count(jobs), name, limited, why)
         self._run(FlushRun(engine, name, number, keys, jobs, self._attend))
 
     def _run(self, run: "FlushRun") -> None:

@@ -24,6 +24,7 @@ from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unf
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
 from ..queue.store import Store
+from ..sentences import sentence
 from ..when import clock, count, span
 from .daemon import Service, install_signals
 from .drain_window import Window
@@ -87,7 +88,7 @@ class _Scope:
     """The cohorts that held work when it began, and what moves out of them into the other lane."""
 
     def __init__(self, store: Store, limits: DrainLimits, stream: bool, config: Config) -> None:
-        self._store = store
+        self._store, self._currency = store, config.policy.currency
         found = unfinished(store, limits.handler, limits.group, stream=stream)
         names = {handler for _, handler in found}
         self.unserved = tuple(sorted(names - config.handlers.keys()))
@@ -132,7 +133,7 @@ class _Scope:
     def held(self) -> str:
         """Why something of what is left may not begin; "" where nothing holds it."""
         left = {of.cohort for of in left_of(self._store, self.cohorts)}
-        return next(iter(withheld(self._store, left).values()), "")
+        return sentence(next(iter(withheld(self._store, left).values()), None), time.time(), self._currency)
 
     def spending(self, most: float, store: Store) -> Limit:
         """What all of it may cost since it began, whoever runs it, as `store` sees it."""
@@ -140,18 +141,18 @@ class _Scope:
 
     def stuck(self, budget: Budget, window: Window) -> bool:
         """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
-        now, why = time.time(), ""
+        now, why = time.time(), None
         for of in left_of(self._store, self.cohorts):
             if of.running:
                 return False
             limited = budget.limits(of.cohort, of.handler, of.lane, now)
-            why = why or limited.why
+            why = limited.why if why is None else why
             if not limited.jobs or not window.lets(of.handler, of.lane, of.size, now):
                 continue
             longest = window.longest(now)
             if longest is None or ran_longer(self._store, [of.cohort], longest) < of.queued:
                 return False
-        self.why, self.over = why.removeprefix("held: "), True
+        self.why, self.over = sentence(why and replace(why, runs=None), now, self._currency), True
         return True
 
 

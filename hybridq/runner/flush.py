@@ -20,6 +20,7 @@ from ..queue.claims import Claim, claim_batch, held_still
 from ..queue.lists import by_number
 from ..queue.remote import Away
 from ..queue.suspects import held_suspects, take
+from ..reason import said
 from ..seam import reached
 from ..when import count
 from .call import CallRun
@@ -225,7 +226,7 @@ def flush_of_suspects(
     number, its handler and its claims. None: none may begin."""
     if not held_suspects(engine.store):
         return None
-    number = flushes.open_flush(engine.store, engine.runner.id, names[0], "watched", "", 1.0, 0, now)
+    number = flushes.open_flush(engine.store, engine.runner.id, names[0], "watched", said(""), 1.0, 0, now)
     taken = take(
         engine.store,
         engine.runner.id,
@@ -241,6 +242,6 @@ def flush_of_suspects(
         return None
     name, watched = taken
     factor = engine.outlook.tariff.factor(now)
-    flushes.describe_flush(engine.store, number, name, watched.told, factor, len(watched.claims))
+    flushes.describe_flush(engine.store, number, name, said(watched.told), factor, len(watched.claims))
     engine.watch.begin(watched)
     return number, name, watched.claims

@@ -23,8 +23,8 @@ from ..job import Detached, Event, Happening, Lane, Mode, Output, State
 from ..queue import flushes
 from ..queue.history import note
 from ..queue.remote import Away, charge, claims_of, forget, keep, moved_on
+from ..reason import Reason
 from ..seam import reached
-from ..when import money
 from .call import CallRun
 from .engine import Engine
 
@@ -186,7 +186,7 @@ class RemoteRun:
         if outcome.state is not State.QUEUED or Mode.STREAM not in self.engine.outlook.modes(of.handler):
             return outcome
         why = promotion_reason(of.due, outcome.at, self.engine.outlook.estimate(of.handler), of.size)
-        return replace(outcome, promoted=why, ready=0.0) if why else outcome
+        return outcome if why is None else replace(outcome, promoted=why, ready=0.0)
 
     async def _wind_up(self) -> None:
         """Store the rest, learn, and forget it."""
@@ -218,8 +218,8 @@ class RemoteRun:
                 return False
             with engine.store.tx() as connection:
                 for cohort, costs in self._charged.items():
-                    text = charged(len(costs), sum(costs))
-                    note(connection, cohort, Happening.CHARGED, text, time.time(), jobs=len(costs))
+                    why = Reason("charged", jobs=len(costs), costs=sum(costs))
+                    note(connection, cohort, Happening.CHARGED, why, time.time(), jobs=len(costs))
                 if self._flush is not None:
                     came = flushes.results_of(connection, self._flush, self.away.work.ids)
                     flushes.add_to_flush(connection, self._flush, came, time.time())
@@ -229,12 +229,6 @@ class RemoteRun:
             engine.learning.learn(self.away.handler, Lane.BATCH, hearing.seen)
             return True
         return False
-
-
-def charged(jobs: int, cost: float) -> str:
-    """The sentence that tells of cancelled jobs that were run all the same."""
-    what = "one job was" if jobs == 1 else f"{jobs:,} jobs were"
-    return f"{what} cancelled too late for the provider, which had run them: {money(cost)} is charged"
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

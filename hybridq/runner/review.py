@@ -13,6 +13,7 @@ from ..job import Decision, Happening, Lane
 from ..queue.cohorts import Cohort, next_of
 from ..queue.doorbell import RUNNER, ring
 from ..queue.lanes import move_cohort
+from ..sentences import sentence
 from .engine import Engine
 
 log = logging.getLogger("hybridq")
@@ -52,7 +53,8 @@ class Review:
         there = Lane.STREAM if promoted else Lane.BATCH
         kind = Happening.PROMOTED if promoted else Happening.RECLASSIFIED
         moved = move_cohort(self._engine.store, of.id, there, kind, decision.reason, now)
-        log.info("moved %d jobs of %s to the %s lane: %s", moved, of.name or f"job {of.first}", there, decision.reason)
+        why = sentence(decision.reason, now, self._engine.outlook.config.policy.currency)
+        log.info("moved %d jobs of %s to the %s lane: %s", moved, of.name or f"job {of.first}", there, why)
         return moved
 
 

@@ -109,7 +109,7 @@ class Saver:
         reached("stored")
         del self._unsaved[: len(part)]
         ring(self._home, VIEWER)
-        if any(each.draft or each.promoted for each in mine):
+        if any(each.draft or each.promoted is not None for each in mine):
             ring(self._home, RUNNER)
         with self.pausing():
             self._store.sync()

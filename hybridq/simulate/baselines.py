@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from ..job import Lane
+from ..reason import said
 from .clock import World
 from .station import SimulatedFlush, Spell, Station, Task
 
@@ -64,7 +65,7 @@ class Gather(Stream):
             return None
         if (at := self.due(now)) > now:
             return at
-        flush = SimulatedFlush(at=now, rule=self.rule, reason=self.rule, jobs=len(self.held))
+        flush = SimulatedFlush(at=now, rule=self.rule, reason=said(self.rule), jobs=len(self.held))
         self.station.begin(flush, self.held)
         self.held = []
         return None

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from ..job import Audience, Lane
 from ..report.html import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
+from ..sentences import sentence
 from ..when import count, money, span
 from .clock import SimulatedRun
 from .simulation import Rehearsal
-from .station import Task
+from .station import SimulatedFlush, Task
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -58,7 +61,7 @@ def _trade(found: Rehearsal) -> "Figure":
 
     figure = Figure()
     cheapest = sorted(found.verdicts, key=lambda v: v.cost)
-    names = {v.name: f"{v.name}, {money(v.cost)}" for v in cheapest}
+    names = {v.name: f"{v.name}, {money(v.cost, found.currency)}" for v in cheapest}
     for audience in Audience:
         known = [(v, v.waits[audience]) for v in cheapest if v.waits[audience].p50 is not None]
         figure.add_trace(
@@ -70,7 +73,7 @@ def _trade(found: Rehearsal) -> "Figure":
                 marker={"size": 12, "color": COLOURS[audience.value]},
                 hovertext=[
                     hover(
-                        f"{v.name}: {v.says}\ncost {money(v.cost)}, half wait {span(w.p50 or 0)}, 99 %"
+                        f"{v.name}: {v.says}\ncost {money(v.cost, found.currency)}, half wait {span(w.p50 or 0)}, 99 %"
                         f" {span(w.p99 or 0)}"
                     )
                     for v, w in known
@@ -120,7 +123,7 @@ def _timeline(found: Rehearsal, ours: SimulatedRun) -> "Figure":
             name="flush",
             marker={"symbol": "diamond", "size": 9, "color": COLOURS["user"]},
             hoverinfo="text",
-            hovertext=[hover(f"{f.jobs} jobs, {f.rule}: {f.reason}\nran {span(f.end - f.at)}") for f in flushes],
+            hovertext=[_told(f, found.currency) for f in flushes],
         )
     )
     figure.update_layout(
@@ -194,3 +197,8 @@ def _sampled(many: int, says: str) -> str:
 
 def _when(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
+
+
+def _told(flush: SimulatedFlush, currency: str) -> str:
+    why = sentence(replace(flush.reason, runs=None), flush.at, currency)
+    return hover(f"{flush.jobs} jobs, {flush.rule}: {why}\nran {span(flush.end - flush.at)}")

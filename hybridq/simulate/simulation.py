@@ -33,6 +33,7 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     jobs: int
     prices: tuple[tuple[float, float], ...]  # the price factor from an instant on
     verdicts: tuple[Verdict, ...]
+    currency: str = ""
 
 
 def rehearse(world: World) -> Iterator[tuple[Verdict, SimulatedRun]]:
@@ -58,6 +59,7 @@ def summarise(world: World, verdicts: list[Verdict], ours: SimulatedRun) -> Rehe
         jobs=len(arrivals),
         prices=((begin, tariff.factor(begin)), *tariff.changes(begin, end)),
         verdicts=tuple(verdicts),
+        currency=world.config.policy.currency,
     )
 
 
@@ -67,5 +69,5 @@ def _prices(world: World) -> str:
     tariff = "the configured tariff" if config.tariff.window else "1 at all hours (no tariff.window is set)"
     return (
         f"cost is what a handler charges per job, or else busy time at policy.machine_cost,"
-        f" {money(config.policy.machine_cost)} an hour, times {tariff}"
+        f" {money(config.policy.machine_cost, config.policy.currency)} an hour, times {tariff}"
     )

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ..brain.calls import ChunkSize
 from ..job import Audience, Forecast, Lane
+from ..reason import Reason
 
 LARGEST_CHUNK = 4096  # jobs
 
@@ -63,7 +64,7 @@ class SimulatedFlush(Struct, kw_only=True):
 
     at: float
     rule: str
-    reason: str
+    reason: Reason
     jobs: int
     end: float = math.nan
 

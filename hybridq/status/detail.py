@@ -11,26 +11,36 @@ from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..files import readable
-from ..job import ENDED, Decision, Lane, State
+from ..job import Decision, Happening, Lane, State
 from ..outlook import Outlook
 from ..queue import lists
 from ..queue.cohorts import Cohort, Job, cohort, environment, job, lineage, result
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
-from ..queue.history import Happened, history
+from ..queue.history import history
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
 from ..queue.read_only import rescue_if_writable
 from ..queue.select import meant
 from ..queue.store import Store
 from ..selection import Ids, Selector
+from ..sentences import happened
 from .foresight import Foresight
-from .rows import Rows, have_run, subject
+from .rows import Rows, subject
 from .snapshot import Row
 
 TEXT_LIMIT = 2000  # characters of an input or a result that are shown
 BY_ITSELF = (State.DONE, State.FAILED)
 FILES_OF = 5  # last attempts whose files are named
 BEFORE = 2  # flushes of a group that are told beside its last
+
+
+class Happened(Struct, frozen=True, kw_only=True):
+    """What happened to so many jobs at once, when (epoch seconds), and the sentence that tells it."""
+
+    at: float
+    kind: Happening
+    jobs: int
+    text: str
 
 
 class Detail(Row, frozen=True, kw_only=True):
@@ -62,6 +72,7 @@ class Detail(Row, frozen=True, kw_only=True):
     others: tuple[int, ...] = ()  # of a group: the first job of each part that was asked for or decided otherwise
     promise: Promise | None = None
     history: tuple[Happened, ...] = ()
+    currency: str = ""
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -80,6 +91,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     planned: float | None  # when its flush is planned; None: it has run, or nothing is planned
     promise: Promise | None
     history: tuple[Happened, ...]
+    currency: str = ""
 
 
 def detail(outlook: Outlook, selector: Selector, *, now: float) -> Detail:
@@ -108,12 +120,11 @@ def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
         "timeout": asked.timeout,
         "max_cost": asked.max_cost,
         "promise": first_promise(outlook.store, of.id),
+        "currency": outlook.config.policy.currency,
     }
     if row.group is not None:
-        return Detail(
-            **shared, others=tuple(lists.others(outlook.store, of)), history=_history(outlook.store, of.id, None)
-        )
-    return Detail(**shared, **_job_facts(outlook.store, job(outlook.store, row.id), now))
+        return Detail(**shared, others=tuple(lists.others(outlook.store, of)), history=_history(outlook, of.id, None))
+    return Detail(**shared, **_job_facts(outlook, job(outlook.store, row.id), now))
 
 
 def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
@@ -136,8 +147,9 @@ def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
         group=of.name,
         together=of.jobs,
         planned=row.start if waits else None,
+        currency=outlook.config.policy.currency,
         promise=first_promise(outlook.store, of.id),
-        history=_history(outlook.store, of.id, one, row.finished if row.state in BY_ITSELF else None),
+        history=_history(outlook, of.id, one, row.finished if row.state in BY_ITSELF else None),
     )
 
 
@@ -153,8 +165,7 @@ def _one(outlook: Outlook, selector: Selector, now: float) -> tuple[Row, Cohort]
     row = rows.of([of])[0]
     if of.name is not None:
         of = lists.largest(outlook.store, of.name)
-        why = rows.past(of, row.id, row.last, ran=have_run(row.counts)) if row.state in ENDED else row.why
-        row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline, why=why)
+        row = replace(row, mode=of.mode, audience=of.audience, deadline=of.request.deadline)
     return row, of
 
 
@@ -164,7 +175,8 @@ def _only(chosen: Ids) -> int:
     raise UsageError("this tells of one job or group at a time; hybridq status shows several")
 
 
-def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
+def _job_facts(outlook: Outlook, of: Job, now: float) -> dict[str, Any]:
+    store = outlook.store
     found = result(store, of.id)
     facts: dict[str, Any] = {
         "input": subject(of.input)[:TEXT_LIMIT],
@@ -174,7 +186,7 @@ def _job_facts(store: Store, of: Job, now: float) -> dict[str, Any]:
         "not_before": of.ready if of.ready > now else None,
         "files": _files(store, of),
         "flush": flush_record(store, of.flush),
-        "history": _history(store, of.cohort, of.id, of.finished if of.state in BY_ITSELF else None),
+        "history": _history(outlook, of.cohort, of.id, of.finished if of.state in BY_ITSELF else None),
     }
     if found is not None:
         usage = {} if found.usage is None else msgspec.json.decode(found.usage)
@@ -202,10 +214,19 @@ def _files(store: Store, of: Job) -> tuple[str, ...]:
     return tuple(str(path) for path in paths if path.exists())
 
 
-def _history(store: Store, of: int, one: int | None, ended: float | None = None) -> tuple[Happened, ...]:
+def _history(outlook: Outlook, of: int, one: int | None, ended: float | None = None) -> tuple[Happened, ...]:
     """What happened to a cohort, or to one job of it: once that has ended by itself, things
     happen to its neighbours alone."""
+    store, currency = outlook.store, outlook.config.policy.currency
     told = [each for number in lineage(store, of) for each in history(store, number, one)]
     if one is not None and ended is not None:
         told = [each for each in told if each.at <= ended]
-    return tuple(sorted(told, key=lambda each: each.at))
+    return tuple(
+        Happened(
+            at=each.at,
+            kind=each.kind,
+            jobs=each.jobs,
+            text=happened(each.kind, each.jobs, each.reason, each.at, currency),
+        )
+        for each in sorted(told, key=lambda each: each.at)
+    )

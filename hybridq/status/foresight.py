@@ -26,15 +26,16 @@ from ..queue.holds import withheld
 from ..queue.learned import intended
 from ..queue.lists import ahead, open_flushes, runners, running
 from ..queue.remote import Elsewhere, elsewhere
-from ..when import span
+from ..reason import NOBODY, Reason, said
 
 if TYPE_CHECKING:
     from ..money.today import Today
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
-NOBODY = "waits for a daemon or a drain"
-Foreseen = tuple[Eta, str]
+NONE = said("")
+UNSERVED = Reason(NOBODY)
+Foreseen = tuple[Eta, Reason]
 """When, and why then."""
 
 
@@ -44,7 +45,7 @@ class _Batch(Struct):
     conditions: Conditions
     planned: Plan
     etas: dict[int, Eta]
-    reasons: dict[int, str]
+    reasons: dict[int, Reason]
     under: dict[int, int]  # cohorts and classes: the key under which each was planned
 
 
@@ -72,22 +73,23 @@ class Foresight:
 
     def held(self, of: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
-        if why := self._stuck(of, self.served):
+        if (why := self._stuck(of, self.served)) is not None:
             return Eta(), why
         if of.id not in self._held:
             self._held[of.id] = self._as_limited(self._planned(of), of)
         return self._held[of.id]
 
-    def limited(self, of: Cohort, queued: int) -> str:
-        """Why the last of so many queued jobs of a cohort, or of its group, waits for room in a limit; "" where not."""
+    def limited(self, of: Cohort, queued: int) -> Reason | None:
+        """Why the last of so many queued jobs of a cohort, or of its group, waits for room in a limit; None where
+        not."""
         if not queued:
-            return ""
+            return None
         store = self._outlook.store
         cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
-        told = next(iter(withheld(store, cohorts).values()), "") if self.served else ""
-        return (
-            told or would_be_withheld(self._outlook, of.handler, of.mode, of.size, self.now) or self._beyond(of, queued)
-        )
+        if self.served and (told := next(iter(withheld(store, cohorts).values()), None)) is not None:
+            return told
+        would = would_be_withheld(self._outlook, of.handler, of.mode, of.size, self.now)
+        return self._beyond(of, queued) if would is None else would
 
     def _as_limited(self, foreseen: Foreseen, of: Cohort) -> Foreseen:
         """Without an end where a daily budget does not let all of a cohort, or of its group, begin today."""
@@ -96,30 +98,29 @@ class Foresight:
         jobs = of.queued
         if of.name is not None:
             jobs = group_sums(self._outlook.store, [of.name])[of.name].counts.get(State.QUEUED, 0)
-        if why := self._beyond(of, jobs):
-            return Eta(start=foreseen[0].start), "; ".join(filter(None, [why, foreseen[1]]))
+        if (why := self._beyond(of, jobs)) is not None:
+            return Eta(start=foreseen[0].start), replace(why, then=foreseen[1])
         return foreseen
 
-    def _beyond(self, of: Cohort, queued: int) -> str:
+    def _beyond(self, of: Cohort, queued: int) -> Reason | None:
         if not has_budget(self._outlook, of.handler):
-            return ""
+            return None
         if self._today is None:
             from ..money.today import Today  # with it comes zoneinfo: 8 ms that few views need
 
             self._today = Today(self._outlook, self.now)
         return self._today.beyond(of.handler, of.lane, queued, of.size)
 
-    def _stuck(self, of: Cohort, served: bool) -> str:
-        """Why nobody knows when these begin, the reason that lasts longest first; "": it can be foreseen.
+    def _stuck(self, of: Cohort, served: bool) -> Reason | None:
+        """Why nobody knows when these begin, the reason that lasts longest first; None: it can be foreseen.
 
         What a runner has said of money counts only as long as one runs: a limit may have been raised since.
         """
         if of.handler not in self._outlook.config.handlers:
-            return _unknown(of.handler)
-        told = withheld(self._outlook.store, (of.id,)).get(of.id, "")
-        if held := told if served else why_withheld(self._outlook, of, self.now):
-            return held
-        return "" if served else NOBODY
+            return Reason("no handler", of.handler)
+        told = withheld(self._outlook.store, (of.id,)).get(of.id)
+        held = told if served else why_withheld(self._outlook, of, self.now)
+        return UNSERVED if held is None and not served else held
 
     def _planned(self, of: Cohort) -> Foreseen:
         batch = self._batch(of.handler)
@@ -127,11 +128,11 @@ class Foresight:
         cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
         classes = counted_in(store, {of.id, *cohorts} - batch.under.keys())
         keys = {key: batch.under.get(classes.get(key, key), key) for key in (of.id, *cohorts)}
-        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[of.id], "")
+        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[of.id], NONE)
 
     def streamed(self, of: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
-        if why := self._stuck(of, self.served or self._runs_itself(of)):
+        if (why := self._stuck(of, self.served or self._runs_itself(of))) is not None:
             return Eta(), why
         world = self._world(of.handler)
         jobs = ahead(self._outlook.store, of) if before is None else before
@@ -146,9 +147,9 @@ class Foresight:
     def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
         there = self._elsewhere.get(of.handler) if of.lane is Lane.BATCH else None
-        here = self.flushes.get(of.handler, "") if of.lane is Lane.BATCH else ""
+        here = self.flushes.get(of.handler) if of.lane is Lane.BATCH else None
         if of.handler not in self._outlook.config.handlers:
-            return Eta(), here or (there.told if there else of.decision.reason)
+            return Eta(), here or (there.reason() if there else of.decision.reason)
         if there is not None:
             eta, why = self._fetched(of, there, started)
             return eta, here or why
@@ -160,11 +161,11 @@ class Foresight:
     def _fetched(self, of: Cohort, there: Elsewhere, started: float | None) -> Foreseen:
         """For jobs that run at a provider: whoever runs the queue fetches what they give."""
         if not self.served:
-            return Eta(), f"{there.told}; {NOBODY}"
+            return Eta(), replace(there.reason(), then=UNSERVED)
         world = self._world(of.handler)
         half, most = (world.estimate.run_time(Lane.BATCH, of.size, q) or 0.0 for q in (0.5, 0.9))
-        why = f"{there.told}; half of its batches are back within {span(half)}, nine of ten within {span(most)}"
-        return away_eta(of.size, max(there.since, started or of.started or 0.0), world, _progress(there)), why
+        eta = away_eta(of.size, max(there.since, started or of.started or 0.0), world, _progress(there))
+        return eta, there.reason(half, most)
 
     def away(self, of: Cohort, running: int) -> int | None:
         """How many of so many running jobs a provider has done, by what it tells; 0: none of them runs there."""
@@ -182,10 +183,10 @@ class Foresight:
         begun = of.counts.get(State.RUNNING, 0) > 0
         return of.lane is Lane.BATCH and begun and of.handler in self.flushes
 
-    def next_flush(self) -> tuple[float | None, str]:
+    def next_flush(self) -> tuple[float | None, Reason]:
         """When the next flush of any handler is, and why; while one has more to take, when that one began. None: none
         is planned."""
-        found: list[tuple[float, str]] = []
+        found: list[tuple[float, Reason]] = []
         names = {name for (name, lane, state), _ in self.tally.items() if (lane, state) == (Lane.BATCH, State.QUEUED)}
         begun = running(self._outlook.store, tuple(Mode), CLASSES)
         taken = {of.handler for of in begun if of.queued and self.flushing(of)}
@@ -193,7 +194,7 @@ class Foresight:
         for name in (names - taken) & self._outlook.config.handlers.keys() if self.served else ():
             planned = self._batch(name).planned
             found += [(flush.at, flush.reason) for flush in (*planned.due, *planned.later)]
-        return min(found, default=(None, ""))
+        return min(found, key=lambda each: each[0], default=(None, NONE))
 
     def _world(self, name: str) -> Conditions:
         if name not in self._worlds:
@@ -232,7 +233,7 @@ class Foresight:
         return Eta(start=self.now, finish=self.now + half, finish90=self.now + max(half, most))
 
 
-def _as_told(planned: Plan, told: list[tuple[float, str]]) -> Plan:
+def _as_told(planned: Plan, told: list[tuple[float, Reason]]) -> Plan:
     """The plan at the instants and for the reasons that the loop has written down. The last flushes are told
     last: what the loop runs at this moment it no longer tells."""
     flushes = [*planned.due, *planned.later]
@@ -258,7 +259,3 @@ def _progress(there: Elsewhere) -> Progress | None:
     if not there.finished or there.seen is None:
         return None
     return Progress(min(1.0, there.finished / max(1, there.jobs)), there.seen)
-
-
-def _unknown(handler: str) -> str:
-    return f"config.toml has no handler {handler}, or cannot be read"

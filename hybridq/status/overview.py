@@ -8,6 +8,8 @@ has not. Whoever looks also rescues what a dead runner left.
 import math
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, machine_load
 from ..queue import cohorts, lists
@@ -16,6 +18,7 @@ from ..queue.group_sums import ended_groups, groups_with
 from ..queue.read_only import rescue_if_writable
 from ..queue.select import meant, ranges
 from ..selection import All, Ids, Selector
+from ..sentences import sentence
 from ..when import clock
 from .foresight import Foresight
 from .rows import Rows
@@ -86,7 +89,8 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
             jobs for (_, lane, state), jobs in foresight.tally.items() if lane is Lane.BATCH and state is State.QUEUED
         ),
         next_flush=at,
-        next_flush_why=why,
+        next_flush_why=sentence(replace(why, runs=None), now, outlook.config.policy.currency),
+        currency=outlook.config.policy.currency,
         cost=cost,
         saved=sum(each.streamed for each in sums) - cost,
     )

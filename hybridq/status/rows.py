@@ -8,19 +8,20 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from ..brain.forecast import Eta
-from ..brain.reasons import AT_ONCE
 from ..config.values import Config
 from ..job import ENDED, Lane, State
 from ..outlook import Outlook
 from ..queue import lists, troubles
 from ..queue.cohorts import Cohort
-from ..queue.flushes import flush_record, last_of
 from ..queue.group_sums import GroupSum, group_sums
 from ..queue.learned import remarked, remarked_of
 from ..queue.lists import ListedJob
-from ..when import clock, count
-from .foresight import Foreseen, Foresight
+from ..reason import EXITED, SAID, Reason, said
+from ..sentences import how_ended, sentence
+from .foresight import NONE, Foreseen, Foresight
 from .snapshot import Failed, Row
 
 
@@ -41,10 +42,6 @@ def subject(data: bytes) -> str:
             text = data.decode("utf-8", "backslashreplace")
     # Names that are no UTF-8 come as lone surrogates, which neither SQLite nor JSON can take back.
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-CUT = "the answer was cut"
-SEPARATOR = "; "
 
 
 def _command(data: bytes) -> bytes:
@@ -79,24 +76,12 @@ class Rows:
         cohorts = {of.id: of for of in lists.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
         return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
 
-    def past(self, of: Cohort, *jobs: int, ran: int = 1) -> str:
-        """Why these jobs of a cohort were flushed when they were; where no flush ran them, what was decided of them.
-
-        `ran`: how many jobs this is to be told of; a flush of fewer does not speak for all of them.
-        """
-        flush = None if of.lane is Lane.STREAM else flush_record(self._store, last_of(self._store, *jobs))
-        if flush is None:
-            return of.decision.reason
-        why = flush.reason.removeprefix(AT_ONCE)
-        return why if flush.jobs >= ran else f"its last flush, of {count(flush.jobs)}: {why}"
+    def _said(self, reason: Reason) -> str:
+        return sentence(reason, self._foresight.now, self._config.policy.currency)
 
     def _job(self, of: Cohort, line: ListedJob, before: int | None) -> Row:
         over, foresight = line.state in ENDED, self._foresight
-        eta, why = self._job_future(of, line, before)
-        if line.state is State.FAILED:
-            why = line.error or "failed"
-        elif line.state is State.DONE and line.cut:
-            why = f"{CUT} ({line.cut}); {why}"
+        eta, why = _job_end(line) if over else self._job_future(of, line, before)
         deadline, end = of.request.deadline, line.finished if over else max(foresight.now, eta.finish or 0.0)
         late_by = None if deadline is None or line.state is State.CANCELLED else _behind(end, deadline)
         return Row(
@@ -121,39 +106,34 @@ class Rows:
             late_by=late_by,
             cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
             exit_code=exit_code(self._config, of.handler, line.state, line.exit_code),
-            why=why,
+            why=self._said(why),
+            why_kind="" if why is NONE else why.kind,
         )
 
     def _job_future(self, of: Cohort, line: ListedJob, before: int | None) -> Foreseen:
         foresight = self._foresight
-        if line.state in ENDED:
-            return Eta(), self.past(of, line.id)
         running = line.state is State.RUNNING
         eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
-        if running and (said := remarked(self._store, line.id)):
-            why = said
+        if running and (remark := remarked(self._store, line.id)):
+            why = said(remark)
         if line.deaths and not running:
-            times = "once" if line.deaths == 1 else f"{line.deaths} times"
-            why = f"runs last, watched: the runner died {times} while it ran"
+            why = Reason("watched", jobs=line.deaths)
         if line.ready > foresight.now:
-            why = self._again(line.ready, line.error or "failed")
+            why = Reason("again", line.error or "failed", due=line.ready)
         return eta, why
-
-    def _again(self, ready: float, why: str) -> str:
-        return f"tries again at {clock(ready, self._foresight.now)}: {why}"
 
     def _waiting(self, of: Cohort, before: int | None) -> Foreseen:
         eta, why = self._in_lane(of, before)
         if of.name is not None and (again := lists.all_wait(self._store, of.id, self._foresight.now)):
-            return eta, self._again(*again)
+            return eta, Reason("again", again[1], due=again[0])
         return eta, why
 
     def _in_lane(self, of: Cohort, before: int | None) -> Foreseen:
         if of.lane is Lane.STREAM:
             return self._foresight.streamed(of, before)
         if self._foresight.flushing(of):
-            if why := self._foresight.limited(of, of.queued):
-                return Eta(), why
+            if (limit := self._foresight.limited(of, of.queued)) is not None:
+                return Eta(), limit
             return self._foresight.running(of, of.counts.get(State.RUNNING, 0) + of.counts.get(State.QUEUED, 0), None)
         return self._foresight.held(of)
 
@@ -192,13 +172,17 @@ class Rows:
             causes=causes,
             cost=found.cost if over or found.cost else None,
             mixed=lists.mixed(self._store, found.name),
-            why=why,
+            why=self._said(why),
+            why_kind="" if why is NONE else why.kind,
             away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )
 
     def _causes(self, found: GroupSum) -> tuple[Failed, ...]:
         told = troubles.failures(self._store, found.name) if found.counts.get(State.FAILED) else []
-        return tuple(Failed(reason=reason, exit_code=code, jobs=jobs) for reason, code, jobs in told)
+        return tuple(
+            Failed(reason=reason, exit_code=code, jobs=jobs, exited=_exited(reason, code))
+            for reason, code, jobs in told
+        )
 
     def _group_future(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """Until its last job is done, and why then; what is not tried again yet is told of first."""
@@ -208,23 +192,36 @@ class Rows:
         if waits is None:
             return eta, why
         jobs, at, error = waits
-        all_ = jobs == sum(found.counts.get(state, 0) for state in (State.QUEUED, State.RUNNING))
-        told = f"{'' if all_ else f'{count(jobs)} '}tr{'ies' if jobs == 1 else 'y'} again at {clock(at, now)}: {error}"
-        return eta, told if all_ else SEPARATOR.join(filter(None, [told, why]))
+        left = sum(found.counts.get(state, 0) for state in (State.QUEUED, State.RUNNING))
+        return eta, Reason("again", error, due=at, jobs=jobs, of=left, then=None if jobs == left else why)
 
     def _group_course(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """What runs now with all that follows at once, and what is held for later."""
         counts = found.counts
         running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
         if not running and not queued:
-            return Eta(), self.past(of, found.first, found.last, ran=have_run(counts))
+            return Eta(), NONE
         if not running:
             return self._waiting(of, before)
-        if why := self._foresight.limited(of, queued):
-            return Eta(), f"{count(queued)} {why}" if why.startswith("held") else why
+        if (limit := self._foresight.limited(of, queued)) is not None:
+            return Eta(), replace(limit, held=queued) if limit.withholds else limit
         at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
         eta, why = self._foresight.running(of, running + at_once, of.started)
-        return eta, remarked_of(self._store, found.name) or why
+        remark = remarked_of(self._store, found.name)
+        return eta, said(remark) if remark else why
+
+
+def _job_end(line: ListedJob) -> Foreseen:
+    """What is still worth knowing of a job that has ended."""
+    if line.state is State.FAILED:
+        told = line.error or "failed"
+        return Eta(), Reason(EXITED if _exited(told, line.exit_code) else SAID, told)
+    return Eta(), Reason("cut", line.cut) if line.state is State.DONE and line.cut else NONE
+
+
+def _exited(told: str, code: int | None) -> bool:
+    """Whether the exit code is all that is known of a failure."""
+    return code is not None and told == how_ended(code)
 
 
 def _behind(end: float | None, deadline: float) -> float | None:
@@ -241,11 +238,6 @@ def exit_code(config: Config, handler: str, state: State, code: int | None) -> i
         found = config.handlers.get(handler)
         return 0 if found is not None and found.traits.commands else None
     return code if state in ENDED else None
-
-
-def have_run(counts: Mapping[State, int]) -> int:
-    """How many of these jobs came to their end by running."""
-    return counts.get(State.DONE, 0) + counts.get(State.FAILED, 0)
 
 
 # What was cancelled says nothing of what was done: a group of which any job was is done.

@@ -25,6 +25,7 @@ class Head(Struct, frozen=True, kw_only=True):
     next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
     cost: float = 0.0  # money, so far
+    currency: str = ""
     saved: float = 0.0  # money, against streaming all as it came
 
 
@@ -34,6 +35,7 @@ class Failed(Struct, frozen=True, kw_only=True):
     reason: str  # not yet made safe for a terminal
     exit_code: int | None
     jobs: int
+    exited: bool = False  # the exit code is all that is known of it
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,7 @@ class Row(Struct, frozen=True, kw_only=True):
     away: int | None = 0  # how many of those that run are done at a provider; None: it does not tell
     mixed: bool = False  # a group whose jobs run in several modes, of which `mode` is one
     why: str = ""  # the reason for its mode, for being held, or for its failure; not yet made safe
+    why_kind: str = ""  # the kind of that reason
 
     @property
     def jobs(self) -> int:

@@ -15,6 +15,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue.intake import accept
 from hybridq.queue.learned import remember
 from hybridq.queue.runner import Runner
+from hybridq.reason import said
 from tests.support.building import ECHO, asking, command, queue, submit_all
 
 WORKER = ECHO.replace('protocol = "lines"\n', "")
@@ -173,9 +174,10 @@ def test_a_crowd_that_comes_later_moves_no_promise(tmp_path: Path) -> None:
     """However many submissions come while one is held, what was foreseen when it came stays, and its flush with it."""
     outlook, now = queue(tmp_path, WORKER), 1_795_867_200.0
     instants = [*(now - 600 * k for k in range(9, 0, -1)), now, *(now + 0.1 * k for k in range(1, 3 * ARRIVALS))]
+    decided = Decision(mode=Mode.BATCH, reason=said("test"))
     with outlook.store.tx():
         for at in instants:
-            accept(outlook.store, asking(), b"1", lambda *_: (Decision(mode=Mode.BATCH, reason="test"), 0.001), now=at)
+            accept(outlook.store, asking(), b"1", lambda *_: (decided, 0.001), now=at)
     alone = [Held(key=1, jobs=1, size=1.0, deadline=math.inf, since=now, delay_cost=0.001)]
     foreseen = outlook.conditions("echo", now, alone).joining
     assert foreseen == pytest.approx(9 / 5400, rel=0.01)

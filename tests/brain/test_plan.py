@@ -12,7 +12,7 @@ from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Win
 from hybridq.job import Lane
 
 from ..support.judge import Ideal, Steps
-from ..support.planning import FLAT, HOUR, NOON, conditions, held, only
+from ..support.planning import FLAT, HOUR, NOON, conditions, held, only, told
 
 
 def timed(**changes: object) -> Estimate:
@@ -25,7 +25,7 @@ def test_waits_for_the_cheap_price_with_its_numbers() -> None:
     flush = only(plan([held(delay_cost=0.5, since=NOON)], conditions()))
     assert flush.at == NOON + 4 * HOUR
     assert flush.rule == "plan"
-    assert flush.reason.endswith("saves 5.00 of 10.00; waiting costs 2.00")
+    assert told(flush).endswith("saves 5.00 of 10.00, waiting costs 2.00")
 
 
 def test_small_work_does_not_wait_for_a_cent() -> None:
@@ -49,7 +49,7 @@ def test_deadline_starts_the_job_in_time() -> None:
     now = conditions(estimate=estimate, tariff=FLAT, now=flush.at)
     due = plan([held(jobs=1, deadline=NOON + 2 * HOUR)], now).due[0]
     assert due.rule == "deadline"
-    assert due.reason.startswith("runs now: takes about 11m, due by ")
+    assert told(due).startswith("runs now: takes about 11m, due by ")
 
 
 def test_deadline_takes_along_what_gains_nothing_by_waiting() -> None:
@@ -97,7 +97,7 @@ def test_flat_price_waits_for_theta_of_a_start() -> None:
     """With a flat price a flush waits until the delay has cost theta times a start: not for `hold`."""
     flush = only(plan([held(delay_cost=0.5)], conditions(tariff=FLAT)))
     assert flush.at == pytest.approx(NOON + 0.25 / 0.5 * HOUR, abs=0.01)
-    assert flush.reason.endswith("others may share the start (1.00)")
+    assert told(flush).endswith("others may share the start (1.00)")
 
 
 def test_free_starts_flush_at_once() -> None:
@@ -110,21 +110,21 @@ def test_hold_is_only_the_cap() -> None:
     flush = only(plan([held()], conditions(tariff=FLAT, policy=PolicyConfig(hold=7200.0))))
     assert flush.at == NOON + 7200
     due = plan([held()], conditions(tariff=FLAT, policy=PolicyConfig(hold=7200.0), now=NOON + 7200)).due[0]
-    assert due.reason == "runs now: held for 2h 00m, the longest that any job is"
+    assert told(due) == "runs now: 2h 00m is the longest that a job is held"
 
 
 def test_unknown_work_waits_for_a_cheaper_price() -> None:
     """Nothing known: what is held waits for the start of a cheaper price within `hold`."""
     flush = only(plan([held()], conditions(estimate=Estimate())))
     assert flush.at == NOON + 4 * HOUR
-    assert flush.reason.endswith("the price falls from x1 to x0.5; no costs known yet")
+    assert told(flush).endswith("x0.5 then, x1 now; no costs known yet")
 
 
 def test_unknown_work_gathers_only_shortly() -> None:
     """Nothing known and nothing cheaper ahead: a burst gathers for a moment and runs together."""
     flush = only(plan([held(1), held(2, since=NOON - 1)], conditions(estimate=Estimate(), tariff=FLAT)))
     assert flush.at == NOON - 1 + GATHER
-    assert flush.reason.endswith("waits 5s for others; no costs known yet")
+    assert told(flush).endswith("waits 5s for others; no costs known yet")
 
 
 def test_unknown_work_keeps_half_its_time() -> None:
@@ -145,7 +145,7 @@ def test_load_puts_a_choice_off_and_not_a_deadline() -> None:
     planned = plan([held(delay_cost=0.001)], busy)
     assert planned.due == ()
     assert planned.loaded
-    assert "at most: machine busy (1.7 per core)" in planned.later[0].reason
+    assert "at most: machine busy (1.7 per core)" in told(planned.later[0])
     assert plan([held(deadline=NOON)], busy).due
 
 

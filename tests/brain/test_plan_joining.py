@@ -8,7 +8,7 @@ from hybridq.brain.plan import Plan, plan
 from hybridq.job import Flush
 
 from ..support.judge import Ideal
-from ..support.planning import FLAT, HOUR, NOON, conditions, held, only
+from ..support.planning import FLAT, HOUR, NOON, conditions, held, only, told
 
 
 def test_a_start_that_nobody_will_share_is_not_waited_for() -> None:
@@ -83,7 +83,7 @@ def test_at_a_warm_worker_a_call_is_shared() -> None:
     start of that cost; and the reason says so."""
     flush = at_a_warm_worker(1)
     assert flush.at == pytest.approx(only(joined(NOON, NOON)).at, abs=1e-3)
-    assert "share the call (0.005" in flush.reason
+    assert "share the call (0.005" in told(flush)
     assert at_a_warm_worker(1, estimate=Ideal(1.0)).at == NOON
 
 
@@ -98,4 +98,4 @@ def test_a_cold_worker_shares_its_start_and_the_call() -> None:
     """Both are worth waiting for, so it is longer than for either."""
     cold, start = at_a_warm_worker(1, warm=False, estimate=Ideal(0.005, CALL)), only(joined(NOON, NOON))
     assert cold.at > start.at + 60
-    assert "share the start (0.01" in cold.reason
+    assert "share the start (0.01" in told(cold)

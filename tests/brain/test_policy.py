@@ -10,24 +10,24 @@ from hybridq.brain.tariff import Tariff
 from hybridq.config.values import TariffConfig
 from hybridq.errors import UsageError
 from hybridq.job import Decision, Held, Mode
-from tests.support.deciding import HOUR, NOON, conditions, person, request
+from tests.support.deciding import HOUR, NOON, conditions, person, request, told
 
 
 def test_person_streams() -> None:
     """A person is served at once, though it would be cheaper at night; the reason names both and the signal."""
     decision = classify(person(), 1, 100, conditions())
     assert decision.mode is Mode.STREAM
-    assert decision.reason.endswith("you are waiting (terminal)")
+    assert told(decision.reason).endswith("you are waiting (terminal)")
 
 
 def test_next_to_nothing_is_no_saving() -> None:
     """A saving that would be told as 0 is none; what is cheaper and there sooner has no waiting to pay for."""
     flat = {"tariff": Tariff(TariffConfig()), "batch_ahead": 9.0, "warm": True}
     sooner = classify(person(), 1, 100, conditions(0.0005, 0.01, fresh=True, **flat))
-    assert sooner.reason.startswith("runs now: saves 0.0000028 of ")
+    assert told(sooner.reason).startswith("runs now: saves 95 %, and comes sooner")
     decision = classify(person(), 1, 100, conditions(0.0005, 0.001, **flat))
     assert decision.mode is Mode.STREAM
-    assert decision.reason.startswith("runs now: a batch costs the same and ends later; you are waiting")
+    assert told(decision.reason).startswith("runs now: a batch costs the same and ends later; you are waiting")
 
 
 def test_a_batch_at_once_pays_no_start_that_a_warm_instance_saves() -> None:
@@ -51,7 +51,7 @@ def test_large_background_work_waits_for_the_night() -> None:
     assert decision.forecast.start == NOON + 10 * HOUR
     assert batch.cost == pytest.approx((1000 * 10 + 2) / 3600 * 0.5)
     assert stream.cost == pytest.approx(1000 * 10 / 3600 + 2 / 3600)
-    assert decision.reason.startswith("held until 22:00: saves 1.39 of ")
+    assert told(decision.reason).startswith("held until 22:00, night price: saves 1.39 of ")
 
 
 def test_a_few_quick_jobs_run_at_once() -> None:
@@ -77,7 +77,7 @@ def test_trivial_background_work_runs_at_once() -> None:
     """Nobody delays a short job for hours to save less than the waiting costs, and the reason says so."""
     decision = classify(request(), 1, 100, conditions(expected=1.0, fixed=0.0))
     assert decision.mode is Mode.STREAM
-    assert "waiting for it costs" in decision.reason or "costs the same" in decision.reason
+    assert "waiting for it costs" in told(decision.reason) or "costs the same" in told(decision.reason)
 
 
 def test_background_work_leaves_a_busy_stream_lane_alone() -> None:
@@ -86,7 +86,7 @@ def test_background_work_leaves_a_busy_stream_lane_alone() -> None:
     assert classify(request(), 1, 100, conditions(tariff=flat)).mode is Mode.STREAM
     busy = classify(request(), 1, 100, conditions(tariff=flat, stream_ahead=3.0))
     assert busy.mode is Mode.BATCH
-    assert busy.reason.startswith("held so that people go first")
+    assert told(busy.reason).startswith("held until 12:08:20: people go first")
     assert classify(request(), 5, 100, conditions(tariff=flat)).mode is Mode.BATCH
     assert classify(request(), 1, 100, conditions(tariff=flat, expected=3600.0)).mode is Mode.BATCH
 
@@ -97,14 +97,19 @@ def test_nothing_known_the_audience_decides() -> None:
     assert classify(person(), 1, 100, unknown).mode is Mode.STREAM
     decision = classify(request(), 1, 100, unknown)
     assert decision.mode is Mode.BATCH
-    assert decision.reason == "held: nobody is waiting (cron); no run times of digest yet"
+    assert (
+        told(decision.reason) == "held until 22:00, night price: nobody is waiting (cron); no run times of digest yet"
+    )
     assert decision.forecast.finish is None
 
 
 def test_asked_mode_wins() -> None:
     """An explicit mode is taken, whatever it costs; the forecasts stand beside it."""
     decision = classify(person(mode=Mode.BATCH), 1, 100, conditions())
-    assert (decision.mode, decision.reason) == (Mode.BATCH, "mode batch was asked for")
+    assert (decision.mode, told(decision.reason)) == (
+        Mode.BATCH,
+        "held until 12:08:20: you asked for batch; you are waiting (terminal)",
+    )
     assert len(decision.considered) == 2
 
 
@@ -117,7 +122,7 @@ def test_mode_that_is_not_offered_is_refused() -> None:
 def test_only_mode() -> None:
     """A handler with one mode gets it."""
     decision = classify(request(), 9, 100, conditions(modes=frozenset({Mode.STREAM})))
-    assert decision.reason == "digest offers only this mode"
+    assert told(decision.reason) == "runs now: digest offers only stream; nobody is waiting (cron)"
 
 
 @pytest.mark.parametrize("mode", [None, Mode.ADAPTIVE])
@@ -129,14 +134,14 @@ def test_a_final_that_will_be_late_is_told_where_the_draft_is_not(mode: Mode | N
         person(mode=mode, deadline=NOON + 60), 1, 100, conditions(100.0, modes=frozenset(Mode), draft=small)
     )
     assert decision.mode is Mode.ADAPTIVE
-    assert "the draft makes the deadline" in decision.warning
-    assert "the final will probably be late: done by" in decision.warning
-    assert "the final misses the deadline" in decision.forecast.note
+    assert "the draft makes the deadline" in told(decision.warning)
+    assert "the final will probably be late: done by" in told(decision.warning)
+    assert "the final misses the deadline" in told(decision.forecast.note)
     ample = classify(
         person(mode=mode, deadline=NOON + 3600), 1, 100, conditions(100.0, modes=frozenset(Mode), draft=small)
     )
-    assert ample.warning == ""
-    assert all("misses" not in each.note for each in ample.considered)
+    assert ample.warning is None
+    assert all("misses" not in told(each.note) for each in ample.considered)
 
 
 def test_adaptive_gives_the_draft_first() -> None:
@@ -159,7 +164,7 @@ def test_impossible_deadline_takes_the_fastest_and_warns() -> None:
     """Where nothing makes the deadline the fastest is taken, with a warning that says when it will be done."""
     decision = classify(request(deadline=NOON + 5), 1, 100, conditions())
     assert decision.mode is Mode.STREAM
-    assert decision.warning.startswith("the deadline 12:00:05 will probably be missed: done by 12:00:1")
+    assert told(decision.warning).startswith("the deadline 12:00:05 will probably be missed: done by 12:00:1")
 
 
 def test_cost_limit() -> None:
@@ -169,7 +174,7 @@ def test_cost_limit() -> None:
     assert classify(person(), 1, 100, conditions()).mode is Mode.STREAM
     assert classify(person(max_cost=0.7), 1, 100, priced).mode is Mode.BATCH
     none = classify(person(max_cost=0.0001), 1, 100, conditions())
-    assert none.warning.startswith("costs about 0.0033, more than the limit of 0.0001")
+    assert told(none.warning).startswith("costs about 0.0033, more than the limit of 0.0001")
 
 
 def test_load_sends_background_work_to_the_batch() -> None:
@@ -202,7 +207,7 @@ def test_late_stream_is_thought_over() -> None:
     decision = reclassify(request(), 1, 100, crowded, waited=60.0, foreseen=1.0)
     assert isinstance(decision, Decision)
     assert decision.mode is Mode.BATCH
-    assert decision.reason.startswith("waited 1m to stream where 1s was foreseen; ")
+    assert told(decision.reason).startswith("waited 1m to stream where 1s was foreseen; ")
     assert reclassify(request(), 1, 100, crowded, waited=4.0, foreseen=1.0) is None
     assert reclassify(request(mode=Mode.STREAM), 1, 100, crowded, waited=60.0, foreseen=1.0) is None
     assert reclassify(person(), 1, 100, conditions(), waited=60.0, foreseen=1.0) is None
@@ -223,7 +228,7 @@ def test_batch_that_comes_too_late_is_promoted() -> None:
     decision = promote(work, 1, 100, late)
     assert isinstance(decision, Decision)
     assert decision.mode is Mode.STREAM
-    assert decision.reason.startswith("promoted: batched it would be done at 13:00")
+    assert told(decision.reason).startswith("a batch would be done at 13:00, after its deadline")
     assert promote(work, 1, 100, conditions()) is None
     assert promote(request(), 1, 100, late) is None
     assert promote(work, 1, 100, conditions(batch_ahead=3600.0, stream_ahead=7200.0)) is None

@@ -7,7 +7,7 @@ from hybridq.brain.policy import classify
 from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
 from hybridq.job import Decision, Held, Mode
-from tests.support.deciding import HOUR, NOON, conditions, person, request
+from tests.support.deciding import HOUR, NOON, conditions, person, request, told
 
 FLAT = Tariff(TariffConfig())
 ALL = frozenset(Mode)
@@ -46,9 +46,7 @@ def test_nobody_in_the_background_gets_a_draft() -> None:
 
 def test_the_reason_of_a_draft_has_its_seconds() -> None:
     """Of a draft the reason names both times, of one that is not made too."""
-    assert drafted(2.0, 30.0).reason == (
-        "the draft is there in 2s, in mode stream it would take 30s: you are waiting (terminal)"
-    )
+    assert told(drafted(2.0, 30.0).reason) == ("runs now: a draft takes 2s, a stream 30s; you are waiting (terminal)")
 
 
 def test_a_final_is_waited_for_at_the_price_of_background_work() -> None:
@@ -78,4 +76,4 @@ def test_what_a_second_is_worth_is_what_a_batch_must_save() -> None:
         for cost in (30.0, 0.076, 0.01)
     )
     assert (dear.mode, near.mode, cheap.mode) == (Mode.STREAM, Mode.STREAM, Mode.BATCH)
-    assert near.reason.startswith("runs now: batch would save only 0.0005")
+    assert told(near.reason).startswith("runs now: you are waiting (terminal); a batch saves only 0.0005")

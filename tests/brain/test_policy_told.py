@@ -11,7 +11,7 @@ from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, TariffConfig
 from hybridq.job import Held, Mode
-from tests.support.deciding import NOON, conditions, person, request
+from tests.support.deciding import NOON, conditions, person, request, told
 
 
 def learned(seconds: float) -> Model:
@@ -43,7 +43,7 @@ def test_what_is_known_is_not_said_to_be_unknown() -> None:
         (listed, "no run times of digest in mode stream yet"),
         (priceless, "no costs of digest known"),
     ):
-        assert classify(request(), 3, 100, conditions(estimate=estimate)).reason.endswith(says)
+        assert told(classify(request(), 3, 100, conditions(estimate=estimate)).reason).endswith(says)
 
 
 def test_a_forecast_names_what_it_assumes() -> None:
@@ -64,8 +64,10 @@ def test_a_load_that_decides_is_named() -> None:
     flat = Tariff(TariffConfig())
     decision = classify(request(), 500, 100, conditions(load=1.9, tariff=flat))
     assert decision.mode is Mode.BATCH
-    assert decision.reason.startswith("held until 12:15: machine busy (")
-    assert classify(request(), 500, 100, conditions(load=1.9)).reason.startswith("held until 22:00: saves")
+    assert told(decision.reason).startswith("held until 12:15: machine busy (")
+    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith(
+        "held until 22:00, night price: saves"
+    )
 
 
 def test_a_providers_batch_waits_for_no_other() -> None:

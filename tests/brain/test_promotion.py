@@ -26,6 +26,8 @@ from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig
 from hybridq.job import Audience, Failure, Held, Lane, Mode, Request, State
 from hybridq.queue.claims import Claim
+from hybridq.reason import Reason
+from tests.support.deciding import told
 
 
 def test_what_is_given_back_waits_as_long_as_it_was_told() -> None:
@@ -83,9 +85,10 @@ def test_a_cancel_that_is_never_confirmed_still_leaves_the_deadline() -> None:
 def test_only_what_no_further_batch_can_make_is_promoted() -> None:
     """Given back with an hour and a half left another batch will do; with ten minutes left it is streamed."""
     now = 1_000_000.0
-    assert promotion_reason(now + 5400, now, remote(), 1.0) == ""
-    assert promotion_reason(float("inf"), now, remote(), 1.0) == ""
-    assert promotion_reason(now + 600, now, remote(), 1.0).startswith("promoted: ")
+    assert promotion_reason(now + 5400, now, remote(), 1.0) is None
+    assert promotion_reason(float("inf"), now, remote(), 1.0) is None
+    unfinished = promotion_reason(now + 600, now, remote(), 1.0)
+    assert unfinished == Reason("unfinished", due=now + 600, done=unfinished and unfinished.done)
 
 
 def world(seen: Model = Model(), price: float | None = 1.0) -> Conditions:  # noqa: B008 - it is frozen
@@ -130,4 +133,4 @@ def test_work_that_a_batch_would_deliver_late_is_streamed_although_little_is_kno
     assert decision.mode is mode
     late = "after its deadline"
     unknown = "no costs of gpt known" if timed else "no run times of gpt in mode stream yet"
-    assert (late if mode is Mode.STREAM else unknown) in decision.reason
+    assert (late if mode is Mode.STREAM else unknown) in told(decision.reason)

@@ -17,6 +17,7 @@ from hybridq.queue.cohorts import job, tally
 from hybridq.queue.lanes import move
 from hybridq.queue.lists import totals
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from tests.support.building import asking, run_jobs, submit_all, until
 from tests.support.user import Queue, ended
 from tests.support.verbs import check_counters
@@ -93,7 +94,7 @@ def test_where_jobs_were_moved_from_goes_too(queue: Queue) -> None:
     """What a moved job leaves behind goes with it."""
     ids = submit_all(queue.outlook, asking(mode=Mode.STREAM), [b'"x"'])
     with queue.outlook.store.tx():
-        move(queue.outlook.store, ids, Lane.BATCH, Happening.RECLASSIFIED, "waited too long", time.time())
+        move(queue.outlook.store, ids, Lane.BATCH, Happening.RECLASSIFIED, said("waited too long"), time.time())
     run_jobs(queue.outlook, 1)
     assert clean(queue.outlook.store, time.time() + 60).jobs == 1
     assert set(left(queue).values()) == {0}

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from hybridq.job import Decision, Lane, Mode, State
+from hybridq.reason import said
 from hybridq.status.snapshot import Head, Snapshot
 from hybridq_cli.draw import plain, words
 from hybridq_cli.draw.queue import QueueView
@@ -219,7 +220,7 @@ def test_an_instant_that_has_passed_is_now() -> None:
 def test_an_unknown_eta_is_called_unknown() -> None:
     """Nothing is guessed, in the table or in a sentence."""
     assert words.done_at(row(1), NOW) == "unknown"
-    assert "done: unknown" in words.promise(Decision(mode=Mode.STREAM, reason="a person waits"), NOW)
+    assert "done: unknown" in words.promise(Decision(mode=Mode.STREAM, reason=said("a person waits")), NOW)
 
 
 def test_a_row_that_may_be_late_says_so() -> None:

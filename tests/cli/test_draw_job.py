@@ -1,6 +1,7 @@
 """What is drawn and said of one job or group: sentences, `show`, `explain`, and its history."""
 
 from hybridq.job import Decision, Forecast, Mode, State
+from hybridq.reason import said
 from hybridq_cli.draw import job, words
 
 from ..support.snapshots import HOSTILE, NOW, busy, group, row, shown
@@ -9,7 +10,7 @@ from ..support.snapshots import HOSTILE, NOW, busy, group, row, shown
 def test_sentences_are_safe_for_a_terminal() -> None:
     """A hostile reason is one visible line in `submit`, `follow` and `drain`."""
     for text in (
-        words.promise(Decision(mode=Mode.BATCH, reason=HOSTILE), NOW),
+        words.promise(Decision(mode=Mode.BATCH, reason=said(HOSTILE)), NOW),
         words.standing(row(1, why=HOSTILE), NOW),
     ):
         assert text.isprintable()
@@ -27,7 +28,7 @@ def test_show_tells_all_that_is_known() -> None:
 def test_one_forecast_is_one_number_wherever_it_is_told() -> None:
     """What a submission says comes `in 2s` is `after 2s` in its explanation."""
     seen = Forecast(mode=Mode.STREAM, first=NOW + 1.6, finish=NOW + 1.6)
-    decision = Decision(mode=Mode.STREAM, reason="quick", considered=(seen,))
+    decision = Decision(mode=Mode.STREAM, reason=said("quick"), considered=(seen,))
     assert ", in 2s" in words.promise(decision, NOW)
     assert "after 2s" in shown(job.draw_explanation("7", decision, NOW, NOW), width=200)
 
@@ -36,9 +37,11 @@ def test_explain_compares_the_modes() -> None:
     """Each mode has its line with cost, waiting, total; the chosen one is marked; a missed deadline is said."""
     considered = (
         Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70),
-        Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False, note=HOSTILE),
+        Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False, note=said(HOSTILE)),
     )
-    decision = Decision(mode=Mode.STREAM, reason="only this makes it", considered=considered, warning="[/dear]")
+    decision = Decision(
+        mode=Mode.STREAM, reason=said("only this makes it"), considered=considered, warning=said("[/dear]")
+    )
     text = shown(job.draw_explanation("7", decision, NOW, NOW + 9000, [(NOW, "submitted")]), width=200)
     lines = text.splitlines()
     chosen = next(line for line in lines if "3.50" in line)
@@ -54,18 +57,20 @@ def test_explain_compares_the_modes() -> None:
 def test_explain_is_readable_in_forty_columns() -> None:
     """Where the columns would break within words, the modes stand one below another with their names beside them."""
     considered = (
-        Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70, note="now"),
-        Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, makes_deadline=False),
+        Forecast(mode=Mode.STREAM, cost=3.0, delay=0.5, total=3.5, first=NOW + 48, first90=NOW + 70, note=said("now")),
+        Forecast(mode=Mode.BATCH, cost=1.2, delay=0.12, total=1.32, note=said("later")),
+        Forecast(mode=Mode.ADAPTIVE, cost=1.3, makes_deadline=False),
     )
     text = shown(
-        job.draw_explanation("7", Decision(mode=Mode.STREAM, reason="so", considered=considered), NOW, NOW), width=40
+        job.draw_explanation("7", Decision(mode=Mode.STREAM, reason=said("so"), considered=considered), NOW, NOW),
+        width=40,
     )
     lines = [line.strip() for line in text.splitlines()]
     for line in (
         "» stream",
         "waiting costs  0.50",
         "first result   after 48s ±22s",
-        "why            now",
+        "why            later",
         "but            misses the deadline",
     ):
         assert line in lines
@@ -102,9 +107,7 @@ def test_a_group_that_ended_says_how_its_parts_ended() -> None:
 
 def test_a_promise_says_what_it_rests_on() -> None:
     """The part of the cost that is the start, unless that is next to nothing, and what was assumed; unknown is said."""
-    told = Forecast(
-        mode=Mode.STREAM, cost=0.0016, starting=0.0006, finish=NOW + 2, assumed=("2ms a job", "list prices")
-    )
+    told = Forecast(mode=Mode.STREAM, cost=0.16, starting=0.06, finish=NOW + 2, assumed=("2ms a job", "list prices"))
     sentence = words.promise_words(told, NOW)
-    assert sentence.endswith("in 2s · costs 0.0016, 0.0006 of it a start · assumes 2ms a job, list prices")
+    assert sentence.endswith("in 2s · costs 0.16, 0.06 of it a start · assumes 2ms a job, list prices")
     assert words.promise_words(Forecast(mode=Mode.STREAM, cost=1.0, starting=0.01), NOW) == "done: unknown · costs 1.00"

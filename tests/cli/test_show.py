@@ -63,8 +63,8 @@ def test_explain_compares_what_was_compared(outlook: Outlook) -> None:
     assert [each["mode"] for each in decided["considered"]] == ["stream", "batch"]
     assert all(each["total"] is not None for each in decided["considered"])
     before = typed(outlook, "explain", "g")
-    assert decided["reason"] in before.replace("\n", " ")
-    for part in ("background (cron)", "promised", "WAITING COSTS"):
+    assert decided["reason"] in " ".join(before.split())
+    for part in ("nobody is waiting (cron)", "promised", "WAITING COSTS"):
         assert part in before
     with daemon(outlook):
         until(lambda: outlook.store.rows("SELECT 1 FROM groups WHERE done = 20"))
@@ -110,16 +110,16 @@ def test_what_was_drained_is_told_as_it_went(tmp_path: Path) -> None:
         submit_all(outlook, asking(mode=None, group="g"), [b'"x"'] * 500)
     assert command(outlook.store.home, "drain", "--quiet").returncode == 0
     told = " ".join(typed(outlook, "explain", "g").split())
-    assert re.search(r"flush 1 at [\d:]+, price x1, 500 done in .*: runs now: started by hand", told)
+    assert re.search(r"flush 1 at [\d:]+, price x1, 500 done in .*: started by hand", told)
     assert "at submission: held until" in told
     assert "sooner: drained" in told
-    assert re.search(r"cost [\d.]+; forecast [\d.]+", told)
-    assert look(outlook).rows[0].why == "started by hand"
+    assert re.search(r"cost [<\d. ]+; forecast [<\d. ]+", told)
+    assert look(outlook).rows[0].why == ""
     one = " ".join(typed(outlook, "explain", "8").split())
     assert one.startswith("job 8, as all 500 of g batch")
     costs = document(outlook, "explain", "8")
     share = costs["decision"]["considered"][1]["cost"] / 500
-    assert f"forecast {money(share)}" in one
+    assert f"forecast {money(share, fine=True)}" in one
 
 
 def test_what_happens_to_its_neighbours_is_not_told_of_a_job_that_ended(every_state: Outlook) -> None:
@@ -158,8 +158,8 @@ def test_a_group_of_several_flushes_tells_of_each(past: Past) -> None:
     assert re.findall(r"flush +(\d) at .*, 2 done in 5s", told) == ["4", "5", "6"]
     assert "3 before these" in told
     assert "batch · done at" in told
-    assert "its last flush, of 2: saves 0.5" in told
-    assert "its last flush, of 2: saves 0.5" in command(past.home, "status", "g").stdout
+    assert told.count("saves 0.5") == 3
+    assert "saves 0.5" not in command(past.home, "status", "g").stdout
 
 
 def test_a_group_too_large_to_look_through_names_its_last_flush(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hybridq.job import Environment, Happening
 from hybridq.queue.cohorts import cohort, environment
+from hybridq.reason import said
 from hybridq_cli.submitting.surroundings import surroundings
 from tests.support.user import Queue
 
@@ -136,6 +137,6 @@ def test_job_that_moves_keeps_its_variables(queue: Queue) -> None:
     from hybridq.queue.lanes import move
 
     queue.run("submit", "shell", "--lines", "-", "--mode", "batch", input="true\nfalse\n", env={"MINE": "1"})
-    move(queue.outlook.store, [1], Lane.STREAM, Happening.PROMOTED, "a test", 1.0)
+    move(queue.outlook.store, [1], Lane.STREAM, Happening.PROMOTED, said("a test"), 1.0)
     (number,) = queue.rows("SELECT cohort FROM job WHERE id = 1")[0]
     assert kept(queue, number).env["MINE"] == "1"

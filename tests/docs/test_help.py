@@ -46,7 +46,7 @@ def test_each_default_is_the_one_in_force(tmp_path: Path) -> None:
         rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", part, re.M)
         spelled += f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in rows)
     (tmp_path / "config.toml").write_text(spelled)
-    assert spelled.count("=") == 12
+    assert spelled.count("=") == 13
     found, default = load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {}), Config()
     assert (found.policy, found.runner) == (default.policy, default.runner)
 

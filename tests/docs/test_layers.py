@@ -16,6 +16,8 @@ FOLDERS = {"hybridq": "hybridq", "hybridq_cli": "cli"}  # package: folder
 GROUND = {
     "__init__",
     "job",
+    "reason",
+    "sentences",
     "errors",
     "when",
     "visible",
@@ -44,7 +46,15 @@ MAY = {  # what a room imports besides itself and the ground
     "submit": {"money", "outlook", "queue", "brain", "config"},
     "demo": {"submit", "handlers", "outlook", "queue"},
 }
-PURE = {"brain", "job", "errors", "when", "visible"}  # no clock, no chance, no file: what they know is passed in
+PURE = {
+    "brain",
+    "job",
+    "reason",
+    "sentences",
+    "errors",
+    "when",
+    "visible",
+}  # no clock, no chance, no file: what they know is passed in
 CLOCKS = {"time", "random", "sqlite3", "subprocess", "socket", "os", "asyncio"}
 SQL = re.compile(r"\b(SELECT|INSERT (OR|INTO)|UPDATE|DELETE FROM|WHERE|ORDER BY|IS (NOT )?NULL|PRAGMA|BEGIN)\b")
 

@@ -208,25 +208,44 @@ def test_eta_is_honest() -> None:
     [
         (0, "0"),
         (1.8, "1.80"),
-        (0.0031, "0.0031"),
+        (0.0031, "< 0.01"),
         (0.05, "0.05"),
         (0.0999, "0.10"),
         (-2.5, "-2.50"),
         (1234567.891, "1,234,567.89"),
-        (0.0000036, "0.0000036"),
+        (0.0000036, "< 0.01"),
+        (-0.0031, "0"),
         (0.00000036, "0"),
         (-1e-12, "0"),
     ],
 )
 def test_money_keeps_what_matters(amount: float, shown: str) -> None:
-    """An amount has two decimals, a tiny one two significant digits."""
+    """An amount has two decimals; less than a hundredth is not told apart."""
     assert money(amount) == shown
 
 
-@given(st.floats(1e-6, 1e9))
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        (6.0, "EUR", "6.00 EUR"),
+        (6.0, "$", "$6.00"),
+        (-6.0, "$", "-$6.00"),
+        (0.0031, "EUR", "0.0031 EUR"),
+        (0.00056, "", "0.0006"),
+        (0.0000036, "EUR", "< 0.0001 EUR"),
+        (0.0000036, "€", "< €0.0001"),
+        (0, "EUR", "0 EUR"),
+    ],
+)
+def test_money_has_its_unit(amount: float, currency: str, shown: str) -> None:
+    """A word behind it, a sign before it; of amounts that are compared, more is told, of four decimals at most."""
+    assert money(amount, currency, fine=True) == shown
+
+
+@given(st.floats(1e-4, 1e9))
 def test_shown_money_is_near(amount: float) -> None:
-    """What is shown is within a twentieth of the amount, or half a hundredth of a unit."""
-    assert float(money(amount).replace(",", "")) == pytest.approx(amount, rel=0.051, abs=0.005)
+    """What is shown of what is compared is within a twentieth of the amount, or half of its last decimal."""
+    assert float(money(amount, fine=True).replace(",", "")) == pytest.approx(amount, rel=0.051, abs=0.0000501)
 
 
 def test_count_has_commas() -> None:

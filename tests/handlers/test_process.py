@@ -9,9 +9,10 @@ import psutil
 import pytest
 
 from hybridq.handlers import process
-from hybridq.handlers.ending import CannotStart, how_ended
+from hybridq.handlers.ending import CannotStart
 from hybridq.handlers.pipes import HIGH_WATER, READ_SIZE
 from hybridq.handlers.process import Child
+from hybridq.sentences import how_ended
 
 from ..support.handling import until
 

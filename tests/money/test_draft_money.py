@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.reason import read
 from tests.support.user import Queue, until
 
 CONFIG = """
@@ -52,6 +53,6 @@ def test_the_daily_budget_of_whoever_makes_drafts_holds_them(tmp_path: Path) -> 
     queue = Queue(tmp_path, f"{CONFIG}daily_budget = 0.045")
     submit(queue, 6)
     with queue.daemon():
-        until(lambda: any("budget of small" in why for (why,) in queue.rows("SELECT reason FROM withheld")))
+        until(lambda: any(read(why).text == "small" for (why,) in queue.rows("SELECT reason FROM withheld")))
         until(lambda: len(drafted(queue)) == 4)
     assert spent(queue, "small") == pytest.approx(0.04)

@@ -16,6 +16,8 @@ from hybridq.money.limits import Budget, hold_back
 from hybridq.outlook import Outlook
 from hybridq.queue.history import history
 from hybridq.queue.holds import spent_since, withheld
+from hybridq.reason import said
+from hybridq.sentences import sentence
 from tests.support.building import asking, command, daemon, submit_all, until
 from tests.support.llm import COST, served
 from tests.support.provider import Provider
@@ -60,11 +62,12 @@ def test_a_price_that_no_job_has_confirmed_is_tried_with_a_few() -> None:
 def test_what_is_spent_and_what_is_reserved_are_told_apart() -> None:
     """The reason names the money that is gone, and what is kept back for how many that run in either lane."""
     guess = Spending(each=0.2, seen=0)
-    one = room("it", 1.0, 0.0, Kind(guess, 1)).reason
+    one = sentence(room("it", 1.0, 0.0, Kind(guess, 1)).reason, 0.0)
     assert one == "held: it is 1.00, 0 is spent, 2.00 reserved for 1 that runs; one costs about 0.20"
-    more = room("it", 9.0, 7.0, Kind(guess, 1), [Kind(Spending(each=0.5), 2)]).reason
+    more = sentence(room("it", 9.0, 7.0, Kind(guess, 1), [Kind(Spending(each=0.5), 2)]).reason, 0.0)
     assert more == "held: it is 9.00, 7.00 is spent, 3.00 reserved for 3 that run; one costs about 0.20"
-    assert room("it", 1.0, 1.0, Kind(None, 0)).reason == "held: it is 1.00, 1.00 is spent; what one costs is not known"
+    none = sentence(room("it", 1.0, 1.0, Kind(None, 0)).reason, 0.0)
+    assert none == "held: it is 1.00, 1.00 is spent; what one costs is not known"
 
 
 def test_a_guess_goes_in_small_steps() -> None:
@@ -128,16 +131,18 @@ def test_what_can_never_fit_says_what_helps_and_else_when_there_is_room(provider
     with served(tmp_path, provider, more=f"max_tokens = 20\ndaily_budget = {COST / 10}") as outlook:
         limited = Budget(outlook).of_handler("gpt", Lane.STREAM, time.time())
         assert limited.jobs == 0
-        assert "more than the whole daily budget of gpt" in limited.reason
-        assert limited.reason.endswith(": raise daily_budget in config.toml")
+        told = sentence(limited.reason, time.time())
+        assert "more than the whole daily budget of gpt" in told
+        assert told.endswith(": raise daily_budget in config.toml")
     (tmp_path / "b").mkdir()
     with served(tmp_path / "b", provider, more=f"max_tokens = 20\ndaily_budget = {COST * 1.5}") as outlook:
         with daemon(outlook):
             submit_all(outlook, asking("gpt", Mode.STREAM), [b'"a"', b'"b"'])
             until(lambda: withheld(outlook.store))
         (reason,) = withheld(outlook.store).values()
-        assert "; it is renewed " in reason
-        assert reason.endswith(" 00:00")
+        told = sentence(reason, time.time())
+        assert "; it is renewed " in told
+        assert told.endswith(" 00:00")
 
 
 def test_a_draft_of_another_handler_is_not_held_for_its_final(provider: Provider, tmp_path: Path) -> None:
@@ -163,7 +168,8 @@ def test_a_cost_limit_holds_the_rest_of_a_group(provider: Provider, tmp_path: Pa
         submit_all(outlook, limited, [b'"%d"' % number for number in range(10, 20)])
         until(lambda: counts(outlook) == {"done": 8, "queued": 6})
         until(lambda: withheld(outlook.store))
-        ((cohort, reason),) = withheld(outlook.store).items()
+        ((cohort, kept),) = withheld(outlook.store).items()
+        reason = sentence(kept, time.time())
         assert reason.startswith("held: the cost limit is ")
         # Its story keeps the first reason of each hold: the amounts in it go on changing.
         assert Happening.HELD in [each.kind for each in history(outlook.store, cohort)]
@@ -181,7 +187,7 @@ def test_a_daily_budget_holds_what_would_exceed_it(provider: Provider, tmp_path:
                 submit_all(outlook, asking("gpt", Mode.STREAM), [b'"one %d"' % number])
             until(lambda: counts(outlook) == {"done": 6, "queued": 2})
             until(lambda: len(withheld(outlook.store)) == 2)
-        assert all("the daily budget of gpt" in reason for reason in withheld(outlook.store).values())
+        assert all((reason.kind, reason.text) == ("limit", "gpt") for reason in withheld(outlook.store).values())
         now = time.time()
         assert spent_since(outlook.store, "gpt", now - 3600) == pytest.approx(6 * COST)
         budget = Budget(outlook)
@@ -192,11 +198,11 @@ def test_a_daily_budget_holds_what_would_exceed_it(provider: Provider, tmp_path:
 def test_the_last_reason_is_kept_and_the_first_is_told(outlook: Outlook) -> None:
     """A cohort that is held for another reason shows that one; its story has one sentence, until it is let go."""
     (number,) = submit_all(outlook, asking(), [b"1"])
-    for reason in ("held: a", "held: a", "held: b"):
+    for reason in (said("held: a"), said("held: a"), said("held: b")):
         hold_back(outlook.store, number, reason, 1.0)
-    assert withheld(outlook.store) == {number: "held: b"}
-    assert [each.text for each in history(outlook.store, number)] == ["held: a"]
-    hold_back(outlook.store, number, "", 2.0)
+    assert withheld(outlook.store) == {number: said("held: b")}
+    assert [each.reason for each in history(outlook.store, number)] == [said("held: a")]
+    hold_back(outlook.store, number, None, 2.0)
     assert withheld(outlook.store) == {}
 
 

@@ -16,6 +16,7 @@ from hybridq.queue.holds import of_submission, terms_of
 from hybridq.queue.lanes import move
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from tests.support.building import asking, queue, submit_all
 from tests.support.user import Queue, until
 from tests.support.verbs import ended
@@ -91,12 +92,19 @@ def test_jobs_stay_in_their_limit_however_often_they_move(tmp_path: Path) -> Non
     store, now = outlook.store, time.time()
     ids = submit_all(outlook, asking(max_cost=3.0), [b"1", b"2", b"3"])
     for lane in (Lane.STREAM, Lane.BATCH, Lane.STREAM, Lane.BATCH):
-        assert move(store, ids[1:], lane, Happening.SAID, "test", now) == 2
+        assert move(store, ids[1:], lane, Happening.SAID, said("test"), now) == 2
         assert (
-            move(store, ids[2:], Lane.STREAM if lane is Lane.BATCH else Lane.BATCH, Happening.RECLASSIFIED, "test", now)
+            move(
+                store,
+                ids[2:],
+                Lane.STREAM if lane is Lane.BATCH else Lane.BATCH,
+                Happening.RECLASSIFIED,
+                said("test"),
+                now,
+            )
             == 1
         )
-        assert move(store, ids[2:], lane, Happening.SAID, "test", now) == 1
+        assert move(store, ids[2:], lane, Happening.SAID, said("test"), now) == 1
     here = job(store, ids[2]).cohort
     assert here != job(store, ids[0]).cohort
     claims = claim_batch(store, Runner(store, "drain").id, 1, "echo", [here], 1, now)
@@ -112,8 +120,8 @@ def test_a_queue_of_an_earlier_release_knows_its_submissions(tmp_path: Path) -> 
     outlook = queue(tmp_path)
     ids = submit_all(outlook, asking(max_cost=3.0), [b"1", b"2"])
     for lane in (Lane.STREAM, Lane.BATCH):
-        move(outlook.store, ids[1:], lane, Happening.SAID, "test", time.time())
-        move(outlook.store, ids[1:], Lane.STREAM, Happening.PROMOTED, "test", time.time())
+        move(outlook.store, ids[1:], lane, Happening.SAID, said("test"), time.time())
+        move(outlook.store, ids[1:], Lane.STREAM, Happening.PROMOTED, said("test"), time.time())
     for undo in (
         "DROP INDEX cohort_submission",
         "ALTER TABLE cohort DROP COLUMN submission",

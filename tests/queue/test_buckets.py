@@ -19,6 +19,7 @@ from hybridq.queue.cohorts import held
 from hybridq.queue.counters import spend
 from hybridq.queue.holds import withheld
 from hybridq.queue.runner import Runner
+from hybridq.reason import said
 from hybridq.runner import batch
 from hybridq.runner.engine import Engine
 from hybridq.submit import submit
@@ -149,7 +150,7 @@ def test_any_number_with_limits_of_their_own_is_looked_at_some_at_a_time(tmp_pat
         now = crowd(outlook, 4 * MANY, max_cost=5.0)
         told = buckets(outlook.store, "echo", now).held
         assert len(told) <= 8 * NEAR
-        hold_back(outlook.store, told[0].key, "it is held", now)
+        hold_back(outlook.store, told[0].key, said("it is held"), now)
         after = buckets(outlook.store, "echo", now).held
         assert {each.key for each in told} < {each.key for each in after}
         limit = Budget(outlook)

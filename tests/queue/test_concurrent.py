@@ -23,6 +23,7 @@ from hybridq.queue.intake import accept
 from hybridq.queue.outputs import Sink, output_path
 from hybridq.queue.runner import Runner, sweep_locks
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from tests.support.user import Queue
 from tests.support.verbs import check_counters, deciding, many
 
@@ -59,7 +60,7 @@ def test_jobs_that_money_holds_keep_nobody_waiting(store: Store) -> None:
     ids = stream(store, 300)
     (free,) = stream(store, 1)
     for number in ids:
-        withhold(store, number, "held: the cost limit is 1", 1.0)
+        withhold(store, number, said("held: the cost limit is 1"), 1.0)
     runner = Runner(store, "daemon")
     (claim,) = claim_stream(store, runner.id, "h", 4, 2.0, room=Lets(free))
     assert claim.id == free
@@ -71,7 +72,7 @@ def test_any_job_that_money_held_is_asked_for_again(store: Store) -> None:
     """One for which there is room again is found, wherever among the others it stands."""
     ids = stream(store, 300)
     for number in ids:
-        withhold(store, number, "held: the cost limit is 1", 1.0)
+        withhold(store, number, said("held: the cost limit is 1"), 1.0)
     runner = Runner(store, "daemon")
     tries = (claim_stream(store, runner.id, "h", 4, 2.0, room=Lets(200)) for _ in range(1000))
     assert [each.id for each in next(found for found in tries if found)] == [200]
@@ -107,7 +108,7 @@ def test_a_runner_that_stops_leaves_no_books_open(store: Store) -> None:
     """A flush that was ended before it began, and a cancel that nobody heard of, do not outlive their runner."""
     ids = many(store, [b"x"] * 3)
     runner = Runner(store, "drain")
-    flush = open_flush(store, runner.id, "h", "drain", "test", 1.0, 3, 2.0)
+    flush = open_flush(store, runner.id, "h", "drain", said("test"), 1.0, 3, 2.0)
     claim_batch(store, runner.id, flush, "h", [1], 3, 2.0)
     cancel(store, ids[:1], 3.0)
     assert rescue.give_back(store, runner.id, 4.0) == 2

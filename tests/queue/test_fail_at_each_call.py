@@ -20,6 +20,7 @@ from hybridq.queue.lanes import move_cohort
 from hybridq.queue.rescue import give_back, rescue
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from tests.support.breaking import break_at, copied
 from tests.support.verbs import BACKGROUND, check_counters, deciding, ended, many
 
@@ -51,7 +52,7 @@ def _change(store: Store) -> object:
     return (
         cancel(store, [1, 2], 9.0),
         retry(store, [1, 4], 9.0),
-        move_cohort(store, 1, Lane.STREAM, Happening.PROMOTED, "why", 9.0),
+        move_cohort(store, 1, Lane.STREAM, Happening.PROMOTED, said("why"), 9.0),
     )
 
 

@@ -14,6 +14,7 @@ from hybridq.queue.claims import claim_batch, record
 from hybridq.queue.flushes import add_to_flush, end_flushes, open_flush, results_of
 from hybridq.queue.ledger import read
 from hybridq.queue.runner import Runner
+from hybridq.reason import said
 from tests.crash.provider import ProviderCrash
 from tests.crash.runner import Crash
 from tests.support.building import asking, command, daemon, submit_all, until
@@ -73,7 +74,7 @@ def test_what_runs_elsewhere_when_its_flush_dies_is_added_once(outlook: Outlook)
     """One of two detached jobs has ended when the runner dies within the flush; both count when the batch is over."""
     submit_all(outlook, asking(), [b"1", b"2"])
     store, runner, now = outlook.store, Runner(outlook.store, "drain"), time.time()
-    flush = open_flush(store, runner.id, "echo", "plan", "why", 1.0, 2, now)
+    flush = open_flush(store, runner.id, "echo", "plan", said("why"), 1.0, 2, now)
     claims = claim_batch(store, runner.id, flush, "echo", [1], 2, now)
     pairs = [(claim.id, claim.attempt) for claim in claims]
     record(store, [settle(Output(*pairs[0], value=b"1"), claims[0], retries=0, now=now, cost=0.25, streamed=1.0)])

@@ -12,6 +12,7 @@ from hybridq.queue.progress import Awaited
 from hybridq.queue.runner import Runner
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from hybridq.selection import Ids, Last
 from tests.support.building import asking, command, submit_all
 from tests.support.verbs import BACKGROUND, check_counters, deciding, many
@@ -26,7 +27,7 @@ def test_last_is_the_newest_submission_when_older_jobs_moved_since(outlook: Outl
     """Jobs of an older submission that change lanes are no new submission, in any command."""
     store = outlook.store
     old, new = submit_all(outlook, asking(), [b'"x"'] * 3), submit_all(outlook, asking(), [b'"y"'])
-    move(store, old[:1], Lane.STREAM, Happening.PROMOTED, "test", 2.0)
+    move(store, old[:1], Lane.STREAM, Happening.PROMOTED, said("test"), 2.0)
     assert last(store) == new
     assert command(store.home, "show", "last").stdout.startswith(f"{new[0]}  echo y\n")
     assert command(store.home, "cancel", "last").stdout == "1 job cancelled\n"
@@ -44,7 +45,7 @@ def test_last_is_all_of_a_submission_whose_jobs_differ_and_moved(outlook: Outloo
                 bulk._write()
         bulk.accept(deciding(Mode.BATCH), now=2.0)
     for lane in (Lane.STREAM, Lane.BATCH):
-        assert move(store, [3], lane, Happening.SAID, "test", 2.0) == 1
+        assert move(store, [3], lane, Happening.SAID, said("test"), 2.0) == 1
     assert last(store) == [2, 3, 4, 5, 6, 7]
     check_counters(store)
 
@@ -68,8 +69,8 @@ def test_a_wait_lasts_until_the_jobs_have_ended_however_often_they_moved(outlook
     store = outlook.store
     jobs = many(store, [b"x"] * 3)
     awaited = [Awaited(store, [Last()]), Awaited(store, [Ids(((1, 3),))])]
-    move(store, jobs[:2], Lane.STREAM, Happening.PROMOTED, "test", 2.0)
-    move(store, jobs[:1], Lane.BATCH, Happening.RECLASSIFIED, "test", 2.0)
+    move(store, jobs[:2], Lane.STREAM, Happening.PROMOTED, said("test"), 2.0)
+    move(store, jobs[:1], Lane.BATCH, Happening.RECLASSIFIED, said("test"), 2.0)
     cancel(store, jobs[1:], 2.0)
     assert [each.ended() for each in awaited] == [False, False]
     assert [each.count("queued") for each in awaited] == [1, 1]

@@ -25,6 +25,7 @@ from hybridq.queue.rescue import give_back
 from hybridq.queue.runner import Runner
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from hybridq.selection import Last
 from tests.support.verbs import BACKGROUND, check_counters, deciding, ended, many
 
@@ -157,7 +158,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(job=jobs, lane=st.sampled_from(Lane))
     def move(self, job: int, lane: Lane) -> None:
-        if move(self.store, [job], lane, Happening.SAID, "test", self.now):
+        if move(self.store, [job], lane, Happening.SAID, said("test"), self.now):
             assert self.model[job] is State.QUEUED
 
     @rule(who=st.integers(0, 1))

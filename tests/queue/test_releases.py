@@ -9,10 +9,11 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import Happening, State
-from hybridq.queue.cohorts import result, state_of, tally
+from hybridq.queue.cohorts import cohorts, result, state_of, tally
 from hybridq.queue.ledger import read
 from hybridq.queue.schema import VERSION
 from hybridq.queue.store import Store
+from hybridq.sentences import sentence
 from tests.support.building import command
 from tests.support.fixture import RELEASES
 from tests.support.verbs import check_counters
@@ -105,6 +106,15 @@ def test_what_happened_is_counted_as_before(left: Home) -> None:
         assert store.rows("SELECT text FROM history ORDER BY id") == texts
         said = [Happening(kind) for (kind,) in store.rows("SELECT kind FROM history WHERE at = 1.0 ORDER BY id")]
         assert Happening.SAID not in said
+
+
+def test_sentences_of_earlier_releases_are_said_as_they_were(left: Home) -> None:
+    """Why something was decided is still told, though it is no sentence that is kept now."""
+    with Store.open(left) as store:
+        told = [of.decision.reason for of in cohorts(store, "accepted IS NOT NULL")]
+        sentences = [sentence(reason, 2e9) for reason in told]
+        assert all(sentences)
+        assert not any("{" in each for each in sentences)
 
 
 def test_it_is_shown_and_goes_on(left: Home) -> None:

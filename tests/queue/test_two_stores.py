@@ -18,6 +18,7 @@ from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from tests.support.schedules import interleaved
 from tests.support.verbs import BACKGROUND, check_counters, deciding, ended
 
@@ -87,7 +88,7 @@ def working(store: Store) -> None:
         claims = claim_stream(store, runner.id, "h", 3, 3.0)
         record(store, [ended(claim, ok=turn % 2 == 0) for claim in claims])
         waiting = [number for (number,) in store.rows("SELECT id FROM job WHERE state = 'queued' LIMIT 2")]
-        move(store, waiting[:1], Lane.BATCH, Happening.RECLASSIFIED, "why", 3.0)
+        move(store, waiting[:1], Lane.BATCH, Happening.RECLASSIFIED, said("why"), 3.0)
         cancel(store, waiting[1:], 3.0)
         clean(store, 0.5)
     runner.close(store)

@@ -22,6 +22,7 @@ from hybridq.queue.rescue import give_back, rescue, to_stop
 from hybridq.queue.runner import Runner
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
+from hybridq.reason import said, stored
 from hybridq.selection import parse_selector
 from tests.support.verbs import BACKGROUND, check_counters, deciding, ended, many
 
@@ -173,9 +174,11 @@ def test_jobs_of_a_dead_runner_are_queued_again_and_only_those(store: Store) -> 
 def test_a_job_that_moves_keeps_its_story(store: Store) -> None:
     """A promoted job leaves its group's batch, keeps the group's name, and says why."""
     numbers = many(store, [b"x"] * 3)
-    move(store, numbers[:1], Lane.STREAM, Happening.PROMOTED, "its deadline is near", 5.0)
+    move(store, numbers[:1], Lane.STREAM, Happening.PROMOTED, said("its deadline is near"), 5.0)
     moved = job(store, numbers[0])
     (there,) = cohorts(store, "id = ?", (moved.cohort,))
     assert (there.lane, there.jobs, there.name) == (Lane.STREAM, 1, "h-1")
-    assert store.rows("SELECT text FROM history WHERE job = ?", (numbers[0],)) == [("its deadline is near",)]
+    assert store.rows("SELECT text FROM history WHERE job = ?", (numbers[0],)) == [
+        (stored(said("its deadline is near")),)
+    ]
     check_counters(store)

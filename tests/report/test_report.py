@@ -16,6 +16,7 @@ from hybridq.queue.cohorts import job
 from hybridq.queue.lanes import move, move_cohort
 from hybridq.queue.ledger import alike
 from hybridq.queue.rescue import give_back, rescue
+from hybridq.reason import said
 from hybridq.report.report import report
 from hybridq.report.waits import Waited
 from hybridq_cli.draw.report import sections
@@ -125,7 +126,7 @@ def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
     """A submission of which a job went to the other lane is done when that one is; one that failed is not judged."""
     two, failed, waiting = (past.submit(0, jobs, promised=(80, 100, 120)) for jobs in (2, 1, 1))
     past.flush(80, 100, failed, errors=["it broke"])
-    move(past.store, two[1:], Lane.STREAM, Happening.PROMOTED, "a test", START + 50)
+    move(past.store, two[1:], Lane.STREAM, Happening.PROMOTED, said("a test"), START + 50)
     past.flush(80, 100, two[:1])
     assert past.report().promises.ended == 0
     past.stream(two[1], 110, 120, 125)
@@ -138,8 +139,8 @@ def test_a_promise_is_judged_by_all_of_its_jobs(past: Past) -> None:
 def test_a_promise_follows_jobs_that_move_twice(past: Past) -> None:
     """A job that went to the other lane and came back is still one of those that the promise was made for."""
     jobs = past.submit(0, 3, promised=(80, 100, 120))
-    move(past.store, jobs[1:], Lane.STREAM, Happening.PROMOTED, "a test", START + 50)
-    move(past.store, jobs[2:], Lane.BATCH, Happening.RECLASSIFIED, "a test", START + 60)
+    move(past.store, jobs[1:], Lane.STREAM, Happening.PROMOTED, said("a test"), START + 50)
+    move(past.store, jobs[2:], Lane.BATCH, Happening.RECLASSIFIED, said("a test"), START + 60)
     past.flush(80, 100, jobs[:1])
     past.stream(jobs[1], 80, 90, 95)
     assert past.report().promises.ended == 0

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.job import Audience, Lane
+from hybridq.reason import said
 from hybridq.simulate import page
 from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
 from hybridq.simulate.clock import World, simulate
@@ -89,7 +90,7 @@ def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
 def test_a_flush_pays_one_start_and_serves_stream_jobs_between_its_chunks() -> None:
     """Ten jobs in a batch take 0.325 each after one start; a stream job goes before the chunks that are left."""
     hands = station(1)
-    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason="", jobs=10), [task(i) for i in range(10)])
+    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason=said(""), jobs=10), [task(i) for i in range(10)])
     (starting,) = hands.serve(0.0)
     assert (starting.end, starting.tasks) == (20.0, ())
     assert not hands.release(starting)

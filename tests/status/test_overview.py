@@ -15,7 +15,7 @@ from hybridq.queue.group_sums import group_sums
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.runner import Runner
-from hybridq.status.foresight import NOBODY
+from hybridq.reason import NOBODY, said
 from hybridq.submit import submit
 from tests.support.building import asking, daemon, groups, look, names, queue, run_jobs, submit_all, until
 
@@ -117,11 +117,11 @@ def test_a_group_of_two_modes_is_mixed(outlook: Outlook) -> None:
 def test_a_submit_that_runs_its_own_jobs_is_a_runner(outlook: Outlook) -> None:
     """What streams in the very process that looks does not wait for anybody else."""
     submit_all(outlook, asking(mode=Mode.STREAM, group="g"), [b'"x"'] * 2)
-    assert look(outlook, "g").rows[0].why == NOBODY
+    assert look(outlook, "g").rows[0].why_kind == NOBODY
     runner = Runner(outlook.store, "submit")
     row = look(outlook, "g").rows[0]
     runner.close(outlook.store)
-    assert row.why != NOBODY
+    assert row.why_kind != NOBODY
     assert row.eta is not None
 
 
@@ -177,7 +177,7 @@ def test_last_is_what_was_submitted_last(every_state: Outlook) -> None:
 
 def test_a_group_of_very_many_parts_hides_what_it_must_and_counts_it(outlook: Outlook) -> None:
     """A group handed in one job at a time is one row, with its jobs counted, and what comes after it is counted."""
-    decision = Decision(mode=Mode.BATCH, reason="test")
+    decision = Decision(mode=Mode.BATCH, reason=said("test"))
     with outlook.store.tx():
         for _ in range(lists.SCAN + 10):
             accept(outlook.store, asking(group="g"), b"1", lambda *_: (decision, 0.0), now=1.0)
@@ -223,7 +223,7 @@ def test_the_sums_stay_true_whatever_happens(every_state: Outlook) -> None:
     """Totals by mode and by group are what the cohorts come to, after moves, cancels and retries."""
     store = every_state.store
     retry(store, [4, 7], time.time())
-    move(store, [4, 8], Lane.STREAM, Happening.PROMOTED, "test", time.time())
+    move(store, [4, 8], Lane.STREAM, Happening.PROMOTED, said("test"), time.time())
     cancel(store, [5, 6], time.time())
     with store.tx() as connection:
         connection.execute("UPDATE cohort SET mode = 'adaptive' WHERE queued > 0 AND name IS NULL")

@@ -23,6 +23,7 @@ from hybridq.queue.claims import claim_batch, record
 from hybridq.queue.cohorts import cohorts
 from hybridq.queue.intake import accept
 from hybridq.queue.runner import Runner, daemon_of
+from hybridq.reason import said
 from hybridq.selection import parse_selector
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Row, Snapshot
@@ -66,7 +67,7 @@ def submit_all(outlook: Outlook, request: Request, inputs: Iterable[bytes]) -> l
 
 def groups(outlook: Outlook, number: int) -> None:
     """So many groups `g0`, `g1`, ... of one job each, the later ones due earlier; quick, so without the policy."""
-    now, decision = time.time(), Decision(mode=Mode.BATCH, reason="test")
+    now, decision = time.time(), Decision(mode=Mode.BATCH, reason=said("test"))
     with outlook.store.tx():
         for n in range(number):
             accept(

@@ -7,6 +7,7 @@ from hybridq.home import Home
 from hybridq.job import Audience, Decision, Mode, Request
 from hybridq.queue.intake import accept
 from hybridq.queue.store import Store
+from hybridq.reason import said
 
 KEPT = Path(__file__).parents[2] / "completions"
 
@@ -21,7 +22,7 @@ def filled(folder: Path, hostile: str, *more: str, last: int = 3) -> Path:
                 with store.tx() as connection:
                     connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", (last - 1,))
             request = Request(handler="digest", audience=Audience.USER, group=group)
-            accept(store, request, b"x", lambda *_: (Decision(mode=Mode.BATCH, reason="x"), 0.0), now=1.0)
+            accept(store, request, b"x", lambda *_: (Decision(mode=Mode.BATCH, reason=said("x")), 0.0), now=1.0)
     return folder
 
 

@@ -7,11 +7,12 @@ from itertools import cycle
 from hybridq.job import Decision, Forecast, Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import accept
+from hybridq.reason import said
 from tests.support.building import asking
 
 HOUR = 3600.0
 SIZES = (5, 50, 500, 2000)  # bytes of an input
-DECIDED = Decision(mode=Mode.BATCH, reason="test", considered=(Forecast(mode=Mode.BATCH),))
+DECIDED = Decision(mode=Mode.BATCH, reason=said("test"), considered=(Forecast(mode=Mode.BATCH),))
 
 
 def crowd(

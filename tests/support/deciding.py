@@ -5,6 +5,8 @@ from hybridq.brain.policy import Conditions
 from hybridq.brain.tariff import Tariff
 from hybridq.config.values import HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.job import Audience, Request
+from hybridq.reason import Reason
+from hybridq.sentences import sentence
 
 NOON = 1_795_867_200.0  # 12:00 UTC
 HOUR = 3600.0
@@ -29,3 +31,8 @@ def conditions(expected: float | None = 10.0, fixed: float | None = 2.0, **chang
         "batch_slots": 2,
     }
     return Conditions(**(fields | changes))  # type: ignore[arg-type]
+
+
+def told(reason: Reason | None) -> str:
+    """The sentence at noon, as `explain` tells it."""
+    return sentence(reason, NOON, long=True)

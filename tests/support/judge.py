@@ -36,6 +36,9 @@ class Steps:
     def factor(self, at: float) -> float:
         return self.steps[max(0, bisect_right(self.at, at) - 1)][1]
 
+    def name(self, at: float) -> str:
+        return ""
+
     def changes(self, after: float, until: float) -> list[tuple[float, float]]:
         return list(self.steps[max(1, bisect_right(self.at, after)) : bisect_right(self.at, until)])
 

@@ -13,6 +13,7 @@ from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
 from hybridq.queue.cohorts import job
 from hybridq.queue.ledger import read
 from hybridq.queue.runner import Runner
+from hybridq.reason import said
 from hybridq.report.report import Report, report
 from tests.support.building import queue
 
@@ -46,7 +47,7 @@ class Past:
             handler="echo", audience=audience, group=group, deadline=None if due == math.inf else START + due
         )
         told = dict(zip(("start", "finish", "finish90"), (START + each for each in promised), strict=False))
-        decision = Decision(mode=mode, reason="a test", considered=(Forecast(mode=mode, **told),))  # type: ignore[arg-type]
+        decision = Decision(mode=mode, reason=said("a test"), considered=(Forecast(mode=mode, **told),))  # type: ignore[arg-type]
         with Bulk(self.store) as bulk:
             for _ in range(jobs):
                 bulk.add(request, b'"x"')
@@ -85,7 +86,7 @@ class Past:
     ) -> None:
         """Run held jobs together; `ends` are their ends where they are not `ended`, `errors` of the first of them."""
         cohorts = list(dict.fromkeys(job(self.store, number).cohort for number in jobs))
-        number = flushes.open_flush(self.store, self.runner, "echo", rule, reason, 0.4, len(jobs), START + began)
+        number = flushes.open_flush(self.store, self.runner, "echo", rule, said(reason), 0.4, len(jobs), START + began)
         claims = claim_batch(self.store, self.runner, number, "echo", cohorts, len(jobs), START + began)
         assert {claim.id for claim in claims} == set(jobs)
         for place, claim in enumerate(claims):

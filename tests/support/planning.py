@@ -6,6 +6,7 @@ from hybridq.brain.conditions import Conditions
 from hybridq.brain.plan import Plan
 from hybridq.config.values import PolicyConfig
 from hybridq.job import Flush, Held
+from hybridq.sentences import sentence
 from tests.support.judge import Ideal, Steps
 
 NOON = 1_795_867_200.0  # 12:00 UTC
@@ -29,3 +30,8 @@ def only(plan_: Plan) -> Flush:
     flushes = (*plan_.due, *plan_.later)
     assert len(flushes) == 1, flushes
     return flushes[0]
+
+
+def told(flush: Flush) -> str:
+    """Why it is run then, in a sentence of noon."""
+    return sentence(flush.reason, NOON)

@@ -11,6 +11,7 @@ from hybridq.queue.bulk import Bulk
 from hybridq.queue.claims import Claim
 from hybridq.queue.cohorts import tally
 from hybridq.queue.store import Store
+from hybridq.reason import said
 from tests.support.recounting import check_sums
 
 BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)
@@ -18,7 +19,7 @@ BACKGROUND = Request(handler="h", audience=Audience.BACKGROUND)
 
 def deciding(mode: Mode) -> Callable[[Request, int, float], tuple[Decision, float]]:
     """A decision that was made elsewhere: this mode."""
-    return lambda _request, _jobs, _size: (Decision(mode=mode, reason="test"), 0.001)
+    return lambda _request, _jobs, _size: (Decision(mode=mode, reason=said("test")), 0.001)
 
 
 def many(store: Store, inputs: list[bytes], mode: Mode = Mode.BATCH, request: Request = BACKGROUND) -> list[int]:

@@ -9,8 +9,8 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from ...sentences import how_ended
 from ...visible import visible
-from ..ending import how_ended
 from ..process import Child, woken
 from .chatter import Chatter
 from .lines import BOM, LineReader

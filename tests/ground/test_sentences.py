@@ -1,0 +1,92 @@
+"""Reasons and their sentences: what is kept is data, what is shown begins with what happens."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybridq import sentences
+from hybridq.job import Happening
+from hybridq.reason import NOBODY, Reason, read, said, stored
+from hybridq.sentences import happened, sentence
+
+NOON = 1_795_867_200.0  # 12:00 UTC
+HOUR = 3600.0
+SOURCES = [*Path(sentences.__file__).parent.rglob("*.py")]
+NIGHT = Reason(
+    "saves", runs=False, until=NOON + 10 * HOUR, price="night", saves=6.0, whole=10.0, costs=1.0, waits=False,
+    signal="cron",
+)  # fmt: skip
+
+
+def test_each_kind_that_is_made_has_its_words() -> None:
+    """Whatever kind of reason some room makes, there is a sentence for it, and none that nobody makes."""
+    made = {kind for path in SOURCES for kind in re.findall(r'Reason\(\s*"([a-z -]+)"', path.read_text())}
+    made |= {*re.findall(r'else "(late)"', Path(SOURCES[0].parent, "brain", "policy.py").read_text()), "late final"}
+    assert made - set(sentences._SAYS) == set()
+    assert set(sentences._SAYS) - made == {NOBODY}
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        (Reason("untimed", "digest", runs=True, waits=True, jobs=1, of=3),
+         "runs now: you are waiting; no run times yet (1 of 3)"),
+        (NIGHT, "held until 22:00, night price: saves 6.00 of 10.00 EUR, waiting costs 1.00 EUR; nobody is waiting"),
+        (Reason("same", runs=True, other="batch"), "runs now: a batch costs the same and ends later"),
+        (Reason("busy", runs=False, until=NOON + 2280, most=True, load=4.93),
+         "held until 12:38 at most: machine busy (4.9 per core)"),
+        (Reason("full", runs=True, jobs=1000), "runs now: full, a flush holds 1,000 jobs"),
+        (Reason("limit", "poor", runs=False, whole=0.6, spent=0.5, jobs=1, reserved=0.1, costs=0.5,
+                due=NOON + 12 * HOUR, held=40),
+         "40 held: the daily budget of poor is 0.60 EUR, 0.50 EUR is spent, 0.10 EUR reserved for 1 that runs;"
+         " one costs about 0.50 EUR; it is renewed tomorrow 00:00"),
+        (Reason("waited", span=900.0, other_span=1.0, then=Reason("nothing", runs=True)),
+         "waited 15m to stream where 1s was foreseen; runs now: waiting saves nothing"),
+        (said("the words of somebody else"), "the words of somebody else"),
+    ],
+)  # fmt: skip
+def test_a_sentence_begins_with_what_happens(reason: Reason, says: str) -> None:
+    """The verb first, then why, in the numbers that were compared and in the unit of money."""
+    assert sentence(reason, NOON, "EUR") == says
+
+
+def test_the_long_form_says_what_told_who_waits() -> None:
+    """For `explain`; the short one has no room for it."""
+    assert sentence(NIGHT, NOON, long=True).endswith("; nobody is waiting (cron)")
+    assert "cron" not in sentence(NIGHT, NOON)
+
+
+def test_amounts_stay_short_and_say_something() -> None:
+    """A sign stands before each amount; of next to nothing a part is told; a small cost of waiting is left out."""
+    assert "saves $6.00 of $10.00, waiting" in sentence(NIGHT, NOON, "$")
+    tiny = msgspec.structs.replace(NIGHT, saves=3e-6, whole=4e-6, costs=1e-9)
+    assert sentence(tiny, NOON, "EUR") == "held until 22:00, night price: saves 75 %; nobody is waiting"
+
+
+@pytest.mark.parametrize(
+    ("kind", "jobs", "reason", "says"),
+    [
+        (Happening.CANCELLED, 1, said(""), "cancelled"),
+        (Happening.RETRIED, 1200, said(""), "1,200 jobs queued again by retry"),
+        (Happening.RESCUED, 3, said(""), "3 jobs: the runner died; queued again at once"),
+        (Happening.PROMOTED, 1, Reason("unfinished", due=NOON + HOUR),
+         "promoted: its batch was not done in time for its deadline 13:00"),
+        (Happening.PROMOTED, 1, said("promoted: as an earlier release said"), "promoted: as an earlier release said"),
+    ],
+)  # fmt: skip
+def test_what_happened_is_one_sentence(kind: Happening, jobs: int, reason: Reason, says: str) -> None:
+    """Made of its kind and its number; what an earlier release said is said as it was."""
+    assert happened(kind, jobs, reason, NOON) == says
+
+
+@given(st.text())
+def test_what_was_kept_as_a_sentence_stays_readable(text: str) -> None:
+    """Any text that is no reason of ours is a reason in words; a reason comes back as it was kept."""
+    kept = read(text)
+    assert kept == said(text) or stored(kept)
+    assert read(stored(said(text))) == said(text)
+    assert read(stored(NIGHT)) == NIGHT
