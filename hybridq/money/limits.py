@@ -80,11 +80,6 @@ class Budget:
         withhold_classes(self._outlook.store, handler, reason, now)
         self._told[handler] = reason, cohorts
 
-    def of_handler(self, handler: str, lane: Lane, now: float, *, size: float = 0.0, draft: bool = False) -> Limited:
-        """How many jobs of a handler with inputs of mean `size` (bytes) may begin now by its daily budget; of an
-        adaptive one its `draft`."""
-        return self.opening(handler, lane, now).of_all(size, draft=draft)
-
     def left_today(self, handler: str, size: float, now: float) -> tuple[float, float] | None:
         """(money that a daily budget has left beside what runs, by what that usually costs; when the budget is
         renewed, epoch seconds). None: there is none."""

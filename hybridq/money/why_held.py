@@ -1,37 +1,70 @@
 """Why a limit on money keeps jobs from beginning, asked at the very instant, whether anybody runs the queue or not.
 
-Rule: reads only. Where a runner is at work it has said the same in the store, and its word counts for views.
+Rule: reads only. Where a daemon or a drain is at work its word counts, which the store has; without any the limits are
+asked themselves.
 """
+
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..job import Lane, Mode
 from ..outlook import Outlook
 from ..queue.cohorts import Cohort
 from ..queue.holds import withheld
-from ..queue.runner import daemon_of
+from ..queue.runner import attended
 from ..reason import Reason
+
+if TYPE_CHECKING:
+    from .limits import Budget, Opening
 
 
 def why_withheld(outlook: Outlook, of: Cohort, now: float) -> Reason | None:
     """Why nothing of these jobs may begin at `now`; None where no limit keeps them."""
-    told = withheld(outlook.store, (of.id,)).get(of.id)  # a key that it lacks, a pause: only it can tell of these
-    if told is not None and daemon_of(outlook.store):
-        return told
-    if of.request.max_cost is None and not has_budget(outlook, of.handler):
-        return None
-    from .limits import Budget  # with it comes zoneinfo: 8 ms that few submissions need
-
-    return Budget(outlook).limits(of.id, of.handler, of.lane, now).why
+    return WhyHeld(outlook, now).cohort(of)
 
 
 def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> Reason | None:
-    """The same for jobs with inputs of mean `size` (bytes) that are not submitted yet, by their handler's daily
-    budget."""
-    if not has_budget(outlook, handler):
-        return None
-    from .limits import Budget
+    """The same for jobs that are not submitted yet."""
+    return WhyHeld(outlook, now).handler(handler, mode, size)
 
-    lane = Lane.BATCH if mode is Mode.BATCH else Lane.STREAM
-    return Budget(outlook).of_handler(handler, lane, now, size=size, draft=mode is Mode.ADAPTIVE).why
+
+class WhyHeld:
+    """The answers for one instant: each limit is read once, however many rows are asked for."""
+
+    def __init__(self, outlook: Outlook, now: float) -> None:
+        self._outlook, self._now = outlook, now
+        self._openings: dict[tuple[str, Lane], Opening] = {}
+
+    def cohort(self, of: Cohort) -> Reason | None:
+        """Why nothing of a cohort may begin; None where no limit keeps it."""
+        told = withheld(self._outlook.store, (of.id,)).get(of.id)
+        if told is not None and self._attended:  # a key that is lacking, a pause: only who runs it can tell of these
+            return told
+        if of.request.max_cost is None and not has_budget(self._outlook, of.handler):
+            return None
+        return self._opening(of.handler, of.lane).limited(of.id).why
+
+    def handler(self, name: str, mode: Mode, size: float) -> Reason | None:
+        """Why no jobs of a handler with inputs of mean `size` (bytes) may begin, by its daily budget."""
+        if not has_budget(self._outlook, name):
+            return None
+        lane = Lane.BATCH if mode is Mode.BATCH else Lane.STREAM
+        return self._opening(name, lane).of_all(size, draft=mode is Mode.ADAPTIVE).why
+
+    def _opening(self, handler: str, lane: Lane) -> "Opening":
+        if (handler, lane) not in self._openings:
+            self._openings[handler, lane] = self._budget.opening(handler, lane, self._now)
+        return self._openings[handler, lane]
+
+    @cached_property
+    def _budget(self) -> "Budget":
+        from .limits import Budget  # with it comes zoneinfo: 8 ms that few submissions need
+
+        return Budget(self._outlook)
+
+    @cached_property
+    def _attended(self) -> bool:
+        return attended(self._outlook.store)
 
 
 def has_budget(outlook: Outlook, handler: str) -> bool:

@@ -86,6 +86,12 @@ def living(store: Store) -> list[float]:
     return [float(since) for lock, since in rows if locked(store.home.runners / lock)]
 
 
+def attended(store: Store) -> bool:
+    """Whether a living daemon or drain runs this queue."""
+    rows = store.rows("SELECT lock FROM runner WHERE kind IN ('daemon', 'drain')")
+    return any(locked(store.home.runners / lock) for (lock,) in rows)
+
+
 def daemon_of(store: Store) -> tuple[int, float] | None:
     """(pid, since) of the living daemon of this queue, or None."""
     for pid, lock, since in store.rows("SELECT pid, lock, since FROM runner WHERE kind = 'daemon'"):

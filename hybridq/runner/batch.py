@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from ..brain.costs import mean_size
 from ..brain.plan import plan
 from ..job import Flush, Held, Lane, State
+from ..money.today import Today
 from ..queue import flushes
 from ..queue.buckets import Buckets, buckets
 from ..queue.cohorts import held
@@ -123,10 +124,10 @@ class BatchLoop:
         keys = found.keys(dict.fromkeys(key for flush in due for key in flush.keys))
         jobs = sum(flush.jobs for flush in due)
         number = flushes.open_flush(engine.store, engine.runner.id, name, due[0].rule, due[0].reason, factor, jobs, now)
-        room = engine.budget.of_handler(name, Lane.BATCH, now, size=mean_size(found.held)).jobs
-        limited = f", of which the daily budget lets {count(room)} begin" if room < jobs else ""
-        why = sentence(due[0].reason, now, engine.outlook.config.policy.currency)
-        log.info("flush %d: %s jobs of %s%s: %s", number, count(jobs), name, limited, why)
+        currency = engine.outlook.config.policy.currency
+        beyond = Today(engine.outlook, now).beyond(name, Lane.BATCH, jobs, mean_size(found.held))
+        told = [sentence(why, now, currency) for why in (due[0].reason, beyond) if why is not None]
+        log.info("flush %d: %s jobs of %s: %s", number, count(jobs), name, "; ".join(told))
         self._run(FlushRun(engine, name, number, keys, jobs, self._attend))
 
     def _run(self, run: "FlushRun") -> None:

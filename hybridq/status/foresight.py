@@ -17,7 +17,7 @@ from ..brain.costs import mean_size
 from ..brain.forecast import Eta, Progress, away_eta, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
-from ..money.why_held import has_budget, why_withheld, would_be_withheld
+from ..money.why_held import WhyHeld, has_budget
 from ..outlook import Outlook
 from ..queue.buckets import buckets, counted_in
 from ..queue.cohorts import Cohort, tally
@@ -64,6 +64,7 @@ class Foresight:
         self.tally = tally(outlook.store)
         self._drain = "daemon" not in kinds
         self._outlook = outlook
+        self._why_held = WhyHeld(outlook, now)
         self._intended = intended(outlook.store)
         self._elsewhere = elsewhere(outlook.store)
         self._batches: dict[str, _Batch] = {}
@@ -86,10 +87,8 @@ class Foresight:
             return None
         store = self._outlook.store
         cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
-        if self.served and (told := next(iter(withheld(store, cohorts).values()), None)) is not None:
-            return told
-        would = would_be_withheld(self._outlook, of.handler, of.mode, of.size, self.now)
-        return self._beyond(of, queued) if would is None else would
+        told = next(iter(withheld(store, cohorts).values()), None) if self.served else None
+        return told or self._why_held.handler(of.handler, of.mode, of.size) or self._beyond(of, queued)
 
     def _as_limited(self, foreseen: Foreseen, of: Cohort) -> Foreseen:
         """Without an end where a daily budget does not let all of a cohort, or of its group, begin today."""
@@ -112,15 +111,12 @@ class Foresight:
         return self._today.beyond(of.handler, of.lane, queued, of.size)
 
     def _stuck(self, of: Cohort, served: bool) -> Reason | None:
-        """Why nobody knows when these begin, the reason that lasts longest first; None: it can be foreseen.
-
-        What a runner has said of money counts only as long as one runs: a limit may have been raised since.
-        """
+        """Why nobody knows when these begin, the reason that lasts longest first; None: it can be foreseen."""
         if of.handler not in self._outlook.config.handlers:
             return Reason("no handler", of.handler)
-        told = withheld(self._outlook.store, (of.id,)).get(of.id)
-        held = told if served else why_withheld(self._outlook, of, self.now)
-        return UNSERVED if held is None and not served else held
+        if held := self._why_held.cohort(of):
+            return held
+        return None if served else UNSERVED
 
     def _planned(self, of: Cohort) -> Foreseen:
         batch = self._batch(of.handler)
@@ -219,7 +215,7 @@ class Foresight:
 
     def _affordable(self, name: str, classes: list[Held]) -> list[Held]:
         """Without what a limit on money holds: of that no flush is planned."""
-        if would_be_withheld(self._outlook, name, Mode.BATCH, mean_size(classes), self.now):
+        if self._why_held.handler(name, Mode.BATCH, mean_size(classes)):
             return []
         kept = withheld(self._outlook.store, [each.key for each in classes])
         return [each for each in classes if each.key not in kept]

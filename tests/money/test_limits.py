@@ -129,7 +129,7 @@ def test_answers_of_many_lengths_keep_a_daily_budget(provider: Provider, tmp_pat
 def test_what_can_never_fit_says_what_helps_and_else_when_there_is_room(provider: Provider, tmp_path: Path) -> None:
     """A job that costs more than the whole day's budget is told to raise it; any other, when it is renewed."""
     with served(tmp_path, provider, more=f"max_tokens = 20\ndaily_budget = {COST / 10}") as outlook:
-        limited = Budget(outlook).of_handler("gpt", Lane.STREAM, time.time())
+        limited = Budget(outlook).opening("gpt", Lane.STREAM, time.time()).of_all(0.0)
         assert limited.jobs == 0
         told = sentence(limited.reason, time.time())
         assert "more than the whole daily budget of gpt" in told
@@ -191,8 +191,8 @@ def test_a_daily_budget_holds_what_would_exceed_it(provider: Provider, tmp_path:
         now = time.time()
         assert spent_since(outlook.store, "gpt", now - 3600) == pytest.approx(6 * COST)
         budget = Budget(outlook)
-        assert budget.of_handler("gpt", Lane.STREAM, now).jobs == 0
-        assert budget.of_handler("gpt", Lane.STREAM, now + 86400).jobs > 0
+        assert budget.opening("gpt", Lane.STREAM, now).of_all(0.0).jobs == 0
+        assert budget.opening("gpt", Lane.STREAM, now + 86400).of_all(0.0).jobs > 0
 
 
 def test_the_last_reason_is_kept_and_the_first_is_told(outlook: Outlook) -> None:

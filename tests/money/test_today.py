@@ -99,12 +99,13 @@ def test_who_follows_a_group_is_told_what_holds_its_rest(queue: Queue) -> None:
         assert any("held: the daily budget of echo is 10.00, " in line for line in pipe.stderr)
 
 
-def test_the_log_names_what_the_budget_lets_begin(queue: Queue) -> None:
-    """A flush of thirty jobs of which four have room, after six have cost what they should, says both numbers."""
+def test_the_log_names_what_the_budget_lets_run(queue: Queue) -> None:
+    """A flush of thirty jobs of which four have room, after six have cost what they should, says what a view does."""
     queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input=lines(6))
     assert queue.run("drain").returncode == 0
     queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input=lines(30))
     with queue.daemon() as process:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "jobs of echo" in line)
-    assert "30 jobs of echo, of which the daily budget lets 4 begin: " in told
+    assert "30 jobs of echo: " in told
+    assert told.endswith("; the daily budget of echo lets about 4 run today, the rest after tomorrow 00:00\n")
