@@ -38,7 +38,7 @@ def status(
         list[str] | None,
         typer.Argument(metavar="[SELECTOR]...", help="7, 3,5-8, last, all, or a group.", show_default=False),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show each change.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show each change; ? tells the keys.")] = False,
     bell: Annotated[bool, typer.Option("--bell", help="With --watch: ring when a job fails.")] = False,
     json: Json = False,
     all_: Annotated[bool, typer.Option("--all", "-a", help="All that ended, too.")] = False,
@@ -51,8 +51,6 @@ def status(
     """Show the queue: what runs, what is held until when, and why."""
     if watch and json:
         raise UsageError("--watch and --json cannot be used together")
-    if bell and not watch:
-        raise UsageError("--bell needs --watch: hybridq status --watch --bell")
     chosen = [parse_selector(word) for word in selectors or ()]
     if watch:
         from .watching import Watched, watch_queue

@@ -66,7 +66,7 @@ complete -c hybridq -n '__hybridq_is submit' -s h -l help -d 'Show this message 
 complete -c hybridq -n '__hybridq_at submit -eq 1 --shell --lines --jsonl --mode --audience --deadline --priority --group --key --retries --timeout --cwd --env --env-file --max-cost' -k -a '(__hybridq_values handlers)'
 complete -c hybridq -n '__hybridq_at submit -ge 2 --shell --lines --jsonl --mode --audience --deadline --priority --group --key --retries --timeout --cwd --env --env-file --max-cost' -F
 complete -c hybridq -n __fish_use_subcommand -a status -d 'Show the queue: what runs, what is held until when, and why.'
-complete -c hybridq -n '__hybridq_is status' -l watch -s w -d 'Stay, and show each change.'
+complete -c hybridq -n '__hybridq_is status' -l watch -s w -d 'Stay, and show each change; ? tells the keys.'
 complete -c hybridq -n '__hybridq_is status' -l bell -d 'With --watch: ring when a job fails.'
 complete -c hybridq -n '__hybridq_is status' -l json -d 'One JSON document'
 complete -c hybridq -n '__hybridq_is status' -l all -s a -d 'All that ended, too.'

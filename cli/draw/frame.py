@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 
+from hybridq.job import State
 from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
 
@@ -57,9 +58,17 @@ def _body(board: Board, snapshot: Snapshot, height: int, options: ConsoleOptions
 
 
 def _reason(row: Row, now: float, width: int) -> list[Part]:
-    """The whole reason of the chosen row, which a narrow table cuts."""
-    told = f"{words.short_ids(row)}  {words.why(row, now) or words.what(row)}"
+    """How far the chosen row is and its whole reason, for which a narrow table has no room."""
+    far = ", ".join(filter(None, [words.progress(row, now), _time_left(row, now)]))
+    told = f"{words.short_ids(row)}  {words.SEPARATOR.join(filter(None, [far, words.why(row, now)]))}"
     return [(" " * MARGIN, PLAIN), (visible_line(told, max(0, width - MARGIN)), LATE if row.late else PLAIN)]
+
+
+def _time_left(row: Row, now: float) -> str:
+    if row.state is not State.RUNNING:
+        return ""
+    left = words.countdown(row, now)
+    return f"{left} left" if left and left != words.NOW else ""
 
 
 def _foot(board: Board, width: int) -> list[Part]:

@@ -39,12 +39,11 @@ def _runner(head: Head) -> list[str]:
 
 
 def _tally(head: Head, width: int) -> list[str]:
-    """How many jobs are in each state; where not all fits, those that are done go first."""
+    """How many jobs are in each state. Where not all fits, what is done is left out, and what failed comes first."""
     told = words.tally_words(head.counts, head.held)
     if cell_len(words.SEPARATOR.join(told)) > width:
-        told = words.tally_words(
-            {state: jobs for state, jobs in head.counts.items() if state is not State.DONE}, head.held
-        )
+        undone: dict[State, int] = {state: jobs for state, jobs in head.counts.items() if state is not State.DONE}
+        told = sorted(words.tally_words(undone, head.held), key=lambda piece: not piece.endswith(State.FAILED))
     return told or ["empty"]
 
 

@@ -192,12 +192,12 @@ def _with_progress(why: Column, progress: Column) -> Column:
 
 
 def _eta(row: Row, now: float) -> Cell:
-    """When it is done, with the spread or that this is late; or the instant alone."""
+    """When it is done, with the spread or that this is late; in little room the instant alone, or that alone."""
     told, style = words.short_done_at(row, now), _when(row)
     instant = told.partition(" ±")[0]
     if row.late and instant != words.LATE:
         told = f"{instant} {words.LATE}"
-    return Cell(instant, style, ((told, style),) if told != instant else ())
+    return Cell(words.LATE if row.late else instant, style, ((told, style),) if told != instant else ())
 
 
 def _state(row: Row) -> Cell:

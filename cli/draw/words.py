@@ -18,6 +18,7 @@ from .troubles import troubles
 
 SEPARATOR = " · "
 LATE = "LATE"
+NOW = "now"
 NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
@@ -141,12 +142,12 @@ def countdown(row: Row, now: float) -> str:
 
 def left(at: float, now: float) -> str:
     """The time until then in whole seconds, the nearest; `now` where it has come or passed."""
-    return span(round(at - now)) if at - now >= 1 else "now"
+    return span(round(at - now)) if at - now >= 1 else NOW
 
 
 def until(at: float, now: float) -> str:
     """`in 6m`, or `now`."""
-    return f"in {left(at, now)}" if at - now >= 1 else "now"
+    return f"in {left(at, now)}" if at - now >= 1 else NOW
 
 
 def why(row: Row, now: float) -> str:
