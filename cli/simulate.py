@@ -54,7 +54,8 @@ def simulate(
     handler_time: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="Set a run time: start, job, input, output (seconds), batch (share), spread."
+            metavar="NAME=VALUE",
+            help="Set a run time: start, job, input, output, call (seconds), batch (share), spread.",
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON. Times are epoch seconds (UTC).")] = False,
@@ -133,7 +134,7 @@ def _own(config: Config, seed: int) -> World:
 
     outlook = connect(dict(os.environ))
     with outlook.store:
-        workload, times, slots = past(Outlook(outlook.store, config))
-    if not workload.arrivals:
+        world = past(Outlook(outlook.store, config), seed)
+    if not world.workload.arrivals:
         raise UsageError("this queue has no finished jobs to simulate. Try: hybridq simulate --synthetic")
-    return World(config=config, times=times, workload=workload, seed=seed, slots=slots)
+    return world

@@ -42,6 +42,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     stream_slots: int = 1
     batch_slots: int = 1
     warm: bool = False  # an instance is up: streaming pays no start
+    stays: float = 0.0  # until then (epoch seconds) it stays up, though nobody uses it
     fresh: bool = False  # a flush pays its start although an instance is up
     max_flush: int = 0  # jobs that one flush may hold; 0: no limit
     held: tuple[Held, ...] = ()  # this handler's queued batch jobs
@@ -52,7 +53,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
 
     def starts(self, at: float) -> bool:
         """Whether a flush at that instant pays a start: not one that finds an instance up."""
-        return self.fresh or not self.warm or at > self.now + self.batch_ahead
+        return self.fresh or not self.warm or at > max(self.stays, self.now + self.batch_ahead)
 
 
 def cheaper_name(conditions: Conditions, at: float) -> str:

@@ -34,7 +34,6 @@ class Facts(Struct, frozen=True, kw_only=True):
     jobs: Mapping[tuple[Lane, State], int]  # that are queued or run
     slots: Mapping[Lane, int]  # how many run at once
     used: float | None = None  # when an instance that is still up was last used; None: none is up
-    fresh: bool = False  # each flush pays a start, although an instance is up
     held: Sequence[Held] = ()
     came: Sequence[Came] = ()  # the last background submissions
     before: Sequence[Came] = ()  # the last of them until the first of `held` came
@@ -62,8 +61,9 @@ def gather(facts: Facts) -> Conditions:
         stream_ahead=_stream_ahead(facts),
         stream_slots=facts.slots[Lane.STREAM],
         batch_slots=facts.slots[Lane.BATCH],
-        fresh=facts.fresh or handler.traits.remote,
+        fresh=handler.traits.remote,
         warm=_warm(facts),
+        stays=0.0 if facts.used is None else facts.used + handler.idle,
         max_flush=handler.max_flush,
         held=tuple(facts.held),
         batch_ahead=0.0 if handler.traits.remote else _ahead(facts, Lane.BATCH, State.RUNNING) or 0.0,
@@ -93,12 +93,15 @@ def _stream_ahead(facts: Facts) -> float | None:
 
 
 def _ahead(facts: Facts, lane: Lane, *states: State) -> float | None:
-    """Seconds of work ahead in a lane, per slot; None: there is some, and nobody knows how long it takes."""
+    """Seconds of work ahead in a lane, per slot; None: there is some, and nobody knows how long it takes.
+
+    A free slot serves a stream job at once, but no batch: the next one begins when the last has ended.
+    """
     jobs, slots = sum(facts.jobs.get((lane, state), 0) for state in states), facts.slots[lane]
-    if jobs < slots:
+    if not jobs or (jobs < slots and lane is Lane.STREAM):
         return 0.0
-    each = facts.estimate.usual(lane)
-    return None if each is None else each * facts.estimate.together(lane, jobs / slots) * jobs / slots
+    each, rounds = facts.estimate.usual(lane), max(0.5, jobs / slots)
+    return None if each is None else each * facts.estimate.together(lane, rounds) * rounds
 
 
 def _batched(came: Sequence[Came]) -> list[float]:

@@ -51,7 +51,8 @@ class Arrived(Struct, frozen=True, kw_only=True):
     """One job that is done, as it came: `accepted` and `due` are epoch seconds, infinity for no deadline.
 
     `size` is bytes of input, `busy` the seconds that it ran, `group` "" for a job of its own. `lead` is the share
-    of that after which the first byte of a stream job was there; None: it is not known.
+    of that after which the first byte of a stream job was there; None: it is not known. Jobs of one `flush` that
+    `started` at once shared a call. `mode`: the one that was asked for.
     """
 
     accepted: float
@@ -62,7 +63,10 @@ class Arrived(Struct, frozen=True, kw_only=True):
     lane: Lane
     busy: float
     group: str
+    flush: int | None
+    started: float
     lead: float | None = None
+    mode: Mode | None = None
 
 
 class FlushDone(Struct, frozen=True, kw_only=True):

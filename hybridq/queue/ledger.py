@@ -69,8 +69,13 @@ def came(store: Store, since: float, limit: int) -> list[Arrived]:
             busy=busy or 0.0,
             group=group,
             lead=lead,
+            flush=flush,
+            started=started or 0.0,
+            mode=Mode(mode) if pinned else None,
         )
-        for at, size, audience, due, handler, lane, busy, group, lead in store.rows(_CAME, (since, limit))
+        for at, size, audience, due, handler, lane, busy, group, lead, flush, started, pinned, mode in store.rows(
+            _CAME, (since, limit)
+        )
     ]
 
 
@@ -110,7 +115,8 @@ _CAME = (
     "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
     # Counted back from the end: what a cold instance took to start lies before the first byte, and is in no `busy`.
     " result.busy, coalesce(cohort.name, ''), CASE WHEN lane = 'stream' AND result.busy > 0"
-    " THEN min(1.0, max(0.0, 1 - (job.finished - result.first) / result.busy)) END FROM result"
+    " THEN min(1.0, max(0.0, 1 - (job.finished - result.first) / result.busy)) END, job.flush, job.started,"
+    " cohort.pinned, cohort.mode FROM result"
     " JOIN job ON job.id = result.id JOIN cohort ON cohort.id = job.cohort"
     " WHERE job.state = 'done' AND cohort.accepted >= ? ORDER BY job.id DESC LIMIT ?"
 )

@@ -7,13 +7,13 @@ the hands and the clock are made up. The same workload, configuration and seed g
 import heapq
 import math
 import random
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
+from ..brain.gather import SAME_AT_ALL_HOURS
 from ..brain.tariff import Tariff
 from ..config.values import Config, HandlerConfig
 from ..job import Audience, Lane
@@ -22,7 +22,6 @@ from .workload import Arrival, Workload
 
 HEADROOM = 0.7  # how busy the instances of a trace's handler would be if everything streamed
 PEAK = 600.0  # seconds over which that is looked at
-AFTER = 30 * 86400.0  # seconds after the last arrival within which everything ends
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -33,6 +32,7 @@ class World(Struct, frozen=True, kw_only=True):
     workload: Workload
     seed: int
     slots: dict[str, int] = {}  # jobs of a handler that run at once; of any other, enough to stream everything
+    streams: dict[str, int] = {}  # the same of its stream lane, where that has slots of its own
 
 
 class Contender(Protocol):
@@ -73,8 +73,7 @@ class _Clock:
 
     def __init__(self, world: World, make: Make) -> None:
         self.world = world
-        begin = world.workload.arrivals[0].at
-        factor = factors(world.config, begin, world.workload.arrivals[-1].at + AFTER)
+        tariff = Tariff(world.config.tariff)
         self._tasks = tasks(world)
         self._stations: dict[str, Station] = {}
         self._contenders: dict[str, Contender] = {}
@@ -86,10 +85,16 @@ class _Clock:
             times = world.times[name]
             slots = world.slots.get(name, busiest)
             # A provider has prices of its own at all hours; time that is not paid for costs nothing.
-            price = constant if handler.traits.remote else factor
             by_time = handler.price is None and not handler.traits.remote
-            rate = world.config.policy.machine_cost / 3600 if by_time else 0.0
-            station = Station(slots, times.start, handler.idle, world.config.runner.stream_target, rate, price)
+            station = Station(
+                slots,
+                times,
+                handler,
+                SAME_AT_ALL_HOURS if handler.traits.remote else tariff,
+                target=world.config.runner.stream_target,
+                rate=world.config.policy.machine_cost / 3600 if by_time else 0.0,
+                streams=world.streams.get(name, 0),
+            )
             self._stations[name] = station
             self._contenders[name] = make(name, station, world)
 
@@ -152,17 +157,20 @@ def tasks(world: World) -> list[Task]:
         times, stray = world.times[arrival.handler], chance.gauss(0.0, 1.0)
         price = world.config.handlers.get(arrival.handler, HandlerConfig()).price
         lead = times.job + times.input * arrival.size
-        plain = lead + times.output * arrival.output
+        plain = lead + times.output * arrival.output + times.call
         usual = lead / plain if plain > 0 else 1.0
         factor = math.exp(times.spread * stray)
+        busy = plain * factor if arrival.busy is None else arrival.busy
         found.append(
             Task(
                 number=number,
                 at=arrival.at,
                 size=arrival.size,
                 lead=usual if arrival.lead is None else arrival.lead,
-                busy=plain * factor if arrival.busy is None else arrival.busy,
+                busy=busy,
                 share=times.batch,
+                call=min(times.call, busy),
+                mode=arrival.mode,
                 audience=arrival.audience or Audience.BACKGROUND,
                 due=math.inf if arrival.deadline is None else arrival.deadline,
                 group=arrival.group,
@@ -173,19 +181,6 @@ def tasks(world: World) -> list[Task]:
             )
         )
     return found
-
-
-def factors(config: Config, begin: float, end: float) -> Callable[[float], float]:
-    """The price factor at an instant between `begin` and `end`."""
-    tariff = Tariff(config.tariff)
-    steps = [(begin, tariff.factor(begin)), *tariff.changes(begin, end)]
-    at, found = [at for at, _ in steps], [factor for _, factor in steps]
-    return lambda now: found[max(0, bisect_right(at, now) - 1)]
-
-
-def constant(_: float) -> float:
-    """The factor where there is no tariff."""
-    return 1.0
 
 
 def _busiest(world: World, work: Sequence[Task]) -> dict[str, int]:

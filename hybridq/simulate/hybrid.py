@@ -26,7 +26,10 @@ from .station import SimulatedFlush, Spell, Station, Task
 
 ASKED = 0.15  # share of held jobs of which somebody asks, at some instant, when they will start
 REVIEW = 5.0  # seconds between two looks at what is held while a flush runs
-REUSE = 30.0  # seconds that a decision serves jobs of the same kind
+REUSE = 30.0  # seconds that a decision serves jobs of the same kind at most,
+REMEMBER = 2.0  # and until what was learned is known at most;
+TICK = 1.0  # seconds between two looks at what is held, at least;
+GRAIN = 1 / 3000  # all of them of the time in which jobs come: a minute is not simulated by half minutes, nor a month
 
 
 class Hybrid:
@@ -38,10 +41,15 @@ class Hybrid:
         self._handler = world.config.handlers.get(name, HandlerConfig())
         self._tariff = Tariff(world.config.tariff)
         self._held = Pending(self._policy.hold)
-        self._memory = Memory(self._handler, 0.0 if self._handler.traits.remote else self._policy.machine_cost)
+        arrivals = world.workload.arrivals
+        self._grain = (arrivals[-1].at - arrivals[0].at) * GRAIN
+        self._reuse = min(REUSE, self._grain)
+        rate = 0.0 if self._handler.traits.remote else self._policy.machine_cost
+        self._memory = Memory(self._handler, rate, min(REMEMBER, self._grain))
         self._came: list[Came] = []
         self._group = ""  # of the last submission
         self._loaded = False
+        self._looked = -math.inf
         self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
 
     def accept(self, task: Task, now: float) -> float | None:
@@ -50,23 +58,25 @@ class Hybrid:
         decision = self._decided(task, now)
         self._note(task, decision, now)
         task.promise = decision.forecast
+        again = now if self._held.jobs and now >= self._looked + self._grain else math.inf
         if decision.mode is Mode.STREAM:
             if not task.group:
                 eta = stream_eta(1, task.size, self._conditions(now))
                 task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
             self._station.stream(task)
-            return None
+            return again
         task.lane, start = Lane.BATCH, decision.forecast.start or now
         if task.luck < ASKED:
             task.asks = now + task.luck / ASKED * (start - now)
         self._held.add(task, task.part * self._delay(task))
-        return min(start, task.asks)
+        return min(start, task.asks, again)
 
     def look(self, now: float) -> float | None:
         """Plan what is held and begin what is due; while a flush runs, see whether what is held can wait for it."""
         held = self._held.told()
         if not held:
             return None
+        self._looked = now
         self._memory.refresh(now)
         conditions = self._conditions(now)
         if self._station.flush is not None:
@@ -78,17 +88,20 @@ class Hybrid:
             self._begin(decided, now)
             return None
         self._held.show({key: eta.start for key, eta in held_etas(held, conditions, decided).items()}, now)
-        return min(decided.look or math.inf, self._held.asked)
+        return min(decided.look or math.inf, self._held.asked, now + max(TICK, self._grain))
 
     def heard(self, spell: Spell) -> None:
         """Learn from what has ended."""
-        self._memory.hear(spell, over=spell.lane is Lane.STREAM or self._station.flush is None)
+        over = spell.lane is Lane.STREAM or self._station.flush is None
+        self._memory.hear(spell, self._station.overhead, over=over)
 
     def _begin(self, decided: Plan, now: float) -> None:
         first = decided.due[0]
         keys = list(dict.fromkeys(key for flush in decided.due for key in flush.keys))
         tasks = self._held.take(keys, sum(flush.jobs for flush in decided.due))
-        self._station.begin(SimulatedFlush(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks)), tasks)
+        flush = SimulatedFlush(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks))
+        estimate, each = self._memory.estimate, self._handler.traits.starts == "each"
+        self._station.begin(flush, tasks, estimate.usual(Lane.STREAM if each else Lane.BATCH), estimate.overhead)
         self._decisions.clear()
 
     def _promote(self, held: Sequence[Held], conditions: Conditions) -> None:
@@ -105,6 +118,7 @@ class Hybrid:
         kind = (
             task.audience,
             task.group,
+            task.mode,
             round(math.log1p(task.due - task.at), 1),
             round(math.log1p(task.size) / 2),
             round(self._ahead()),
@@ -117,12 +131,12 @@ class Hybrid:
                 self._request(task), round(1 / task.part), task.size, self._conditions(now, self._joins(task))
             )
             start = decision.forecast.start if decision.mode is Mode.BATCH else None
-            self._decisions[kind] = min(now + REUSE, start or math.inf), decision
+            self._decisions[kind] = min(now + self._reuse, start or math.inf), decision
         return decision
 
     def _request(self, task: Task) -> Request:
         deadline = None if task.due == math.inf else task.due
-        return Request(handler=self._name, audience=task.audience, deadline=deadline)
+        return Request(handler=self._name, audience=task.audience, deadline=deadline, mode=task.mode)
 
     def _delay(self, task: Task) -> float:
         return delay_cost(self._policy, task.audience)
@@ -148,9 +162,8 @@ class Hybrid:
                 tariff=self._tariff,
                 estimate=self._memory.estimate,
                 jobs={(lane, State.RUNNING): jobs for lane, jobs in station.jobs.items()},
-                slots=dict.fromkeys(Lane, station.slots),
+                slots=station.slots,
                 used=station.used(now),
-                fresh=True,
                 held=held,
                 came=self._came[-ARRIVALS:],
                 before=self._until(min((each.since for each in held), default=now)),
@@ -166,5 +179,5 @@ class Hybrid:
 
     def _ahead(self) -> float:
         """Seconds of stream work ahead, per slot, as the estimate sees it."""
-        jobs, slots = self._station.jobs[Lane.STREAM], self._station.slots
+        jobs, slots = self._station.jobs[Lane.STREAM], self._station.slots[Lane.STREAM]
         return (self._memory.estimate.usual(Lane.STREAM) or 0.0) * jobs / slots if jobs >= slots else 0.0

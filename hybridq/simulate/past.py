@@ -1,15 +1,19 @@
 """The user's own queue as a workload: what really came, how large it was, and how long it really took.
 
-Rule: only jobs that were done count; what a job of a batch would have taken alone is told by what its handler
-has learned of both lanes, and where one lane is unknown nothing is supposed to be saved. Reads only.
+Rule: only jobs that were done count. What a job of a batch would have taken alone is told by the call that it shared
+and by what its handler has learned of both lanes; where neither is known nothing is supposed to be saved. Reads only.
 """
 
 import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 
 from ..brain.estimate import Estimate
 from ..job import Lane
 from ..outlook import Outlook
+from ..queue.account import Arrived
 from ..queue.ledger import came
+from .clock import World
 from .station import Times
 from .workload import Arrival, Workload
 
@@ -19,15 +23,16 @@ TIMES = (
 )
 
 
-def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Times], dict[str, int]]:
+def past(outlook: Outlook, seed: int = 1, since: float = 0.0) -> World:
     """What came since an instant, how its handlers behave, and how many of their jobs run at once.
 
     The workload is empty where nothing was done.
     """
     jobs = came(outlook.store, since, NEWEST)
-    times = {name: _times(outlook, name) for name in {job.handler for job in jobs}}
-    estimates = {name: outlook.estimate(name) for name in times}
-    found = [
+    names = {job.handler for job in jobs}
+    estimates = {name: outlook.estimate(name) for name in names}
+    times = {name: _times(estimate) for name, estimate in estimates.items()}
+    found = (
         Arrival(
             at=job.accepted,
             size=float(job.size),
@@ -35,22 +40,48 @@ def past(outlook: Outlook, since: float = 0.0) -> tuple[Workload, dict[str, Time
             handler=job.handler,
             group=job.group,
             deadline=None if job.due == math.inf else job.due,
-            busy=job.busy / (times[job.handler].batch if job.lane is Lane.BATCH else 1.0),
+            busy=alone,
             lead=job.lead,
             paid=_paid(estimates[job.handler], float(job.size)),
+            mode=job.mode,
         )
-        for job in jobs
-    ]
-    slots = {name: outlook.slots(name, Lane.BATCH) for name in times if name in outlook.config.handlers}
-    return Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs", (TIMES,)), times, slots
+        for job, alone in _alone(jobs, times)
+    )
+    known = names & outlook.config.handlers.keys()
+    apart = {name for name in known if outlook.config.handlers[name].traits.slots == "runner"}
+    return World(
+        config=outlook.config,
+        times=times,
+        workload=Workload(tuple(sorted(found, key=lambda a: a.at)), "your own jobs", (TIMES,)),
+        seed=seed,
+        slots={name: outlook.slots(name, Lane.BATCH) for name in known},
+        streams={name: outlook.slots(name, Lane.STREAM) for name in apart},
+    )
+
+
+def _alone(jobs: Iterable[Arrived], times: dict[str, Times]) -> Iterator[tuple[Arrived, float]]:
+    """Each job with the seconds that it would have taken alone: what its call took is told apart from what it did."""
+    calls, flushes = defaultdict[tuple[int, float], float](float), Counter[int]()
+    for job in jobs:
+        if job.flush is not None:
+            calls[job.flush, job.started] += job.busy
+            flushes[job.flush] += 1
+    for job in jobs:
+        known = times[job.handler]
+        if job.flush is None or job.lane is Lane.STREAM:
+            yield job, job.busy
+        elif known.call:
+            whole = calls[job.flush, job.started]
+            yield job, known.call + job.busy * max(0.0, whole - known.call) / max(whole, known.call)
+        else:
+            yield job, job.busy / (known.batch + (1 - known.batch) / flushes[job.flush])
 
 
 def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
     return {lane: estimate.cost(lane, size) or 0.0 for lane in Lane} if estimate.by_the_job else None
 
 
-def _times(outlook: Outlook, name: str) -> Times:
-    estimate = outlook.estimate(name)
-    return Times(
-        start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=estimate.share or 1.0, spread=0.0
-    )
+def _times(estimate: Estimate) -> Times:
+    call = estimate.overhead.seconds
+    batch = 1.0 if call else estimate.share or 1.0
+    return Times(start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=batch, call=call, spread=0.0)

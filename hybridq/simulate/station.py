@@ -1,19 +1,21 @@
 """One handler's instances on the virtual clock, serving both lanes as the loops do.
 
 Rule: an instance takes a stream job first and a chunk of the running flush otherwise; a chunk that has begun
-is finished. Each flush pays one start, and so does a stream job that meets no warm instance. Nothing here
-decides a mode or a flush, and nothing reads a clock.
+is finished. Whatever meets no warm instance pays a start, in either lane; a chunk is as large as a runner would make
+it. Nothing here decides a mode or a flush, and nothing reads a clock.
 """
 
 import heapq
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..brain.calls import ChunkSize
-from ..job import Audience, Forecast, Lane
+from ..brain.calls import NONE, ChunkSize, Overhead
+from ..brain.tariff import Tariff
+from ..config.values import HandlerConfig
+from ..job import Audience, Forecast, Lane, Mode
 from ..reason import Reason
 
 LARGEST_CHUNK = 4096  # jobs
@@ -22,17 +24,19 @@ LARGEST_CHUNK = 4096  # jobs
 class Times(Struct, frozen=True, kw_only=True):
     """How long a simulated handler takes, in seconds; sizes are in the trace's own unit."""
 
-    start: float = 20.0  # a start (the process, the model): of each flush, and of each cold instance
+    start: float = 20.0  # a start (the process, the model) of an instance
     job: float = 0.05  # each job, whatever its size
     input: float = 0.0002  # each unit of input; then the first of a stream job's output is there
     output: float = 0.015  # each unit of output
     batch: float = 0.25  # what a job takes of that in a large batch; in one of n: batch + (1 - batch) / n
+    call: float = 0.0  # of what a job takes alone, the part that is its call's: those that share one share that
     spread: float = 0.15  # how far jobs stray from it: the standard deviation of the logarithm
 
 
 class Task(Struct, kw_only=True):
-    """One job on its way. `busy` is what it takes alone; `share` is what it takes of that in a large batch; `paid` is
-    its money at factor 1 by lane, where that is not its time's."""
+    """One job on its way. `busy` is what it takes alone, `call` of it is its call's; `share` is what it takes of the
+    rest in a large batch; `paid` is its money at factor 1 by lane, where that is not its time's; `mode` was asked
+    for."""
 
     number: int
     at: float
@@ -46,6 +50,8 @@ class Task(Struct, kw_only=True):
     part: float  # which part of its submission it is: 1 / jobs
     luck: float  # between 0 and 1, drawn once
     handler: str = ""
+    call: float = 0.0  # seconds
+    mode: Mode | None = None
     paid: dict[Lane, float] | None = None
     lane: Lane = Lane.STREAM
     promise: Forecast | None = None
@@ -70,123 +76,152 @@ class SimulatedFlush(Struct, kw_only=True):
 
 
 class Spell(Struct, frozen=True):
-    """What one instance does without a pause: a stream job, or a chunk of a flush; no job: a flush starts."""
+    """What one instance does without a pause: a stream job, or a chunk of a flush."""
 
+    begin: float
     end: float
     lane: Lane
     tasks: tuple[Task, ...]
     startup: float  # seconds; 0: the instance was warm
 
 
-Factor = Callable[[float], float]
-"""An instant -> the price factor then."""
-
-
 class Station:
-    """One handler: `slots` instances shared by both lanes."""
+    """One handler: `slots` instances shared by both lanes, or where `streams` are given, these for the stream lane."""
 
-    def __init__(self, slots: int, start: float, idle: float, target: float, rate: float, factor: Factor) -> None:
-        """`start` and `idle` in seconds; `target`: seconds that a stream job may wait for a chunk; `rate`: money that a
-        busy second costs at factor 1."""
-        self.slots = slots
+    def __init__(
+        self,
+        slots: int,
+        times: Times,
+        handler: HandlerConfig,
+        tariff: Tariff,
+        *,
+        target: float = 0.5,
+        rate: float = 1.0,
+        streams: int = 0,
+    ) -> None:
+        """`target`: seconds that a stream job may wait for a chunk; `rate`: money of a busy second at factor 1."""
+        self.slots = {Lane.STREAM: streams or slots, Lane.BATCH: slots}
         self.flush: SimulatedFlush | None = None  # the one that runs
         self.flushes: list[SimulatedFlush] = []
-        self.ended: list[Task] = []
         self.starts = 0.0  # money that starts have cost
-        self.work = dict.fromkeys(Lane, 0.0)  # seconds of jobs queued or running, by lane
-        self.jobs = dict.fromkeys(Lane, 0)  # how many those are
-        self._start, self._idle, self._target = start, idle, target
-        self._rate, self._factor = rate, factor
+        self.jobs = dict.fromkeys(Lane, 0)  # that are queued or run, by lane
+        self._start, self._idle, self._starts = times.start, handler.idle, handler.traits.starts
+        self._rate, self._tariff, self._apart = rate, tariff, bool(streams)
         self._streaming: list[tuple[float, float, int, Task]] = []
         self._flushing: deque[Task] = deque()
-        self._chunk = ChunkSize(target, LARGEST_CHUNK)
-        self._chunks = 0  # that run now
-        self._ready = False  # whether the flush has started
-        self._busy = 0
-        self._resting: list[float] = []  # when each idle instance was last used, the latest at the end
+        self._claimed: deque[list[Task]] = deque()  # chunks; one more than instances, so the next is there in time
+        self._ahead = 0 if handler.traits.commands else 1
+        self._chunk = ChunkSize(target, LARGEST_CHUNK, handler.chunk)
+        self._busy = dict.fromkeys(Lane, 0)
+        self._waits = False  # a chunk waits for an instance, ahead of whoever comes to stream
+        self._resting: deque[float] = deque()  # when each idle instance was last used, the latest at the end
+
+    @property
+    def overhead(self) -> Overhead:
+        """What the calls of batches take beside their jobs, as far as it was told apart."""
+        return self._chunk.overhead
 
     def used(self, now: float) -> float | None:
         """When an instance that is still up was last used; None: none is up."""
-        if self._busy:
+        if sum(self._busy.values()):
             return now
         return self._resting[-1] if self._resting and now - self._resting[-1] <= self._idle else None
 
     def stream(self, task: Task) -> None:
         """Queue a job in the stream lane: the earliest deadline first, then the oldest."""
-        self._enter(task, Lane.STREAM, task.busy)
+        task.lane, task.took = Lane.STREAM, task.busy
+        self.jobs[Lane.STREAM] += 1
         heapq.heappush(self._streaming, (task.due, task.at, task.number, task))
 
-    def begin(self, flush: SimulatedFlush, tasks: Sequence[Task]) -> None:
-        """Begin a flush; there must be none running. The earliest deadline goes first."""
-        self.flush, self._ready = flush, False
+    def begin(
+        self, flush: SimulatedFlush, tasks: Sequence[Task], each: float | None = None, known: Overhead = NONE
+    ) -> None:
+        """Begin a flush; there must be none running. The earliest deadline goes first. `each` and `known` as far as the
+        estimate knows them: seconds of a job, and what calls take beside their jobs."""
+        self.flush = flush
         self.flushes.append(flush)
         for task in tasks:
-            task.begun = flush.at
-            self._enter(task, Lane.BATCH, task.busy * (task.share + (1 - task.share) / len(tasks)))
+            task.begun, task.lane = flush.at, Lane.BATCH
+            task.took = (task.busy - task.call) * (task.share + (1 - task.share) / len(tasks))
+        self.jobs[Lane.BATCH] += len(tasks)
         self._flushing.extend(sorted(tasks, key=lambda task: task.due))
-        self._chunk = ChunkSize(self._target, LARGEST_CHUNK)
+        self._chunk.begin(each, self._start if self._starts == "each" else 0.0, known)
+        for _ in range(self.slots[Lane.BATCH] + self._ahead):
+            self._claim()
 
     def serve(self, now: float) -> list[Spell]:
         """Give work to each instance that is free; returns what they begin."""
         found = []
-        while self._streaming and self._busy < self.slots:
-            found.append(self._run([heapq.heappop(self._streaming)[3]], now, Lane.STREAM))
-        if self._flushing and not self._ready and not self._chunks:
-            self.starts += self._start * self._rate * self._factor(now)
-            self._chunks = 1
-            return [*found, Spell(now + self._start, Lane.BATCH, (), self._start)]
-        while self._ready and self._flushing and self._busy < self.slots:
-            size = min(self._chunk.size, math.ceil(len(self._flushing) / self.slots))
-            chunk = [self._flushing.popleft() for _ in range(size)]
-            spell = self._run(chunk, now, Lane.BATCH)
-            self._chunk.took(spell.end - now, len(chunk))
-            self._chunks += 1
+        while (spell := self._next(now)) is not None:
             found.append(spell)
         return found
 
+    def _next(self, now: float) -> Spell | None:
+        """What a free instance begins: a stream job first. Who comes while one runs is behind a chunk that waits for
+        the instance already."""
+        streams, flushes = self._streaming and self._free(Lane.STREAM), self._claimed and self._free(Lane.BATCH)
+        if flushes and (self._waits or not streams):
+            self._waits = False
+            return self._run(self._claimed.popleft(), now, Lane.BATCH)
+        return self._run([heapq.heappop(self._streaming)[3]], now, Lane.STREAM) if streams else None
+
+    def _claim(self) -> None:
+        """Take the next chunk, as large as the last ones say."""
+        if not self._flushing:
+            return
+        size = min(self._chunk.size, math.ceil(len(self._flushing) / self.slots[Lane.BATCH]))
+        chunk = [self._flushing.popleft() for _ in range(size)]
+        call = max(task.call for task in chunk)
+        for task in chunk:
+            task.took += call / size
+        self._claimed.append(chunk)
+
     def release(self, spell: Spell) -> bool:
         """A spell is over and its instance free; returns whether that was the end of the flush."""
-        if not spell.tasks:
-            self._ready, self._chunks = True, 0
-            return False
-        self._busy -= 1
-        self._resting.append(spell.end)
+        self._busy[spell.lane] -= 1
+        self._waits = spell.lane is Lane.STREAM and not self._apart
+        if self._starts == "kept":
+            self._resting.append(spell.end)
         self.jobs[spell.lane] -= len(spell.tasks)
-        self.work[spell.lane] -= sum(task.took for task in spell.tasks)
-        self.ended += spell.tasks
         if spell.lane is Lane.STREAM:
             return False
-        self._chunks -= 1
-        if self.flush is None or self._chunks or self._flushing:
+        took, start = spell.end - spell.begin - spell.startup, spell.startup if self._starts == "each" else 0.0
+        self._chunk.took(took, len(spell.tasks), start)
+        self._claim()
+        if self.flush is None or self.jobs[Lane.BATCH]:
             return False
         self.flush.end, self.flush = spell.end, None
         return True
 
-    def _enter(self, task: Task, lane: Lane, seconds: float) -> None:
-        task.lane, task.took = lane, seconds
-        self.work[lane] += seconds
-        self.jobs[lane] += 1
+    def _free(self, lane: Lane) -> bool:
+        busy = self._busy[lane] if self._apart else sum(self._busy.values())
+        return busy < self.slots[lane]
 
     def _run(self, tasks: list[Task], now: float, lane: Lane) -> Spell:
-        """Run these one after another on a free instance."""
-        startup = self._instance(now, lane)
-        at, factor = now + startup, self._factor(now)
+        """Run these one after another on a free instance; those that share a call are there at its end."""
+        startup = self._instance(now)
+        at = now + startup
         for task in tasks:
             task.begun = now if lane is Lane.STREAM else task.begun
-            task.start, task.first = at, at + task.took * (task.lead if lane is Lane.STREAM else 1.0)
-            at += task.took
-            task.finish = at
-            task.cost = factor * (task.took * self._rate if task.paid is None else task.paid[lane])
-        self._busy += 1
-        return Spell(at, lane, tuple(tasks), startup)
+            task.start, task.finish = at, at + task.took
+            task.first = at + task.took * task.lead if lane is Lane.STREAM else task.finish
+            mean = self._tariff.mean(at, task.finish)
+            task.cost = mean * (task.took * self._rate if task.paid is None else task.paid[lane])
+            at = task.finish
+        for task in tasks if lane is Lane.BATCH else ():
+            if task.call:
+                task.first = task.finish = at
+        self._busy[lane] += 1
+        return Spell(now, at, lane, tuple(tasks), startup)
 
-    def _instance(self, now: float, lane: Lane) -> float:
-        """Take an instance; returns the seconds until it is up. A flush has started those that it takes."""
-        if self._resting and now - self._resting[-1] <= self._idle:
+    def _instance(self, now: float) -> float:
+        """Take an instance; returns the seconds until it is up."""
+        if self._starts == "never":
+            return 0.0
+        while self._resting and now - self._resting[0] > self._idle:
+            self._resting.popleft()
+        if self._resting:
             self._resting.pop()
             return 0.0
-        self._resting.clear()  # the latest has gone, so they all have
-        if lane is Lane.BATCH:
-            return 0.0
-        self.starts += self._start * self._rate * self._factor(now)
+        self.starts += self._start * self._rate * self._tariff.mean(now, now + self._start)
         return self._start

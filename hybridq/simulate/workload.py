@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import BadData, UsageError
 from ..files import Takes, open_file
-from ..job import Audience, Lane
+from ..job import Audience, Lane, Mode
 from ..when import parse_deadline, span
 
 TRACE = "trace"  # the handler of jobs whose trace names none
@@ -33,7 +33,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
 
     `busy` is what it keeps an instance busy when it runs alone (seconds), where that is known; `paid` the money
     at factor 1 that it costs in each lane, where it is paid by the job; `lead` the share of its time after which
-    its first output is there when it streams.
+    its first output is there when it streams; `mode` was asked for, where it was.
     """
 
     at: float
@@ -46,6 +46,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     busy: float | None = None
     lead: float | None = None
     paid: dict[Lane, float] | None = None
+    mode: Mode | None = None
 
 
 class Workload(Struct, frozen=True):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from hybridq.brain.tariff import Tariff
 from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
 from hybridq.job import Audience, Lane
 from hybridq.reason import said
@@ -66,7 +67,7 @@ def task(number: int, *, busy: float = 1.0, due: float = math.inf) -> Task:
 
 
 def station(slots: int) -> Station:
-    return Station(slots, start=20.0, idle=300.0, target=0.5, rate=1.0, factor=lambda at: 1.0)
+    return Station(slots, Times(), HandlerConfig(idle=300.0), Tariff(TariffConfig()))
 
 
 def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
@@ -87,29 +88,54 @@ def test_a_stream_job_pays_a_start_only_where_no_instance_is_warm() -> None:
     assert hands.used(second.end + 301) is None
 
 
-def test_a_flush_pays_one_start_and_serves_stream_jobs_between_its_chunks() -> None:
-    """Ten jobs in a batch take 0.325 each after one start; a stream job goes before the chunks that are left."""
+def test_a_flush_pays_the_start_of_a_cold_instance_and_serves_stream_jobs_between_its_chunks() -> None:
+    """Ten jobs in a batch take 0.325 each after one start; a stream job goes before the chunks that are left, but for
+    one that waits for the instance already; the next flush finds it warm."""
     hands = station(1)
-    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason=said(""), jobs=10), [task(i) for i in range(10)])
-    (starting,) = hands.serve(0.0)
-    assert (starting.end, starting.tasks) == (20.0, ())
-    assert not hands.release(starting)
-    (chunk,) = hands.serve(20.0)
+    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason=said(""), jobs=10), batch := [task(i) for i in range(10)])
+    (chunk,) = hands.serve(0.0)
+    assert (chunk.startup, chunk.tasks[0].start) == (20.0, 20.0)
     assert 0 < len(chunk.tasks) < 10
     hands.stream(task(99))
     assert not hands.release(chunk)
     (streamed,) = hands.serve(chunk.end)
     assert [each.number for each in streamed.tasks] == [99]
+    hands.stream(task(100))
     hands.release(streamed)
-    now, over = streamed.end, False
+    (chunk,) = hands.serve(streamed.end)
+    assert chunk.lane is Lane.BATCH
+    over, now = hands.release(chunk), chunk.end
     while not over:
-        (chunk,) = hands.serve(now)
-        over, now = hands.release(chunk), chunk.end
-    batched = [each for each in hands.ended if each.number != 99]
-    assert len(batched) == 10
-    assert all(each.took == pytest.approx(0.325) for each in batched)
+        (spell,) = hands.serve(now)
+        over, now = hands.release(spell), spell.end
+    assert all(each.took == pytest.approx(0.325) for each in batch)
     assert hands.starts == 20.0
     assert hands.flush is None
+    hands.begin(SimulatedFlush(at=now, rule="plan", reason=said(""), jobs=1), [task(101)])
+    (warm,) = hands.serve(now)
+    assert warm.startup == 0.0
+
+
+def test_jobs_that_share_a_call_share_what_it_takes() -> None:
+    """A call takes 0.6 s of the second that a job takes alone: three together take 1.8 s, and are there at its end."""
+    hands = Station(1, Times(start=0.0), HandlerConfig(chunk=3), Tariff(TariffConfig()))
+    tasks = [replace(task(number), share=1.0, call=0.6) for number in range(3)]
+    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason=said(""), jobs=3), tasks)
+    (chunk,) = hands.serve(5.0)
+    assert chunk.end == pytest.approx(6.8)
+    assert {each.first for each in tasks} == {chunk.end}
+    assert sum(each.cost for each in tasks) == pytest.approx(1.8)
+
+
+def test_commands_of_a_batch_keep_no_stream_waiting() -> None:
+    """Where the lanes have slots of their own a stream begins at once beside a flush that has all of its own."""
+    shell = HandlerConfig(kind="shell")
+    hands = Station(1, Times(start=0.0), shell, Tariff(TariffConfig()), streams=2)
+    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason=said(""), jobs=2), [task(1), task(2)])
+    assert len(hands.serve(0.0)) == 1
+    for number in (3, 4, 5):
+        hands.stream(task(number))
+    assert [spell.lane for spell in hands.serve(0.0)] == [Lane.STREAM, Lane.STREAM]
 
 
 @pytest.mark.parametrize("baseline", [*BASELINES, Hybrid], ids=lambda one: getattr(one, "name", "hybridq"))
