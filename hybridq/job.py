@@ -94,6 +94,7 @@ class Request(Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     left_out: dict[str, str] = {}  # variables that are not in `env`, and why
     caller: Caller | None = None  # on a terminal
+    kind: str = ""  # what its commands are known by (see `brain.commands`), or have in common; "": nothing
 
 
 class Environment(Struct, frozen=True):
@@ -161,6 +162,7 @@ class Held(Struct, frozen=True, kw_only=True):
     delay_cost: float  # money an hour of waiting costs, for all of `jobs` together
     pinned: bool = False  # the user said --mode batch: waiting was asked for
     cohorts: int = 1  # how many of them it sums up
+    kind: str = ""  # of command, where all are of one
 
 
 class Flush(Struct, frozen=True, kw_only=True):

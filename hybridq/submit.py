@@ -6,10 +6,12 @@ Rule: the decision is the policy's; what is kept is what was decided with. Nothi
 import math
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from .brain.commands import kind_of
 from .brain.modes import delay_cost
 from .brain.policy import Conditions, classify
 from .home import Home
@@ -91,7 +93,8 @@ class _Deciding:
         name, worlds = request.handler, self._worlds
         world = worlds.get((name, True)) or worlds[name, False]
         if mode is not Mode.BATCH:
-            each = (world.estimate.usual(Lane.STREAM) or 0.0) / max(1, world.stream_slots)
+            usual = world.estimate.of(request.kind, jobs).usual(Lane.STREAM) or world.estimate.usual(Lane.STREAM)
+            each = (usual or 0.0) / max(1, world.stream_slots)
             self._ahead[name] = self._ahead.get(name, 0.0) + jobs * each
             return
         held = self._held.setdefault(name, {})
@@ -105,6 +108,7 @@ class _Deciding:
             since=self._now,
             delay_cost=whole,
             pinned=request.mode is Mode.BATCH,
+            kind=request.kind,
         )
         held[kind] = _joined(held[kind], new) if kind in held else new
 
@@ -132,7 +136,7 @@ def _within_budgets(outlook: Outlook, now: float) -> Callable[[Decision, str, in
 def _kind(request: Request, jobs: int, size: float, now: float) -> Kind:
     """What parts of one submission have in common that are decided alike."""
     left = -1 if request.deadline is None else round(math.log(max(1.0, request.deadline - now)) / ALIKE)
-    asked = (request.handler, request.audience, request.signal, request.mode)
+    asked = (request.handler, request.kind, request.audience, request.signal, request.mode)
     return *asked, jobs, round(math.log1p(size) / ALIKE), left
 
 
@@ -150,7 +154,7 @@ def submit(
 ) -> Accepted:
     """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError. `stays`, `waits`: see
     `deciding`."""
-    outlook.handler(request.handler)
+    request = replace(request, kind=_command_of(outlook, request, data))
     now = time.time()
     accepted = accept(
         outlook.store, request, data, deciding(outlook, now, stays=stays, waits=waits), now=now, key=key, durable=False
@@ -173,13 +177,19 @@ def submit_many(
     The same Request object for jobs that share their options; each distinct object is planned apart.
     `refused` hears of inputs and keys that cannot be taken, and may leave them out; without it BadData is raised.
     """
-    with Bulk(outlook.store, refused) as bulk:
+    with Bulk(outlook.store, refused, partial(_command_of, outlook)) as bulk:
         for request, data, key in jobs:
             bulk.add(request, data, key)
         now = time.time()
         accepted = bulk.accept(deciding(outlook, now, stays=stays, waits=waits), now=now)
         wake(outlook.store)
     return accepted
+
+
+def _command_of(outlook: Outlook, request: Request, data: bytes) -> str:
+    """What a command is known by; "" for what is none."""
+    commands = outlook.handler(request.handler).traits.commands
+    return kind_of(data, request.cwd) if commands else ""
 
 
 def wake(store: Store) -> None:

@@ -176,15 +176,45 @@ def _flush_etas(
 ) -> dict[int, Eta]:
     """Each class of one flush by its place in it, behind those that will have joined it since the one before."""
     etas, jobs, size = {}, 0, 0.0
+    apart = _Commands(conditions)
     for h in taken:
         jobs, size = jobs + h.jobs, size + h.jobs * h.size
-        ahead = jobs + joiners.before(h.deadline, since, start)
-        eta = _eta(Lane.BATCH, ahead, size / jobs, conditions, start, start90, cold=conditions.starts(start))
+        joining = joiners.before(h.deadline, since, start)
+        if h.kind:
+            eta = apart.eta(h, joining, start, start90)
+        else:
+            cold = conditions.starts(start)
+            eta = _eta(Lane.BATCH, jobs + joining, size / jobs, conditions, start, start90, cold=cold)
         if eta.finish is not None and eta.finish90 is not None:
             wider = promised(Lane.BATCH, start90, eta.finish, eta.finish90, conditions.estimate, h.deadline)
             eta = replace(eta, finish90=wider)
         etas[h.key] = eta
     return etas
+
+
+class _Commands:
+    """Commands of one flush, each kind by what is known of it, one after another."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions = conditions
+        self._jobs, self._seconds, self._variance = 0, 0.0, 0.0  # of those before, on all slots together
+
+    def eta(self, h: Held, joining: int, start: float, start90: float) -> Eta:
+        """For the next class, behind so many that will have joined."""
+        now, estimate, slots = self._conditions.now, self._conditions.estimate, max(1, self._conditions.batch_slots)
+        own, each = estimate.of(h.kind, h.jobs), math.ceil(h.jobs / slots)
+        half, most = (own.total_time(Lane.BATCH, h.size, each, q) for q in (0.5, 0.9))
+        usual = estimate.usual(Lane.BATCH) or 0.0
+        behind = self._jobs + joining >= slots
+        begin = (self._seconds + joining * usual) / slots if behind else 0.0
+        width = (most - half) ** 2 if most is not None and half is not None else usual**2
+        spread = math.sqrt(width + (self._variance if behind else 0.0))
+        self._jobs += h.jobs
+        self._seconds += usual * h.jobs if half is None else half * min(slots, h.jobs)
+        self._variance += width
+        if half is None:
+            return Eta(start=start)
+        return _ahead(now, start, start + begin + half, start90 + begin + half + spread)
 
 
 def _eta(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from .calls import Overhead
 from .curve import mean
-from .estimate import SAMPLE, Model, Observation, judged, learn_many
+from .model import SAMPLE, Model, Observation, judged, learn_many
 
 FOLLOWS = 0.02  # of the time before the first of those that come together
 
@@ -36,9 +36,11 @@ class Bursts:
         self._count = 0
         self._lead = self._last = self._busy = 0.0  # seconds: before the first of those together, the last, and all
         self._startup: float | None = None
-        self._some: list[tuple[float, float | None]] = []  # size and cost of each
+        self._some: list[tuple[float, float | None, str]] = []  # size, cost and kind of each
 
-    def hear(self, size: float, busy: float, cost: float | None, startup: float | None) -> list[Observation]:
+    def hear(
+        self, size: float, busy: float, cost: float | None, startup: float | None, kind: str = ""
+    ) -> list[Observation]:
         """One answer, `busy` seconds after the one before, or an even part of that; `startup`: the first since a start.
         Returns what is known now of those before it."""
         together = self._some and startup is None and (busy == self._last or busy <= FOLLOWS * self._lead)
@@ -47,7 +49,7 @@ class Bursts:
             self._lead, self._startup = busy, startup
         self._last = busy
         self._busy += busy
-        self._some.append((float(size), cost))
+        self._some.append((float(size), cost, kind))
         return told
 
     def told(self) -> list[Observation]:
@@ -55,12 +57,12 @@ class Bursts:
         some, self._some = self._some, []
         busy, self._busy = self._busy / max(1, len(some)), 0.0
         if some and self._startup is not None:
-            costs = [cost for _, cost in some if cost is not None]
+            costs = [cost for _, cost, _ in some if cost is not None]
             cost = mean(costs) if costs else None
-            size = mean([size for size, _ in some])
+            size = mean([size for size, _, _ in some])
             return [Observation(size=size, busy=busy, startup=self._startup, cost=cost, jobs=len(some))]
         first, self._count = -self._count % self._every, self._count + len(some)
         return [
-            Observation(size=size, busy=busy, cost=cost, together=self._jobs)
-            for size, cost in some[first :: self._every]
+            Observation(size=size, busy=busy, cost=cost, together=self._jobs, kind=kind)
+            for size, cost, kind in some[first :: self._every]
         ]

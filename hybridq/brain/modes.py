@@ -74,6 +74,7 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
         since=conditions.now,
         delay_cost=delay_cost(conditions.policy, request.audience),
         pinned=request.mode is Mode.BATCH,
+        kind=request.kind,
     )
     planned = plan((*conditions.held, new), conditions)
     flush = next(f for f in (*planned.due, *planned.later) if NEW in f.keys)
@@ -145,12 +146,13 @@ def _forecast(
 
     What streams is seen as it comes, what a batch gives when each job is done.
     """
-    first, finish = _times(jobs, size, conditions, run, 0.5)
-    first90, finish90 = _times(jobs, size, conditions, run, 0.9)
+    estimate = conditions.estimate.of(request.kind, jobs)
+    first, finish = _times(jobs, size, estimate, conditions.estimate, run, 0.5)
+    first90, finish90 = _times(jobs, size, estimate, conditions.estimate, run, 0.9)
     if finish is not None and finish90 is not None and run.start is not None:
         since, deadline = conditions.now if run.lane is Lane.STREAM else run.start, request.deadline
         finish90 = promised(run.lane, since, finish, finish90, conditions.estimate, deadline)
-    one = conditions.estimate.cost(run.lane, size)
+    one = estimate.cost(run.lane, size)
     cost = delay = None
     starting = 0.0
     if one is not None and run.start is not None:
@@ -159,7 +161,7 @@ def _forecast(
         factor = PriceSteps(conditions, since, run.start + busy).over(run.start, busy)
         cost, starting = (jobs * one + run.fixed) * factor, run.fixed * factor if conditions.estimate.startup() else 0.0
     if first is not None and finish is not None:
-        seen = first if run.lane is Lane.BATCH else _begin(conditions.estimate, run, 0.5)
+        seen = first if run.lane is Lane.BATCH else _begin(estimate, run, 0.5)
         middle = (seen + finish) / 2 - conditions.now
         delay = delay_cost(conditions.policy, request.audience) * middle / 3600
     return Forecast(
@@ -174,20 +176,24 @@ def _forecast(
         finish=finish,
         finish90=finish90,
         makes_deadline=request.deadline is None or finish90 is None or finish90 <= request.deadline,
-        assumed=conditions.estimate.assumed(run.lane),
+        assumed=estimate.assumed(run.lane),
         note=note,
     )
 
 
 def _times(
-    jobs: int, size: float, conditions: Conditions, run: _LaneRun, q: float
+    jobs: int, size: float, estimate: Estimate, all_: Estimate, run: _LaneRun, q: float
 ) -> tuple[float | None, float | None]:
-    """The epoch seconds of the first and the last result."""
-    estimate, slots = conditions.estimate, max(1, run.slots)
+    """The epoch seconds of the first and the last result, by what is known of these and of `all_` jobs."""
+    slots = max(1, run.slots)
     ahead = 0 if run.lane is Lane.BATCH and estimate.at_once else run.ahead
     one = _one(size, estimate, run, q)
-    before = estimate.total_time(run.lane, size, ahead // slots, q)
-    whole = estimate.total_time(run.lane, size, math.ceil((ahead + jobs) / slots), q)
+    before = all_.total_time(run.lane, size, ahead // slots, q)
+    if estimate is all_:
+        whole = estimate.total_time(run.lane, size, math.ceil((ahead + jobs) / slots), q)
+    else:  # those before are other commands
+        own = estimate.total_time(run.lane, size, math.ceil(jobs / slots), q)
+        whole = None if own is None or before is None else before + own
     if run.start is None or one is None or before is None or whole is None:
         return None, None
     start = _begin(estimate, run, q)

@@ -38,8 +38,8 @@ class HeldWork:
         self._conditions = conditions
         self.load = conditions.load  # per core
         sizes = _sizes(held)
-        cost = cache(lambda size: conditions.estimate.cost(Lane.BATCH, size))
-        costs = [cost(size) for size in sizes]
+        cost = cache(lambda size, kind: _estimate(conditions, kind).cost(Lane.BATCH, size))
+        costs = [cost(size, h.kind) for size, h in zip(sizes, held, strict=True)]
         self.known = None not in costs
         self.cost = [h.jobs * (c if c is not None and self.known else 1.0) for h, c in zip(held, costs, strict=True)]
         self.delay = [self._delay(h) for h in held]
@@ -48,10 +48,12 @@ class HeldWork:
         self.begun = conditions.warm and not conditions.fresh
         self.slots = max(1, conditions.batch_slots)
         self.startup = conditions.estimate.startup() or 0.0
-        mean = cache(lambda size: conditions.estimate.mean_time(Lane.BATCH, size) or 0.0)
+        mean = cache(lambda size, kind: _estimate(conditions, kind).mean_time(Lane.BATCH, size) or 0.0)
         self._at_once = conditions.estimate.at_once
         share = conditions.estimate.together(Lane.BATCH, sum(h.jobs for h in held) / self.slots)
-        self.seconds = [(1 if self._at_once else h.jobs * share) * mean(s) for h, s in zip(held, sizes, strict=True)]
+        self.seconds = [
+            (1 if self._at_once else h.jobs * share) * mean(s, h.kind) for h, s in zip(held, sizes, strict=True)
+        ]
         self.duration = self.length(range(len(held)))
         behind = [0.0] * len(held) if self._at_once else self.seconds
         self.latest = _latest(held, behind, conditions, sizes)
@@ -105,6 +107,12 @@ class HeldWork:
         return sorted({self.now, *turns, *_firsts(self.latest, self.now, turns)})
 
 
+def _estimate(conditions: Conditions, kind: str) -> Estimate:
+    """What is known of a kind of command; while that is nothing, of all of them: a plan needs some figure."""
+    found = conditions.estimate.of(kind, 2)
+    return conditions.estimate if found.mean_time(Lane.BATCH, 0.0) is None else found
+
+
 def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions, sizes: Sequence[float]) -> list[float]:
     """The latest start of each class.
 
@@ -112,12 +120,13 @@ def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions,
     deadline at the 95th percentile. Without a deadline it is held for `hold` at most.
     """
     estimate, now, slots = conditions.estimate, conditions.now, max(1, conditions.batch_slots)
-    late = cache(lambda size: estimate.run_time(Lane.BATCH, size, LATEST))
+    late = cache(lambda size, kind: _estimate(conditions, kind).run_time(Lane.BATCH, size, LATEST))
     latest, seconds, jobs = [now] * len(held), 0.0, 0
     startup = estimate.startup(LATEST) or 0.0
     margin = cache(lambda size, bits: _margin(estimate, size, bits))
     for i in sorted(range(len(held)), key=lambda i: held[i].deadline):
-        h, one = held[i], late(sizes[i])
+        h = held[i]
+        one = late(sizes[i], h.kind)
         seconds, jobs = seconds + busy[i], jobs + h.jobs
         if h.deadline == math.inf:
             start = h.since + conditions.policy.hold

@@ -6,8 +6,10 @@ refused, interrupted or whose writer dies before that nothing is left, and what 
 """
 
 import shlex
+from collections.abc import Callable
 from contextlib import suppress
 
+from ..brain.commands import shared
 from ..errors import BadData, HybridqError, TryAgain
 from ..job import Decision, Request
 from ..seam import reached
@@ -21,6 +23,10 @@ from .submissions import came
 CHUNK_ROWS = 20_000
 CHUNK_MIXED = 2_000  # of jobs that have keys or options of their own: each costs ten times as much
 CHUNK_BYTES = 8 * 1024 * 1024  # of inputs; whichever comes first ends a chunk
+SOME = 8  # commands of a chunk that tell of what kind all of it is
+
+KindOf = Callable[[Request, bytes], str]
+"""(request, input) -> what the command is known by; "" where it is none."""
 
 
 class Bulk:
@@ -29,10 +35,11 @@ class Bulk:
     A KeyboardInterrupt that came too late for that leaves with a sentence that says so.
     """
 
-    def __init__(self, store: Store, refused: Refused | None = None) -> None:
-        """Without `refused` the first job that cannot be taken raises BadData."""
+    def __init__(self, store: Store, refused: Refused | None = None, kind: KindOf | None = None) -> None:
+        """Without `refused` the first job that cannot be taken raises BadData. `kind` tells what commands are."""
         self._store = store
         self._refused = refused or _refuse
+        self._kind = kind or _no_kind
         self._writer = Runner(store, "submit")
         self._parts: dict[int, Part] = {}  # by the identity of the request: hashing a million is dear
         self._buffer: list[tuple[Request, bytes, str | None]] = []
@@ -69,7 +76,7 @@ class Bulk:
         # Before the lock: of many parts that are not alike it takes a while.
         decided = [
             (decision, delay_cost / total)
-            for decision, delay_cost in (decide(part.request, part.jobs, part.size / part.jobs) for part in parts)
+            for decision, delay_cost in (decide(part.asked, part.jobs, part.size / part.jobs) for part in parts)
         ]
         name = largest.request.group
         self._asked = submission, name or str(first)
@@ -199,6 +206,9 @@ class Bulk:
         part.first = part.first or last - len(run) + 1
         part.last = last
         part.jobs += len(run)
+        for data in run[:: max(1, len(run) // SOME)]:
+            kind = self._kind(part.request, data)
+            part.kind = kind if part.kind is None else shared(part.kind, kind)
         part.size += sum(len(data) for data in run)
 
     def _insert_keyed(self, part: Part, data: bytes, key: str) -> None:
@@ -212,6 +222,10 @@ class Bulk:
             return
         self._insert(part, [data])
         keep(self._store, key, part.last, digest)
+
+
+def _no_kind(_request: Request, _data: bytes) -> str:
+    return ""
 
 
 def _refuse(problem: BadData) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from ..brain.commands import kind_in
 from ..errors import NoSuchJob
 from ..job import Audience, Decision, Environment, Held, Lane, Mode, Request, State
 from ..reason import revived
@@ -245,9 +246,10 @@ def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
             since=accepted,
             delay_cost=delay_cost * queued,
             pinned=bool(pinned),
+            kind=kind_in(request),
         )
-        for number, queued, size, jobs, due, accepted, delay_cost, pinned in store.rows(
-            "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned FROM cohort"
+        for number, queued, size, jobs, due, accepted, delay_cost, pinned, request in store.rows(
+            "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, request FROM cohort"
             " WHERE lane = 'batch' AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?",
             (handler, limit),
         )

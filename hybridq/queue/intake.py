@@ -73,7 +73,8 @@ def accept(
 
 
 class Part(Struct):
-    """A cohort that is being written: its first and last id, its jobs and their bytes."""
+    """A cohort that is being written: its first and last id, its jobs and their bytes; what its commands have in
+    common, None before the first."""
 
     request: Request
     cohort: int = 0
@@ -81,6 +82,12 @@ class Part(Struct):
     last: int = 0
     jobs: int = 0
     size: int = 0
+    kind: str | None = None
+
+    @property
+    def asked(self) -> Request:
+        """The request, with that."""
+        return replace(self.request, kind=self.kind) if self.kind else self.request
 
 
 def too_large(data: bytes) -> BadData:
@@ -101,13 +108,18 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
             request.mode is not None,
             math.inf if request.deadline is None else request.deadline,
             -request.priority,
-            msgspec.json.encode(replace(request, env={}, left_out={})),
+            _told(request),
             writer,
             variables,
         ),
     ).lastrowid
     assert cohort is not None  # noqa: S101 - an insert into a rowid table has one
     return cohort
+
+
+def _told(request: Request) -> bytes:
+    """A request as it is kept."""
+    return msgspec.json.encode(replace(request, env={}, left_out={}))
 
 
 def _variables(store: Store, request: Request) -> int | None:
@@ -139,7 +151,8 @@ def accept_cohort(
     lane = Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM
     connection.execute(
         "UPDATE cohort SET name = ?, lane = ?, mode = ?, delay_cost = ?, decision = ?, writer = ?, accepted = ?,"
-        " first_id = ?, last_id = ?, size = ?, jobs = ?, queued = ?, submission = nullif(?, id) WHERE id = ?",
+        " first_id = ?, last_id = ?, size = ?, jobs = ?, queued = ?, submission = nullif(?, id),"
+        " request = coalesce(?, request) WHERE id = ?",
         (
             name,
             lane,
@@ -154,6 +167,7 @@ def accept_cohort(
             part.jobs,
             part.jobs if writer is None else 0,
             submission,
+            _told(part.asked) if part.kind else None,
             part.cohort,
         ),
     )

@@ -6,6 +6,7 @@ Rule: each job ends once, and only those that are held here; a Detached is store
 import time
 from collections.abc import Sequence
 
+from ..brain.commands import kind_of
 from ..brain.estimate import Observation
 from ..brain.lessons import Bursts
 from ..brain.outcome import Outcome
@@ -172,7 +173,8 @@ class CallRun:
 
     def _learn(self, event: Output, claim: Claim) -> None:
         startup, self._started = self._started, None
-        self.seen += self._bunches.hear(len(claim.input), event.busy + self._shared, event.cost, startup)
+        kind = kind_of(claim.input, self._engine.settling.cohort(claim).request.cwd) if self._apart else ""
+        self.seen += self._bunches.hear(len(claim.input), event.busy + self._shared, event.cost, startup, kind)
 
     def _sink(self, job: int, attempt: int) -> Sink:
         if job not in self._sinks:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection
 from contextlib import aclosing
 
+from ..brain.commands import kind_of
 from ..brain.estimate import Observation
 from ..errors import HybridqError, NoSuchJob
 from ..handlers.guard import UNENDED
@@ -188,7 +189,9 @@ class _Attempt:
             if event.value is not None:
                 self.sink.discard()
             size = float(len(claim.input))
-            seen = Observation(size=size, busy=event.busy, startup=self._startup or None, cost=event.cost)
+            commands = engine.outlook.handler(self.handler).traits.commands
+            kind = kind_of(claim.input, self.of.request.cwd) if commands else ""
+            seen = Observation(size=size, busy=event.busy, startup=self._startup or None, cost=event.cost, kind=kind)
             promised = None if self.draft or self.of.jobs > 1 else self.of.decision.forecast.finish90
             engine.learning.learn(
                 self.handler, Lane.STREAM, [seen], [] if promised is None else [time.time() > promised]

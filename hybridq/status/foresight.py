@@ -137,7 +137,9 @@ class Foresight:
         if jobs >= world.stream_slots:
             each = world.estimate.run_time(Lane.STREAM, of.size)
             seconds = None if each is None else each * jobs / world.stream_slots
-        eta = stream_eta(of.counts.get(State.QUEUED, 1), of.size, replace(world, stream_ahead=seconds))
+        queued = of.counts.get(State.QUEUED, 1)
+        world = replace(_apart(world, of, queued), stream_ahead=seconds)
+        eta = stream_eta(queued, of.size, world)
         return self._as_limited((eta, of.decision.reason), of)
 
     def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
@@ -149,7 +151,7 @@ class Foresight:
         if there is not None:
             eta, why = self._fetched(of, there, started)
             return eta, here or why
-        world = self._world(of.handler)
+        world = _apart(self._world(of.handler), of, jobs)
         if jobs == 1:
             return running_eta(of.lane, of.size, started or of.started or self.now, world), here or of.decision.reason
         return self._rest(of.lane, jobs, of.size, world), here or of.decision.reason
@@ -227,6 +229,11 @@ class Foresight:
         if half is None or most is None:
             return Eta(start=self.now)
         return Eta(start=self.now, finish=self.now + half, finish90=self.now + max(half, most))
+
+
+def _apart(world: Conditions, of: Cohort, jobs: int) -> Conditions:
+    """A handler's world by what is known of the commands of this cohort alone."""
+    return replace(world, estimate=world.estimate.of(of.request.kind, jobs))
 
 
 def _as_told(planned: Plan, told: list[tuple[float, Reason]]) -> Plan:

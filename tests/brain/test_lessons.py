@@ -2,8 +2,8 @@
 
 import pytest
 
-from hybridq.brain.estimate import SAMPLE, Observation
 from hybridq.brain.lessons import Bursts
+from hybridq.brain.model import SAMPLE, Observation
 
 
 def learned(bunches: Bursts, *busy: float, startup: float | None = None) -> list[Observation]:
