@@ -26,9 +26,7 @@ app = typer.Typer()
 ROWS = 40  # rows that are shown unasked
 EVERYTHING = 2**31  # rows
 
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON document. Times are epoch seconds (UTC), durations seconds.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON. Times are epoch seconds (UTC), durations seconds.")]
 One = Annotated[str, typer.Argument(metavar="SELECTOR", help="7, last, or a group.", show_default=False)]
 
 
@@ -38,14 +36,17 @@ def status(
         list[str] | None,
         typer.Argument(metavar="[SELECTOR]...", help="7, 3,5-8, last, all, or a group.", show_default=False),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay, and show each change; ? tells the keys.")] = False,
-    bell: Annotated[bool, typer.Option("--bell", help="With --watch: ring when a job fails.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Stay open and update the view; ? lists the keys.")
+    ] = False,
+    bell: Annotated[bool, typer.Option("--bell", help="With --watch: ring the bell when a job fails.")] = False,
     json: Json = False,
-    all_: Annotated[bool, typer.Option("--all", "-a", help="All that ended, too.")] = False,
-    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state; may be repeated.")] = None,
-    mode: Annotated[list[Mode] | None, typer.Option(help="Only jobs of this mode; may be repeated.")] = None,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="Also show all finished jobs.")] = False,
+    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state (repeatable).")] = None,
+    mode: Annotated[list[Mode] | None, typer.Option(help="Only jobs in this mode (repeatable).")] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, max=EVERYTHING, metavar="N", help=f"Rows at most; {ROWS} by default.")
+        int | None,
+        typer.Option(min=1, max=EVERYTHING, metavar="N", help=f"Show at most this many rows (default {ROWS})."),
     ] = None,
 ) -> None:
     """Show the queue: what runs, what is held until when, and why."""
@@ -123,4 +124,8 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     if snapshot.hidden:
         say(f"and {snapshot.hidden:,} more: --all")
     elif not snapshot.rows:
-        say("no such job is there: hybridq status --all" if narrowed else "nothing here yet: hybridq submit -- CMD")
+        say(
+            "no matching jobs. To see every job: hybridq status --all"
+            if narrowed
+            else "nothing here yet: hybridq submit -- CMD"
+        )

@@ -31,7 +31,7 @@ built-in price list applies, which covers the makers' own servers. With a `base_
 SPANS = frozenset({"policy.hold", "runner.stop_grace", "runner.stream_target", "handlers.idle", "models.poll"})
 SENTENCES = {
     "policy.user_delay_cost": "what an hour of a person's waiting costs, in money",
-    "policy.background_delay_cost": "what an hour of delay costs when nobody waits, in money a submission",
+    "policy.background_delay_cost": "what an hour of delay costs per submission when nobody waits, in money",
     "policy.machine_cost": "what an hour of one busy slot costs at factor 1, in money",
     "policy.hold": "the longest time to hold a background job without a deadline",
     "policy.theta": "a batch waits for more jobs until waiting has cost this share of one more start (or call)",
@@ -46,12 +46,12 @@ SENTENCES = {
     "tariff.window.factor": "the price in this window",
     "tariff.window.days": "the days when it starts",
     "tariff.window.name": "its name in the output",
-    "runner.stream_slots": "how many commands may stream at the same time; 0: twice the cores",
-    "runner.batch_slots": "how many commands of batches may run at the same time; 0: one per core",
+    "runner.stream_slots": "how many streaming commands may run at the same time; 0: two per core",
+    "runner.batch_slots": "how many batch commands may run at the same time; 0: one per core",
     "runner.stop_grace": "how long running jobs may take to finish when a daemon or drain stops",
     "runner.output_limit": "bytes to keep of each output of a job",
     "runner.stream_target": "how long a person's job may wait behind a chunk of a batch; chunks are sized to fit. If "
-    "a start or an empty call takes longer than this, the jobs of the chunk may take as long again",
+    "a start, or a call with a single job, takes longer than this, the jobs of the chunk may take as long again",
     "handlers.kind": "`worker`, `shell`, `openai`, `anthropic`, or a kind from a plug-in",
     "handlers.modes": "the modes it offers",
     "handlers.draft": "the handler that makes drafts; setting it turns on adaptive mode",

@@ -74,7 +74,7 @@ def test_a_width_that_is_none_is_passed_over(queue: Queue, columns: str) -> None
 
 def test_what_matches_nothing_is_not_called_empty(queue: Queue) -> None:
     """With a condition that no job meets the queue is not said to hold nothing; --watch goes without --json."""
-    assert "no such job is there" in queue.run("status", "--state", "running").stderr
+    assert "no matching jobs" in queue.run("status", "--state", "running").stderr
     both = queue.run("status", "--watch", "--json")
     assert both.returncode == 64
     assert "cannot go together" in both.stderr
