@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
@@ -101,7 +101,7 @@ class _Bar:
         self._open = ExitStack()
         self._tell: Callable[..., None] | None = None
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

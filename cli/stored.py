@@ -6,7 +6,7 @@ Rule: what is lacking is told on standard error and by the exit code, never amon
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from hybridq.errors import HybridqError, NoSuchJob, StorageError, TryAgain
 from hybridq.job import ENDED, State
@@ -28,7 +28,7 @@ class File:
         self._path = path
         self._file: IO[bytes] | None = None
 
-    def __enter__(self) -> "File":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

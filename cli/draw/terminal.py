@@ -14,7 +14,7 @@ import termios
 import tty
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, Self
 
 from rich.console import Console
 
@@ -60,7 +60,7 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError that is being handled."""
-        raise
+        raise  # noqa: PLE0704 - rich calls this while it handles one
 
 
 class TerminalWaiter:
@@ -78,7 +78,7 @@ class TerminalWaiter:
         self._bell, self._output, self._keys = bell, output, keys
         self._letters = Keys()
 
-    def __enter__(self) -> "TerminalWaiter":
+    def __enter__(self) -> Self:
         self._wake, self._woken = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self._woken, False)

@@ -221,7 +221,7 @@ def _not_text(problem: UnicodeDecodeError) -> str:
 
 
 def _json_problem(problem: Exception, line: bytes) -> str:
-    """msgspec's sentence, for somebody who wrote the line."""
+    """Msgspec's sentence, for somebody who wrote the line."""
     if isinstance(problem, RecursionError):
         return "nested too deeply"
     text = str(problem)

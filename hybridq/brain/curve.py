@@ -39,6 +39,7 @@ class LogLine:
         self.y = median([y - self.slope * (x - self.x) for x, y in zip(xs, ys, strict=True)])
 
     def at(self, x: float) -> float:
+        """The line's height at `x`."""
         return self.y + self.slope * (x - self.x)
 
     def leverage(self, x: float) -> float:
@@ -186,6 +187,7 @@ def chance(z: float) -> float:
 
 
 def mean(values: Sequence[float]) -> float:
+    """Their arithmetic mean; there is at least one."""
     return math.fsum(values) / len(values)
 
 

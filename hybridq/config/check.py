@@ -35,7 +35,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def in_words(problem: str, kind: Any) -> str:
-    """msgspec's sentence in the words of a configuration file; `kind` is the type that was wanted."""
+    """Msgspec's sentence in the words of a configuration file; `kind` is the type that was wanted."""
     if "enum value" in problem:
         choices = get_args(kind) if get_origin(kind) is Literal else list(get_args(kind)[0])
         return f"expected {', '.join(choices)}: i" + problem.partition(" - at")[0][1:]
@@ -135,6 +135,7 @@ def _duration(text: str, key: str) -> float:
 
 
 def check_known(table: Mapping[str, object], known: list[str], key: str) -> None:
+    """Raise KeyedError for a key of this table that is not known, with the nearest that is."""
     for name in table:
         if name not in known:
             where = f"no such key in [{key}]" if key else "no such section"
@@ -142,6 +143,7 @@ def check_known(table: Mapping[str, object], known: list[str], key: str) -> None
 
 
 def as_table(value: object, key: str) -> dict[str, Any]:
+    """The value as a table. Raises KeyedError for another type."""
     if not isinstance(value, dict):
         raise KeyedError(key, f"expected a table, [{key}]")
     return value

@@ -99,9 +99,9 @@ def answer(call: dict[str, Any], out: TextIO, *, live: bool) -> None:
     number, path = call["id"], call["input"]
     try:
         if not isinstance(path, str):  # a number would be a file that is open already
-            raise ValueError("not a path")
+            raise TypeError("not a path")
         text = prose(path)
-    except (OSError, ValueError) as problem:
+    except (OSError, TypeError, ValueError) as problem:
         _write(out, {"id": number, "error": f"cannot read {path!r}: {getattr(problem, 'strerror', None) or problem}"})
         return
     chosen = []

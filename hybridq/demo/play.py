@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
+from typing import Self
 
 from ..errors import BadData
 from ..job import Audience, Lane, Request, State
@@ -55,7 +56,7 @@ class Run:
         self._stop = threading.Event()
         self._threads = ThreadPoolExecutor(2)
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> Self:
         self._person = self._threads.submit(self._ask_on)
         self._group: Future[Accepted] = self._threads.submit(self._gather)
         self._group.add_done_callback(lambda _: ring(self._stage.home, VIEWER))

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from ..errors import HybridqError
 from ..home import Home
@@ -61,7 +62,7 @@ class Stage:
         """`daemon` is the command that runs one; `dear` the seconds until the price falls; `keep` the home."""
         self._command, self._dear, self._keep = daemon, dear, keep
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> Self:
         folder = Path(tempfile.mkdtemp(prefix="hybridq-demo-"))
         own = {name: value for name, value in os.environ.items() if not name.startswith("HYBRIDQ_")}
         self.environ = {**own, "HYBRIDQ_HOME": str(folder)}

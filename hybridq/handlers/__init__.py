@@ -24,7 +24,7 @@ __all__ = ["Handler", "make_handler"]
 
 def make_handler(name: str, config: HandlerConfig, *, runner: RunnerConfig) -> Handler:
     """The handler that `[handlers.NAME]` describes. Raises ConfigError for an unknown kind or bad options."""
-    return cast(Handler, _factory(name, config.kind)(name, config, runner=runner))
+    return cast("Handler", _factory(name, config.kind)(name, config, runner=runner))
 
 
 def _factory(name: str, kind: str) -> Any:

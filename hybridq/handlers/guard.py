@@ -40,7 +40,7 @@ def guarded(name: str, config: HandlerConfig, *, runner: RunnerConfig) -> "Guard
         handler = make_handler(name, config, runner=runner)
         return Guarded(name, handler, int(handler.chunk_limit), bool(handler.shared), known=config.kind in BUILT_IN)
     except BaseException as problem:
-        return Guarded(name, cast(Handler, _Unmade(problem)), broken=said(name, problem))
+        return Guarded(name, cast("Handler", _Unmade(problem)), broken=said(name, problem))
 
 
 class Guarded:

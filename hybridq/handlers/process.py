@@ -118,8 +118,8 @@ class Child:
         self._began, self.ran = began, 0.0  # `ran`: seconds until the process itself exited
         self._exited = self._ending = self._killed = False
         self._timer: asyncio.TimerHandle | None = None
-        self.out = PipeReader(loop, cast(IO[bytes], self._process.stdout), self._heard, limit)
-        self.err = PipeReader(loop, cast(IO[bytes], self._process.stderr), self._heard, limit)
+        self.out = PipeReader(loop, cast("IO[bytes]", self._process.stdout), self._heard, limit)
+        self.err = PipeReader(loop, cast("IO[bytes]", self._process.stderr), self._heard, limit)
         self.input = PipeWriter(loop, self._process.stdin, wake) if self._process.stdin else None
         self._watch()
 

@@ -8,6 +8,7 @@ refused, interrupted or whose writer dies before that nothing is left, and what 
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Self
 
 from ..brain.commands import shared
 from ..errors import BadData, HybridqError, TryAgain
@@ -130,7 +131,7 @@ class Bulk:
                 writer=None if visible else self._writer.id,
             )
 
-    def __enter__(self) -> "Bulk":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import uuid
+from typing import Self
 
 from ..home import Home
 
@@ -54,7 +55,7 @@ class Doorbell:
             self._path.unlink()
         os.close(self._pipe)
 
-    def __enter__(self) -> "Doorbell":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,6 +22,7 @@ def submissions(db: "Database") -> None:
 
 
 def lengths(db: "Database") -> None:
+    """How many bytes of output are in the files of a job."""
     for column in ("result ADD COLUMN out", "result ADD COLUMN err", "draft ADD COLUMN out", "draft ADD COLUMN err"):
         db.conn.execute(f"ALTER TABLE {column} INTEGER")  # bytes in the job's file; NULL: nobody counted
 

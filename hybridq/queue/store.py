@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from .. import __version__
 from ..errors import StorageError
@@ -77,7 +77,7 @@ class Store:
         """Close the connection; the last one to close leaves a single file behind."""
         self.connection.close()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -53,7 +53,7 @@ def weights(ledger: Ledger) -> dict[Audience, float]:
 def extent(ledger: Ledger) -> tuple[float, float]:
     """From the first submission to the last end, at least a second long. Needs a job that is done."""
     begin = min(each.accepted for each in ledger.ran)
-    return begin, max(begin + 1.0, max(each.finished for each in ledger.ran))
+    return begin, max(begin + 1.0, *(each.finished for each in ledger.ran))
 
 
 def cost_series(ledger: Ledger) -> CostSeries:

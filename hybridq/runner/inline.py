@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from ..config.values import Config
 from ..home import Home
@@ -37,7 +38,7 @@ class InlineRun:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._service: Service | None = None
 
-    def __enter__(self) -> "InlineRun":
+    def __enter__(self) -> Self:
         self._thread.start()
         self._begun.wait()
         if self._broken is not None:
@@ -94,7 +95,7 @@ class Failover:
         self._own: InlineRun | None = None
         self._broken: BaseException | None = None
 
-    def __enter__(self) -> "Failover":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

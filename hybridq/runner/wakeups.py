@@ -6,6 +6,7 @@ changes nothing; the loop has its own tick.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]  # it ships no types
 
@@ -38,7 +39,7 @@ class Wakeups:
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
 
-    def __enter__(self) -> "Wakeups":
+    def __enter__(self) -> Self:
         self._engine.wake_at = self._set
         self._scheduler.start()
         return self

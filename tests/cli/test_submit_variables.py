@@ -53,9 +53,7 @@ def test_what_looks_like_a_secret_is_left_out_and_told(queue: Queue) -> None:
 
 def test_secret_that_is_named_is_kept_and_told(queue: Queue) -> None:
     """Who names a variable gets it, and is told where it lies; its value is shown nowhere."""
-    out, err = printed(
-        queue, "--env", "MY_TOKEN", "--env", "A=x=1", script='echo "$MY_TOKEN $A"', **{"MY_TOKEN": "hunter2"}
-    )
+    out, err = printed(queue, "--env", "MY_TOKEN", "--env", "A=x=1", script='echo "$MY_TOKEN $A"', MY_TOKEN="hunter2")
     assert out == "hunter2 x=1"
     assert "MY_TOKEN is stored in the queue's file" in err
     assert "hunter2" not in err + queue.run("show", "1").stdout

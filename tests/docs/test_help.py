@@ -19,7 +19,8 @@ from tests.support.served import Queue
 
 def blocks(kind: str, *topics: str) -> list[str]:
     """The fenced examples of one kind on these pages."""
-    return [found for topic in topics for found in re.findall(rf"^```{kind}\n(.*?)^```", text(topic), re.M | re.S)]
+    fenced = re.compile(rf"^```{kind}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [found for topic in topics for found in fenced.findall(text(topic))]
 
 
 def test_each_topic_has_a_page_and_no_other_is_there() -> None:
@@ -43,7 +44,7 @@ def test_each_default_is_the_one_in_force(tmp_path: Path) -> None:
     spelled = ""
     for section in ("policy", "runner"):
         part = text("settings").partition(f"## `[{section}]`")[2].partition("\n## ")[0]
-        rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", part, re.M)
+        rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", part, re.MULTILINE)
         spelled += f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in rows)
     (tmp_path / "config.toml").write_text(spelled)
     assert spelled.count("=") == 13
@@ -56,7 +57,7 @@ def test_a_models_other_defaults_are_named(tmp_path: Path) -> None:
     table = "[handlers.{0}]\nkind = '{0}'\nmodel = 'm'\n"
     (tmp_path / "config.toml").write_text(table.format("openai") + table.format("anthropic"))
     handlers = load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {}).handlers
-    said = dict(re.findall(r"^\| `(\w+)` .*\(models: (.*)\) \|$", text("settings"), re.M))
+    said = dict(re.findall(r"^\| `(\w+)` .*\(models: (.*)\) \|$", text("settings"), re.MULTILINE))
     one, other = handlers["openai"], handlers["anthropic"]
     assert said == {
         "instances": f"{one.instances}",
@@ -100,4 +101,4 @@ def test_a_topic_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> 
 
 def test_every_command_is_a_section_of_the_reference() -> None:
     """The page of commands has each command of the table, and no other."""
-    assert re.findall(r"^## hybridq ([\w-]+)$", text("commands"), re.M) == list(COMMANDS)
+    assert re.findall(r"^## hybridq ([\w-]+)$", text("commands"), re.MULTILINE) == list(COMMANDS)

@@ -21,7 +21,7 @@ from tests.support.user import Queue
 
 def behind(handler: object) -> Guarded:
     """This handler behind a guard, as a plug-in is."""
-    return Guarded("odd", cast(Handler, handler), 10, known=False)
+    return Guarded("odd", cast("Handler", handler), 10, known=False)
 
 
 async def use(handler: Guarded) -> list[str]:
@@ -111,9 +111,9 @@ class Odd:
 ODD = {
     "no bunch": 7,
     "not an event": ["done"],
-    "an id that is a text": [Output(cast(int, "1"), 1)],
+    "an id that is a text": [Output(cast("int", "1"), 1)],
     "an id that is true": [Output(True, 1)],
-    "a value that is a text": [Output(1, 1, value=cast(bytes, "x"))],
+    "a value that is a text": [Output(1, 1, value=cast("bytes", "x"))],
     "a value that is no JSON": [Output(1, 1, value=b"{")],
     "a cost that is no number": [Output(1, 1, cost=float("nan"))],
     "a third stream": [Partial(1, 1, b"x", 3)],

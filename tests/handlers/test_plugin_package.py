@@ -135,5 +135,5 @@ def test_the_package_of_the_page_runs(tmp_path: Path) -> None:
 
 def test_the_page_has_each_trait() -> None:
     """None can be used that is not told of, and none is told of that is not there."""
-    told = re.findall(r"^\| `(\w+)` \|", text("plugins"), re.M)
+    told = re.findall(r"^\| `(\w+)` \|", text("plugins"), re.MULTILINE)
     assert told == [field.name for field in fields(Traits)]

@@ -118,7 +118,7 @@ LIGHT, DARK = "--blink-settings=preferredColorScheme=1", "--blink-settings=prefe
 def opened(past: Past, browser: str, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     """The page, hovered over and zoomed into."""
     path = written(past, tmp_path_factory.mktemp("page"))
-    return Opened(browser, path, ";".join((DRAWN, CONTRAST, HOVER, ZOOM)), LIGHT)
+    return Opened(browser, path, f"{DRAWN};{CONTRAST};{HOVER};{ZOOM}", LIGHT)
 
 
 def test_the_page_draws_and_the_console_is_empty(opened: Opened) -> None:

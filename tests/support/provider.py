@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -69,7 +69,7 @@ class Provider(Batches):
         """The base URL for the kind `openai`; without `/v1` it is that for `anthropic`."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def __enter__(self) -> "Provider":
+    def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
