@@ -97,8 +97,7 @@ def _runs(reason: Reason, told: _Telling) -> str:
         return "runs now"
     if reason.until is None:
         return "held"
-    name = f", {reason.price} price" if reason.price else ""
-    return f"held until {told.at(reason.until)}{' at most' if reason.most else ''}{name}"
+    return f"held until {told.at(reason.until)}{' at most' if reason.most else ''}"
 
 
 def _who(reason: Reason, told: _Telling) -> str:
@@ -120,7 +119,8 @@ def _saves(reason: Reason, told: _Telling) -> str:
     busy = f"machine busy ({reason.load:.1f} per core), " if reason.load is not None else ""
     waiting = "" if costs is None or costs < LITTLE * saves else f", waiting costs {told.sum(costs)}"
     sooner = ", and comes sooner" if costs is not None and costs < 0 else ""
-    return f"{busy}saves {told.part(saves, reason.whole or 0.0)}{sooner or waiting}"
+    price = f" at the {reason.price} price" if reason.price else ""
+    return f"{busy}saves {told.part(saves, reason.whole or 0.0)}{price}{sooner or waiting}"
 
 
 def _dear(reason: Reason, told: _Telling) -> str:
@@ -151,12 +151,6 @@ def _today(reason: Reason, told: _Telling) -> str:
         these = "it" if reason.of == 1 else "these"
         return f"the daily budget of {reason.text} lets {these} run after {then}, for others go first"
     return f"the daily budget of {reason.text} lets about {count(some)} run today, the rest after {then}"
-
-
-def _shared(reason: Reason, told: _Telling) -> str:
-    if reason.runs:
-        return f"waited long enough for others to share a {reason.text} ({told.sum(reason.costs or 0.0)})"
-    return f"others may share the {reason.text} ({told.sum(reason.costs or 0.0)})"
 
 
 def _batch_late(reason: Reason, told: _Telling) -> str:
@@ -234,10 +228,11 @@ _SAYS: dict[str, _Says] = {
     "longest": lambda r, t: f"{span(r.span or 0.0)} is the longest that a job is held",
     "full": lambda r, t: f"full, a flush holds {count(r.jobs or 0)} jobs",
     "busy": lambda r, t: f"machine busy ({r.load or 0.0:.1f} per core)",
-    "cheaper": lambda r, t: f"x{r.next_factor:g} then, x{r.factor:g} now; no costs known yet",
+    "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; no costs known yet",
     "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; no costs known yet",
     "no costs": lambda r, t: "no costs known yet, and no cheaper hour ahead",
-    "shared": _shared,
+    "sharing": lambda r, t: f"others may share the {r.text} ({t.sum(r.costs or 0.0)})",
+    "waited enough": lambda r, t: f"waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})",
     "nothing": lambda r, t: "waiting saves nothing",
     # Why something does not begin.
     "dear": _dear,

@@ -56,7 +56,8 @@ def _figures(work: HeldWork, part: Part) -> Reason:
         return Reason("saves", saves=about(less), whole=about(_at_once(work, part)), costs=about(wait))
     shared = work.shared(min(work.held[i].jobs / work.held[i].cohorts for i in part.members))
     if wait > 0 and shared > 0:
-        return Reason("shared", "start" if shared > work.overhead else "call", costs=about(shared))
+        what = "start" if shared > work.overhead else "call"
+        return Reason("waited enough" if part.at <= work.now else "sharing", what, costs=about(shared))
     return Reason("nothing")
 
 

@@ -94,7 +94,7 @@ def tally(db: "Database") -> None:
 
     What was cleaned away has left its money alone, by mode: that is kept beside no handler.
     """
-    names, sums = ", ".join(_SUMMED), ", ".join(f"total({name})" for name in _SUMMED)
+    names, sums = ", ".join(_SUMMED), ", ".join(f"sum({name})" for name in _SUMMED)
     columns = ", ".join(f"{name} NOT NULL DEFAULT 0" for name in _SUMMED)
     more = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMMED)
 

@@ -117,7 +117,7 @@ def test_unknown_work_waits_for_a_cheaper_price() -> None:
     """Nothing known: what is held waits for the start of a cheaper price within `hold`."""
     flush = only(plan([held()], conditions(estimate=Estimate())))
     assert flush.at == NOON + 4 * HOUR
-    assert told(flush).endswith("x0.5 then, x1 now; no costs known yet")
+    assert told(flush).endswith("then x0.5, now x1; no costs known yet")
 
 
 def test_unknown_work_gathers_only_shortly() -> None:

@@ -51,7 +51,7 @@ def test_large_background_work_waits_for_the_night() -> None:
     assert decision.forecast.start == NOON + 10 * HOUR
     assert batch.cost == pytest.approx((1000 * 10 + 2) / 3600 * 0.5)
     assert stream.cost == pytest.approx(1000 * 10 / 3600 + 2 / 3600)
-    assert told(decision.reason).startswith("held until 22:00, night price: saves 1.39 of ")
+    assert told(decision.reason).startswith("held until 22:00: saves 1.39 of ")
 
 
 def test_a_few_quick_jobs_run_at_once() -> None:
@@ -97,9 +97,7 @@ def test_nothing_known_the_audience_decides() -> None:
     assert classify(person(), 1, 100, unknown).mode is Mode.STREAM
     decision = classify(request(), 1, 100, unknown)
     assert decision.mode is Mode.BATCH
-    assert (
-        told(decision.reason) == "held until 22:00, night price: nobody is waiting (cron); no run times of digest yet"
-    )
+    assert told(decision.reason) == "held until 22:00: nobody is waiting (cron); no run times of digest yet"
     assert decision.forecast.finish is None
 
 

@@ -65,9 +65,7 @@ def test_a_load_that_decides_is_named() -> None:
     decision = classify(request(), 500, 100, conditions(load=1.9, tariff=flat))
     assert decision.mode is Mode.BATCH
     assert told(decision.reason).startswith("held until 12:15: machine busy (")
-    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith(
-        "held until 22:00, night price: saves"
-    )
+    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith("held until 22:00: saves")
 
 
 def test_a_providers_batch_waits_for_no_other() -> None:

@@ -46,6 +46,7 @@ def test_all_of_it_is_there(left: Home) -> None:
         for (_, _, state), jobs in tally(store).items():
             states[state] += jobs
         assert sum(states.values()) == 9
+        assert {type(jobs) for jobs in states.values()} == {int}, "a count is no fraction"
         assert (states[State.DONE], states[State.FAILED], states[State.CANCELLED]) == (3, 1, 1)
         done = [job for job in range(1, 7) if state_of(store, job)[0] is State.DONE]
         assert len(done) == 3
