@@ -24,15 +24,13 @@ VERSION = 8  # of the schema; one more with each migration
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
-    """The schema version of an open file; 0: empty. Raises CorruptQueue for a foreign database, SchemaError for one of
-    a newer release."""
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    """The schema version of an open file, the number of its migrations; 0: empty. Raises CorruptQueue for a foreign
+    database, SchemaError for one of a newer release."""
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if application == 0 and {"_sqlite_migrations", "cohort", "job", "meta"} <= tables:
-        steps = connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()  # a dump keeps no number
-        found, application = steps[0], APPLICATION_ID
-    if application != APPLICATION_ID and tables:
+    ours = {"_sqlite_migrations", "cohort", "job", "meta"} <= tables
+    found = int(connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0]) if ours else 0
+    if tables and application != APPLICATION_ID and not (ours and application == 0):  # a dump has rows alone
         raise CorruptQueue(f"{path} is another program's database; it was left untouched. Move it away.")
     if found > VERSION:
         from ..installed import upgrade_command  # which costs every command 4 ms, and is for this one alone
@@ -58,7 +56,6 @@ def migrate(
             put_right(connection)
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('release', ?)", (release,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

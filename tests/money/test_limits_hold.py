@@ -126,7 +126,6 @@ def test_a_queue_of_an_earlier_release_knows_its_submissions(tmp_path: Path) -> 
         "DROP INDEX cohort_submission",
         "ALTER TABLE cohort DROP COLUMN submission",
         "DELETE FROM _sqlite_migrations WHERE name = '0002_submissions'",
-        "PRAGMA user_version = 1",
     ):
         outlook.store.connection.execute(undo)
     outlook.store.close()
