@@ -7,6 +7,7 @@ from hybridq.visible import visible_line
 from . import words
 
 CANCEL, RETRY = "cancel", "retry"
+DOING = {CANCEL: "cancelling …", RETRY: "queueing again …"}
 VERBS = {"c": CANCEL, "r": RETRY}
 _STATES = {CANCEL: (State.QUEUED, State.RUNNING), RETRY: (State.FAILED, State.CANCELLED)}
 NAME = 60  # cells

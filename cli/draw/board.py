@@ -179,7 +179,7 @@ class Board:
         self.asked = None
         if key in ("y", "Y"):
             self._doing = asked
-        self._tell(f"{asked[0]} …" if self._doing else "nothing was changed")
+        self._tell(asking.DOING[asked[0]] if self._doing else "nothing was changed")
 
     def _turn(self, key: str, page: Page) -> None:
         """A key where a row is open."""

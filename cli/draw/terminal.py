@@ -20,7 +20,7 @@ from rich.console import Console
 
 from .keys import Keys
 
-HALF = 0.05  # seconds within which the other half of a key comes
+HALF = 0.1  # seconds within which the other half of a key comes
 _Handler = Callable[[int, FrameType | None], None]
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL

@@ -73,6 +73,13 @@ def test_a_state_shows_the_single_jobs_in_it(every_state: Outlook, state: State,
     assert look(every_state, states=[state], limit=1).hidden == len(expected) - 1
 
 
+@pytest.mark.parametrize(("state", "expected"), [(State.FAILED, ["g"]), (State.QUEUED, ["g", 9, 8])])
+def test_a_state_can_show_whole_groups(every_state: Outlook, state: State, expected: list[str | int]) -> None:
+    """A group that holds a job in the state is one row; the jobs of it in other states count as no hidden ones."""
+    found = look(every_state, states=[state], whole=True)
+    assert (names(found.rows), found.hidden) == (expected, 0)
+
+
 def test_a_group_that_is_named_shows_its_failures(outlook: Outlook) -> None:
     """After the group's own row come its failed jobs with their errors; what the limit cuts of them is counted."""
     submit_all(outlook, asking(group="p"), [b'"x"'] * 12)
