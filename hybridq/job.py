@@ -109,14 +109,16 @@ class Forecast(Struct, frozen=True, kw_only=True):
 
     `first` and `finish` (the first and the last result) are epoch seconds (50th percentile), `*90` the 90th; None
     where nothing is known yet. `cost` is money for the whole submission, `delay` what waiting for its middle job
-    costs (half-way from `first` to `finish`; of an adaptive one, for the middle draft), `total` their sum. Of `cost`,
-    `starting` is what the start takes. `assumed` names what the figures rest on where no job has told yet.
+    costs (half-way from `first` to `finish`; of an adaptive one, for the middle draft), `surcharge` what the load of
+    the machine makes it dearer in the decision, which nobody pays, `total` their sum. Of `cost`, `starting` is what the
+    start takes. `assumed` names what the figures rest on where no job has told yet.
     """
 
     mode: Mode
     cost: float | None = None
     starting: float = 0.0
     delay: float | None = None
+    surcharge: float = 0.0
     total: float | None = None
     start: float | None = None
     first: float | None = None

@@ -116,11 +116,10 @@ def _untimed(reason: Reason, told: _Telling) -> str:
 
 def _saves(reason: Reason, told: _Telling) -> str:
     saves, costs = reason.saves or 0.0, reason.costs
-    busy = f"machine busy ({reason.load:.1f} per core), " if reason.load is not None else ""
     waiting = "" if costs is None or costs < LITTLE * saves else f", waiting costs {told.sum(costs)}"
     sooner = ", and comes sooner" if costs is not None and costs < 0 else ""
     price = f" at the {reason.price} price" if reason.price else ""
-    return f"{busy}saves {told.part(saves, reason.whole or 0.0)}{price}{sooner or waiting}"
+    return f"saves {told.part(saves, reason.whole or 0.0)}{price}{sooner or waiting}"
 
 
 def _dear(reason: Reason, told: _Telling) -> str:

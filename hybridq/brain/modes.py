@@ -112,7 +112,7 @@ def _adaptive(draft: Forecast, final: Forecast, conditions: Conditions) -> Forec
     delay = draft.delay
     if delay is not None and draft.finish is not None and final.finish is not None:
         delay += conditions.policy.background_delay_cost * max(0.0, final.finish - draft.finish) / 3600
-    note = final.note
+    surcharge, note = draft.surcharge + final.surcharge, final.note
     if draft.makes_deadline and not final.makes_deadline:
         late = Reason("final misses")
         note = late if note is None else replace(note, then=late)
@@ -121,7 +121,8 @@ def _adaptive(draft: Forecast, final: Forecast, conditions: Conditions) -> Forec
         cost=cost,
         starting=draft.starting + final.starting,
         delay=delay,
-        total=None if cost is None or delay is None else cost + delay,
+        surcharge=surcharge,
+        total=None if cost is None or delay is None else cost + surcharge + delay,
         start=draft.start,
         first=draft.first,
         first90=draft.first90,
@@ -154,12 +155,14 @@ def _forecast(
         finish90 = promised(run.lane, since, finish, finish90, conditions.estimate, deadline)
     one = estimate.cost(run.lane, size)
     cost = delay = None
-    starting = 0.0
+    starting = surcharge = 0.0
     if one is not None and run.start is not None:
         busy = (finish - run.start) if finish is not None else 0.0
         since = conditions.now if run.since is None else run.since
-        factor = PriceSteps(conditions, since, run.start + busy).over(run.start, busy)
-        cost, starting = (jobs * one + run.fixed) * factor, run.fixed * factor if conditions.estimate.startup() else 0.0
+        prices, whole = PriceSteps(conditions, since, run.start + busy), jobs * one + run.fixed
+        factor = prices.paid(run.start, busy)
+        cost, starting = whole * factor, run.fixed * factor if conditions.estimate.startup() else 0.0
+        surcharge = whole * (prices.over(run.start, busy) - factor)
     if first is not None and finish is not None:
         seen = first if run.lane is Lane.BATCH else _begin(estimate, run, 0.5)
         middle = (seen + finish) / 2 - conditions.now
@@ -169,7 +172,8 @@ def _forecast(
         cost=cost,
         starting=starting,
         delay=delay,
-        total=None if cost is None or delay is None else cost + delay,
+        surcharge=surcharge,
+        total=None if cost is None or delay is None else cost + surcharge + delay,
         start=run.start,
         first=first,
         first90=first90,

@@ -184,7 +184,7 @@ def _live(
         return None
     left = [f for f in considered if f not in able and f.makes_deadline and (f.total or 0.0) <= (best.total or 0.0)]
     for f in left:
-        less = (best.cost or 0.0) - (f.cost or 0.0)
+        less = _weighed(best) - _weighed(f)
         if f.mode is Mode.ADAPTIVE:
             return Reason("draft slow", span=comes, other_span=_seconds(f, now))
         if less > NOTHING:
@@ -216,7 +216,7 @@ def _reason(
     other = min(
         [f for f in others if not _unserved(request, f, considered)] or others, key=lambda f: f.total or math.inf
     )
-    less = (other.cost or 0.0) - (best.cost or 0.0)
+    less = _weighed(other) - _weighed(best)
     wait = (best.delay or 0.0) - (other.delay or 0.0)
     if not other.makes_deadline:
         return Reason("only in time", mode=best.mode, due=request.deadline)
@@ -225,7 +225,9 @@ def _reason(
     if less == 0 or (wait < 0 and abs(less) <= NOTHING):
         return Reason("same", other=other.mode)
     if less > 0:
-        return Reason("saves", saves=less, whole=other.cost, costs=wait, load=_load(best, conditions))
+        if (load := _load(best, conditions)) is not None:
+            return Reason("busy", load=load)  # what it saves nobody would have paid
+        return Reason("saves", saves=less, whole=_weighed(other), costs=wait)
     return Reason("costs more", other=other.mode, saves=-less, costs=-wait)
 
 
@@ -246,6 +248,11 @@ def _load(best: Forecast, conditions: Conditions) -> float | None:
     if surcharge <= 1 or start <= now or conditions.tariff.factor(start) < conditions.tariff.factor(now):
         return None
     return conditions.load
+
+
+def _weighed(forecast: Forecast) -> float:
+    """Money by which modes are compared: with what the load makes it dearer."""
+    return (forecast.cost or 0.0) + forecast.surcharge
 
 
 def _warning(request: Request, forecast: Forecast) -> Reason | None:

@@ -43,10 +43,14 @@ class PriceSteps:
 
     def over(self, at: float, seconds: float) -> float:
         """The mean factor of a run of so many seconds that starts at `at`, load included."""
-        plain = self.tariff(at)
-        if self._step(at + seconds) > self._step(at):  # else exactly one factor: a quotient of sums would only be near
-            plain = (self._sum(at + seconds) - self._sum(at)) / seconds
+        plain = self.paid(at, seconds)
         return plain * self.surcharge if at < self.settled else plain
+
+    def paid(self, at: float, seconds: float) -> float:
+        """The same without the load: what is really paid."""
+        if self._step(at + seconds) > self._step(at):  # else exactly one factor: a quotient of sums would only be near
+            return (self._sum(at + seconds) - self._sum(at)) / seconds
+        return self.tariff(at)
 
     def lowest_since(self, since: float) -> float:
         """The lowest factor that held at any instant from `since` to now."""

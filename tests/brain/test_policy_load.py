@@ -30,3 +30,17 @@ def test_the_share_of_batches_rises_with_the_load() -> None:
     assert [batched(request(), night, load) for load in (0.0, 0.5, 2.0, 5.0)] == [0, 0, JOBS, JOBS]
     assert [batched(person(), night, load) for load in (0.0, 5.0)] == [0, 0]
     assert request().audience is Audience.BACKGROUND
+
+
+def test_the_cost_that_is_told_is_what_is_paid() -> None:
+    """At seven a core the load makes a stream dearer in the decision alone: its cost is told as on a free machine, and
+    a limit on money is held against that."""
+    free, busy = (classify(request(), 1, 100, conditions(5.0, 1.0, load=load)) for load in (0.0, 7.0))
+    one, other = (decision.considered[0] for decision in (free, busy))
+    assert one.mode is other.mode is Mode.STREAM
+    assert one.cost == other.cost
+    assert (one.surcharge, free.mode, busy.mode) == (0.0, Mode.STREAM, Mode.BATCH)
+    assert other.surcharge > 5 * (other.cost or 0.0)
+    assert other.total == (other.cost or 0.0) + other.surcharge + (other.delay or 0.0)
+    limited = replace(request(), max_cost=1.5 * (one.cost or 0.0))
+    assert not classify(limited, 1, 100, conditions(5.0, 1.0, load=7.0)).warning

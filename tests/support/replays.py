@@ -95,7 +95,7 @@ def live(folder: Path, seconds: float) -> Outlook:
 
 
 def _left(outlook: Outlook) -> int:
-    return int((outlook.store.row("SELECT sum(queued + running) FROM total") or (0,))[0] or 0)
+    return int((outlook.store.row("SELECT sum(queued + running) FROM cohort") or (0,))[0] or 0)
 
 
 def _script(seconds: float) -> Iterator[tuple[float, Request, list[bytes]]]:
