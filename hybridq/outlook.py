@@ -16,7 +16,7 @@ from .job import Held, Lane, Mode
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.learned import last_learned, models
-from .queue.runner import living
+from .queue.runner import living, own_load
 from .queue.store import Store
 
 CORES = os.cpu_count() or 1
@@ -119,7 +119,7 @@ class Outlook:
                 came=came,
                 before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
                 joins=joins,
-                load=machine_load(),
+                load=max(0.0, machine_load() - own_load(self.store, now) / CORES),
                 loaded=name in self.loaded,
                 draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
             )

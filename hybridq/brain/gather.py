@@ -38,7 +38,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     came: Sequence[Came] = ()  # the last background submissions
     before: Sequence[Came] = ()  # the last of them until the first of `held` came
     joins: bool = False  # a background submission comes now, as it will have come for the plan that follows
-    load: float = 0.0  # of the machine, per core
+    load: float = 0.0  # of the machine by what is not this queue's own work, per core
     loaded: bool = False  # the last plan priced the load in
     draft: Conditions | None = None  # the world of the handler that makes the drafts
 

@@ -6,9 +6,11 @@ that it starts (see `burial`), so that what outlives it is found, too.
 """
 
 import fcntl
+import math
 import os
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import AlreadyRunning
@@ -52,6 +54,10 @@ class Runner:
                 return path
         return None
 
+    def tell_load(self, level: float, now: float) -> None:
+        """Write into the lock how much of the machine's load this runner makes, at an epoch second."""
+        os.pwrite(self._lock, f"{now:.3f} {level:.3f}\n".ljust(40).encode(), 0)
+
     def close(self, store: Store) -> None:
         """Sign off. Give back first: what a runner that is gone still held is found by nobody."""
         try:
@@ -90,6 +96,21 @@ def attended(store: Store) -> bool:
     """Whether a living daemon or drain runs this queue."""
     rows = store.rows("SELECT lock FROM runner WHERE kind IN ('daemon', 'drain')")
     return any(locked(store.home.runners / lock) for (lock,) in rows)
+
+
+def own_load(store: Store, now: float) -> float:
+    """How much of the machine's load of the last minute the runners of this queue make, by what they told last."""
+    total = 0.0
+    for (lock,) in store.rows("SELECT lock FROM runner"):
+        with suppress(OSError, ValueError):
+            at, level = (float(word) for word in (store.home.runners / lock).read_bytes().split())
+            total += faded(level, now - at)
+    return total
+
+
+def faded(level: float, seconds: float) -> float:
+    """What is left of a part of the load average of one minute after so many seconds without it."""
+    return level * math.exp(-max(0.0, seconds) / 60)
 
 
 def daemon_of(store: Store) -> tuple[int, float] | None:

@@ -25,6 +25,7 @@ from ..queue.runner import sweep_locks
 from . import loop
 from .batch import BatchLoop, Keep
 from .engine import Engine
+from .load import OwnLoad
 from .review import Review
 from .stream import StreamLoop
 from .wakeups import StepDetector
@@ -100,6 +101,7 @@ class Service:
 
     async def _housekeeping(self) -> None:
         engine, review, looked = self.engine, Review(self.engine), False
+        load = OwnLoad(engine.runner, time.time())
         steps = StepDetector(time.time(), time.monotonic())
         adopting = adopts()
         while True:
@@ -118,6 +120,7 @@ class Service:
                 if (back or not looked) and (ahead := come_by_now(engine.store, time.time())):
                     log.warning("%d submissions came while the clock was ahead; they count as submitted now", ahead)
                 looked = True
+                load.look(time.time())
                 review.turn(time.time())
                 await engine.tend()
             await asyncio.sleep(loop.TICK)
