@@ -189,7 +189,7 @@ async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None
     install_signals(service, lambda number: _heard(service, number))
     log.info("daemon pid %d serves %s", os.getpid(), home.folder)
     ready()
-    with Wakeups(engine, service.batch.wake.set):  # the loop is made by `run`
+    with Wakeups(engine, lambda: service.batch.wake.set()):  # noqa: PLW0108 - the loop is made by `run`
         await service.run()
     log.info("stopped")
 

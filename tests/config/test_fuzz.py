@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from hybridq.audience import Found
 from hybridq.brain.tariff import Tariff
 from hybridq.config.origin import origins
 from hybridq.config.read import load_config
@@ -291,7 +292,7 @@ def test_any_json_line_is_an_item_or_named_as_bad(outlook: Outlook, line: str) -
             try:
                 options = merged(found.options or Options(), Options())
                 around = surroundings_of(config, options, {})
-                asked = request(name, config, options, (Audience.USER, "test"), NOW, around)
+                asked = request(name, config, options, Found(Audience.USER, "test"), NOW, around)
             except HybridqError:
                 continue
             assert msgspec.json.encode(asked)
