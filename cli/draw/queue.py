@@ -110,9 +110,11 @@ def queue_table(
         return
     looks = [LOOK[words.state(row)] for row in rows]
     columns = {column.title: column for column in _columns(rows, now)}
-    widths = layout(list(columns.values()), STEPS, options.max_width - MARGIN - 2)
-    if "PROGRESS" not in widths and "WHY" in widths:
-        columns["WHY"] = _with_progress(columns["WHY"], columns["PROGRESS"])
+    room = options.max_width - MARGIN - 2
+    widths = layout(list(columns.values()), STEPS, room)
+    if "PROGRESS" not in widths:
+        columns["WHY"] = _with_progress(columns["WHY"], [words.progress(row, now) for row in rows])
+        widths = layout(list(columns.values()), STEPS, room)
     shown = [columns[title] for title in TITLES if title in widths]
     titles = [Cell(column.title, QUIET) for column in shown]
     yield from _row(titles, shown, widths, (" ", PLAIN), options)
@@ -184,11 +186,11 @@ def _widest_text(cells: Sequence[Cell]) -> int:
     return max(cell_len(cell.text) for cell in cells)
 
 
-def _with_progress(why: Column, progress: Column) -> Column:
+def _with_progress(why: Column, progress: Sequence[str]) -> Column:
     """The reasons, each after how far its row is, once it has begun."""
-    told = zip((far.text.removeprefix(NOT_BEGUN) for far in progress.cells), why.cells, strict=True)
+    told = zip((far.removeprefix(NOT_BEGUN) for far in progress), why.cells, strict=True)
     cells = [Cell(words.SEPARATOR.join(filter(None, (far, why.text))), why.style) for far, why in told]
-    return why._replace(cells=cells)
+    return why._replace(cells=cells, most=_widest(cells))
 
 
 def _eta(row: Row, now: float) -> Cell:

@@ -79,6 +79,8 @@ def test_how_far_it_is_stands_before_why_where_it_has_no_column() -> None:
     assert "41% · 3 failed" in text
     assert "1m 12s · --follow" in text
     assert "41%" not in shown(QueueView(busy(), NOW), width=60)
+    done = row(1, "x" * 40, state=State.DONE, started=NOW - 4000, finished=NOW - 400, why="as it was planned")
+    assert "took 1h 00m · as it was" in shown(QueueView(queue([done]), NOW), width=80)
 
 
 def test_a_running_job_has_a_bar_of_its_time() -> None:
