@@ -77,4 +77,4 @@ def test_what_matches_nothing_is_not_called_empty(queue: Queue) -> None:
     assert "no matching jobs" in queue.run("status", "--state", "running").stderr
     both = queue.run("status", "--watch", "--json")
     assert both.returncode == 64
-    assert "cannot go together" in both.stderr
+    assert "cannot be used together" in both.stderr
