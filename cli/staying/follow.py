@@ -80,7 +80,7 @@ def _again(store: Store, number: int, ready: float, said: str) -> str:
     if found is None or not found.error or ready <= now:
         return said
     if found.error != said or ready - now >= LONG:
-        say(f"job {number} will retry at {clock(ready, now)}: {found.error}")
+        say(f"job {number} tries again at {clock(ready, now)}: {found.error}")
     return found.error
 
 

@@ -106,7 +106,7 @@ def test_a_death_in_the_midst_of_it(queue: Queue) -> None:
     died = queue.run("clean", "g", "--yes", env={"HYBRIDQ_TEST_DIE_AT": "cleaning"})
     assert died.returncode == -signal.SIGKILL
     assert queue.rows("SELECT count(*) FROM job") == [(3,)]
-    assert "there is no group" in queue.run("status", "g").stderr
+    assert "no group" in queue.run("status", "g").stderr
     with queue.daemon():
         pass
     list(sweep(queue.outlook.store))

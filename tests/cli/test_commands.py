@@ -80,7 +80,7 @@ def test_unknown_command_suggests_the_nearest() -> None:
     """A typing mistake is a usage error that names the command that was meant."""
     done = hybridq("stauts")
     assert (done.returncode, done.stdout) == (64, "")
-    assert done.stderr == "hybridq: there is no command 'stauts'. Did you mean: hybridq status\n"
+    assert done.stderr == "hybridq: no command named 'stauts'. Did you mean: hybridq status\n"
 
 
 def test_unknown_option_is_a_usage_error() -> None:

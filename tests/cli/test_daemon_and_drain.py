@@ -191,7 +191,7 @@ def test_a_drain_of_a_group_that_is_not_there_is_66(tmp_path: Path) -> None:
     """A group's name that names nothing is told, not taken for an empty queue."""
     done = Queue(tmp_path).run("drain", "--group", "nope")
     assert (done.returncode, done.stdout) == (66, "")
-    assert "there is no group 'nope'" in done.stderr
+    assert "no group 'nope'" in done.stderr
 
 
 def heeding_hangups() -> None:

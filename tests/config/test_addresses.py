@@ -181,7 +181,7 @@ def unreadable(provider: Provider, outlook: Outlook) -> str:
 
     def seen() -> bool:
         told[:] = [row.why or "" for row in look(outlook, "g").rows]
-        return any("cannot be read" in each for each in told)
+        return any("cannot read" in each for each in told)
 
     until(seen)
     return told[0]

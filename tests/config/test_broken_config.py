@@ -24,7 +24,7 @@ def queue(tmp_path: Path) -> Queue:
 
 def told(errors: str) -> None:
     """The mistake stands in one line of these, with the file's name."""
-    mistake = [line for line in errors.splitlines() if "goes on with the defaults" in line]
+    mistake = [line for line in errors.splitlines() if "Continuing with the defaults" in line]
     assert len(mistake) == 1, errors
     assert "config.toml" in mistake[0]
 

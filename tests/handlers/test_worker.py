@@ -260,7 +260,7 @@ def test_check_tells_what_is_wrong(handler, message):
 
 def test_check_of_a_function_imports_it():
     """`check` of a `call` says that the function is there, and where."""
-    assert asyncio.run(worker(call="json:loads").check()) == f"json:loads is there, in {sys.executable}"
+    assert asyncio.run(worker(call="json:loads").check()) == f"found json:loads in {sys.executable}"
 
 
 @pytest.mark.parametrize(
