@@ -204,7 +204,7 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
     late = row.finished - promise.finish
     how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
     drained = ": drained" if found.flush is not None and found.flush.rule == "drain" else ""
-    return f"{said}; done {_as_fine(row.finished, now, promise)}, {how}{drained}"
+    return f"{said}; was done {_as_fine(row.finished, now, promise)}, {how}{drained}"
 
 
 def _as_fine(at: float, now: float, promise: Promise) -> str:
