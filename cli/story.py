@@ -56,7 +56,10 @@ def explanation_view(found: Explanation, now: float) -> RenderableType:
     facts = list(reasons(found, now))
     then = "at submission: " if row.state in ENDED else ""  # it may have come otherwise
     name, decided, currency = visible_line(name, ONE_LINE), found.decided, found.currency
-    return draw_explanation(name, found.decision, decided, now, history, facts, then=then, currency=currency)
+    decision = found.decision
+    if decision.warning is not None and row.why_kind == decision.warning.kind:  # with today's figures, below
+        decision = replace(decision, warning=None)
+    return draw_explanation(name, decision, decided, now, history, facts, then=then, currency=currency)
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:
@@ -201,7 +204,7 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
     late = row.finished - promise.finish
     how = "as promised" if abs(late) < 1 else f"{span(abs(late))} {'later' if late > 0 else 'sooner'}"
     drained = ": drained" if found.flush is not None and found.flush.rule == "drain" else ""
-    return f"{said}; done {_as_fine(row.finished, now, promise)}, {how}{drained}"
+    return f"{said}; was done {_as_fine(row.finished, now, promise)}, {how}{drained}"
 
 
 def _as_fine(at: float, now: float, promise: Promise) -> str:

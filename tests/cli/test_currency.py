@@ -31,7 +31,7 @@ def paid(tmp_path: Path) -> Outlook:
         (("show", "done"), r"cost +6\.00 EUR"),
         (("explain", "done"), r"cost +6\.00 EUR; forecast .* EUR"),
         (("explain", "held"), r"held until .*: saves 3\.20 of 4\.00 EUR"),
-        (("report",), r"It cost 6\.00 EUR"),
+        (("report",), r"The jobs cost 6\.00 EUR"),
         (("submit", "echo", "more", "--dry-run"), r"costs 0\.40 EUR .*: saves 1\.60 of 2\.00 EUR"),
     ],
 )
@@ -62,7 +62,7 @@ def test_the_page_names_it_too(paid: Outlook, tmp_path: Path) -> None:
     pytest.importorskip("plotly")
     assert command(paid.store.home, "report", "--html", str(tmp_path / "page.html")).returncode == 0
     page = (tmp_path / "page.html").read_text()
-    assert "It cost 6.00 EUR" in page
+    assert "The jobs cost 6.00 EUR" in page
     assert re.search(r'"text": ?"EUR"', page)
 
 
