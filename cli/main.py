@@ -7,11 +7,11 @@ Importing takes a tenth of a second, in which Control-C is as quiet as later; so
 import os
 import sys
 
+from .exit_codes import INTERRUPTED
+
 TYPE_CHECKING = False  # that of `typing` would have to be imported
 if TYPE_CHECKING:
     from typing import NoReturn
-
-INTERRUPTED = 130
 
 
 def run() -> "NoReturn":

@@ -16,17 +16,14 @@ def adopts() -> bool:
     return os.getpid() == 1 or _is_subreaper()
 
 
-def reap(ours: Collection[int]) -> int:
-    """Wait for the children that have ended, but for `ours` (process ids); returns how many there were."""
+def reap(ours: Collection[int]) -> None:
+    """Wait for the children that have ended, but for `ours` (process ids)."""
     import psutil
 
-    reaped = 0
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error, ChildProcessError):
             if child.pid not in ours and child.status() == psutil.STATUS_ZOMBIE:
                 os.waitpid(child.pid, os.WNOHANG)
-                reaped += 1
-    return reaped
 
 
 def _is_subreaper() -> bool:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Held
-from .cohorts import held
+from .cohorts import held, held_row
 from .store import Store
 
 EXACT = 1000  # cohorts of a handler up to which each is planned by itself
@@ -73,7 +73,7 @@ def buckets(store: Store, handler: str, now: float, exact: int = EXACT, most: in
     if found is None or found[0] <= exact:
         return Buckets(held(store, handler))
     rows = store.rows(_SINGLE, (handler, NEAR))
-    single = [_held(row) for row in rows]
+    single = [held_row(*row[:-1]) for row in rows]
     apart: dict[int, list[Held]] = {}  # by class
     for each, row in zip(single, rows, strict=True):
         apart.setdefault(row[-1], []).append(each)
@@ -121,19 +121,6 @@ def _members(store: Store, number: int) -> Iterator[list[int]]:
 def _key(number: int) -> int:
     """A class as the key of a Held: no cohort has it, and -1 is nobody's."""
     return -number - 1
-
-
-def _held(row: tuple[Any, ...]) -> Held:
-    number, queued, size, jobs, due, accepted, delay_cost, pinned, _ = row
-    return Held(
-        key=number,
-        jobs=queued,
-        size=size / jobs,
-        deadline=due,
-        since=accepted,
-        delay_cost=delay_cost * queued,
-        pinned=bool(pinned),
-    )
 
 
 def _rest(store: Store, row: tuple[Any, ...], apart: list[Held]) -> Held | None:

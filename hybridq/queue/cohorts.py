@@ -235,20 +235,36 @@ def named(of: type[T], row: Iterable[object]) -> T:
     return of(**dict(zip(of.__struct_fields__, row, strict=True)))
 
 
+def held_row(
+    key: int,
+    queued: int,
+    size: float,
+    jobs: int,
+    due: float,
+    accepted: float,
+    delay_cost: float,
+    pinned: int,
+    *,
+    kind: str = "",
+) -> Held:
+    """A cohort's columns, in this order, as work that is held."""
+    return Held(
+        key=key,
+        jobs=queued,
+        size=size / jobs,
+        deadline=due,
+        since=accepted,
+        delay_cost=delay_cost * queued,
+        pinned=bool(pinned),
+        kind=kind,
+    )
+
+
 def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
     """The batch lane's queued work of a handler, a class a cohort, the earliest deadline first."""
     return [
-        Held(
-            key=number,
-            jobs=queued,
-            size=size / jobs,
-            deadline=due,
-            since=accepted,
-            delay_cost=delay_cost * queued,
-            pinned=bool(pinned),
-            kind=kind_in(request),
-        )
-        for number, queued, size, jobs, due, accepted, delay_cost, pinned, request in store.rows(
+        held_row(*row, kind=kind_in(request))
+        for *row, request in store.rows(
             "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, request FROM cohort"
             " WHERE lane = 'batch' AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?",
             (handler, limit),

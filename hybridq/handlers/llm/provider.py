@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from ...brain.llm_prices import Tokens
+from ..worker.lines import LineReader, Overlong
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -159,19 +160,14 @@ class Provider(Protocol):
 
 async def read_lines(chunks: AsyncGenerator[bytes, None], limit: int) -> AsyncGenerator[bytes, None]:
     """Bytes as they come into lines; empty ones, and one that is longer than `limit`, are left out."""
-    rest, over = bytearray(), False
+    lines = LineReader(limit)
     async for chunk in chunks:
-        *ended, last = chunk.split(b"\n")
-        for part in ended:
-            rest += part
-            if not over and rest.strip():
-                yield bytes(rest)
-            rest, over = bytearray(), False
-        rest += last
-        if len(rest) > limit:
-            rest, over = bytearray(), True
-    if not over and rest.strip():
-        yield bytes(rest)
+        for line in lines.push(chunk):
+            if line.strip() and not isinstance(line, Overlong):
+                yield line
+    line = lines.rest()
+    if line.strip() and not isinstance(line, Overlong):
+        yield line
 
 
 def custom_id(key: str, job: int, attempt: int) -> str:
