@@ -18,6 +18,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue import ledger
 from hybridq.queue.account import Ledger
 from hybridq.report.figures import rank
+from hybridq.simulate.baselines import Stream
 from hybridq.simulate.clock import SimulatedRun, simulate
 from hybridq.simulate.hybrid import Hybrid
 from hybridq.simulate.past import past
@@ -72,9 +73,11 @@ KINDS = {
 
 
 class Figures(Struct, frozen=True):
-    """Money, and seconds until a first result: of people and of the others the mean, the median and the longest."""
+    """Money, what streaming all is said to cost, and seconds until a first result: of people and of the others the
+    mean, the median and the 99th percentile."""
 
     cost: float
+    streamed: float
     waits: dict[Audience, tuple[float, float, float]]
 
 
@@ -118,15 +121,24 @@ def recorded(outlook: Outlook) -> Figures:
     """What was recorded of the run."""
     found: Ledger = ledger.read(outlook.store, 0.0, time.time())
     waits = {audience: [r.first - r.accepted for r in found.ran if r.audience is audience] for audience in Audience}
-    return Figures(sum(each.cost for each in found.sums), {who: _waits(those) for who, those in waits.items()})
+    cost, streamed = sum(each.cost for each in found.sums), sum(each.streamed for each in found.sums)
+    return Figures(cost, streamed, {who: _waits(those) for who, those in waits.items()})
 
 
-def replayed(outlook: Outlook) -> tuple[Figures, SimulatedRun]:
+def replayed(outlook: Outlook) -> Figures:
     """What the simulation tells of the same jobs."""
     run = simulate(past(outlook), Hybrid)
     waits = {who: [task.first - task.at for task in run.tasks if task.audience is who] for who in Audience}
-    cost = sum(task.cost for task in run.tasks) + run.starts
-    return Figures(cost, {who: _waits(those) for who, those in waits.items()}), run
+    return Figures(_cost(run), all_streamed(outlook), {who: _waits(those) for who, those in waits.items()})
+
+
+def all_streamed(outlook: Outlook) -> float:
+    """What the simulation says that streaming all of them would have cost."""
+    return _cost(simulate(past(outlook), Stream))
+
+
+def _cost(run: SimulatedRun) -> float:
+    return sum(task.cost for task in run.tasks) + run.starts
 
 
 def _waits(seconds: list[float]) -> tuple[float, float, float]:
