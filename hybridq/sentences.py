@@ -220,7 +220,7 @@ _SAYS: dict[str, _Says] = {
     "costs more": lambda r, t: f"a {r.other} saves {t.sum(r.saves or 0)}, waiting for it costs {t.sum(r.costs or 0)}",
     "waited": _waited,
     "unfinished": _unfinished,
-    "no daemon": lambda r, t: "no daemon runs that would flush it",
+    "no daemon": lambda r, t: f"no daemon runs that would flush it{'' if r.waits else ', and this command waits'}",
     # When a batch is run.
     "by hand": lambda r, t: "started by hand",
     "deadline": lambda r, t: f"takes about {span(r.span or 0.0)}, due by {t.at(r.due)}",

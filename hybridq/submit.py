@@ -65,7 +65,8 @@ class _Deciding:
                 self._shared[kind] = self._parts, decision
         self._add(request, jobs, size, kind, decision.mode)
         if jobs == 1 and decision.mode is not Mode.STREAM and self._nobody_else(request):
-            reason = Reason("no daemon", runs=True, waits=request.audience is Audience.USER, signal=request.signal)
+            person = request.audience is Audience.USER or None  # else the command waits, whoever that is for
+            reason = Reason("no daemon", runs=True, waits=person, signal=request.signal)
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
         if self._alone and not (self._stays and decision.mode is Mode.STREAM):
             decision = replace(decision, served=False)

@@ -208,6 +208,14 @@ def test_without_a_terminal(queue: Queue, name: str) -> None:
     assert (done.returncode, found(queue)) == (0, [expected]), done.stderr
 
 
+def test_a_command_that_waits_runs_what_nobody_else_would(queue: Queue) -> None:
+    """Under CI nobody waits, but without a daemon what the command waits for is run by it, and it says why."""
+    done = queue.run("submit", "echo", "x", "--wait", env={"CI": "true"})
+    assert (done.returncode, found(queue)) == (0, nobody("CI"))
+    reason = queue.run("explain", "1").stdout
+    assert "runs now: no daemon runs that would flush it, and this command waits" in reason
+
+
 def test_a_person_who_types_again(queue: Queue) -> None:
     """Whoever types a second command a few seconds later is a person still, also after one that was followed."""
     with shell(queue) as child:
