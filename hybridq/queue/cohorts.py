@@ -3,7 +3,8 @@
 Rule: nothing here grows with the number of jobs unless it returns them.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -260,14 +261,15 @@ def held_row(
     )
 
 
-def held(store: Store, handler: str, limit: int = HELD_LIMIT) -> list[Held]:
-    """The batch lane's queued work of a handler, a class a cohort, the earliest deadline first."""
+def held(store: Store, handler: str, only: Collection[int] | None = None, limit: int = HELD_LIMIT) -> list[Held]:
+    """The batch lane's queued work of a handler (of the cohorts `only`), a class a cohort, by deadline."""
     return [
         held_row(*row, kind=kind_in(request))
         for *row, request in store.rows(
             "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, request FROM cohort"
-            " WHERE lane = 'batch' AND handler = ? AND queued > 0 ORDER BY due, rank, id LIMIT ?",
-            (handler, limit),
+            " WHERE lane = 'batch' AND handler = ?1 AND queued > 0"
+            " AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY due, rank, id LIMIT ?3",
+            (handler, None if only is None else json.dumps(list(only)), limit),
         )
     ]
 

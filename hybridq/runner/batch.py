@@ -8,11 +8,11 @@ a shared instance serves the stream lane between two chunks.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from ..brain.costs import mean_size
 from ..brain.plan import plan
-from ..job import Flush, Held, Lane, State
+from ..job import Flush, Lane, State
 from ..money.today import Today
 from ..queue import flushes
 from ..queue.buckets import Buckets, buckets
@@ -30,18 +30,17 @@ from .remote import RemoteRun
 log = logging.getLogger("hybridq.runner.batch")
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
-Keep = Callable[[Held], bool]
 
 
 class BatchLoop:
-    """The batch lane of one runner. `drain`: what this says yes to, all in `only`, is run now, whatever is planned."""
+    """The batch lane of one runner. `drain`: what is held in the cohorts `only` is run now, whatever is planned."""
 
     def __init__(
         self,
         engine: Engine,
         tasks: asyncio.TaskGroup,
         *,
-        drain: Keep | None = None,
+        drain: bool = False,
         only: Collection[int] | None = None,
     ) -> None:
         self.engine = engine
@@ -101,11 +100,11 @@ class BatchLoop:
         found = self._held(name, now)
         work = self.engine.budget.affordable(found.held, name, now)
         conditions = self.engine.outlook.conditions(name, now, work)
-        decided = plan(work, conditions, drain=self._drain is not None)
+        decided = plan(work, conditions, drain=self._drain)
         if decided.due:
             self._start(name, decided.due, found, conditions.tariff.factor(now), now)
         (self.engine.outlook.loaded.add if decided.loaded else self.engine.outlook.loaded.discard)(name)
-        if self._drain is None:
+        if not self._drain:
             intend(self.engine.store, name, decided.later, now)
             if decided.look is not None:
                 self.engine.wake_at(name, decided.look)
@@ -115,9 +114,9 @@ class BatchLoop:
 
     def _held(self, name: str, now: float) -> Buckets:
         """The held work; of a drain what it is to run, cohort by cohort."""
-        if self._drain is None:
+        if not self._drain:
             return buckets(self.engine.store, name, now)
-        return Buckets([each for each in held(self.engine.store, name) if self._drain(each)])
+        return Buckets(held(self.engine.store, name, self._only or ()))
 
     def _start(self, name: str, due: tuple[Flush, ...], found: Buckets, factor: float, now: float) -> None:
         engine = self.engine

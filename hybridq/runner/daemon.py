@@ -23,7 +23,7 @@ from ..queue.cleaning import sweep
 from ..queue.rescue import rescue
 from ..queue.runner import sweep_locks
 from . import loop
-from .batch import BatchLoop, Keep
+from .batch import BatchLoop
 from .engine import Engine
 from .load import OwnLoad
 from .review import Review
@@ -45,7 +45,7 @@ class Service:
         engine: Engine,
         *,
         only: Collection[int] | None = None,
-        drain: Keep | None = None,
+        drain: bool = False,
         stream: bool = True,
         batch: bool = True,
     ) -> None:

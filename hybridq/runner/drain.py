@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from ..config.values import Config
 from ..handlers.guard import guarded
 from ..home import Home
-from ..job import Held
 from ..money.limit import Limit
 from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
@@ -101,10 +100,6 @@ class _Scope:
         self._start = Progress()
         self._start = self.progress()
 
-    def holds(self, held: Held) -> bool:
-        """Whether this class of held work is to be run."""
-        return held.key in self.cohorts
-
     def progress(self) -> Progress:
         """How far it is since it began."""
         start = self._start
@@ -183,7 +178,7 @@ async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits,
         engine.budget.own = lambda: scope.spending(most, engine.store)
     if limits.until is not None:
         engine.window = Window(engine.outlook, limits.until)
-    service = Service(engine, only=scope.cohorts, drain=scope.holds, stream=stream)
+    service = Service(engine, only=scope.cohorts, drain=True, stream=stream)
     install_signals(service)
     watch = asyncio.create_task(_watch(service, scope, limits, told))
     try:
