@@ -156,8 +156,8 @@ def test_this_machine_is_asked_through_no_proxy(
 
 UNMADE = {
     ("ALL_PROXY", "socks5://127.0.0.1:9"): "ALL_PROXY asks for a SOCKS proxy",
-    ("HTTPS_PROXY", "nonsense://x"): "look at HTTPS_PROXY",
-    ("SSL_CERT_FILE", "/nonexistent/ca.pem"): "SSL_CERT_FILE names /nonexistent/ca.pem, which is not there",
+    ("HTTPS_PROXY", "nonsense://x"): "check HTTPS_PROXY",
+    ("SSL_CERT_FILE", "/nonexistent/ca.pem"): "SSL_CERT_FILE is /nonexistent/ca.pem, which does not exist",
 }
 
 
