@@ -56,7 +56,8 @@ class Runner:
 
     def tell_load(self, level: float, now: float) -> None:
         """Write into the lock how much of the machine's load this runner makes, at an epoch second."""
-        os.pwrite(self._lock, f"{now:.3f} {level:.3f}\n".ljust(40).encode(), 0)
+        with suppress(OSError):  # a full disk: the load is told again when there is room
+            os.pwrite(self._lock, f"{now:.3f} {level:.3f}\n".ljust(40).encode(), 0)
 
     def close(self, store: Store) -> None:
         """Sign off. Give back first: what a runner that is gone still held is found by nobody."""
