@@ -13,9 +13,10 @@ from typing import Any
 
 from hybridq.job import ENDED, State
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import Job, Result, cohort, job, result
+from hybridq.queue.cohorts import Job, cohort, job
 from hybridq.queue.follow import Draft, End, OutputPiece, StateChange, Withheld
 from hybridq.queue.outputs import Tail
+from hybridq.queue.results import Result, result
 from hybridq.sentences import sentence
 from hybridq.status.rows import exit_code
 from hybridq.status.snapshot import Row

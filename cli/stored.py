@@ -11,8 +11,9 @@ from typing import IO, Self
 from hybridq.errors import HybridqError, NoSuchJob, StorageError, TryAgain
 from hybridq.job import ENDED, State
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import Result, result, state_of
+from hybridq.queue.cohorts import state_of
 from hybridq.queue.outputs import Tail, missing, output_path
+from hybridq.queue.results import Result, result
 from hybridq.queue.store import Store
 
 from .records import LINE, code_of_all, ended

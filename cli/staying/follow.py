@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from hybridq.errors import TryAgain
 from hybridq.job import ENDED, State
-from hybridq.queue.cohorts import Result, result, state_of
+from hybridq.queue.cohorts import state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
 from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
+from hybridq.queue.results import Result, result
 from hybridq.queue.store import Store
 from hybridq.sentences import how_ended, sentence
 from hybridq.when import clock

@@ -1,6 +1,6 @@
 """What becomes of an attempt: done, failed, or tried again after how long (`retry_delay`).
 
-Rule: pure. `settle` decides, `claims.record` stores; but for whoever cancels, nothing else ends a job.
+Rule: pure. `settle` decides, `results.record` stores; but for whoever cancels, nothing else ends a job.
 """
 
 from typing import Protocol

@@ -1,27 +1,20 @@
-"""Taking jobs and ending them: the verbs of a runner.
+"""Claiming jobs: which ones a runner takes next, and what it holds.
 
-Rule: a claim is atomic, and a result counts only from the attempt that holds the job
-(`where id = ? and attempt = ? and state = 'running'`). Whatever else comes is "not mine": told, never stored.
+Rule: a claim is atomic: a job is in one runner's hands, or in nobody's. `results` stores how it ended.
 """
 
 import json
-import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from ..brain.outcome import Outcome
-from ..job import Happening, Lane, State
+from ..job import State
 from ..seam import reached
-from .counters import shift, spend
-from .holds import book_cancelled
-from .lanes import move
-from .store import Store, insert
+from .counters import shift
+from .store import Store
 
 CLAIM_BYTES = 16 * 1024 * 1024  # of inputs that are claimed at once, if it is more than one
-NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
 
 
 class Room(Protocol):
@@ -32,10 +25,6 @@ class Room(Protocol):
 
     def took(self, cohort: int, jobs: int) -> None:
         """So many of them do."""
-
-
-Unended = tuple[int, int, float]
-"""(job, attempt, seconds that it ran)."""
 
 
 class Claim(Struct, frozen=True, gc=False):
@@ -181,16 +170,6 @@ def held_still(store: Store, claims: Sequence[Claim]) -> list[Claim]:
     return [claim for claim in claims if running.get(claim.id) == claim.attempt]
 
 
-def keep_unended(store: Store, unended: Iterable[Unended], why: str) -> None:
-    """Keep for how long these attempts ran that are given up, and why."""
-    with store.tx() as connection:
-        connection.executemany(
-            "INSERT OR REPLACE INTO result (id, attempt, error, cost, streamed, busy)"
-            " SELECT id, attempt, ?, 0, 0, ? FROM job WHERE id = ? AND attempt = ? AND state = 'running'",
-            [(why, seconds, job, attempt) for job, attempt, seconds in unended],
-        )
-
-
 def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> None:
     """A job that is held here is not tried again before `until`: for whoever looks at it, as if it were queued."""
     with store.tx(durable=False) as connection:
@@ -202,101 +181,3 @@ def postpone(store: Store, job: int, attempt: int, why: str, until: float) -> No
                 "INSERT OR REPLACE INTO result (id, attempt, error, cost, streamed, busy) VALUES (?, ?, ?, 0, 0, 0)",
                 (job, attempt, why),
             )
-
-
-def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Store what became of these attempts, in one transaction; returns those that counted. `Store.sync` is to follow.
-
-    An adaptive job whose draft ended goes on in the batch lane, in the same transaction.
-    """
-    with store.tx(durable=False) as connection:
-        mine = _end(connection, outcomes)
-        reached("storing")
-        _keep(connection, mine)
-        _count(connection, mine)
-        drafts = [each.id for each in mine if each.draft]
-        if drafts:
-            move(store, drafts, Lane.BATCH, Happening.DRAFTED, None, mine[0].at)
-        for why in {each.promoted for each in mine if each.promoted is not None}:
-            those = [each.id for each in mine if each.promoted == why]
-            move(store, those, Lane.STREAM, Happening.PROMOTED, why, mine[0].at)
-        if len(mine) < len(outcomes):
-            held = {each.id for each in mine}
-            book_cancelled(connection, [each for each in outcomes if each.id not in held])
-            connection.execute(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-                (NOT_MINE, len(outcomes) - len(mine)),
-            )
-    return mine
-
-
-def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
-    """Keep the counters of jobs and money true."""
-    sums: dict[tuple[int, State], list[float]] = {}
-    for each in outcomes:
-        total = sums.setdefault((each.cohort, each.state), [0, 0.0, 0.0])
-        total[0] += 1
-        total[1] += each.cost
-        # What failed saved nothing and lost nothing against streaming; a draft is the price of its final.
-        total[2] += each.streamed if each.state is State.DONE else 0.0 if each.draft else each.cost
-    ends = {(cohort, State.RUNNING, state): total for (cohort, state), total in sums.items()}
-    shift(
-        connection,
-        {move: int(jobs) for move, (jobs, _, _) in ends.items()},
-        at=max((each.at for each in outcomes), default=0.0),
-        money={move: (cost, streamed) for move, (_, cost, streamed) in ends.items()},
-    )
-    for each in outcomes:
-        if each.by and each.cost:
-            spend(connection, each.by, each.cost, each.at)
-
-
-def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Give these jobs their new states; returns those that were held.
-
-    Neighbours that end alike go in one statement: half the cost of one a job.
-    """
-    mine: list[Outcome] = []
-    for run in _runs(outcomes):
-        one = run[0]
-        ended = connection.execute(
-            "UPDATE job NOT INDEXED SET state = ?, finished = ?, ready = ?, tries = tries + ?, unbegun = unbegun + ?"
-            " WHERE id BETWEEN ? AND ? AND attempt = ? AND state = 'running' RETURNING id",
-            (one.state, one.at, one.ready, one.counted, one.unbegun, one.id, run[-1].id, one.attempt),
-        ).fetchall()
-        held = {number for (number,) in ended}
-        mine += run if len(held) == len(run) else [each for each in run if each.id in held]
-    return mine
-
-
-def _runs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-    """The outcomes, in their order, cut wherever the next is not the neighbour that ends alike."""
-    runs: list[list[Outcome]] = []
-    expected = None
-    for each in outcomes:
-        alike = (each.id, each.attempt, each.state, each.at, each.ready, each.counted, each.unbegun)
-        if alike == expected:
-            runs[-1].append(each)
-        else:
-            runs.append([each])
-        expected = (each.id + 1, *alike[1:])
-    return runs
-
-
-_EVERYTHING = ("value", "cost", "streamed", "busy", "error", "exit_code", "dropped", "out", "err", "first", "usage")
-_PLAIN = _EVERYTHING[:4]  # binding a parameter costs as much as storing it: most results have only these
-
-
-def _keep(connection: sqlite3.Connection, outcomes: Iterable[Outcome]) -> None:
-    kinds: dict[tuple[str, tuple[str, ...]], list[Outcome]] = {}
-    for each in outcomes:
-        told = each.error is not None or each.first is not None or each.usage is not None
-        plain = not told and each.out is None and not each.dropped
-        kinds.setdefault(("draft" if each.draft else "result", _PLAIN if plain else _EVERYTHING), []).append(each)
-    for (table, columns), some in kinds.items():
-        get = attrgetter("id", "attempt", *columns)
-        insert(
-            connection,
-            f"INSERT OR REPLACE INTO {table} (id, attempt, {', '.join(columns)})",
-            [get(each) for each in some],
-        )

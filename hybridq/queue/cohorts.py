@@ -75,29 +75,6 @@ class Job(Struct, frozen=True, kw_only=True):
     input: bytes
 
 
-class Result(Struct, frozen=True, kw_only=True):
-    """What an attempt left. `value` is JSON, or None where the output is in files."""
-
-    id: int
-    attempt: int
-    value: bytes | None
-    error: str | None
-    exit_code: int | None
-    dropped: int
-    cost: float
-    streamed: float
-    busy: float
-    first: float | None
-    usage: bytes | None
-    out: int | None  # bytes in the job's files; None: nobody counted
-    err: int | None
-
-    @property
-    def cut(self) -> str:
-        """The provider's word for it where the answer was cut for want of room; else ""."""
-        return str(msgspec.json.decode(self.usage).get("cut", "")) if self.usage and b'"cut"' in self.usage else ""
-
-
 _COHORT = (
     "SELECT id, name, handler, lane, mode, audience, pinned, due, delay_cost, request, environment, decision, accepted,"
     " first_id, last_id, size, jobs, started, finished, cost, streamed, queued, running, done, failed, cancelled"
@@ -219,16 +196,6 @@ def state_of(store: Store, number: int) -> tuple[State, int, float]:
     if row is None:
         raise no_such(f"job {number}")
     return State(row[0]), int(row[1]), float(row[2])
-
-
-def result(store: Store, number: int, *, draft: bool = False) -> Result | None:
-    """What the job's last attempt left (or its draft), or None."""
-    row = store.row(
-        "SELECT id, attempt, value, error, exit_code, dropped, cost, streamed, busy, first, usage, out, err"
-        f" FROM {'draft' if draft else 'result'} WHERE id = ?",
-        (number,),
-    )
-    return named(Result, row) if row else None
 
 
 def named(of: type[T], row: Iterable[object]) -> T:

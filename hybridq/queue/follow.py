@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from ..job import ENDED, State
 from ..reason import Reason, said
-from .cohorts import Result, result, state_of
+from .cohorts import state_of
 from .doorbell import FOLLOWER, Doorbell
 from .holds import why_kept
 from .learned import remarked
 from .outputs import Tail
 from .rescue import rescue
+from .results import Result, result
 from .store import Store
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings

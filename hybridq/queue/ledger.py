@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from ..job import Audience, Happening, Lane, Mode
 from ..reason import read as read_reason
 from .account import Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
-from .claims import NOT_MINE
 from .cleaning import cleaned
 from .cohorts import named
+from .results import NOT_MINE
 from .store import Store
 from .troubles import late_since
 

@@ -3,10 +3,9 @@
 Rule: a file is at one version, whole; an older one is migrated in a single transaction, a newer or a
 foreign one is named and left untouched. Never decides anything about jobs.
 
-A *cohort* is the unit that the queue counts with: jobs of one submission that share handler, lane and
-options. Its counters let a queue of a million jobs be shown, planned and claimed from without
-counting rows, and its `accepted` makes a submission of a million lines visible all at once. The sums
-over cohorts (`tally`, `groups`) are kept by triggers: whoever changes a counter cannot forget them.
+A *cohort* is the unit that the queue counts with: jobs of one submission that share handler, lane and options. By its
+counters a million jobs are shown, planned and claimed without counting rows; by its `accepted` a million lines become
+visible at once. The sums over cohorts (`tally`, `groups`) are kept by triggers: nobody can forget them.
 """
 
 import sqlite3

@@ -11,9 +11,10 @@ from ..brain.estimate import Observation
 from ..brain.lessons import Bursts
 from ..brain.outcome import Outcome
 from ..job import Call, Detached, Event, Failure, Output, Partial, Remark, Started, State, Throttled
-from ..queue.claims import Claim, Unended
+from ..queue.claims import Claim
 from ..queue.outputs import Sink
 from ..queue.remote import Away, forget, keep, sent_back
+from ..queue.results import Unended
 from ..seam import reached
 from .engine import Engine
 

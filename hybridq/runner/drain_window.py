@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from ..brain.costs import UNLIMITED
 from ..job import Lane
 from ..outlook import Outlook
-from ..queue.claims import Room, Unended, keep_unended
+from ..queue.claims import Room
 from ..queue.holds import terms_of
+from ..queue.results import Unended, keep_unended
 
 CUT = "its drain's window ended before it did"
 SURE = 0.95

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from ..brain.outcome import Outcome
 from ..errors import StorageError, TryAgain
 from ..home import Home
-from ..queue.claims import record
 from ..queue.doorbell import RUNNER, VIEWER, ring
+from ..queue.results import record
 from ..queue.store import Store, probe_disk
 from ..seam import reached
 from .unsynced import Unsynced

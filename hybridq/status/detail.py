@@ -14,12 +14,13 @@ from ..files import readable
 from ..job import Decision, Happening, Lane, State
 from ..outlook import Outlook
 from ..queue import lists
-from ..queue.cohorts import Cohort, Job, cohort, environment, job, lineage, result
+from ..queue.cohorts import Cohort, Job, cohort, environment, job, lineage
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
 from ..queue.history import history
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
 from ..queue.read_only import rescue_if_writable
+from ..queue.results import result
 from ..queue.select import meant
 from ..queue.store import Store
 from ..selection import Ids, Selector

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from ..home import Home, open_private
 from ..job import State
-from ..queue.cohorts import Result, result, state_of
+from ..queue.cohorts import state_of
 from ..queue.lists import begun_last
 from ..queue.outputs import output_path
+from ..queue.results import Result, result
 from ..queue.store import Store
 
 SHOWN = 32 * 1024  # bytes of an output

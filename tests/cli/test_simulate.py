@@ -12,7 +12,7 @@ from hybridq.brain.outcome import settle
 from hybridq.errors import ConfigError, UsageError
 from hybridq.home import Home
 from hybridq.job import Audience, Mode, Output
-from hybridq.queue.claims import record
+from hybridq.queue.results import record
 from hybridq.simulate.baselines import BASELINES
 from hybridq.simulate.overrides import changed, handler_times
 from hybridq.simulate.past import TIMES

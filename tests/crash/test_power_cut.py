@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode
-from hybridq.queue.cohorts import result
 from hybridq.queue.outputs import output_path
+from hybridq.queue.results import result
 from hybridq.runner import unsynced
 from hybridq.runner.drain import DrainLimits, run_drain
 from tests.support.building import asking, command, queue, submit_all

@@ -23,7 +23,7 @@ from hybridq.demo.stage import CHEAP, HANDLER, LIBRARY, Stage
 from hybridq.demo.stage import DEAR as FACTOR
 from hybridq.errors import HybridqError
 from hybridq.job import Lane, Mode, State
-from hybridq.queue.cohorts import result
+from hybridq.queue.results import result
 from hybridq_cli.draw import measured as view
 
 COMMAND = (sys.executable, "-c", "from hybridq_cli.main import run; run()")

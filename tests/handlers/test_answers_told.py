@@ -9,8 +9,9 @@ import pytest
 from hybridq.brain.outcome import settle
 from hybridq.job import Failure, Mode, Output, Usage
 from hybridq.outlook import Outlook
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import cohorts
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from tests.support.building import asking, command, document, look, queue, submit_all, typed
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from hybridq.job import Failure, Lane, Mode, Output, Started, State, Usage
-from hybridq.queue.cohorts import job, result
+from hybridq.queue.cohorts import job
 from hybridq.queue.outputs import output_path
+from hybridq.queue.results import result
 from hybridq.queue.store import Store
 from hybridq.submit import submit
 from tests.support.building import asking, command, daemon, submit_all, until

@@ -9,9 +9,10 @@ from hybridq.brain.outcome import settle
 from hybridq.job import Mode, Output, State
 from hybridq.outlook import Outlook
 from hybridq.queue.cancel_retry import cancel, retry
-from hybridq.queue.claims import claim_batch, record
-from hybridq.queue.cohorts import job, result
+from hybridq.queue.claims import claim_batch
+from hybridq.queue.cohorts import job
 from hybridq.queue.holds import spent_since
+from hybridq.queue.results import record, result
 from hybridq.queue.runner import Runner
 from tests.support.building import asking, command, daemon, document, queue, submit_all, until
 

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from hybridq.home import Home
 from hybridq.job import Happening, Lane, State
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import job
 from hybridq.queue.holds import of_submission, terms_of
 from hybridq.queue.lanes import move
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.reason import said

@@ -10,8 +10,8 @@ import pytest
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.cancel_retry import cancel
-from hybridq.queue.cohorts import result
 from hybridq.queue.holds import spent_since, withheld
+from hybridq.queue.results import result
 from hybridq.submit import wake
 from tests.support.building import asking, daemon, submit_all, until
 from tests.support.llm import COST, served

@@ -13,7 +13,8 @@ from hybridq.errors import StorageError
 from hybridq.job import Audience, Mode, Output, Request, State
 from hybridq.outlook import Outlook
 from hybridq.queue import store as store_module
-from hybridq.queue.claims import NOT_MINE, claim_stream
+from hybridq.queue.claims import claim_stream
+from hybridq.queue.results import NOT_MINE
 from hybridq.queue.store import log_file
 from hybridq.runner.engine import Engine
 from hybridq.submit import connect, submit

@@ -12,12 +12,13 @@ from hybridq.job import Happening, Lane, Mode, Request
 from hybridq.queue import acceptance, bulk
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel, retry
-from hybridq.queue.claims import claim_batch, claim_stream, record
+from hybridq.queue.claims import claim_batch, claim_stream
 from hybridq.queue.cleaning import clean, sweep
 from hybridq.queue.cohorts import cohorts
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move_cohort
 from hybridq.queue.rescue import give_back, rescue
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.reason import said

@@ -10,9 +10,10 @@ from hybridq.brain.outcome import settle
 from hybridq.handlers.llm.batches import LACKING
 from hybridq.job import Lane, Output
 from hybridq.outlook import Outlook
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch
 from hybridq.queue.flushes import add_to_flush, end_flushes, open_flush, results_of
 from hybridq.queue.ledger import read
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.reason import said
 from tests.crash.provider import ProviderCrash

@@ -9,8 +9,9 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import Happening, State
-from hybridq.queue.cohorts import cohorts, result, state_of, tally
+from hybridq.queue.cohorts import cohorts, state_of, tally
 from hybridq.queue.ledger import read
+from hybridq.queue.results import result
 from hybridq.queue.schema import VERSION
 from hybridq.queue.store import Store
 from hybridq.sentences import sentence

@@ -9,9 +9,10 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import Lane, Mode, State
-from hybridq.queue.claims import claim_batch, claim_stream, record
-from hybridq.queue.cohorts import job, result
+from hybridq.queue.claims import claim_batch, claim_stream
+from hybridq.queue.cohorts import job
 from hybridq.queue.rescue import give_back, rescue
+from hybridq.queue.results import record, result
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.queue.suspects import Watched, let_be, take

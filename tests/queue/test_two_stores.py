@@ -11,11 +11,12 @@ from hybridq.job import Happening, Lane, Mode, Request
 from hybridq.queue import acceptance, bulk
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel
-from hybridq.queue.claims import claim_stream, record
+from hybridq.queue.claims import claim_stream
 from hybridq.queue.cleaning import clean
 from hybridq.queue.cohorts import job
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.reason import said

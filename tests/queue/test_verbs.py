@@ -12,13 +12,14 @@ from hybridq.home import Home
 from hybridq.job import Audience, Happening, Lane, Mode, Request
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel
-from hybridq.queue.claims import claim_batch, claim_stream, record
+from hybridq.queue.claims import claim_batch, claim_stream
 from hybridq.queue.cleaning import sweep
-from hybridq.queue.cohorts import cohorts, held, job, result
+from hybridq.queue.cohorts import cohorts, held, job
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
 from hybridq.queue.learned import models
 from hybridq.queue.rescue import give_back, rescue, to_stop
+from hybridq.queue.results import record, result
 from hybridq.queue.runner import Runner
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store

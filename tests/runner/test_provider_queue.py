@@ -14,10 +14,10 @@ from hybridq.brain.modes import forecasts
 from hybridq.brain.promotion import ENDLESS
 from hybridq.job import Audience, Happening, Lane, Mode, Request, State
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import result
 from hybridq.queue.history import history
 from hybridq.queue.learned import remember
 from hybridq.queue.remote import all_away, charge, claims_of, moved_on
+from hybridq.queue.results import result
 from tests.runner.test_rescue_promotion import DRAFT, known, states
 from tests.support.building import asking, command, daemon, submit_all, until
 from tests.support.llm import COST, served

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hybridq.job import Mode, State
-from hybridq.queue.cohorts import job, result
+from hybridq.queue.cohorts import job
+from hybridq.queue.results import result
 from hybridq.submit import submit
 from tests.support.building import asking, command, daemon, look, staying, submit_all, until
 from tests.support.llm import served

@@ -7,8 +7,9 @@ import pytest
 
 from hybridq.job import Happening, Mode, State
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import job, result
+from hybridq.queue.cohorts import job
 from hybridq.queue.history import history
+from hybridq.queue.results import result
 from hybridq.submit import submit
 from tests.support.building import asking, command, daemon, submit_all, until
 from tests.support.llm import COST, served

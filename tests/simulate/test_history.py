@@ -10,9 +10,10 @@ from hybridq.brain.calls import Overhead
 from hybridq.brain.estimate import Model
 from hybridq.brain.outcome import settle
 from hybridq.job import Audience, Lane, Mode, Output
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import cohorts
 from hybridq.queue.learned import remember
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.simulate.past import past
 

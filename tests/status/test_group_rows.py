@@ -6,8 +6,9 @@ from pathlib import Path
 from hybridq.brain.outcome import settle
 from hybridq.job import Failure, Mode
 from hybridq.outlook import Outlook
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import cohorts
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.status.snapshot import Failed
 from tests.support.building import asking, look, submit_all, typed

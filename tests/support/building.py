@@ -19,9 +19,10 @@ from hybridq.brain.outcome import settle
 from hybridq.home import Home
 from hybridq.job import Audience, Decision, Failure, Mode, Output, Request
 from hybridq.outlook import Outlook
-from hybridq.queue.claims import claim_batch, record
+from hybridq.queue.claims import claim_batch
 from hybridq.queue.cohorts import cohorts
 from hybridq.queue.intake import accept
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner, daemon_of
 from hybridq.reason import said
 from hybridq.selection import parse_selector

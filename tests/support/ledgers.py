@@ -9,9 +9,10 @@ from hybridq.job import Audience, Decision, Failure, Forecast, Lane, Mode, Outpu
 from hybridq.queue import flushes
 from hybridq.queue.account import Ledger
 from hybridq.queue.bulk import Bulk
-from hybridq.queue.claims import Claim, claim_batch, claim_stream, record
+from hybridq.queue.claims import Claim, claim_batch, claim_stream
 from hybridq.queue.cohorts import job
 from hybridq.queue.ledger import read
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.reason import said
 from hybridq.report.report import Report, report

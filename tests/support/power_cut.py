@@ -12,8 +12,8 @@ import pytest
 
 from hybridq.home import Home
 from hybridq.job import State
-from hybridq.queue.cohorts import result
 from hybridq.queue.outputs import missing
+from hybridq.queue.results import result
 from hybridq.queue.store import Store
 from hybridq.runner import engine, unsynced
 

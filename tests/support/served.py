@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hybridq.job import Audience, Request, State
-from hybridq.queue.cohorts import Result, job, result
+from hybridq.queue.cohorts import job
+from hybridq.queue.results import Result, result
 from hybridq.submit import submit, submit_many
 from tests.support import building
 from tests.support.building import until
