@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from operator import itemgetter
 
+from msgspec.structs import replace
+
 from ..brain.arrivals import ARRIVALS
 from ..brain.conditions import Conditions
 from ..brain.forecast import held_etas, stream_eta
@@ -18,7 +20,7 @@ from ..brain.plan import Plan, plan
 from ..brain.policy import classify, promote
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig
-from ..job import Audience, Decision, Forecast, Held, Lane, Mode, Request, State
+from ..job import Audience, Forecast, Held, Lane, Mode, Request, State
 from .clock import World
 from .memory import Memory
 from .pending import Pending
@@ -50,22 +52,21 @@ class Hybrid:
         self._group = ""  # of the last submission
         self._loaded = False
         self._looked = -math.inf
-        self._decisions: dict[tuple[object, ...], tuple[float, Decision]] = {}
+        self._decisions: dict[tuple[object, ...], tuple[float, float, Forecast]] = {}  # made and good until then
 
     def accept(self, task: Task, now: float) -> float | None:
         """Classify a job and queue or hold it; returns when its flush is planned."""
         self._memory.refresh(now)
-        decision = self._decided(task, now)
-        self._note(task, decision, now)
-        task.promise = decision.forecast
+        promise = task.promise = self._decided(task, now)
+        self._note(task, promise.mode, now)
         again = now if self._held.jobs and now >= self._looked + self._grain else math.inf
-        if decision.mode is Mode.STREAM:
+        if promise.mode is Mode.STREAM:
             if not task.group:
                 eta = stream_eta(1, task.size, self._conditions(now))
                 task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
             self._station.stream(task)
             return again
-        task.lane, start = Lane.BATCH, decision.forecast.start or now
+        task.lane, start = Lane.BATCH, promise.start or now
         if task.luck < ASKED:
             task.asks = now + task.luck / ASKED * (start - now)
         self._held.add(task, task.part * self._delay(task))
@@ -102,7 +103,6 @@ class Hybrid:
         flush = SimulatedFlush(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks))
         estimate, each = self._memory.estimate, self._handler.traits.starts == "each"
         self._station.begin(flush, tasks, estimate.usual(Lane.STREAM if each else Lane.BATCH), estimate.overhead)
-        self._decisions.clear()
 
     def _promote(self, held: Sequence[Held], conditions: Conditions) -> None:
         """Stream what a batch would deliver after its deadline."""
@@ -113,8 +113,9 @@ class Hybrid:
                 for task in self._held.take([each.key], each.jobs):
                     self._station.stream(task)
 
-    def _decided(self, task: Task, now: float) -> Decision:
-        """A decision for this job, or the one that was just made for one like it."""
+    def _decided(self, task: Task, now: float) -> Forecast:
+        """What is decided for this job, or was just now for one like it: that will be as much later, unless both are
+        held for the same instant."""
         kind = (
             task.audience,
             task.group,
@@ -124,15 +125,19 @@ class Hybrid:
             round(self._ahead()),
             self._tariff.factor(now),
             self._held.jobs.bit_length(),
+            self._station.flush is None,
+            self._station.used(now) is None,
         )
-        until, decision = self._decisions.get(kind, (-math.inf, None))
-        if decision is None or now > until:
-            decision = classify(
-                self._request(task), round(1 / task.part), task.size, self._conditions(now, self._joins(task))
-            )
-            start = decision.forecast.start if decision.mode is Mode.BATCH else None
-            self._decisions[kind] = min(now + self._reuse, start or math.inf), decision
-        return decision
+        made, until, forecast = self._decisions.get(kind, (-math.inf, -math.inf, None))
+        if forecast is not None and now <= until:
+            held = forecast.mode is Mode.BATCH and (forecast.start or made) > made
+            return forecast if held else _later(forecast, now - made)
+        world = self._conditions(now, self._joins(task))
+        forecast = classify(self._request(task), round(1 / task.part), task.size, world).forecast
+        start = forecast.start if forecast.mode is Mode.BATCH else None
+        until = now + self._reuse if start is None or start <= now else min(now + self._reuse, start)
+        self._decisions[kind] = now, until, forecast
+        return forecast
 
     def _request(self, task: Task) -> Request:
         deadline = None if task.due == math.inf else task.due
@@ -145,11 +150,11 @@ class Hybrid:
         """Whether this is another background submission, and not more of the last one."""
         return task.audience is Audience.BACKGROUND and (not task.group or task.group != self._group)
 
-    def _note(self, task: Task, decision: Decision, now: float) -> None:
+    def _note(self, task: Task, mode: Mode, now: float) -> None:
         """Remember when background submissions came, and into which lane."""
         if self._joins(task):
             self._group = task.group
-            self._came.append((now, Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM))
+            self._came.append((now, Lane.BATCH if mode is Mode.BATCH else Lane.STREAM))
 
     def _conditions(self, now: float, joins: bool = False) -> Conditions:
         station, held = self._station, self._held.told()
@@ -181,3 +186,9 @@ class Hybrid:
         """Seconds of stream work ahead, per slot, as the estimate sees it."""
         jobs, slots = self._station.jobs[Lane.STREAM], self._station.slots[Lane.STREAM]
         return (self._memory.estimate.usual(Lane.STREAM) or 0.0) * jobs / slots if jobs >= slots else 0.0
+
+
+def _later(forecast: Forecast, seconds: float) -> Forecast:
+    """The same, so much later."""
+    times = {name: getattr(forecast, name) for name in ("start", "first", "first90", "finish", "finish90")}
+    return replace(forecast, **{name: at + seconds for name, at in times.items() if at is not None})
