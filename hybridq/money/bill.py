@@ -23,10 +23,11 @@ from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort, environment
 from ..queue.outputs import output_path
 from ..queue.store import Store
-from ..queue.submissions import around
+from ..queue.submissions import NEAR, around
 
 FEW = 100  # sets of variables that are remembered
 KEPT = 10_000  # cohorts whose terms are remembered
+BEGINS = 200_000  # cohorts of which it is remembered when they would have begun
 
 
 class Terms(NamedTuple):
@@ -181,14 +182,14 @@ class Billing:
         if tariff.flat:
             return of.accepted  # whenever it is, it costs the same
         if of.id not in self._begins:
-            if len(self._begins) >= KEPT:
+            if len(self._begins) >= BEGINS:
                 self._begins.clear()
             came, estimate = around(self._outlook.store, of.handler, of.id), self._outlook.estimate(of.handler)
             each = {size: estimate.mean_time(Lane.STREAM, size) or 0.0 for size in {size for *_, size in came}}
             slots = self._outlook.slots(of.handler, Lane.STREAM)
             found = begins([(at, jobs, each[size]) for _, at, jobs, size in came], slots)
-            # Of those before it too few are known that came before them.
-            self._begins |= {number: at for (number, *_), at in zip(came, found, strict=True) if number >= of.id}
+            # Of those long before it too few are known that came before them.
+            self._begins |= {number: at for (number, *_), at in zip(came, found, strict=True) if number >= of.id - NEAR}
         return self._begins[of.id]
 
 

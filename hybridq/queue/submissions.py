@@ -14,7 +14,7 @@ from ..job import Caller, Lane, Request
 from .cohorts import Cohort, cohorts
 from .store import Store
 
-NEAR = 2048  # cohorts before and after one that are read with it
+NEAR = 2048  # cohorts after one that are read with it, and half of those before it
 _LAST = "last"  # in `meta`: the submission that was accepted last
 _RECENT = 64  # cohorts that are looked at for what a caller submitted last
 _OF = "(id = ?1 OR submission = ?1) AND accepted IS NOT NULL"
@@ -79,5 +79,5 @@ def around(store: Store, handler: str, cohort: int) -> list[tuple[int, float, in
     return store.rows(
         "SELECT id, accepted, jobs, size / max(jobs, 1) FROM cohort WHERE id BETWEEN ? AND ? AND handler = ?"
         " AND accepted IS NOT NULL ORDER BY accepted, id",
-        (cohort - NEAR, cohort + NEAR, handler),
+        (cohort - 2 * NEAR, cohort + NEAR, handler),
     )
