@@ -94,20 +94,23 @@ class Billing:
         None: each as long ago as it took. A `draft` costs what the jobs of its maker cost.
         """
         now = time.time()
-        settled = []
+        settled, number = [], None
         for event, claim in ended:
-            try:
-                of, terms = self._look(claim.cohort, draft)
-            except NoSuchJob:
-                continue  # cancelled and cleaned away meanwhile: nobody's
+            if claim.cohort != number:  # thousands of one cohort end together
+                try:
+                    of, terms = self._look(claim.cohort, draft)
+                except NoSuchJob:
+                    continue  # cancelled and cleaned away meanwhile: nobody's
+                number, flat = claim.cohort, terms.tariff.factor(now) if terms.tariff.flat else None
+                longer = 1.0 if terms.streams is None else self._alone(of.handler, together)
             took = event.busy + startup
-            factor = terms.tariff.mean(now - took if since is None else since, now)
+            factor = flat or terms.tariff.mean(now - took if since is None else since, now)
             cost = streamed = (terms.per_job + took * terms.per_second) * factor
             if terms.streams is not None:
-                alone = event.busy * self._alone(of.handler, together)
-                alone += startup if terms.start is None else terms.start
+                alone = event.busy * longer + (startup if terms.start is None else terms.start)
                 begun = terms.streams + (claim.id - of.first) // terms.slots * alone
-                streamed = (terms.per_job + alone * terms.per_second) * terms.tariff.mean(begun, begun + alone)
+                streamed = terms.per_job + alone * terms.per_second
+                streamed *= flat or terms.tariff.mean(begun, begun + alone)
             startup = 0.0
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
@@ -116,7 +119,8 @@ class Billing:
                 answer = len(event.value or b"")
                 size = len(claim.input) or int(of.size)  # what runs elsewhere is known without its input
                 cost, streamed = self._by_length(of, draft, of.lane, size, answer) or (cost, streamed)
-            cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
+            if cost > DEAREST or streamed > DEAREST:
+                cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
             outcome = settle(
                 event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
             )
