@@ -63,6 +63,7 @@ class FlushRun:
         self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
         self._begun = False  # its first chunk
+        self._told = time.monotonic()
         self._learned = time.monotonic()
 
     async def run(self) -> None:
@@ -203,7 +204,15 @@ class FlushRun:
         self._startup += chunk.startup
         self._cost += chunk.cost
         self._learn(chunk, at_last=True)
+        self._tell()
         return chunk
+
+    def _tell(self) -> None:
+        """Now and then, how far it is: for whoever foresees what comes after it."""
+        if (now := time.monotonic()) >= self._told + LEARN:
+            self._told = now
+            with self.engine.saver.pausing():
+                flushes.progress(self.engine.store, self.number, self._done, self._failed)
 
     def _unanswered(self, chunk: CallRun) -> list[Failure]:
         """The ends of what a handler has left without one; what was cancelled meanwhile has its own."""
