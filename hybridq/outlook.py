@@ -5,16 +5,17 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 
 import os
 
-from .brain.arrivals import ARRIVALS
+from .brain.arrivals import ARRIVALS, RECENT
 from .brain.conditions import Conditions
 from .brain.estimate import Estimate, Model
-from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps
+from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps, shared
 from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
-from .job import Held, Lane, Mode
+from .job import Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
+from .queue.instances import open_flush_of, stream_rate, streams_begun
 from .queue.learned import last_learned, models
 from .queue.runner import living, own_load
 from .queue.store import Store
@@ -104,6 +105,7 @@ class Outlook:
         work = buckets(self.store, name, now).held if work is None else work
         came = arrivals(self.store, name, ARRIVALS, now)
         first = min((each.since for each in work), default=None)
+        jobs = {(lane, state): jobs for (of, lane, state), jobs in tally(self.store).items() if of == name}
         return gather(
             Facts(
                 now=now,
@@ -112,9 +114,12 @@ class Outlook:
                 policy=self.config.policy,
                 tariff=self.tariff,
                 estimate=self.estimate(name),
-                jobs={(lane, state): jobs for (of, lane, state), jobs in tally(self.store).items() if of == name},
+                jobs=jobs,
                 slots={lane: self.slots(name, lane) for lane in Lane},
                 used=self._used(name, now) if keeps(handler) else None,
+                begun=streams_begun(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
+                streams=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
+                flush=self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0)),
                 held=work,
                 came=came,
                 before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
@@ -124,6 +129,13 @@ class Outlook:
                 draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
             )
         )
+
+    def _flush(self, name: str, running: int) -> tuple[float, int] | None:
+        """When the flush that runs began, and how many queued jobs it will take. At a provider each is over at once."""
+        if not running or self.handler(name).traits.remote or (found := open_flush_of(self.store, name)) is None:
+            return None
+        began, unended = found
+        return began, max(0, unended - running)
 
     def _used(self, name: str, now: float) -> float | None:
         """When a handler was last used by a runner that is still there and keeps its instance; None: by none."""

@@ -10,6 +10,7 @@ from itertools import accumulate
 from ..job import Held
 
 ARRIVALS = 128  # of the last submissions, by which the next are foreseen
+RECENT = 600.0  # seconds within which stream jobs came that tell how busy they keep the instances
 KNOWN = 3  # of them must have come before what is held, to be enough
 
 

@@ -188,6 +188,12 @@ class Estimate:
         _, times = _window(self._model(lane))
         return sum(map(math.exp, times)) / len(times) if len(times) >= ENOUGH else self._handler.expected
 
+    def stray(self, lane: Lane) -> float:
+        """The standard deviation of those, relative to their mean."""
+        times = [math.exp(time) for time in _window(self._model(lane))[1]]
+        mean = sum(times) / max(1, len(times))
+        return math.sqrt(sum((t - mean) ** 2 for t in times) / len(times)) / mean if len(times) >= ENOUGH else 0.5
+
     def widened(self, lane: Lane, seconds: float) -> float:
         """A 90th percentile of the seconds until a promise is kept, as it is promised."""
         return seconds * math.exp(self._models[lane].wide)

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from ..job import Flush, Held, Lane
 from .arrivals import Joiners
-from .conditions import Conditions
+from .conditions import Conditions, part_of
+from .curve import NINETIETH
 from .estimate import Estimate
 from .plan import Plan, plan
 
@@ -45,7 +46,8 @@ def held_etas(
     now, queue, steps = conditions, list(held), max(1, work // max(1, len(held)))
     planned = planned or plan(queue, now)
     joiners = Joiners(held, conditions.joining or 0.0)
-    free = free90 = now.now + now.batch_ahead
+    free = now.now + now.batch_ahead
+    free90 = free + NINETIETH * now.batch_spread
     since = now.now  # when the flush before began
     while queue:
         steps -= 1
@@ -63,9 +65,27 @@ def held_etas(
         # Not the next look: under a load that is a minute ahead at any time, and what is foreseen would slide with it.
         then = planned.later[0].at if planned.later else planned.look or now.now
         at = now.now if planned.due else max(now.now, then)
-        now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at))
+        now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at), batch_spread=0.0)
         planned = plan(queue, now)
     return etas | {h.key: Eta(start=etas[h.key].start if h.key in etas else None) for h in queue}
+
+
+def flushing_etas(conditions: Conditions) -> dict[int, Eta]:
+    """For each class of queued work that the running flush will take, by key: its place in what is left of that."""
+    now, whole = conditions.now, sum(h.jobs for h in conditions.flushing)
+    etas: dict[int, Eta] = {}
+    jobs = 0
+    for h in conditions.flushing:
+        if conditions.estimate.usual(Lane.BATCH) is None:
+            etas[h.key] = Eta(start=now)
+            continue
+        begin = now + conditions.batch_ahead * jobs / whole
+        jobs += h.jobs
+        finish = now + conditions.batch_ahead * jobs / whole
+        wider = finish + NINETIETH * conditions.batch_spread * math.sqrt(jobs / whole)
+        latest = promised(Lane.BATCH, now, finish, wider, conditions.estimate, h.deadline)
+        etas[h.key] = Eta(start=begin, finish=finish, finish90=latest)
+    return etas
 
 
 def stream_eta(jobs: int, size: float, conditions: Conditions) -> Eta:
@@ -73,10 +93,26 @@ def stream_eta(jobs: int, size: float, conditions: Conditions) -> Eta:
     if conditions.stream_ahead is None:
         return Eta()
     start = conditions.now + conditions.stream_ahead
-    eta = _eta(Lane.STREAM, jobs, size, conditions, start, start, cold=not conditions.warm)
+    start90 = start + NINETIETH * conditions.stream_spread
+    eta = _eta(Lane.STREAM, jobs, size, conditions, start, start90, cold=not conditions.warm)
     if eta.finish is None or eta.finish90 is None:
         return eta
     return replace(eta, finish90=promised(Lane.STREAM, conditions.now, eta.finish, eta.finish90, conditions.estimate))
+
+
+def beside(
+    lane: Lane, start: float, spread: float, half: float, most: float, jobs: int, conditions: Conditions
+) -> tuple[float, float]:
+    """The 50th and 90th percentile of the end of a run of so many jobs that would end then (`half`, `most`) if it had
+    the instances to itself, where the other lane uses them too. `spread`: the standard deviation of its start."""
+    if lane is Lane.STREAM:
+        calls = math.ceil(jobs / max(1, conditions.stream_slots)) - 1
+        longer, variance, share = min(calls * conditions.between, conditions.batch_ahead), spread**2, 1.0
+    else:
+        share = conditions.stretch(jobs)
+        longer, variance = (share - 1) * (half - start), spread**2 + conditions.strayed(half - start, jobs)
+    half, width = half + longer, share * (most - half)
+    return half, half + math.hypot(width, NINETIETH * math.sqrt(variance))
 
 
 def promised(
@@ -156,7 +192,7 @@ def _taken(flush: Flush, queue: list[Held]) -> list[Held]:
     for h in sorted((h for h in queue if h.key in keys), key=lambda h: h.deadline):
         jobs = min(h.jobs, room)
         if jobs > 0:
-            taken.append(_part(h, jobs))
+            taken.append(part_of(h, jobs))
             room -= jobs
     return taken
 
@@ -164,11 +200,7 @@ def _taken(flush: Flush, queue: list[Held]) -> list[Held]:
 def _left(queue: list[Held], taken: list[Held]) -> list[Held]:
     gone = {h.key: h.jobs for h in taken}
     left = [(h, h.jobs - gone.get(h.key, 0)) for h in queue]
-    return [_part(h, jobs) for h, jobs in left if jobs > 0]
-
-
-def _part(h: Held, jobs: int) -> Held:
-    return h if jobs == h.jobs else replace(h, jobs=jobs, delay_cost=h.delay_cost * jobs / h.jobs)
+    return [part_of(h, jobs) for h, jobs in left if jobs > 0]
 
 
 def _flush_etas(
@@ -186,7 +218,7 @@ def _flush_etas(
             cold = conditions.starts(start)
             eta = _eta(Lane.BATCH, jobs + joining, size / jobs, conditions, start, start90, cold=cold)
         if eta.finish is not None and eta.finish90 is not None:
-            wider = promised(Lane.BATCH, start90, eta.finish, eta.finish90, conditions.estimate, h.deadline)
+            wider = promised(Lane.BATCH, start, eta.finish, eta.finish90, conditions.estimate, h.deadline)
             eta = replace(eta, finish90=wider)
         etas[h.key] = eta
     return etas
@@ -227,7 +259,9 @@ def _eta(
     if half is None or most is None:
         return Eta(start=start)
     starting, starting90 = ((estimate.startup(q) or 0.0) if cold else 0.0 for q in (0.5, 0.9))
-    return _ahead(conditions.now, start, start + starting + half, start90 + starting90 + most)
+    spread = (start90 - start) / NINETIETH
+    ends = beside(lane, start, spread, start + starting + half, start + starting90 + most, jobs, conditions)
+    return _ahead(conditions.now, start, *ends)
 
 
 def _ahead(now: float, start: float, finish: float, finish90: float) -> Eta:

@@ -12,8 +12,9 @@ from msgspec import Struct
 from ..config.values import HandlerConfig, PolicyConfig, TariffConfig
 from ..job import Held, Lane, Mode, State
 from .arrivals import coming, joining
-from .conditions import Conditions, PriceByTime
+from .conditions import Conditions, PriceByTime, part_of
 from .estimate import Estimate
+from .lanes import Lanes
 from .tariff import Tariff
 
 Came = tuple[float, Lane]
@@ -34,6 +35,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     jobs: Mapping[tuple[Lane, State], int]  # that are queued or run
     slots: Mapping[Lane, int]  # how many run at once
     used: float | None = None  # when an instance that is still up was last used; None: none is up
+    begun: Sequence[float] = ()  # when stream jobs that run began, as far as that is known
+    streams: float = 0.0  # stream jobs a second of late
+    flush: tuple[float, int] | None = None  # when the one that runs began, and how many of `held` it will take
+    left: int = 0  # jobs that it will take and that are not in `held`
     held: Sequence[Held] = ()
     came: Sequence[Came] = ()  # the last background submissions
     before: Sequence[Came] = ()  # the last of them until the first of `held` came
@@ -49,6 +54,16 @@ def gather(facts: Facts) -> Conditions:
     accepted = [*[facts.now] * facts.joins, *_batched(facts.came)]
     first = min((each.since for each in facts.held), default=facts.now)
     before = _batched(facts.before) if facts.held else accepted
+    flushing, held = _taken(facts)
+    lanes = Lanes(
+        facts.estimate,
+        facts.jobs,
+        facts.slots,
+        shared=shared(handler),
+        elapsed=[max(0.0, facts.now - at) for at in facts.begun],
+        rate=facts.streams,
+        left=facts.left + sum(each.jobs for each in flushing),
+    )
     return Conditions(
         now=facts.now,
         # A provider has prices of its own; what is paid by the job costs no more for our load.
@@ -58,15 +73,21 @@ def gather(facts: Facts) -> Conditions:
         modes=facts.modes,
         load=0.0 if handler.traits.remote or handler.price is not None else facts.load,
         loaded=facts.loaded,
-        stream_ahead=_stream_ahead(facts),
+        stream_ahead=lanes.stream_ahead,
+        stream_spread=lanes.stream_spread,
         stream_slots=facts.slots[Lane.STREAM],
         batch_slots=facts.slots[Lane.BATCH],
         fresh=handler.traits.remote,
         warm=_warm(facts),
         stays=0.0 if facts.used is None else facts.used + handler.idle,
         max_flush=handler.max_flush,
-        held=tuple(facts.held),
-        batch_ahead=0.0 if handler.traits.remote else _ahead(facts, Lane.BATCH, State.RUNNING) or 0.0,
+        held=held,
+        flushing=flushing,
+        batch_ahead=0.0 if handler.traits.remote else lanes.batch_ahead,
+        batch_spread=0.0 if handler.traits.remote else lanes.batch_spread,
+        between=lanes.between,
+        busy=lanes.busy,
+        grain=lanes.grain,
         coming=coming([at for at, _ in facts.came], facts.now),
         joining=joining(before, first, accepted),
         draft=facts.draft,
@@ -85,23 +106,25 @@ def _warm(facts: Facts) -> bool:
     return keeps(facts.handler) and facts.used is not None and facts.now - facts.used < facts.handler.idle
 
 
-def _stream_ahead(facts: Facts) -> float | None:
-    """Stream work ahead, per slot, and where a batch has all instances, half of a call of it."""
-    ahead = _ahead(facts, Lane.STREAM, State.QUEUED, State.RUNNING)
-    taken = facts.jobs.get((Lane.BATCH, State.RUNNING), 0) >= facts.slots[Lane.BATCH]
-    return ahead + facts.estimate.overhead.seconds if taken and ahead is not None else ahead
+def shared(handler: HandlerConfig) -> bool:
+    """Whether both lanes use the same instances."""
+    return handler.traits.slots == "instances" and not handler.traits.remote
 
 
-def _ahead(facts: Facts, lane: Lane, *states: State) -> float | None:
-    """Seconds of work ahead in a lane, per slot; None: there is some, and nobody knows how long it takes.
-
-    A free slot serves a stream job at once, but no batch: the next one begins when the last has ended.
-    """
-    jobs, slots = sum(facts.jobs.get((lane, state), 0) for state in states), facts.slots[lane]
-    if not jobs or (jobs < slots and lane is Lane.STREAM):
-        return 0.0
-    each, rounds = facts.estimate.usual(lane), max(0.5, jobs / slots)
-    return None if each is None else each * facts.estimate.together(lane, rounds) * rounds
+def _taken(facts: Facts) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
+    """What the running flush will still take of what is held, the earliest deadline first, and the rest."""
+    if facts.flush is None:
+        return (), tuple(facts.held)
+    began, room = facts.flush
+    flushing, left = [], []
+    for each in sorted(facts.held, key=lambda each: each.deadline):
+        jobs = min(each.jobs, room) if each.since <= began else 0
+        room -= jobs
+        if jobs:
+            flushing.append(part_of(each, jobs))
+        if jobs < each.jobs:
+            left.append(part_of(each, each.jobs - jobs))
+    return tuple(flushing), tuple(left)
 
 
 def _batched(came: Sequence[Came]) -> list[float]:

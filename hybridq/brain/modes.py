@@ -17,7 +17,7 @@ from ..reason import Reason
 from .arrivals import Joiners
 from .conditions import Conditions
 from .estimate import Estimate
-from .forecast import promised
+from .forecast import beside, promised
 from .plan import plan
 from .price_steps import PriceSteps
 
@@ -51,6 +51,7 @@ class _LaneRun(Struct, frozen=True):
     shared: float  # jobs that the run will have in all
     slots: int
     fixed: float  # money of starting that falls on these jobs
+    spread: float  # seconds: the standard deviation of the start
     since: float | None = None  # when the oldest job of the run came; None: now
 
 
@@ -59,7 +60,8 @@ def stream(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     ahead = conditions.stream_ahead
     start = None if ahead is None else conditions.now + ahead
     fixed = 0.0 if conditions.warm else conditions.estimate.fixed_cost()
-    run = _LaneRun(Lane.STREAM, start, not conditions.warm, 0, 1.0, conditions.stream_slots, fixed)
+    spread = conditions.stream_spread
+    run = _LaneRun(Lane.STREAM, start, not conditions.warm, 0, 1.0, conditions.stream_slots, fixed, spread)
     return _forecast(Mode.STREAM, request, jobs, size, conditions, run)
 
 
@@ -86,7 +88,8 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0
     since = min((h.since for h in conditions.held if h.key in keys), default=conditions.now)
-    run = _LaneRun(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed, since)
+    spread = conditions.batch_spread if start <= conditions.now + conditions.batch_ahead else 0.0
+    run = _LaneRun(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed, spread, since)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
@@ -95,7 +98,8 @@ def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) 
     start = conditions.now + conditions.batch_ahead
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() if cold else 0.0
-    run = _LaneRun(Lane.BATCH, start, cold, 0, float(jobs), conditions.batch_slots, fixed)
+    spread = conditions.batch_spread
+    run = _LaneRun(Lane.BATCH, start, cold, 0, float(jobs), conditions.batch_slots, fixed, spread)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run)
 
 
@@ -148,10 +152,13 @@ def _forecast(
     What streams is seen as it comes, what a batch gives when each job is done.
     """
     estimate = conditions.estimate.of(request.kind, jobs)
-    first, finish = _times(jobs, size, estimate, conditions.estimate, run, 0.5)
-    first90, finish90 = _times(jobs, size, estimate, conditions.estimate, run, 0.9)
-    if finish is not None and finish90 is not None and run.start is not None:
-        since, deadline = conditions.now if run.lane is Lane.STREAM else run.start, request.deadline
+    first = first90 = finish = finish90 = None
+    half, most = (_times(jobs, size, estimate, conditions, run, q) for q in (0.5, 0.9))
+    if half is not None and most is not None and run.start is not None:
+        first, first90 = beside(run.lane, run.start, run.spread, half[0], most[0], 1 + run.ahead, conditions)
+        finish, finish90 = beside(run.lane, run.start, run.spread, half[1], most[1], jobs + run.ahead, conditions)
+        planned = run.lane is Lane.BATCH and not run.spread
+        since, deadline = run.start if planned else conditions.now, request.deadline
         finish90 = promised(run.lane, since, finish, finish90, conditions.estimate, deadline)
     one = estimate.cost(run.lane, size)
     cost = delay = None
@@ -186,10 +193,10 @@ def _forecast(
 
 
 def _times(
-    jobs: int, size: float, estimate: Estimate, all_: Estimate, run: _LaneRun, q: float
-) -> tuple[float | None, float | None]:
-    """The epoch seconds of the first and the last result, by what is known of these and of `all_` jobs."""
-    slots = max(1, run.slots)
+    jobs: int, size: float, estimate: Estimate, conditions: Conditions, run: _LaneRun, q: float
+) -> tuple[float, float] | None:
+    """The epoch seconds of the first and the last result, had they the instances to themselves."""
+    slots, all_ = max(1, run.slots), conditions.estimate
     ahead = 0 if run.lane is Lane.BATCH and estimate.at_once else run.ahead
     one = _one(size, estimate, run, q)
     before = all_.total_time(run.lane, size, ahead // slots, q)
@@ -199,7 +206,7 @@ def _times(
         own = estimate.total_time(run.lane, size, math.ceil(jobs / slots), q)
         whole = None if own is None or before is None else before + own
     if run.start is None or one is None or before is None or whole is None:
-        return None, None
+        return None
     start = _begin(estimate, run, q)
     return start + before + one, start + max(whole, before + one)
 

@@ -105,16 +105,17 @@ def _unknown(request: Request, considered: tuple[Forecast, ...], conditions: Con
             return Mode.STREAM, Reason("batch late", due=request.deadline, done=then)
     prefer = Mode.STREAM if request.audience is Audience.USER else Mode.BATCH
     mode = prefer if prefer in conditions.modes else next(m for m in Mode if m in conditions.modes)
-    return mode, _lacking(request.handler, considered, conditions)
+    return mode, _lacking(request, considered, conditions)
 
 
-def _lacking(handler: str, considered: tuple[Forecast, ...], conditions: Conditions) -> Reason:
+def _lacking(request: Request, considered: tuple[Forecast, ...], conditions: Conditions) -> Reason:
     """What keeps the modes from being compared. A price is named first: it may never be learned."""
     untimed = [f.mode for f in considered if f.finish is None]
     if all(f.cost is None for f in considered) and len(untimed) < len(considered):
-        return Reason("unpriced", handler)
+        return Reason("unpriced", request.handler)
     how = untimed[0] if 0 < len(untimed) < len(considered) else ""
-    return Reason("untimed", handler, mode=how, jobs=conditions.estimate.timed(), of=ENOUGH)
+    what = "this command" if request.kind and conditions.estimate.timed() >= ENOUGH else request.handler
+    return Reason("untimed", what, mode=how, jobs=conditions.estimate.of(request.kind).timed(), of=ENOUGH)
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:

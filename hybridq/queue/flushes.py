@@ -70,6 +70,12 @@ def describe_flush(store: Store, flush: int, handler: str, reason: Reason, facto
         )
 
 
+def progress(store: Store, flush: int, done: int, failed: int) -> None:
+    """Note how far a flush is that goes on."""
+    with store.tx(durable=False) as connection:
+        connection.execute("UPDATE flush SET done = ?, failed = ? WHERE id = ?", (done, failed, flush))
+
+
 def close_flush(store: Store, flush: int, done: int, failed: int, startup: float, cost: float, now: float) -> None:
     """Note how a flush ended."""
     with store.tx() as connection:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from ..brain.calls import ChunkSize
 from ..errors import ConfigError, HybridqError, StorageError
@@ -63,34 +63,57 @@ class FlushRun:
         self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
         self._begun = False  # its first chunk
+        self._workers = 0  # tasks that run one chunk after another
+        self._told = time.monotonic()
         self._learned = time.monotonic()
 
     async def run(self) -> None:
         """Run until nothing of it is left, or the runner stops."""
         engine = self.engine
         try:
-            handler = self._handler = engine.handler(self.name)
-            config = engine.outlook.handler(self.name)
-            estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
-            self._whole, self._anew = estimate.at_once, config.traits.starts == "each"
-            each, start = estimate.usual(Lane.BATCH), 0.0
-            if self._anew:  # what a line takes in a batch has its share of the starts
-                each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
-            size = ChunkSize(target, handler.chunk_limit, config.chunk or self._whole * handler.chunk_limit)
-            self._chunk = engine.chunks.setdefault(self.name, size)
-            self._chunk.begin(each, start, estimate.overhead)
-            # One chunk more than instances: the next is claimed and written while one is worked on.
-            self._slots = engine.outlook.slots(self.name, Lane.BATCH)
-            width = self._slots + handler.shared
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(width):
-                    tasks.create_task(self._work())
+            self._take_up()
+            async with asyncio.TaskGroup() as self._tasks:
+                self._widen()
         except ConfigError as error:  # it cannot be made: what was to run stays held
             log.error("flush %d: %s", self.number, error)
         finally:
             engine.saver.save()
             with engine.saver.pausing():
                 self._close()
+
+    def _take_up(self) -> None:
+        """Run by the settings of now."""
+        engine = self.engine
+        handler = self._handler = engine.handler(self.name)
+        self._settings, config = engine.config, engine.outlook.handler(self.name)
+        estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
+        self._whole, self._anew = estimate.at_once, config.traits.starts == "each"
+        each, start = estimate.usual(Lane.BATCH), 0.0
+        if self._anew:  # what a line takes in a batch has its share of the starts
+            each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
+        size = ChunkSize(target, handler.chunk_limit, config.chunk or self._whole * handler.chunk_limit)
+        self._chunk = engine.chunks.setdefault(self.name, size)
+        self._chunk.begin(each, start, estimate.overhead)
+        # One chunk more than instances: the next is claimed and written while one is worked on.
+        self._slots = engine.outlook.slots(self.name, Lane.BATCH)
+        self._width = self._slots + handler.shared
+
+    def _widen(self) -> None:
+        """As many chunks at once as there is room for."""
+        while self._workers < self._width:
+            self._workers += 1
+            self._tasks.create_task(self._work())
+
+    def _fits(self) -> bool:
+        """Take up settings that were changed meanwhile; whether as many chunks at once as now may go on."""
+        if self.engine.config is not self._settings:
+            with suppress(HybridqError):  # it goes on as it was
+                self._take_up()
+                self._widen()
+        if self._workers <= self._width:
+            return True
+        self._workers -= 1
+        return False
 
     def _close(self) -> None:
         store = self.engine.store
@@ -108,7 +131,7 @@ class FlushRun:
 
     async def _work(self) -> None:
         engine = self.engine
-        while not engine.stopping and not engine.saver.paused:
+        while not engine.stopping and not engine.saver.paused and self._fits():
             if not (claims := await self._claims()):
                 return
             for some in self._apart(claims):
@@ -203,7 +226,15 @@ class FlushRun:
         self._startup += chunk.startup
         self._cost += chunk.cost
         self._learn(chunk, at_last=True)
+        self._tell()
         return chunk
+
+    def _tell(self) -> None:
+        """Now and then, how far it is: for whoever foresees what comes after it."""
+        if (now := time.monotonic()) >= self._told + LEARN:
+            self._told = now
+            with self.engine.saver.pausing():
+                flushes.progress(self.engine.store, self.number, self._done, self._failed)
 
     def _unanswered(self, chunk: CallRun) -> list[Failure]:
         """The ends of what a handler has left without one; what was cancelled meanwhile has its own."""

@@ -6,12 +6,13 @@ say. Jobs of one kind that come shortly one after another share a decision, so t
 
 import math
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from operator import itemgetter
 
 from msgspec.structs import replace
 
-from ..brain.arrivals import ARRIVALS
+from ..brain.arrivals import ARRIVALS, KNOWN, RECENT, coming
 from ..brain.conditions import Conditions
 from ..brain.forecast import held_etas, stream_eta
 from ..brain.gather import Came, Facts, gather
@@ -20,7 +21,7 @@ from ..brain.plan import Plan, plan
 from ..brain.policy import classify, promote
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig
-from ..job import Audience, Forecast, Held, Lane, Mode, Request, State
+from ..job import Audience, Forecast, Held, Lane, Mode, Request
 from .clock import World
 from .memory import Memory
 from .pending import Pending
@@ -49,7 +50,9 @@ class Hybrid:
         rate = 0.0 if self._handler.traits.remote else self._policy.machine_cost
         self._memory = Memory(self._handler, rate, min(REMEMBER, self._grain))
         self._came: list[Came] = []
+        self._streams: deque[float] = deque(maxlen=ARRIVALS)  # when the last stream jobs came
         self._group = ""  # of the last submission
+        self._promised: tuple[str, Forecast | None] = "", None  # and what was promised to all of it
         self._loaded = False
         self._looked = -math.inf
         self._decisions: dict[tuple[object, ...], tuple[float, float, Forecast]] = {}  # made and good until then
@@ -57,14 +60,18 @@ class Hybrid:
     def accept(self, task: Task, now: float) -> float | None:
         """Classify a job and queue or hold it; returns when its flush is planned."""
         self._memory.refresh(now)
-        promise = task.promise = self._decided(task, now)
+        promise = self._decided(task, now)
         self._note(task, promise.mode, now)
+        if not task.group or task.group != self._promised[0]:
+            self._promised = task.group, promise
+        task.promise = self._promised[1]
         again = now if self._held.jobs and now >= self._looked + self._grain else math.inf
         if promise.mode is Mode.STREAM:
             if not task.group:
                 eta = stream_eta(1, task.size, self._conditions(now))
                 task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
             self._station.stream(task)
+            self._streams.append(now)
             return again
         task.lane, start = Lane.BATCH, promise.start or now
         if task.luck < ASKED:
@@ -166,7 +173,10 @@ class Hybrid:
                 policy=self._policy,
                 tariff=self._tariff,
                 estimate=self._memory.estimate,
-                jobs={(lane, State.RUNNING): jobs for lane, jobs in station.jobs.items()},
+                jobs=station.tally(),
+                begun=station.begun,
+                left=station.left,
+                streams=self._rate(now),
                 slots=station.slots,
                 used=station.used(now),
                 held=held,
@@ -176,6 +186,12 @@ class Hybrid:
                 loaded=self._loaded,
             )
         )
+
+    def _rate(self, now: float) -> float:
+        """Stream jobs a second of late."""
+        while self._streams and self._streams[0] < now - RECENT:
+            self._streams.popleft()
+        return coming(self._streams, now) if len(self._streams) >= KNOWN else 0.0
 
     def _until(self, until: float) -> list[Came]:
         """The last background submissions until then."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..brain.calls import NONE, ChunkSize, Overhead
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig
-from ..job import Audience, Forecast, Lane, Mode
+from ..job import Audience, Forecast, Lane, Mode, State
 from ..reason import Reason
 
 LARGEST_CHUNK = 4096  # jobs
@@ -113,6 +113,7 @@ class Station:
         self._ahead = 0 if handler.traits.commands else 1
         self._chunk = ChunkSize(target, LARGEST_CHUNK, handler.chunk)
         self._busy = dict.fromkeys(Lane, 0)
+        self.begun: list[float] = []  # when stream jobs were claimed that run, or wait for the call before them
         self._waits = False  # a chunk waits for an instance, ahead of whoever comes to stream
         self._resting: deque[float] = deque()  # when each idle instance was last used, the latest at the end
 
@@ -127,10 +128,27 @@ class Station:
             return now
         return self._resting[-1] if self._resting and now - self._resting[-1] <= self._idle else None
 
+    def tally(self) -> dict[tuple[Lane, State], int]:
+        """The jobs of both lanes as the store counts them, but for what is held: a flush has claimed what it runs next,
+        and of the rest `left` are queued."""
+        running = len(self.begun)
+        return {
+            (Lane.STREAM, State.QUEUED): self.jobs[Lane.STREAM] - running,
+            (Lane.STREAM, State.RUNNING): running,
+            (Lane.BATCH, State.RUNNING): self.jobs[Lane.BATCH] - len(self._flushing),
+        }
+
+    @property
+    def left(self) -> int:
+        """Jobs of the running flush that are not claimed yet."""
+        return len(self._flushing)
+
     def stream(self, task: Task) -> None:
         """Queue a job in the stream lane: the earliest deadline first, then the oldest."""
         task.lane, task.took = Lane.STREAM, task.busy
         self.jobs[Lane.STREAM] += 1
+        if len(self.begun) < self.slots[Lane.STREAM]:
+            self.begun.append(task.at)
         heapq.heappush(self._streaming, (task.due, task.at, task.number, task))
 
     def begin(
@@ -184,6 +202,9 @@ class Station:
             self._resting.append(spell.end)
         self.jobs[spell.lane] -= len(spell.tasks)
         if spell.lane is Lane.STREAM:
+            del self.begun[0]
+            if self.jobs[Lane.STREAM] > len(self.begun):
+                self.begun.append(spell.end)
             return False
         took, start = spell.end - spell.begin - spell.startup, spell.startup if self._starts == "each" else 0.0
         self._chunk.took(took, len(spell.tasks), start)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..brain.conditions import Conditions
 from ..brain.costs import mean_size
-from ..brain.forecast import Eta, Progress, away_eta, held_etas, running_eta, stream_eta
+from ..brain.forecast import Eta, Progress, away_eta, flushing_etas, held_etas, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
 from ..money.why_held import WhyHeld, has_budget
@@ -207,13 +207,16 @@ class Foresight:
     def _plan(self, name: str) -> _Batch:
         found = buckets(self._outlook.store, name, self.now, CLASSES, CLASSES)
         classes = self._affordable(name, found.held)
-        conditions = replace(self._world(name), held=tuple(classes))
-        planned = plan(classes, conditions, drain=self._drain)
+        conditions = self._outlook.conditions(name, self.now, classes)
+        planned = plan(conditions.held, conditions, drain=self._drain)
         told = [(at, reason) for handler, at, _, reason in self._intended if handler == name and at > self.now]
         if not self._drain:
             planned = _as_told(planned, told)
         reasons = {key: flush.reason for flush in (*planned.due, *planned.later) for key in flush.keys}
-        return _Batch(conditions, planned, held_etas(classes, conditions, planned, WORK), reasons, found.under())
+        etas = flushing_etas(conditions)
+        for key, eta in held_etas(conditions.held, conditions, planned, WORK).items():
+            etas[key] = replace(eta, start=etas[key].start) if key in etas else eta  # of one that is split
+        return _Batch(conditions, planned, etas, reasons, found.under())
 
     def _affordable(self, name: str, classes: list[Held]) -> list[Held]:
         """Without what a limit on money holds: of that no flush is planned."""

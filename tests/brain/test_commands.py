@@ -10,7 +10,7 @@ from hybridq.brain.policy import classify
 from hybridq.config.kinds import traits_of
 from hybridq.config.values import HandlerConfig
 from hybridq.job import Audience, Held, Lane, Mode, Request
-from tests.support.deciding import conditions, told
+from tests.support.deciding import conditions
 
 S = Lane.STREAM
 SHELL = HandlerConfig(kind="shell")
@@ -97,7 +97,7 @@ def test_an_unknown_command_is_decided_by_who_waits() -> None:
         asked = Request(handler="shell", audience=audience, kind=command("sleep", "60"))
         decision = classify(asked, 1, 9, world)
         assert (decision.mode, decision.forecast.finish) == (mode, None)
-        assert "no run times" in told(decision.reason)
+        assert (decision.reason.kind, decision.reason.text, decision.reason.jobs) == ("untimed", "this command", 0)
 
 
 def test_held_commands_are_foreseen_each_by_itself() -> None:
