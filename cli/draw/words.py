@@ -251,7 +251,7 @@ def promise(decision: Decision, now: float, currency: str = "") -> str:
     parts = [
         decision.mode.value,
         promise_words(decision.promised, now, served=decision.served, currency=currency),
-        sentence(decision.reason, now, currency),
+        sentence(decision.reason, now, currency, long=decision.reason.waits is False),  # why nobody is taken to wait
         sentence(decision.warning, now, currency),
     ]
     return visible_line(SEPARATOR.join(part for part in parts if part), LINE)

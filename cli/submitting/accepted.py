@@ -170,7 +170,7 @@ def _decided(decision: Decision, currency: str) -> dict[str, object]:
     forecast, now = decision.promised, time.time()
     return {
         "mode": decision.mode,
-        "reason": sentence(decision.reason, now, currency),
+        "reason": sentence(decision.reason, now, currency, long=True),
         "reason_kind": decision.reason.kind,
         "warning": sentence(decision.warning, now, currency) or None,
         "start": forecast.start,

@@ -3,7 +3,6 @@
 Rule: nothing here grows with the number of jobs unless it returns them.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
@@ -236,7 +235,7 @@ def held(store: Store, handler: str, only: Collection[int] | None = None, limit:
             "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, request FROM cohort"
             " WHERE lane = 'batch' AND handler = ?1 AND queued > 0"
             " AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY due, rank, id LIMIT ?3",
-            (handler, None if only is None else json.dumps(list(only)), limit),
+            (handler, None if only is None else msgspec.json.encode(list(only)).decode(), limit),
         )
     ]
 

@@ -88,7 +88,7 @@ def test_unknown_option_is_a_usage_error() -> None:
     done = hybridq("config", "--pth")
     assert done.returncode == 64
     assert "--pth" in done.stderr
-    assert "(hybridq config --help says more)" in done.stderr
+    assert "See hybridq config --help" in done.stderr
 
 
 def test_bare_call_is_status(tmp_path: Path) -> None:

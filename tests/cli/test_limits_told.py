@@ -73,7 +73,7 @@ def test_without_a_limit_the_missing_runner_is_told(tmp_path: Path) -> None:
     queue.run("submit", "shell", "--lines", "-", input="true\ntrue\n")
     done = queue.run("wait", "--timeout", "0")
     assert done.returncode == 75
-    assert "no daemon runs, so 2 of these wait for hybridq daemon or hybridq drain" in done.stderr
+    assert "no daemon runs, so 2 of these jobs wait for hybridq daemon or hybridq drain" in done.stderr
 
 
 def test_a_drain_says_what_holds_what_it_leaves(tmp_path: Path) -> None:

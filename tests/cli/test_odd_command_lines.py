@@ -53,7 +53,7 @@ def test_json_lines_that_are_no_utf_8_are_refused(queue: Queue) -> None:
     """A job that no worker could be given is not accepted."""
     refused = queue.run("submit", "echo", "--jsonl", "-", input=b'{"input": "\xff"}\n', text=False)
     assert refused.returncode == 65
-    assert b"line 1: this is not UTF-8 text (byte 12)" in refused.stderr
+    assert b"line 1: not UTF-8 text (byte 12)" in refused.stderr
     assert queue.rows("SELECT count(*) FROM job") == [(0,)]
 
 

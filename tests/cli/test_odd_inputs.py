@@ -29,7 +29,7 @@ def jobs(queue: Queue) -> int:
         (r'{"input": "\ud800"}', r"byte 12 is \ud800, half of a character"),
         (r'{"input": "\ud83d\ude00 \ud800x"}', r"byte 25 is \ud800, half of a character"),
         (r'{"input": "\udc00"}', r"byte 12 is \udc00, half of a character"),
-        ('{"input": "a"', "it ends in the middle"),
+        ('{"input": "a"', "incomplete JSON: it ends in the middle"),
         ('{"input": 1, "priority": "x"}', "expected a whole number, got a text for 'priority'"),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_command_whose_name_is_no_text_fails_alone(queue: Queue) -> None:
         (["", "x"], 64, "the handler name is empty"),
         (["--shell", " "], 64, "--shell needs a command"),
         (["echo", "x", "--key", os.fsdecode(b"\xff")], 64, "is not UTF-8"),
-        (["echo", "--lines", "/proc/self/mem"], 65, "'/proc/self/mem' cannot be read"),
+        (["echo", "--lines", "/proc/self/mem"], 65, "cannot read '/proc/self/mem'"),
         (["echo", "--each", "/none", "--skip-bad"], 65, "every input was bad"),
     ],
 )
@@ -92,12 +92,18 @@ def test_a_submission_without_anything_new_is_json_too(queue: Queue) -> None:
 
 def test_a_submission_that_is_left_leaves_nothing(queue: Queue) -> None:
     """Control-C while lines are still read: none of them is accepted."""
-    with queue.start("submit", "echo", "--lines", str(endless(queue))) as submitting:
-        until(lambda: queue.rows("SELECT 1 FROM runner WHERE kind = 'submit'"))
+    pipe = endless(queue)
+    with queue.start("submit", "echo", "--lines", str(pipe)) as submitting:
+        until(lambda: str(pipe) in opened(submitting.pid))
         submitting.send_signal(signal.SIGINT)
         out, said = submitting.communicate(timeout=30)
     assert (submitting.returncode, out, said) == (130, "", "hybridq: nothing was submitted\n")
     assert queue.run("status", "--all").stdout.count("\n") == 1
+
+
+def opened(pid: int) -> set[str]:
+    """The files that a process has open."""
+    return {os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()}
 
 
 def endless(queue: Queue) -> Path:

@@ -80,7 +80,7 @@ def test_no_output_has_a_reason(queue: Queue) -> None:
     waiting, failed, draft, none = (queue.run("output", *args) for args in (["1"], ["2"], ["1", "--draft"], ["9"]))
     assert [done.returncode for done in (waiting, failed, draft, none)] == [75, 1, 66, 66]
     assert "hybridq follow 1" in waiting.stderr
-    assert "failed: bad" in failed.stderr
+    assert "failed without output: bad" in failed.stderr
 
 
 def test_failures_in_a_group_name_the_command_that_shows_them(queue: Queue) -> None:
@@ -88,7 +88,7 @@ def test_failures_in_a_group_name_the_command_that_shows_them(queue: Queue) -> N
     queue.run("submit", "echo", "--group", "g", "--lines", "-", input="good\nbad\n")
     queue.run("drain")
     says = "hybridq status g --state failed"
-    assert f"1 of 2 jobs have no output: {says} says why" in queue.run("output", "g").stderr
+    assert f"1 of 2 jobs have no output. See why: {says}" in queue.run("output", "g").stderr
     for name in ("wait", "follow"):
         done = queue.run(name, "g")
         assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"hybridq: 1 failed: {says}")

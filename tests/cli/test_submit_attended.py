@@ -129,16 +129,16 @@ def test_a_batch_is_promised_not_followed(queue: Queue) -> None:
     with queue.terminal("submit", "--mode", "batch", "--", "true") as screen:
         screen.expect_exact("1\r\n")
         screen.expect_exact("job 1 · batch · ")
-        screen.expect_exact("mode batch was asked for")
+        screen.expect_exact("you asked for batch")
         assert ended(screen) == 0
 
 
 def test_detach_only_prints_the_id(queue: Queue) -> None:
-    """`--detach` on a terminal leaves a stream job to a runner."""
+    """`--detach` on a terminal leaves the job to a runner; nobody waits for it."""
     with queue.terminal("submit", "--detach", "--", "true") as screen:
         screen.expect_exact("1\r\n")
         assert ended(screen) == 0
-    assert cohort(queue.outlook.store, 1).mode is Mode.STREAM
+    assert cohort(queue.outlook.store, 1).mode is Mode.BATCH
     assert queue.state(1) is State.QUEUED
 
 

@@ -65,7 +65,7 @@ def test_lines_of_a_loop_are_left_to_it(queue: Queue, tmp_path: Path, feed: str)
     script = f'cd {tmp_path}; while read -r x; do echo "line $x"; hq submit --detach -- cat; {feed}'
     done = shell(queue, script.replace("hq submit", f"'{HYBRIDQ[0]}' -c '{HYBRIDQ[2]}' submit"))
     assert [line for line in done.stdout.decode().splitlines() if "line" in line] == ["line 1", "line 2", "line 3"]
-    assert done.stderr.count(b"--stdin reads it") == 2
+    assert done.stderr.count(b"--stdin passes it") == 2
 
 
 def test_pipe_in_which_nothing_comes_holds_up_nobody(queue: Queue) -> None:

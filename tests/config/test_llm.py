@@ -58,7 +58,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
         ('model = "m"\nbase_url = "http://example.com/v1"', "base_url", "expected https"),
         ('model = "m"\nbase_url = "ftp://example.com"', "base_url", "such as https://"),
         ('model = "m"\nbase_url = "https://me:pw@example.com"', "base_url", "no name and password"),
-        ('model = "m"\napi_key_env = "sk-123"', "api_key_env", "not a key"),
+        ('model = "m"\napi_key_env = "sk-123"', "api_key_env", "not the key"),
         ('model = "m"\nprompt = "say {inptu}"', "prompt", "not {inptu}"),
         ('model = "m"\nprompt = "always the same"', "prompt", "expected {input}"),
         ('model = "m"\nmax_tokens = 0', "max_tokens", "at least 1"),

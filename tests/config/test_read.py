@@ -120,7 +120,7 @@ def test_shell_handler_can_be_tuned(tmp_path: Path) -> None:
         ("policy = 3", ":1: policy", "expected a table"),
         ("[runner]\nstream_slots = 'two'", ":2: runner.stream_slots", "expected a whole number, not text in quotes"),
         ("[runner]\nstream_slots = 1.5", ":2: runner.stream_slots", "expected a whole number, not a number"),
-        ("[tariff]\nzone = 'Mars/Base'", ":2: tariff.zone", "no time zone 'Mars/Base'"),
+        ("[tariff]\nzone = 'Mars/Base'", ":2: tariff.zone", "no time zone named 'Mars/Base'"),
         ("[tariff]\nzone = '../../etc/passwd'", ":2: tariff.zone", "no time zone"),
         ("[tariff]\nwindow = 3", ":2: tariff.window", "expected tables, [[tariff.window]]"),
         ("[[tariff.window]]\nstart = '22:00'\nend = '06:00'", ":1: tariff.window[0]", "factor is missing"),

@@ -47,7 +47,7 @@ def test_an_answer_that_was_cut_is_told_by_every_view(outlook: Outlook) -> None:
     submit_all(outlook, asking(), [b"1"])
     end_all(outlook, 1, cut="length")
     assert "the answer was cut (length)" in typed(outlook, "status", "1")
-    assert "the answer is not whole (length)" in typed(outlook, "show", "1")
+    assert "the answer was cut off (length)" in typed(outlook, "show", "1")
     told = document(outlook, "show", "1")
     assert (told["cut"], told["usage"]["output_tokens"], "cut" in told["usage"]) == ("length", 7, False)
 

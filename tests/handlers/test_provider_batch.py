@@ -215,7 +215,7 @@ def test_a_batch_is_split_by_the_provider_limits(provider: Provider, monkeypatch
     assert len(provider.batches) == 3
     assert [len(batch.requests) <= 4 for batch in provider.batches] == [True] * 3
     assert good(fetched) == RIGHT
-    assert "larger than a batch may be" in bad(told)[11].reason
+    assert "larger than a batch can be" in bad(told)[11].reason
 
 
 def test_prompts_that_begin_alike_go_together(provider: Provider) -> None:

@@ -98,7 +98,7 @@ def test_what_a_dead_runner_left_is_ended_before_it_is_forgotten(store: Store, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(rescue, "bury", dies)
+        patched.setattr(rescue, "kill_orphans", dies)
         with pytest.raises(KeyboardInterrupt):
             rescue.rescue(store, 2.0)
     assert store.rows("SELECT id FROM runner") == [(runner.id,)]
@@ -176,7 +176,7 @@ def test_a_chatty_worker_does_not_fill_the_log(caplog: pytest.LogCaptureFixture)
         chatter.tell(["blah"] * 100, more=5)
     chatter.say_left_out()
     told = [record.getMessage() for record in caplog.records]
-    numbers = [int(text.split()[0]) for text in told if text != "blah"]
+    numbers = [int(text.split()[1]) for text in told if text != "blah"]
     assert told.count("blah") + sum(numbers) == 100 * 105
     assert len(told) < 100 * LOGGED / 2
 

@@ -28,8 +28,8 @@ SPOILS: dict[str, tuple[Spoil, int, str]] = {
     "a link": (_linked, 77, "is a link to .*elsewhere.db.*mv "),
     "a hard link": (lambda file: os.link(file, file.with_name("two.db")), 77, "also has another name.*-samefile"),
     "empty": (lambda file: os.truncate(file, 0), 70, "is empty.*mv "),
-    "a FIFO": (lambda file: (file.unlink(), os.mkfifo(file)), 77, "is no file.*mv "),
-    "a folder": (lambda file: (file.unlink(), file.mkdir()), 77, "is no file.*mv "),
+    "a FIFO": (lambda file: (file.unlink(), os.mkfifo(file)), 77, "is not a file.*mv "),
+    "a folder": (lambda file: (file.unlink(), file.mkdir()), 77, "is not a file.*mv "),
     "text": (lambda file: file.write_text("a letter to somebody\n" * 99), 70, "is not a database.*mv "),
 }
 

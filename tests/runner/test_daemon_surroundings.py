@@ -75,7 +75,7 @@ def test_a_daemon_without_its_proof_ends_loudly(tmp_path: Path, taken: str) -> N
         for path in queue.home.folder.glob(taken):
             path.unlink()
         assert daemon.wait(20) == 70
-    assert "taken away" in queue.log()
+    assert "was removed" in queue.log()
     assert "Traceback" not in queue.log()
     assert queue.state(number) is State.QUEUED  # in the connection that was there before, too
 

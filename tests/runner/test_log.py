@@ -25,4 +25,4 @@ def test_the_log_follows_a_batch_to_the_provider_and_back(tmp_path: Path, monkey
             until(lambda: "flush 1 ended: 20 handed to the provider" in queue.log())
         cancel(queue.store, range(1, 6), time.time())
         with daemon(outlook):
-            until(lambda: "a batch of gpt goes on: 20 jobs, 5 of them cancelled" in queue.log())
+            until(lambda: "resuming a batch of gpt: 20 jobs, 5 of them cancelled" in queue.log())

@@ -15,7 +15,7 @@ from hybridq.job import State
 from hybridq.queue.outputs import missing
 from hybridq.queue.results import result
 from hybridq.queue.store import Store
-from hybridq.runner import engine, unsynced
+from hybridq.runner import saver, unsynced
 
 
 class Disk:
@@ -28,7 +28,7 @@ class Disk:
         self._really = unsynced._sync
         self.cuts: list[Home] = []
         patch.setattr(unsynced, "_sync", self._confirm if confirms else lambda _: None)
-        patch.setattr(engine, "reached", lambda point: self.cut() if point == "stored" else None)
+        patch.setattr(saver, "reached", lambda point: self.cut() if point == "stored" else None)
 
     def _confirm(self, descriptor: int) -> None:
         self._really(descriptor)
