@@ -246,6 +246,13 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
         percent_of(found.error),
         "half of them were off by at most this share of the time promised or taken",
     )
+    if found.bias is not None:
+        side = "late" if found.bias >= 0 else "early"
+        yield "promised too", side, f"by {percent_of(abs(found.bias))} in the median"
+    if found.width is not None:
+        yield "promised range", percent_of(found.width), "of the time taken, from the 50th to the 90th percentile"
+    if found.loose:
+        yield "promised far too late", count(found.loose), "of them, over three times as long as it took: not kept"
     if found.held:
         yield (
             "promised start",

@@ -23,6 +23,8 @@ from .model import Observation as Observation
 from .model import judged as judged
 from .model import learn_many as learn_many
 
+UNTRIED = 0.6  # of its jobs' times one by one, that a batch is thought to take while none of them has told
+
 
 class Estimate:
     """A handler's knowledge as the policy asks for it: seconds, bytes, and money at factor 1."""
@@ -80,7 +82,15 @@ class Estimate:
         mean, spread = curve.moments(size)
         variance = spread**2 * curve.together * (1 / jobs + 1 / curve.line.n)
         shape = math.log1p(variance)
-        return together * jobs * mean * math.exp(normal(q) * math.sqrt(shape) - shape / 2)
+        whole = together * jobs * mean * math.exp(normal(q) * math.sqrt(shape) - shape / 2)
+        return whole * self._untried(q) if lane is Lane.BATCH else whole
+
+    def _untried(self, q: float) -> float:
+        """What a batch may take of its jobs' times one by one, while none has told how much they share: at the 90th
+        percentile all of that, in the median UNTRIED."""
+        batch, traits = self._models[Lane.BATCH], self._handler.traits
+        told = len(batch.times) + len(batch.firsts) >= ENOUGH or traits.commands or traits.remote
+        return 1.0 if told else UNTRIED + (1 - UNTRIED) * max(0.0, min(1.0, (q - 0.5) / 0.4))
 
     def together(self, lane: Lane, jobs: float) -> float:
         """What each of so many jobs takes of what jobs of late did, who shared calls with fewer or with more."""

@@ -32,7 +32,8 @@ def forecasts(request: Request, jobs: int, size: float, conditions: Conditions) 
     if offered & {Mode.BATCH, Mode.ADAPTIVE}:
         found[Mode.BATCH] = _batch(request, jobs, size, conditions)
     if Mode.ADAPTIVE in offered:
-        found[Mode.ADAPTIVE] = _adaptive(_draft(request, jobs, size, conditions), found[Mode.BATCH], conditions)
+        draft = _draft(request, jobs, size, conditions)
+        found[Mode.ADAPTIVE] = _adaptive(draft, _after(draft, found[Mode.BATCH], request), conditions)
     return tuple(found[mode] for mode in Mode if mode in offered)
 
 
@@ -108,6 +109,19 @@ def _draft(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     own = conditions.draft or conditions
     waits = replace(own, stream_ahead=conditions.stream_ahead, stream_slots=conditions.stream_slots)
     return stream(request, jobs, size, waits)
+
+
+def _after(draft: Forecast, final: Forecast, request: Request) -> Forecast:
+    """The final of a draft: it begins no sooner than the first draft is there, and ends no sooner than the last."""
+    times = draft.first, draft.first90, final.start, final.finish, final.finish90
+    if None in times:
+        return final
+    first, first90, start, finish, finish90 = (at or 0.0 for at in times)
+    begin, later, later90 = max(start, first), max(0.0, first - start), max(0.0, first90 - start)
+    finish = max(finish + later, draft.finish or 0.0)
+    finish90 = max(finish90 + later90, finish)
+    makes = request.deadline is None or finish90 <= request.deadline
+    return replace(final, start=begin, finish=finish, finish90=finish90, makes_deadline=makes)
 
 
 def _adaptive(draft: Forecast, final: Forecast, conditions: Conditions) -> Forecast:

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from ..job import Audience
 from ..queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
-from .figures import NEAR, off, share
+from .figures import LEAST, NEAR, off, share
 from .waits import Comparison, Waited, compare_gathered, waits
 
+FAR = 3.0  # times the real time beyond which a 90th percentile is far too late
 CAUSES = 10  # reasons of failures that are told one by one
 
 
@@ -48,15 +49,21 @@ class PromisesKept(Struct, frozen=True, kw_only=True):
     """How good the promises made at submission were, for the submissions of which all is done and nobody drained
     any before its time.
 
-    `covered`: the share done by the promised 90th percentile, to the second. `error`: the median distance between
-    the promised and the real finish, relative to the real time to it. `held`: submissions that were told to start
-    more than a minute later; `started`: the share of them that started within a minute of that.
+    `covered`: the share done by the promised 90th percentile, to the second, where that was not far too late (`loose`):
+    beyond FAR times the real time and a minute after it. `error`: the median distance between the promised and the
+    real finish, relative to the real time to it; `bias` the same with its sign, below 0 where too soon was promised.
+    `width`: the median distance from the promised finish to its 90th percentile, relative to the real time. `held`:
+    submissions that were told to start more than a minute later; `started`: the share of them that started within a
+    minute of that.
     """
 
     made: int
     ended: int
     covered: float | None
+    loose: int
     error: float | None
+    bias: float | None
+    width: float | None
     held: int
     started: float | None
 
@@ -135,15 +142,26 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = (), currency:
 def kept(made: int, promised: Sequence[Promised]) -> PromisesKept:
     """How good these promises were, of `made`."""
     errors = [off(p.finish - p.made, p.finished - p.made) for p in promised]
+    signed = [error if p.finish > p.finished else -error for p, error in zip(promised, errors, strict=True)]
+    widths = [(p.finish90 - p.finish) / max(LEAST, p.finished - p.made) for p in promised if p.finish90 is not None]
     held = [(p.started, p.start) for p in promised if p.start is not None and p.start - p.made > NEAR]
     return PromisesKept(
         made=made,
         ended=len(promised),
-        covered=share(not p.late for p in promised if p.finish90 is not None),
+        covered=share(not p.late and not _loose(p) for p in promised if p.finish90 is not None),
+        loose=sum(_loose(p) for p in promised),
         error=median(errors) if errors else None,
+        bias=median(signed) if signed else None,
+        width=median(widths) if widths else None,
         held=len(held),
         started=share(abs(started - start) <= NEAR for started, start in held),
     )
+
+
+def _loose(promised: Promised) -> bool:
+    """Whether what was promised as the latest end was too late to be of use."""
+    latest, real = (promised.finish90 or 0.0) - promised.made, promised.finished - promised.made
+    return latest > max(FAR * real, real + NEAR)
 
 
 def _saved(ledger: Ledger) -> Iterator[Saved]:

@@ -67,7 +67,9 @@ def test_the_time_of_many_knows_how_they_share_calls() -> None:
     assert both.total_time(B, 9, 0) == 0.0
     few = Estimate(model, model, HandlerConfig(chunk=5))
     assert few.total_time(B, 9, 1000) == pytest.approx(1000 * (5 / 5 + 0.05), rel=0.05)
-    assert Estimate(model, Model(overhead=Overhead(math.nan, -1.0))).total_time(B, 9, 20) == both.total_time(S, 9, 20)
+    assert Estimate(model, Model(overhead=Overhead(math.nan, -1.0))).total_time(B, 9, 20, 0.9) == both.total_time(
+        S, 9, 20, 0.9
+    )
     assert Estimate(model, model, HandlerConfig(protocol="lines")).total_time(B, 9, 1) == pytest.approx(busy, rel=0.01)
 
 
@@ -298,3 +300,15 @@ def test_model_is_small_plain_data() -> None:
     text = msgspec.json.encode(model)
     assert len(text) < 8192
     assert msgspec.json.decode(text, type=Model) == model
+
+
+def test_the_first_batch_may_be_much_sooner() -> None:
+    """While only streamed jobs are known, a batch is told widely: it may share much, or nothing."""
+    stream = taught(random.Random(3), 40, lambda size: 1.0)
+    untried = Estimate(stream, None)
+    half, most = (untried.total_time(B, 1000, 100, q) or 0.0 for q in (0.5, 0.9))
+    assert half < 0.7 * most
+    assert most > 95.0
+    told = Estimate(stream, stream)
+    half, most = (told.total_time(B, 1000, 100, q) or 0.0 for q in (0.5, 0.9))
+    assert half > 0.8 * most

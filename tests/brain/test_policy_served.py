@@ -1,6 +1,7 @@
 """Whom a mode serves: drafts only for people, and batches for a person only where that is worth a second."""
 
 import pytest
+from msgspec.structs import replace
 
 from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
 from hybridq.brain.policy import classify
@@ -77,3 +78,15 @@ def test_what_a_second_is_worth_is_what_a_batch_must_save() -> None:
     )
     assert (dear.mode, near.mode, cheap.mode) == (Mode.STREAM, Mode.STREAM, Mode.BATCH)
     assert told(near.reason).startswith("runs now: you are waiting (terminal); a batch saves only 0.0005")
+
+
+def test_a_final_counts_its_draft() -> None:
+    """A final of two seconds after a draft of one is there in three, not in two; one that is held stays as it is."""
+    small = conditions(1.0, 0.0)
+    world = conditions(2.0, 0.0, modes=ALL, draft=small, tariff=FLAT)
+    (found,) = [f for f in classify(person(), 1, 100, world).considered if f.mode is Mode.ADAPTIVE]
+    assert (found.first or 0) - NOON == pytest.approx(1.0, rel=0.01)
+    assert (found.finish or 0) - NOON == pytest.approx(3.0, rel=0.01)
+    later = replace(world, batch_ahead=60.0)
+    (found,) = [f for f in classify(person(), 1, 100, later).considered if f.mode is Mode.ADAPTIVE]
+    assert (found.finish or 0) - NOON == pytest.approx(62.0, rel=0.01)

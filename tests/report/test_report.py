@@ -107,6 +107,16 @@ def test_promises(past: Past) -> None:
     assert found.started == 3 / 4
 
 
+def test_a_promise_far_too_late_is_not_kept(past: Past) -> None:
+    """Done after 100 s, a promise of 200 s is kept, and one of 13 minutes says nothing; both are told as late."""
+    for latest in (200, 780):
+        past.flush(80, 100, past.submit(0, promised=(80, 150, latest)))
+    found = past.report().promises
+    assert (found.covered, found.loose) == (1 / 2, 1)
+    assert (found.error, found.bias) == (0.5, 0.5)
+    assert found.width == pytest.approx((0.5 + 6.3) / 2)
+
+
 def test_what_was_drained_before_its_time_broke_no_promise(past: Past) -> None:
     """A drain before the planned start is left out; one after it, as from cron, is judged."""
     for start in (10, 85):
