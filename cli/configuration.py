@@ -87,7 +87,7 @@ def completions(
         typer.Option(metavar="FOLDER", help="Write the scripts for all shells to this folder.", file_okay=False),
     ] = None,
 ) -> None:
-    r"""Print a shell completion script.
+    """Print a shell completion script.
 
     Without a name, uses the shell in $SHELL.
 

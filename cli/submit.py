@@ -101,7 +101,7 @@ def submit(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Skip bad inputs, and list them.")] = False,
 ) -> None:
-    r"""Submit one job, or many.
+    """Submit one job, or many.
 
     \b
     hybridq submit -- CMD ARG...            a command

@@ -52,7 +52,7 @@ def spoken(value: Any, now: float, currency: str) -> Any:
 
 
 def _escape(found: re.Match[str]) -> str:
-    r"""A letter as it is; anything else as `\\u202e`, beyond the first plane as two."""
+    """A letter as it is; anything else as `\\u202e`, beyond the first plane as two."""
     char = found[0]
     if char.isprintable():
         return char

@@ -110,7 +110,7 @@ def _who(reason: Reason, told: _Telling) -> str:
 def _untimed(reason: Reason, told: _Telling) -> str:
     of = f" of {reason.text}" if told.long else ""
     how = f" in mode {reason.mode}" if reason.mode else ""
-    seen = f" ({reason.jobs} of {reason.of})" if reason.jobs else ""
+    seen = f" ({reason.jobs} of {reason.of})" if reason.jobs and reason.of and reason.jobs < reason.of else ""
     return f"no run times{of}{how} yet{seen}"
 
 

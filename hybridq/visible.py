@@ -1,4 +1,4 @@
-r"""Makes any text harmless for a terminal: nothing from a job moves a cursor, sets a title or reverses a line.
+"""Makes any text harmless for a terminal: nothing from a job moves a cursor, sets a title or reverses a line.
 
 The scheme is one: what a terminal might obey, or a reader might not see, is shown as its escape, `\\x1b`,
 `\\u202e`, `\\U000e0041`. That is every control, format and surrogate character of Unicode, the separators
@@ -40,7 +40,7 @@ def visible(text: str) -> str:
 
 
 def visible_line(text: str, width: int) -> str:
-    r"""One line of at most `width` terminal cells, cut with `…`; line ends and tabs become `\\n`, `\\t`."""
+    """One line of at most `width` terminal cells, cut with `…`; line ends and tabs become `\\n`, `\\t`."""
     head = text[: 4 * width + 4]
     return _cut(_LINE.sub(_escape, head), max(width, 0))
 

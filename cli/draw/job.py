@@ -24,8 +24,9 @@ from .queue import LATE, LOOK
 from .troubles import deadline as told_deadline
 from .troubles import may_be_late
 
-MONEY = ("COST", "WAITING COSTS", "TOTAL")
-TITLES = ("", "MODE", "COST", "WAITING COSTS", "TOTAL", "FIRST RESULT", "DONE", "")
+LOADED = "BUSY MACHINE"  # what a mode counts as dearer for the load of others; nobody pays it
+MONEY = ("COST", LOADED, "WAITING COSTS", "TOTAL")
+TITLES = ("", "MODE", *MONEY, "FIRST RESULT", "DONE", "")
 NARROW = 72  # cells: with less the columns break within words
 
 Happened = tuple[float, str]  # epoch seconds, and what happened then
@@ -132,9 +133,16 @@ class _Comparison:
     """One line a mode; the chosen one is marked, and strong. Where that is too narrow, one mode below another."""
 
     def __init__(self, decision: Decision, decided: float, currency: str) -> None:
-        self._modes = [(forecast, _compared(forecast, decision, decided, currency)) for forecast in decision.considered]
         unit = f" {currency}" if currency else ""
-        self._titles = [f"{title}{unit}" if title in MONEY else title for title in TITLES]
+        self._names = list(TITLES)
+        modes = [_compared(forecast, decision, decided, currency) for forecast in decision.considered]
+        if not any(each.surcharge for each in decision.considered):
+            at = self._names.index(LOADED)
+            del self._names[at]
+            for cells in modes:
+                del cells[at]
+        self._modes = list(zip(decision.considered, modes, strict=True))
+        self._titles = [f"{title}{unit}" if title in MONEY else title for title in self._names]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, or a list for each mode."""
@@ -149,7 +157,7 @@ class _Comparison:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=QUIET, show_edge=False)
-        for name, title in zip(TITLES, self._titles, strict=True):
+        for name, title in zip(self._names, self._titles, strict=True):
             table.add_column(Text(title), justify="right" if name in MONEY else "left", overflow="fold")
         for _, cells in self._modes:
             table.add_row(*cells, style=STRONG if cells[0] else None)
@@ -179,7 +187,7 @@ def _compared(forecast: Forecast, decision: Decision, decided: float, currency: 
     return [
         Text("»" if chosen else ""),
         Text(forecast.mode.value),
-        *(Text(_money(amount)) for amount in (forecast.cost, forecast.delay, forecast.total)),
+        *(Text(_money(amount)) for amount in (forecast.cost, forecast.surcharge, forecast.delay, forecast.total)),
         Text(_after(forecast.first, forecast.first90, decided)),
         Text(eta(forecast.finish, forecast.finish90, decided)),
         _text(told, PLAIN if forecast.makes_deadline else ALARM),

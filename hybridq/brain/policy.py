@@ -218,6 +218,7 @@ def _reason(
         [f for f in others if not _unserved(request, f, considered)] or others, key=lambda f: f.total or math.inf
     )
     less = _weighed(other) - _weighed(best)
+    saved = (other.cost or 0.0) - (best.cost or 0.0)  # money: no surcharge is ever paid
     wait = (best.delay or 0.0) - (other.delay or 0.0)
     if not other.makes_deadline:
         return Reason("only in time", mode=best.mode, due=request.deadline)
@@ -226,10 +227,12 @@ def _reason(
     if less == 0 or (wait < 0 and abs(less) <= NOTHING):
         return Reason("same", other=other.mode)
     if less > 0:
-        if (load := _load(best, conditions)) is not None:
-            return Reason("busy", load=load)  # what it saves nobody would have paid
-        return Reason("saves", saves=less, whole=_weighed(other), costs=wait)
-    return Reason("costs more", other=other.mode, saves=-less, costs=-wait)
+        if saved <= 0 or _load_alone(best, conditions):
+            return Reason("busy", load=conditions.load)  # what it saves nobody would have paid
+        return Reason("saves", saves=saved, whole=other.cost, costs=wait)
+    if saved >= 0:
+        return Reason("same", other=other.mode)
+    return Reason("costs more", other=other.mode, saves=-saved, costs=-wait)
 
 
 def _for(request: Request, reason: Reason, best: Forecast, conditions: Conditions) -> Reason:
@@ -242,13 +245,11 @@ def _for(request: Request, reason: Reason, best: Forecast, conditions: Condition
     return replace(reason, runs=not held, until=until, price=price, waits=person, signal=request.signal)
 
 
-def _load(best: Forecast, conditions: Conditions) -> float | None:
-    """The load, where it alone makes the present dearer than when this would run."""
+def _load_alone(best: Forecast, conditions: Conditions) -> bool:
+    """Whether the load alone makes the present dearer than when this would run."""
     now, start = conditions.now, best.start or conditions.now
     surcharge = PriceSteps(conditions, now, start).surcharge
-    if surcharge <= 1 or start <= now or conditions.tariff.factor(start) < conditions.tariff.factor(now):
-        return None
-    return conditions.load
+    return surcharge > 1 and start > now and conditions.tariff.factor(start) >= conditions.tariff.factor(now)
 
 
 def _weighed(forecast: Forecast) -> float:

@@ -102,3 +102,10 @@ def test_a_topic_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> 
 def test_every_command_is_a_section_of_the_reference() -> None:
     """The page of commands has each command of the table, and no other."""
     assert re.findall(r"^## hybridq ([\w-]+)$", text("commands"), re.MULTILINE) == list(COMMANDS)
+
+
+def test_the_help_of_submit_lists_each_way_on_a_line_of_its_own(tmp_path: Path) -> None:
+    """What click is told by a backspace reaches it: no line of the list runs into the next."""
+    said = command(tmp_path, "submit", "--help").stdout
+    assert "\\b" not in said
+    assert re.search(r"^ *hybridq submit -- CMD ARG\.\.\. +a command$", said, re.MULTILINE)
