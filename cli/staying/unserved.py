@@ -10,7 +10,7 @@ from hybridq.queue.cohorts import Cohort
 from hybridq.when import clock
 
 
-def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
+def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
     """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
 
     `it`: `it waits`; `held`: why a limit keeps them.
@@ -18,12 +18,12 @@ def why_waiting(it: str, of: Cohort, alone: bool, held: str) -> str:
     if held:
         return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
     if alone:
-        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{until(of, time.time())}"
+        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{until(cohort, time.time())}"
     return ""
 
 
-def until(of: Cohort, now: float) -> str:
+def until(cohort: Cohort, now: float) -> str:
     """`; a daemon would hold it until 22:00` where it would."""
-    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-    it = "it" if of.jobs == 1 else "them"
+    start = cohort.decision.forecast.start if cohort.lane is Lane.BATCH else None
+    it = "it" if cohort.jobs == 1 else "them"
     return f"; a daemon would hold {it} until {clock(start, now)}" if start is not None and start - now >= 1 else ""

@@ -22,9 +22,9 @@ from ..draw import words
 from ..tell import is_tty, say
 
 
-def held_words(outlook: Outlook, of: Cohort, now: float) -> str:
+def held_words(outlook: Outlook, cohort: Cohort, now: float) -> str:
     """Why a limit on money keeps these jobs from beginning; "" where none does."""
-    return sentence(why_withheld(outlook, of, now), now, outlook.config.policy.currency)
+    return sentence(why_withheld(outlook, cohort, now), now, outlook.config.policy.currency)
 
 
 def tell_waiting(outlook: Outlook, number: int) -> str:

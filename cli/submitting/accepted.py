@@ -108,8 +108,8 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     return 0
 
 
-def _follows_by_itself(accepted: Accepted, of: Cohort, then: Then) -> bool:
-    return not then.wait and then.stays(accepted.jobs > 1) and of.mode is not Mode.BATCH
+def _follows_by_itself(accepted: Accepted, cohort: Cohort, then: Then) -> bool:
+    return not then.wait and then.stays(accepted.jobs > 1) and cohort.mode is not Mode.BATCH
 
 
 def _existed(accepted: Accepted, state: State) -> str:
@@ -118,33 +118,33 @@ def _existed(accepted: Accepted, state: State) -> str:
     return f"{count(accepted.existed)} more already existed, by their keys"
 
 
-def _tell_promise(accepted: Accepted, of: Cohort, alone: bool, held: str, currency: str) -> None:
+def _tell_promise(accepted: Accepted, cohort: Cohort, alone: bool, held: str, currency: str) -> None:
     now = time.time()
     if is_tty(sys.stderr):
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
-        promise = words.promise(replace(of.decision, warning=None), now, currency)  # that was said already
+        promise = words.promise(replace(cohort.decision, warning=None), now, currency)  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
     it = "it waits" if accepted.jobs == 1 else "they wait"
-    if why := why_waiting(it, of, alone, held):
+    if why := why_waiting(it, cohort, alone, held):
         say(why)
-    elif is_tty(sys.stderr) and (sooner := _sooner(accepted, of, now)):
+    elif is_tty(sys.stderr) and (sooner := _sooner(accepted, cohort, now)):
         say(sooner)
 
 
-def _sooner(accepted: Accepted, of: Cohort, now: float) -> str:
+def _sooner(accepted: Accepted, cohort: Cohort, now: float) -> str:
     """How to have results now of what is held although nobody knows yet what it costs; "": it is not held long."""
-    forecast = of.decision.forecast
-    if of.lane is not Lane.BATCH or forecast.cost is not None or (forecast.start or now) - now < LONG:
+    forecast = cohort.decision.forecast
+    if cohort.lane is not Lane.BATCH or forecast.cost is not None or (forecast.start or now) - now < LONG:
         return ""
     name = shlex.quote(accepted.group) if accepted.group else None
-    drain = f"hybridq drain --group {name}" if name else f"hybridq drain --handler {of.handler}"
+    drain = f"hybridq drain --group {name}" if name else f"hybridq drain --handler {cohort.handler}"
     return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}. Next time, say that you wait: --wait"
 
 
-def _until(of: Cohort, now: float) -> str:
+def _until(cohort: Cohort, now: float) -> str:
     """`; a daemon would hold it until 22:00` where it would."""
-    start = of.decision.forecast.start if of.lane is Lane.BATCH else None
-    it = "it" if of.jobs == 1 else "them"
+    start = cohort.decision.forecast.start if cohort.lane is Lane.BATCH else None
+    it = "it" if cohort.jobs == 1 else "them"
     return f"; a daemon would hold {it} until {clock(start, now)}" if start is not None and start - now >= 1 else ""
 
 

@@ -67,15 +67,15 @@ class Billing:
         """The cohort of a claim, as it was when it was first held."""
         return self._look(claim.cohort)[0]
 
-    def variables(self, of: Cohort) -> dict[str, str]:
+    def variables(self, cohort: Cohort) -> dict[str, str]:
         """The variables that a cohort's commands run with."""
-        if of.variables is None:
-            return of.request.env
-        if of.variables not in self._variables:
+        if cohort.variables is None:
+            return cohort.request.env
+        if cohort.variables not in self._variables:
             if len(self._variables) >= FEW:
                 self._variables.clear()
-            self._variables[of.variables] = environment(self._outlook.store, of).env
-        return self._variables[of.variables]
+            self._variables[cohort.variables] = environment(self._outlook.store, cohort).env
+        return self._variables[cohort.variables]
 
     def outcomes(
         self,
@@ -142,9 +142,9 @@ class Billing:
             known = self._known[number, draft] = (of, self._agreed(of, self._maker(of) if draft else of.handler))
         return known
 
-    def _by_length(self, of: Cohort, draft: bool, lane: Lane, size: int, answer: int) -> tuple[float, float] | None:
+    def _by_length(self, cohort: Cohort, draft: bool, lane: Lane, size: int, answer: int) -> tuple[float, float] | None:
         """Money of a call to a model, (as it was, streamed), by its length; None: it is no model, or has no price."""
-        name = self._maker(of) if draft else of.handler
+        name = self._maker(cohort) if draft else cohort.handler
         if not self._outlook.handler(name).traits.llm:
             return None
         from ..brain.llm import LlmEstimate
@@ -152,9 +152,9 @@ class Billing:
         estimate = self._outlook.estimate(name)
         return estimate.reckoned(lane, size, answer) if isinstance(estimate, LlmEstimate) else None
 
-    def _maker(self, of: Cohort) -> str:
+    def _maker(self, cohort: Cohort) -> str:
         """Who makes the drafts of these jobs."""
-        return self._outlook.handler(of.handler).draft or of.handler
+        return self._outlook.handler(cohort.handler).draft or cohort.handler
 
     def _alone(self, handler: str, together: int) -> float:
         """See `Estimate.alone`; found anew every second at most."""
@@ -164,37 +164,42 @@ class Billing:
             self._shares[handler, together] = now, known
         return known
 
-    def _agreed(self, of: Cohort, by: str) -> Terms:
+    def _agreed(self, cohort: Cohort, by: str) -> Terms:
         outlook, handler = self._outlook, self._outlook.handler(by)
         price, policy = handler.price, outlook.config.policy
         per_second = 0.0 if handler.traits.remote or price is not None else policy.machine_cost / 3600
-        as_it_came = of.lane is Lane.STREAM and of.mode is of.decision.mode
-        each, tariff = of.lane is Lane.BATCH and handler.traits.starts == "each", outlook.tariff_of(by)
+        as_it_came = cohort.lane is Lane.STREAM and cohort.mode is cohort.decision.mode
+        each, tariff = cohort.lane is Lane.BATCH and handler.traits.starts == "each", outlook.tariff_of(by)
         return Terms(
-            of.request.retries,
+            cohort.request.retries,
             per_second,
             price or 0.0,
             tariff,
             start=outlook.estimate(by).startup() if each else None,
-            streams=None if as_it_came else self._streams(of, tariff),
-            slots=outlook.slots(of.handler, Lane.STREAM),
+            streams=None if as_it_came else self._streams(cohort, tariff),
+            slots=outlook.slots(cohort.handler, Lane.STREAM),
             llm=handler.traits.llm,
         )
 
-    def _streams(self, of: Cohort, tariff: Tariff) -> float:
+    def _streams(self, cohort: Cohort, tariff: Tariff) -> float:
         """When the first of these would have begun, had all jobs of their handler been streamed as they came."""
         if tariff.flat:
-            return of.accepted  # whenever it is, it costs the same
-        if of.id not in self._begins:
+            return cohort.accepted  # whenever it is, it costs the same
+        if cohort.id not in self._begins:
             if len(self._begins) >= BEGINS:
                 self._begins.clear()
-            came, estimate = around(self._outlook.store, of.handler, of.id), self._outlook.estimate(of.handler)
+            came, estimate = (
+                around(self._outlook.store, cohort.handler, cohort.id),
+                self._outlook.estimate(cohort.handler),
+            )
             each = {size: estimate.mean_time(Lane.STREAM, size) or 0.0 for size in {size for *_, size in came}}
-            slots = self._outlook.slots(of.handler, Lane.STREAM)
+            slots = self._outlook.slots(cohort.handler, Lane.STREAM)
             found = begins([(at, jobs, each[size]) for _, at, jobs, size in came], slots)
             # Of those long before it too few are known that came before them.
-            self._begins |= {number: at for (number, *_), at in zip(came, found, strict=True) if number >= of.id - NEAR}
-        return self._begins[of.id]
+            self._begins |= {
+                number: at for (number, *_), at in zip(came, found, strict=True) if number >= cohort.id - NEAR
+            }
+        return self._begins[cohort.id]
 
 
 def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) -> None:

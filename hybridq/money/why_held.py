@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .limits import Budget, Opening
 
 
-def why_withheld(outlook: Outlook, of: Cohort, now: float) -> Reason | None:
+def why_withheld(outlook: Outlook, cohort: Cohort, now: float) -> Reason | None:
     """Why nothing of these jobs may begin at `now`; None where no limit keeps them."""
-    return WhyHeld(outlook, now).cohort(of)
+    return WhyHeld(outlook, now).cohort(cohort)
 
 
 def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> Reason | None:
@@ -35,14 +35,14 @@ class WhyHeld:
         self._outlook, self._now = outlook, now
         self._openings: dict[tuple[str, Lane], Opening] = {}
 
-    def cohort(self, of: Cohort) -> Reason | None:
+    def cohort(self, cohort: Cohort) -> Reason | None:
         """Why nothing of a cohort may begin; None where no limit keeps it."""
-        told = withheld(self._outlook.store, (of.id,)).get(of.id)
+        told = withheld(self._outlook.store, (cohort.id,)).get(cohort.id)
         if told is not None and self._attended:  # a key that is lacking, a pause: only who runs it can tell of these
             return told
-        if of.request.max_cost is None and not has_budget(self._outlook, of.handler):
+        if cohort.request.max_cost is None and not has_budget(self._outlook, cohort.handler):
             return None
-        return self._opening(of.handler, of.lane).limited(of.id).why
+        return self._opening(cohort.handler, cohort.lane).limited(cohort.id).why
 
     def handler(self, name: str, mode: Mode, size: float) -> Reason | None:
         """Why no jobs of a handler with inputs of mean `size` (bytes) may begin, by its daily budget."""

@@ -94,12 +94,12 @@ def cohort(store: Store, number: int) -> Cohort:
     return found[0]
 
 
-def environment(store: Store, of: Cohort) -> Environment:
+def environment(store: Store, cohort: Cohort) -> Environment:
     """The variables that a cohort's commands run with."""
     row = None
-    if of.variables is not None:
-        row = store.row("SELECT variables FROM environment WHERE id = ?", (of.variables,))
-    return msgspec.json.decode(row[0], type=Environment) if row else Environment(of.request.env)
+    if cohort.variables is not None:
+        row = store.row("SELECT variables FROM environment WHERE id = ?", (cohort.variables,))
+    return msgspec.json.decode(row[0], type=Environment) if row else Environment(cohort.request.env)
 
 
 def next_of(store: Store, lane: Lane, handler: str, limit: int) -> list[Cohort]:

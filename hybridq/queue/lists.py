@@ -112,12 +112,12 @@ def ended_singles(store: Store, state: State, modes: Sequence[Mode], limit: int)
     return by_number(store, [number for _, number in sorted(numbers, reverse=True)[:limit]])
 
 
-def ahead(store: Store, of: Cohort) -> int:
+def ahead(store: Store, cohort: Cohort) -> int:
     """How many queued jobs of its lane and handler go before this cohort; beyond SCAN cohorts it stops counting."""
     found = store.row(
         "SELECT sum(queued) FROM (SELECT queued FROM cohort INDEXED BY cohort_queued WHERE lane = ? AND handler = ?"
         " AND queued > 0 AND (due, rank, id) < (?, ?, ?) LIMIT ?)",
-        (of.lane, of.handler, of.due, -of.request.priority, of.id, SCAN),
+        (cohort.lane, cohort.handler, cohort.due, -cohort.request.priority, cohort.id, SCAN),
     )
     return int(found[0] or 0) if found else 0
 
@@ -145,14 +145,14 @@ def largest(store: Store, name: str) -> Cohort:
     return cohorts(store, "name = ? AND accepted IS NOT NULL ORDER BY jobs DESC, id LIMIT 1", (name,))[0]
 
 
-def others(store: Store, of: Cohort) -> list[int]:
+def others(store: Store, cohort: Cohort) -> list[int]:
     """The first job of each part of the same group that was asked for or decided otherwise, at most SCAN of them."""
     return [
         number
         for (number,) in store.rows(
             "SELECT first_id FROM cohort WHERE name = ?1 AND jobs > 0 AND accepted IS NOT NULL AND (mode, request) <>"
             " (SELECT mode, request FROM cohort WHERE id = ?2) ORDER BY id LIMIT ?3",
-            (of.name, of.id, SCAN),
+            (cohort.name, cohort.id, SCAN),
         )
     ]
 

@@ -140,16 +140,16 @@ class Engine:
         if gone is not None:
             raise HybridqError(f"{gone} was removed while this {self.runner.kind} ran, so it stops. Start it again")
 
-    def call(self, claim: Claim, of: Cohort) -> Call:
+    def call(self, claim: Claim, cohort: Cohort) -> Call:
         """A claim as its handler gets it."""
-        asked = of.request
+        asked = cohort.request
         return Call(
             id=claim.id,
             attempt=claim.attempt,
             input=claim.input,
             timeout=asked.timeout,
             cwd=asked.cwd and named(asked.cwd),
-            env=self.settling.variables(of),
+            env=self.settling.variables(cohort),
         )
 
     def postpone(self, event: Throttled) -> None:

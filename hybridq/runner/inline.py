@@ -136,11 +136,11 @@ class Failover:
         finally:
             store.close()
 
-    def _missing(self, of: Cohort) -> str:
+    def _missing(self, cohort: Cohort) -> str:
         """The variable that should hold a key and is not set here; "": nothing is missing."""
         from ..config.llm import missing_key
 
-        handler = self._config.handlers.get(of.handler)
-        if handler is not None and of.mode is Mode.ADAPTIVE:
+        handler = self._config.handlers.get(cohort.handler)
+        if handler is not None and cohort.mode is Mode.ADAPTIVE:
             handler = self._config.handlers.get(handler.draft)
         return "" if handler is None else missing_key(handler, os.environ)

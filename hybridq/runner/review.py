@@ -48,23 +48,23 @@ class Review:
                     moved += self._move(of, decision, now)
         return moved
 
-    def _move(self, of: Cohort, decision: Decision, now: float) -> int:
-        promoted = of.lane is Lane.BATCH
+    def _move(self, cohort: Cohort, decision: Decision, now: float) -> int:
+        promoted = cohort.lane is Lane.BATCH
         there = Lane.STREAM if promoted else Lane.BATCH
         kind = Happening.PROMOTED if promoted else Happening.RECLASSIFIED
-        moved = move_cohort(self._engine.store, of.id, there, kind, decision.reason, now)
+        moved = move_cohort(self._engine.store, cohort.id, there, kind, decision.reason, now)
         why = sentence(decision.reason, now, self._engine.outlook.config.policy.currency)
-        log.info("moved %d jobs of %s to the %s lane: %s", moved, of.name or f"job {of.first}", there, why)
+        log.info("moved %d jobs of %s to the %s lane: %s", moved, cohort.name or f"job {cohort.first}", there, why)
         return moved
 
 
-def _again(of: Cohort, conditions: Conditions) -> Decision | None:
+def _again(cohort: Cohort, conditions: Conditions) -> Decision | None:
     """The new decision for what is queued of a cohort; None: as it was."""
-    jobs = of.queued
-    if of.lane is Lane.BATCH:
-        return promote(of.request, jobs, of.size, conditions)
-    foreseen = of.decision.forecast.start
+    jobs = cohort.queued
+    if cohort.lane is Lane.BATCH:
+        return promote(cohort.request, jobs, cohort.size, conditions)
+    foreseen = cohort.decision.forecast.start
     if foreseen is None:
         return None
-    waited = conditions.now - of.accepted
-    return reclassify(of.request, jobs, of.size, conditions, waited=waited, foreseen=foreseen - of.accepted)
+    waited = conditions.now - cohort.accepted
+    return reclassify(cohort.request, jobs, cohort.size, conditions, waited=waited, foreseen=foreseen - cohort.accepted)

@@ -151,10 +151,10 @@ class _Room:
 class _Attempt:
     """One streamed attempt: its output as it comes, and what becomes of it."""
 
-    def __init__(self, engine: Engine, claim: Claim, of: Cohort) -> None:
-        self.engine, self.claim, self.of = engine, claim, of
-        self.draft = of.mode is Mode.ADAPTIVE
-        self.handler = engine.outlook.handler(of.handler).draft if self.draft else of.handler
+    def __init__(self, engine: Engine, claim: Claim, cohort: Cohort) -> None:
+        self.engine, self.claim, self.of = engine, claim, cohort
+        self.draft = cohort.mode is Mode.ADAPTIVE
+        self.handler = engine.outlook.handler(cohort.handler).draft if self.draft else cohort.handler
         self.sink = Sink(engine.home, claim.id, claim.attempt)
         self.began: float | None = None
         self.ended = False

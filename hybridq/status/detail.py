@@ -109,8 +109,8 @@ def explanation(outlook: Outlook, selector: Selector, *, now: float) -> Explanat
         return _explanation(outlook, *_one(outlook, selector, now))
 
 
-def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
-    asked, around = of.request, environment(outlook.store, of)
+def _detail(outlook: Outlook, row: Row, cohort: Cohort, now: float) -> Detail:
+    asked, around = cohort.request, environment(outlook.store, cohort)
     shared = {
         **msgspec.structs.asdict(row),
         "cwd": asked.cwd and readable(asked.cwd),
@@ -120,37 +120,39 @@ def _detail(outlook: Outlook, row: Row, of: Cohort, now: float) -> Detail:
         "retries": asked.retries,
         "timeout": asked.timeout,
         "max_cost": asked.max_cost,
-        "promise": first_promise(outlook.store, of.id),
+        "promise": first_promise(outlook.store, cohort.id),
         "currency": outlook.config.policy.currency,
     }
     if row.group is not None:
-        return Detail(**shared, others=tuple(lists.others(outlook.store, of)), history=_history(outlook, of.id, None))
+        return Detail(
+            **shared, others=tuple(lists.others(outlook.store, cohort)), history=_history(outlook, cohort.id, None)
+        )
     return Detail(**shared, **_job_facts(outlook, job(outlook.store, row.id), now))
 
 
-def _explanation(outlook: Outlook, row: Row, of: Cohort) -> Explanation:
+def _explanation(outlook: Outlook, row: Row, cohort: Cohort) -> Explanation:
     one = None if row.group is not None else row.id
-    ran = (of.first, of.last) if one is None else (one,)
+    ran = (cohort.first, cohort.last) if one is None else (one,)
     known = flushes_of(outlook.store, row.id, row.last, row.group) if row.group is not None else []
     last = known[-1] if known else last_of(outlook.store, *ran)
     past = (known or [])[:-1]
     before = tuple(each for number in past[-BEFORE:] if (each := flush_record(outlook.store, number)))
-    waits = of.lane is Lane.BATCH and row.state is State.QUEUED
+    waits = cohort.lane is Lane.BATCH and row.state is State.QUEUED
     return Explanation(
         row=row,
-        signal=of.request.signal,
-        decided=of.accepted,
-        decision=of.decision,
+        signal=cohort.request.signal,
+        decided=cohort.accepted,
+        decision=cohort.decision,
         flush=flush_record(outlook.store, last),
         before=before,
         earlier=None if known is None else max(0, len(past) - BEFORE),
-        others=() if one is not None else tuple(lists.others(outlook.store, of)),
-        group=of.name,
-        together=of.jobs,
+        others=() if one is not None else tuple(lists.others(outlook.store, cohort)),
+        group=cohort.name,
+        together=cohort.jobs,
         planned=row.start if waits else None,
         currency=outlook.config.policy.currency,
-        promise=first_promise(outlook.store, of.id),
-        history=_history(outlook, of.id, one, row.finished if row.state in BY_ITSELF else None),
+        promise=first_promise(outlook.store, cohort.id),
+        history=_history(outlook, cohort.id, one, row.finished if row.state in BY_ITSELF else None),
     )
 
 

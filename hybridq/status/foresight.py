@@ -72,114 +72,116 @@ class Foresight:
         self._worlds: dict[str, Conditions] = {}
         self._today: Today | None = None
 
-    def held(self, of: Cohort) -> Foreseen:
+    def held(self, cohort: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
-        if (why := self._stuck(of, self.served)) is not None:
+        if (why := self._stuck(cohort, self.served)) is not None:
             return Eta(), why
-        if of.id not in self._held:
-            self._held[of.id] = self._as_limited(self._planned(of), of)
-        return self._held[of.id]
+        if cohort.id not in self._held:
+            self._held[cohort.id] = self._as_limited(self._planned(cohort), cohort)
+        return self._held[cohort.id]
 
-    def limited(self, of: Cohort, queued: int) -> Reason | None:
+    def limited(self, cohort: Cohort, queued: int) -> Reason | None:
         """Why the last of so many queued jobs of a cohort, or of its group, waits for room in a limit; None where
         not."""
         if not queued:
             return None
         store = self._outlook.store
-        cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
+        cohorts = [cohort.id] if cohort.name is None else queued_parts(store, cohort.name, CLASSES)
         told = next(iter(withheld(store, cohorts).values()), None) if self.served else None
-        return told or self._why_held.handler(of.handler, of.mode, of.size) or self._beyond(of, queued)
+        return told or self._why_held.handler(cohort.handler, cohort.mode, cohort.size) or self._beyond(cohort, queued)
 
-    def _as_limited(self, foreseen: Foreseen, of: Cohort) -> Foreseen:
+    def _as_limited(self, foreseen: Foreseen, cohort: Cohort) -> Foreseen:
         """Without an end where a daily budget does not let all of a cohort, or of its group, begin today."""
-        if not has_budget(self._outlook, of.handler):
+        if not has_budget(self._outlook, cohort.handler):
             return foreseen
-        jobs = of.queued
-        if of.name is not None:
-            jobs = group_sums(self._outlook.store, [of.name])[of.name].counts.get(State.QUEUED, 0)
-        if (why := self._beyond(of, jobs)) is not None:
+        jobs = cohort.queued
+        if cohort.name is not None:
+            jobs = group_sums(self._outlook.store, [cohort.name])[cohort.name].counts.get(State.QUEUED, 0)
+        if (why := self._beyond(cohort, jobs)) is not None:
             return Eta(start=foreseen[0].start), replace(why, then=foreseen[1])
         return foreseen
 
-    def _beyond(self, of: Cohort, queued: int) -> Reason | None:
-        if not has_budget(self._outlook, of.handler):
+    def _beyond(self, cohort: Cohort, queued: int) -> Reason | None:
+        if not has_budget(self._outlook, cohort.handler):
             return None
         if self._today is None:
             from ..money.today import Today  # with it comes zoneinfo: 8 ms that few views need
 
             self._today = Today(self._outlook, self.now)
-        return self._today.beyond(of.handler, of.lane, queued, of.size)
+        return self._today.beyond(cohort.handler, cohort.lane, queued, cohort.size)
 
-    def _stuck(self, of: Cohort, served: bool) -> Reason | None:
+    def _stuck(self, cohort: Cohort, served: bool) -> Reason | None:
         """Why nobody knows when these begin, the reason that lasts longest first; None: it can be foreseen."""
-        if of.handler not in self._outlook.config.handlers:
-            return Reason("no handler", of.handler)
-        if held := self._why_held.cohort(of):
+        if cohort.handler not in self._outlook.config.handlers:
+            return Reason("no handler", cohort.handler)
+        if held := self._why_held.cohort(cohort):
             return held
         return None if served else UNSERVED
 
-    def _planned(self, of: Cohort) -> Foreseen:
-        batch = self._batch(of.handler)
+    def _planned(self, cohort: Cohort) -> Foreseen:
+        batch = self._batch(cohort.handler)
         store = self._outlook.store
-        cohorts = [of.id] if of.name is None else queued_parts(store, of.name, CLASSES)
-        classes = counted_in(store, {of.id, *cohorts} - batch.under.keys())
-        keys = {key: batch.under.get(classes.get(key, key), key) for key in (of.id, *cohorts)}
-        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[of.id], NONE)
+        cohorts = [cohort.id] if cohort.name is None else queued_parts(store, cohort.name, CLASSES)
+        classes = counted_in(store, {cohort.id, *cohorts} - batch.under.keys())
+        keys = {key: batch.under.get(classes.get(key, key), key) for key in (cohort.id, *cohorts)}
+        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[cohort.id], NONE)
 
-    def streamed(self, of: Cohort, before: int | None = None) -> Foreseen:
+    def streamed(self, cohort: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
-        if (why := self._stuck(of, self.served or self._runs_itself(of))) is not None:
+        if (why := self._stuck(cohort, self.served or self._runs_itself(cohort))) is not None:
             return Eta(), why
-        world = self._world(of.handler)
-        jobs = ahead(self._outlook.store, of) if before is None else before
-        jobs += self.tally.get((of.handler, Lane.STREAM, State.RUNNING), 0)
+        world = self._world(cohort.handler)
+        jobs = ahead(self._outlook.store, cohort) if before is None else before
+        jobs += self.tally.get((cohort.handler, Lane.STREAM, State.RUNNING), 0)
         seconds: float | None = 0.0
         if jobs >= world.stream_slots:
-            each = world.estimate.run_time(Lane.STREAM, of.size)
+            each = world.estimate.run_time(Lane.STREAM, cohort.size)
             seconds = None if each is None else each * jobs / world.stream_slots
-        queued = of.counts.get(State.QUEUED, 1)
-        world = replace(_apart(world, of, queued), stream_ahead=seconds)
-        eta = stream_eta(queued, of.size, world)
-        return self._as_limited((eta, of.decision.reason), of)
+        queued = cohort.counts.get(State.QUEUED, 1)
+        world = replace(_apart(world, cohort, queued), stream_ahead=seconds)
+        eta = stream_eta(queued, cohort.size, world)
+        return self._as_limited((eta, cohort.decision.reason), cohort)
 
-    def running(self, of: Cohort, jobs: int, started: float | None) -> Foreseen:
+    def running(self, cohort: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
-        there = self._elsewhere.get(of.handler) if of.lane is Lane.BATCH else None
-        here = self.flushes.get(of.handler) if of.lane is Lane.BATCH else None
-        if of.handler not in self._outlook.config.handlers:
-            return Eta(), here or (there.reason() if there else of.decision.reason)
+        there = self._elsewhere.get(cohort.handler) if cohort.lane is Lane.BATCH else None
+        here = self.flushes.get(cohort.handler) if cohort.lane is Lane.BATCH else None
+        if cohort.handler not in self._outlook.config.handlers:
+            return Eta(), here or (there.reason() if there else cohort.decision.reason)
         if there is not None:
-            eta, why = self._fetched(of, there, started)
+            eta, why = self._fetched(cohort, there, started)
             return eta, here or why
-        world = _apart(self._world(of.handler), of, jobs)
+        world = _apart(self._world(cohort.handler), cohort, jobs)
         if jobs == 1:
-            return running_eta(of.lane, of.size, started or of.started or self.now, world), here or of.decision.reason
-        return self._rest(of.lane, jobs, of.size, world), here or of.decision.reason
+            return running_eta(
+                cohort.lane, cohort.size, started or cohort.started or self.now, world
+            ), here or cohort.decision.reason
+        return self._rest(cohort.lane, jobs, cohort.size, world), here or cohort.decision.reason
 
-    def _fetched(self, of: Cohort, there: Elsewhere, started: float | None) -> Foreseen:
+    def _fetched(self, cohort: Cohort, there: Elsewhere, started: float | None) -> Foreseen:
         """For jobs that run at a provider: whoever runs the queue fetches what they give."""
         if not self.served:
             return Eta(), replace(there.reason(), then=UNSERVED)
-        world = self._world(of.handler)
-        half, most = (world.estimate.run_time(Lane.BATCH, of.size, q) or 0.0 for q in (0.5, 0.9))
-        eta = away_eta(of.size, max(there.since, started or of.started or 0.0), world, _progress(there))
+        world = self._world(cohort.handler)
+        half, most = (world.estimate.run_time(Lane.BATCH, cohort.size, q) or 0.0 for q in (0.5, 0.9))
+        eta = away_eta(cohort.size, max(there.since, started or cohort.started or 0.0), world, _progress(there))
         return eta, there.reason(half, most)
 
-    def away(self, of: Cohort, running: int) -> int | None:
+    def away(self, cohort: Cohort, running: int) -> int | None:
         """How many of so many running jobs a provider has done, by what it tells; 0: none of them runs there."""
-        there = self._elsewhere.get(of.handler)
-        if there is None or of.lane is not Lane.BATCH:
+        there = self._elsewhere.get(cohort.handler)
+        if there is None or cohort.lane is not Lane.BATCH:
             return 0
         return min(running, running * there.finished // max(1, there.jobs)) if there.finished else None
 
-    def _runs_itself(self, of: Cohort) -> bool:
+    def _runs_itself(self, cohort: Cohort) -> bool:
         """Whether a submit that stays with these jobs runs them: this very process, or one that has begun."""
-        return os.getpid() in self._submits or bool(self._submits and of.started)
+        return os.getpid() in self._submits or bool(self._submits and cohort.started)
 
-    def flushing(self, of: Cohort) -> bool:
+    def flushing(self, cohort: Cohort) -> bool:
         """Whether the queued jobs of this cohort are being taken by a flush that runs."""
-        begun = of.counts.get(State.RUNNING, 0) > 0
-        return of.lane is Lane.BATCH and begun and of.handler in self.flushes
+        begun = cohort.counts.get(State.RUNNING, 0) > 0
+        return cohort.lane is Lane.BATCH and begun and cohort.handler in self.flushes
 
     def next_flush(self) -> tuple[float | None, Reason]:
         """When the next flush of any handler is, and why; while one has more to take, when that one began. None: none
@@ -234,9 +236,9 @@ class Foresight:
         return Eta(start=self.now, finish=self.now + half, finish90=self.now + max(half, most))
 
 
-def _apart(world: Conditions, of: Cohort, jobs: int) -> Conditions:
+def _apart(world: Conditions, cohort: Cohort, jobs: int) -> Conditions:
     """A handler's world by what is known of the commands of this cohort alone."""
-    return replace(world, estimate=world.estimate.of(of.request.kind, jobs))
+    return replace(world, estimate=world.estimate.of(cohort.request.kind, jobs))
 
 
 def _as_told(planned: Plan, told: list[tuple[float, Reason]]) -> Plan:

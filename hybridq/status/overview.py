@@ -231,6 +231,6 @@ def _key(row: Row) -> int | str:
     return row.id if row.group is None else row.group
 
 
-def _turn(of: Cohort) -> tuple[float, int, int]:
+def _turn(cohort: Cohort) -> tuple[float, int, int]:
     """In this order the loops take cohorts of one lane."""
-    return of.due, -of.request.priority, of.id
+    return cohort.due, -cohort.request.priority, cohort.id

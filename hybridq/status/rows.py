@@ -79,23 +79,23 @@ class Rows:
     def _said(self, reason: Reason) -> str:
         return sentence(reason, self._foresight.now, self._config.policy.currency)
 
-    def _job(self, of: Cohort, line: ListedJob, before: int | None) -> Row:
+    def _job(self, cohort: Cohort, line: ListedJob, before: int | None) -> Row:
         over, foresight = line.state in ENDED, self._foresight
-        eta, why = _job_end(line) if over else self._job_future(of, line, before)
-        deadline, end = of.request.deadline, line.finished if over else max(foresight.now, eta.finish or 0.0)
+        eta, why = _job_end(line) if over else self._job_future(cohort, line, before)
+        deadline, end = cohort.request.deadline, line.finished if over else max(foresight.now, eta.finish or 0.0)
         late_by = None if deadline is None or line.state is State.CANCELLED else _behind(end, deadline)
         return Row(
             id=line.id,
             last=line.id,
             group=None,
-            what=f"{of.handler} {subject(line.text)}",
-            handler=of.handler,
-            audience=of.audience,
-            mode=of.mode,
-            lane=of.lane,
+            what=f"{cohort.handler} {subject(line.text)}",
+            handler=cohort.handler,
+            audience=cohort.audience,
+            mode=cohort.mode,
+            lane=cohort.lane,
             state=line.state,
             counts={line.state: 1},
-            submitted=of.accepted,
+            submitted=cohort.accepted,
             started=None if line.state is State.QUEUED else line.started,
             finished=line.finished if over else None,
             start=eta.start,
@@ -104,16 +104,16 @@ class Rows:
             deadline=deadline,
             late=late_by is not None,
             late_by=late_by,
-            cost=(of.cost if of.jobs == 1 else line.cost) if over else None,
-            exit_code=exit_code(self._config, of.handler, line.state, line.exit_code),
+            cost=(cohort.cost if cohort.jobs == 1 else line.cost) if over else None,
+            exit_code=exit_code(self._config, cohort.handler, line.state, line.exit_code),
             why=self._said(why),
             why_kind="" if why is NONE else why.kind,
         )
 
-    def _job_future(self, of: Cohort, line: ListedJob, before: int | None) -> Foreseen:
+    def _job_future(self, cohort: Cohort, line: ListedJob, before: int | None) -> Foreseen:
         foresight = self._foresight
         running = line.state is State.RUNNING
-        eta, why = foresight.running(of, 1, line.started) if running else self._waiting(of, before)
+        eta, why = foresight.running(cohort, 1, line.started) if running else self._waiting(cohort, before)
         if running and (remark := remarked(self._store, line.id)):
             why = said(remark)
         if line.deaths and not running:
@@ -122,29 +122,31 @@ class Rows:
             why = Reason("again", line.error or "failed", due=line.ready)
         return eta, why
 
-    def _waiting(self, of: Cohort, before: int | None) -> Foreseen:
-        eta, why = self._in_lane(of, before)
-        if of.name is not None and (again := lists.all_wait(self._store, of.id, self._foresight.now)):
+    def _waiting(self, cohort: Cohort, before: int | None) -> Foreseen:
+        eta, why = self._in_lane(cohort, before)
+        if cohort.name is not None and (again := lists.all_wait(self._store, cohort.id, self._foresight.now)):
             return eta, Reason("again", again[1], due=again[0])
         return eta, why
 
-    def _in_lane(self, of: Cohort, before: int | None) -> Foreseen:
-        if of.lane is Lane.STREAM:
-            return self._foresight.streamed(of, before)
-        if self._foresight.flushing(of):
-            if (limit := self._foresight.limited(of, of.queued)) is not None:
+    def _in_lane(self, cohort: Cohort, before: int | None) -> Foreseen:
+        if cohort.lane is Lane.STREAM:
+            return self._foresight.streamed(cohort, before)
+        if self._foresight.flushing(cohort):
+            if (limit := self._foresight.limited(cohort, cohort.queued)) is not None:
                 return Eta(), limit
-            return self._foresight.running(of, of.counts.get(State.RUNNING, 0) + of.counts.get(State.QUEUED, 0), None)
-        return self._foresight.held(of)
+            return self._foresight.running(
+                cohort, cohort.counts.get(State.RUNNING, 0) + cohort.counts.get(State.QUEUED, 0), None
+            )
+        return self._foresight.held(cohort)
 
-    def _group(self, of: Cohort, found: GroupSum, before: int | None) -> Row:
+    def _group(self, cohort: Cohort, found: GroupSum, before: int | None) -> Row:
         counts = found.counts
         state = next((each for each in _WORST_FIRST if counts.get(each)), State.DONE)
         over = state in ENDED
-        eta, why = self._group_future(of, found, before)
+        eta, why = self._group_future(cohort, found, before)
         causes = self._causes(found)
         codes = {each.exit_code for each in causes}
-        code = exit_code(self._config, of.handler, state, codes.pop() if len(codes) == 1 else None)
+        code = exit_code(self._config, cohort.handler, state, codes.pop() if len(codes) == 1 else None)
         late_by, last_due = troubles.overdue(self._store, found.name, self._foresight.now)
         if not over and eta.finish is not None:
             late_by = max((by for by in (late_by, _behind(eta.finish, last_due)) if by is not None), default=None)
@@ -152,11 +154,11 @@ class Rows:
             id=found.first,
             last=found.last,
             group=found.name,
-            what=f"{found.name} {of.handler}",
-            handler=of.handler,
-            audience=of.audience,
-            mode=of.mode,
-            lane=of.lane,
+            what=f"{found.name} {cohort.handler}",
+            handler=cohort.handler,
+            audience=cohort.audience,
+            mode=cohort.mode,
+            lane=cohort.lane,
             state=state,
             counts=counts,
             submitted=found.accepted,
@@ -165,7 +167,7 @@ class Rows:
             start=eta.start,
             eta=eta.finish,
             eta90=eta.finish90,
-            deadline=of.request.deadline,
+            deadline=cohort.request.deadline,
             late=late_by is not None,
             late_by=late_by,
             exit_code=code,
@@ -174,7 +176,7 @@ class Rows:
             mixed=lists.mixed(self._store, found.name),
             why=self._said(why),
             why_kind="" if why is NONE else why.kind,
-            away=self._foresight.away(of, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
+            away=self._foresight.away(cohort, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )
 
     def _causes(self, found: GroupSum) -> tuple[Failed, ...]:
@@ -184,9 +186,9 @@ class Rows:
             for reason, code, jobs in told
         )
 
-    def _group_future(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
+    def _group_future(self, cohort: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """Until its last job is done, and why then; what is not tried again yet is told of first."""
-        eta, why = self._group_course(of, found, before)
+        eta, why = self._group_course(cohort, found, before)
         now = self._foresight.now
         waits = troubles.again(self._store, found.name, now) if found.counts.get(State.QUEUED) else None
         if waits is None:
@@ -195,18 +197,18 @@ class Rows:
         left = sum(found.counts.get(state, 0) for state in (State.QUEUED, State.RUNNING))
         return eta, Reason("again", error, due=at, jobs=jobs, of=left, then=None if jobs == left else why)
 
-    def _group_course(self, of: Cohort, found: GroupSum, before: int | None) -> Foreseen:
+    def _group_course(self, cohort: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """What runs now with all that follows at once, and what is held for later."""
         counts = found.counts
         running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
         if not running and not queued:
             return Eta(), NONE
         if not running:
-            return self._waiting(of, before)
-        if (limit := self._foresight.limited(of, queued)) is not None:
+            return self._waiting(cohort, before)
+        if (limit := self._foresight.limited(cohort, queued)) is not None:
             return Eta(), replace(limit, held=queued) if limit.withholds else limit
-        at_once = queued if of.lane is Lane.STREAM or self._foresight.flushing(of) else 0
-        eta, why = self._foresight.running(of, running + at_once, of.started)
+        at_once = queued if cohort.lane is Lane.STREAM or self._foresight.flushing(cohort) else 0
+        eta, why = self._foresight.running(cohort, running + at_once, cohort.started)
         remark = remarked_of(self._store, found.name)
         return eta, said(remark) if remark else why
 
