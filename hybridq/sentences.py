@@ -17,14 +17,17 @@ LEAST = 1e-3  # money; of what is less than that a part is told in percent
 LITTLE = 0.05  # of what is saved; a cost that is less of it is not told
 
 
-def sentence(reason: Reason | None, now: float, currency: str = "", *, long: bool = False) -> str:
-    """The reason in words, at `now`; "" where there is none. `currency` names the unit of money."""
+def sentence(
+    reason: Reason | None, now: float, currency: str = "", *, long: bool = False, stateless: bool = False
+) -> str:
+    """The reason in words, at `now`; "" where there is none. `currency` names the unit of money; `stateless`: beside a
+    state, which it does not say again."""
     if reason is None:
         return ""
     told = _Telling(now, currency, long)
     says = _SAYS.get(reason.kind)
     text = reason.text if says is None else says(reason, told)
-    runs = _runs(reason, told)
+    runs = _runs(reason, told, stateless=stateless)
     who = _who(reason, told)
     if reason.kind in _WHO_FIRST:
         text = "; ".join(filter(None, [who, text]))
@@ -90,14 +93,15 @@ class _Telling:
         return "a time that nobody knows" if instant is None else clock(instant, self._now)
 
 
-def _runs(reason: Reason, told: _Telling) -> str:
+def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
     if reason.runs is None:
         return ""
     if reason.runs:
-        return "runs now"
+        return "" if stateless else "runs now"
     if reason.until is None:
-        return "held"
-    return f"held until {told.at(reason.until)}{' at most' if reason.most else ''}"
+        return "" if stateless else "held"
+    until = f"until {told.at(reason.until)}{' at most' if reason.most else ''}"
+    return until if stateless else f"held {until}"
 
 
 def _who(reason: Reason, told: _Telling) -> str:

@@ -161,7 +161,7 @@ def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     whats = [Cell(visible_line(words.what(row), WIDEST), QUIET if row.state in ENDED else PLAIN) for row in rows]
     etas = [_eta(row, now) for row in rows]
     lefts = [Cell(words.countdown(row, now), QUIET) for row in rows]
-    whys = [Cell(visible_line(words.why(row, now), WIDEST), _why(row)) for row in rows]
+    whys = [Cell(visible_line(words.why(row, now, beside=True), WIDEST), _why(row)) for row in rows]
     yield _steady("ID", ids, 3)
     yield Column("WHAT", whats, 8, _widest(whats))
     yield Column("MODE", [Cell(words.mode(row), _lane(row)) for row in rows], 8, 8)

@@ -150,10 +150,11 @@ def until(at: float, now: float) -> str:
     return f"in {left(at, now)}" if at - now >= 1 else NOW
 
 
-def why(row: Row, now: float) -> str:
+def why(row: Row, now: float, *, beside: bool = False) -> str:
     """The reason for its mode, for being held, or for its failure; what is bad comes first."""
     parts = troubles(row, now)
-    return SEPARATOR.join([*parts, row.why] if row.why else parts)
+    said = (beside and row.why_beside) or row.why
+    return SEPARATOR.join([*parts, said] if said else parts)
 
 
 def tally_words(counts: dict[State, int], held: int = 0) -> list[str]:

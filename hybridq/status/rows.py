@@ -76,8 +76,8 @@ class Rows:
         cohorts = {of.id: of for of in lists.by_number(self._store, sorted({each.cohort for each in lines.values()}))}
         return [self._job(cohorts[lines[number].cohort], lines[number], None) for number in numbers if number in lines]
 
-    def _said(self, reason: Reason) -> str:
-        return sentence(reason, self._foresight.now, self._config.policy.currency)
+    def _said(self, reason: Reason, *, stateless: bool = False) -> str:
+        return sentence(reason, self._foresight.now, self._config.policy.currency, stateless=stateless)
 
     def _job(self, cohort: Cohort, line: ListedJob, before: int | None) -> Row:
         over, foresight = line.state in ENDED, self._foresight
@@ -107,6 +107,7 @@ class Rows:
             cost=(cohort.cost if cohort.jobs == 1 else line.cost) if over else None,
             exit_code=exit_code(self._config, cohort.handler, line.state, line.exit_code),
             why=self._said(why),
+            why_beside=self._said(why, stateless=True),
             why_kind="" if why is NONE else why.kind,
         )
 
@@ -175,6 +176,7 @@ class Rows:
             cost=found.cost if over or found.cost else None,
             mixed=lists.mixed(self._store, found.name),
             why=self._said(why),
+            why_beside=self._said(why, stateless=True),
             why_kind="" if why is NONE else why.kind,
             away=self._foresight.away(cohort, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )

@@ -66,6 +66,7 @@ class Row(Struct, frozen=True, kw_only=True):
     away: int | None = 0  # how many of those that run are done at a provider; None: it does not tell
     mixed: bool = False  # a group whose jobs run in several modes, of which `mode` is one
     why: str = ""  # the reason for its mode, for being held, or for its failure; not yet made safe
+    why_beside: str = ""  # the same beside its state, which this does not say again
     why_kind: str = ""  # the kind of that reason
 
     @property

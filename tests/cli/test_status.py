@@ -114,6 +114,7 @@ def test_json_is_one_document_with_stable_names(every_state: Outlook) -> None:
         "away",
         "mixed",
         "why",
+        "why_beside",
         "why_kind",
         "late",
         "late_by",
