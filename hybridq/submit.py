@@ -155,7 +155,7 @@ def submit(
 ) -> Accepted:
     """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError. `stays`, `waits`: see
     `deciding`."""
-    request = replace(request, kind=_command_of(outlook, request, data))
+    request = replace(request, kind=command_of(outlook, request, data))
     now = time.time()
     accepted = accept(
         outlook.store, request, data, deciding(outlook, now, stays=stays, waits=waits), now=now, key=key, durable=False
@@ -178,7 +178,7 @@ def submit_many(
     The same Request object for jobs that share their options; each distinct object is planned apart.
     `refused` hears of inputs and keys that cannot be taken, and may leave them out; without it BadData is raised.
     """
-    with Bulk(outlook.store, refused, partial(_command_of, outlook)) as bulk:
+    with Bulk(outlook.store, refused, partial(command_of, outlook)) as bulk:
         for request, data, key in jobs:
             bulk.add(request, data, key)
         now = time.time()
@@ -187,7 +187,7 @@ def submit_many(
     return accepted
 
 
-def _command_of(outlook: Outlook, request: Request, data: bytes) -> str:
+def command_of(outlook: Outlook, request: Request, data: bytes) -> str:
     """What a command is known by; "" for what is none."""
     commands = outlook.handler(request.handler).traits.commands
     return kind_of(data, request.cwd) if commands else ""

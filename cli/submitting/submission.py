@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from hybridq.audience import Found, find_audience
+from hybridq.brain.commands import shared
 from hybridq.brain.policy import check_mode
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
@@ -23,7 +24,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
 from hybridq.queue.submissions import before
 from hybridq.sentences import sentence
-from hybridq.submit import deciding, submit, submit_many
+from hybridq.submit import command_of, deciding, submit, submit_many
 from hybridq.visible import visible_line
 
 from ..suggestions import Misread
@@ -148,7 +149,9 @@ class Submission:
             total = sums.setdefault(id(request), [0, 0.0])
             total[0] += 1
             total[1] += len(data)
-            requests[id(request)] = request
+            kind = command_of(self._outlook, request, data)
+            before = requests.get(id(request))
+            requests[id(request)] = replace(request, kind=kind if before is None else shared(before.kind, kind))
         decide = deciding(self._outlook, self._now, stays=self._stays, waits=bool(self._waits))
         found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
         return [(n, decision, self._held(decision, size)) for n, size, decision in found]

@@ -208,3 +208,12 @@ def test_the_reason_names_the_option_that_was_given(queue: Queue) -> None:
     said = queue.run("submit", "--follow", "--", "true")
     assert said.returncode == 0
     assert "(--follow)" in queue.run("explain", "1").stdout
+
+
+def test_a_dry_run_knows_a_command_as_its_submission_does(queue: Queue) -> None:
+    """Four runs of one command foretell it, and no other of its program."""
+    for _ in range(4):
+        queue.run("submit", "--wait", "--mode", "stream", "--", "sleep", "0.3")
+    for seconds, known in (("0.3", True), ("60", False)):
+        told = json.loads(queue.run("submit", "--dry-run", "--json", "--", "sleep", seconds).stdout)
+        assert all((each["finish"] is not None) == known for each in told["parts"][0]["considered"])
