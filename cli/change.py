@@ -17,8 +17,8 @@ from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
 from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
+from hybridq.when import how_many
 
-from .draw.words import how_many
 from .reach import reach
 from .tell import is_tty, print_document
 

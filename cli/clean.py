@@ -16,10 +16,9 @@ from hybridq.queue.cleaning import foretell
 from hybridq.queue.select import ranges
 from hybridq.selection import Group, check_group
 from hybridq.submit import wake
-from hybridq.when import parse_span
+from hybridq.when import how_many, parse_span
 
 from .change import confirm
-from .draw.words import how_many
 from .reach import reach
 from .tell import is_tty, print_document
 

@@ -158,6 +158,11 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
+def how_many(number: int, what: str = "job") -> str:
+    """So many of them: `1 job`, `1,234 jobs`."""
+    return f"1 {what}" if number == 1 else f"{count(number)} {what}s"
+
+
 def _seconds(text: str) -> float | None:
     """What a duration says, or None where the text is none."""
     text = text.strip().lower()

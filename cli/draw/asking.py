@@ -3,8 +3,7 @@
 from hybridq.job import State
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
-
-from . import words
+from hybridq.when import how_many
 
 CANCEL, RETRY = "cancel", "retry"
 DOING = {CANCEL: "cancelling …", RETRY: "queueing again …"}
@@ -20,7 +19,7 @@ def applies(verb: str, row: Row | None) -> bool:
 
 def question(verb: str, row: Row) -> str:
     """What is asked: which jobs, how many, and that some of them run."""
-    jobs = words.how_many(_jobs(verb, row))
+    jobs = how_many(_jobs(verb, row))
     if verb == RETRY:
         return f"queue {name(row)} again?" if row.group is None else f"queue {jobs} of {name(row)} again?"
     running = row.counts.get(State.RUNNING, 0)

@@ -209,7 +209,7 @@ class Board:
             self._narrow("")
         elif key == "a":
             self.every = not self.every
-            self._tell("all that ended is shown, too" if self.every else "of what ended the last few are shown")
+            self._tell("showing all finished jobs" if self.every else "showing only the last finished jobs")
         else:
             self._any_time(key, self.row)
 

@@ -15,7 +15,7 @@ from hybridq.report.page import Section
 from hybridq.report.report import PromisesKept, Report, Saved
 from hybridq.report.waits import Comparison, Waited
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, span
+from hybridq.when import clock, count, how_many, span
 from hybridq.when import money as amount
 
 from .cells import PLAIN, QUIET, STRONG
@@ -196,7 +196,7 @@ def _kept(found: Report) -> Iterator[Sequence[str]]:
         yield (
             "drafts",
             count(drafts.drafts),
-            (f"cost {money(drafts.cost)}, {count(drafts.failed)} failed; {count(drafts.finals)} finals are ready"),
+            (f"cost {money(drafts.cost)}, {count(drafts.failed)} failed; {how_many(drafts.finals, 'final')} ready"),
         )
     if moved.promoted:
         cost, streamed = money(moved.promoted_cost), money(moved.promoted_streamed)

@@ -169,11 +169,6 @@ def tally_words(counts: dict[State, int], held: int = 0) -> list[str]:
     return [f"{count(number)} {name}" for number, name in named if number > 0]
 
 
-def how_many(number: int) -> str:
-    """So many jobs."""
-    return "1 job" if number == 1 else f"{count(number)} jobs"
-
-
 def other_runners(number: int) -> str:
     """The runners beside the daemon."""
     return "1 other runner" if number == 1 else f"{count(number)} other runners"

@@ -121,7 +121,8 @@ class Submission:
         if stored:
             yield f"{_listed(stored)} stored in the queue's file; only you can read it"
         if left:
-            yield f"{_listed(left)} not passed to the job, because they look like secrets. To pass one: --env NAME"
+            why = "it looks like a secret" if len(left) == 1 else "they look like secrets"
+            yield f"{_listed(left)} not passed to the job, because {why}. To pass one: --env NAME"
 
     def one(self) -> Accepted:
         """Submit the single job."""

@@ -21,7 +21,7 @@ from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
 from ..queue.suspects import only_suspects
 from ..sentences import sentence
-from ..when import count
+from ..when import count, how_many
 from .engine import Engine
 from .flush import FlushRun, flush_of_suspects
 from .loop import TICK
@@ -57,7 +57,7 @@ class BatchLoop:
         for away in adopt(self.engine.store, self.engine.runner.id, self.engine.config.handlers):
             cancelled = len(claims_of(self.engine.store, away, State.CANCELLED))
             told = f", {count(cancelled)} of them cancelled" if cancelled else ""
-            log.info("resuming a batch of %s: %s jobs%s", away.handler, count(len(away.work.ids)), told)
+            log.info("resuming a batch of %s: %s%s", away.handler, how_many(len(away.work.ids)), told)
             self._attend(away)
         pause = TICK
         if self.engine.watch.on():
@@ -126,7 +126,7 @@ class BatchLoop:
         currency = engine.outlook.config.policy.currency
         beyond = Today(engine.outlook, now).beyond(name, Lane.BATCH, jobs, mean_size(found.held))
         told = [sentence(why, now, currency) for why in (due[0].reason, beyond) if why is not None]
-        log.info("flush %d: %s jobs of %s: %s", number, count(jobs), name, "; ".join(told))
+        log.info("flush %d: %s of %s: %s", number, how_many(jobs), name, "; ".join(told))
         self._run(FlushRun(engine, name, number, keys, jobs, self._attend))
 
     def _run(self, run: "FlushRun") -> None:

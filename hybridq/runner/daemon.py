@@ -22,6 +22,7 @@ from ..queue.cancel_retry import come_by_now, hasten
 from ..queue.cleaning import sweep
 from ..queue.rescue import rescue
 from ..queue.runner import sweep_locks
+from ..when import how_many
 from . import loop
 from .batch import BatchLoop
 from .engine import Engine
@@ -112,7 +113,7 @@ class Service:
             with engine.saver.pausing():
                 rescued = rescue(engine.store, time.time())
                 if rescued:
-                    log.warning("queued %d jobs again: their runner died", rescued)
+                    log.warning("queued %s again: the runner died", how_many(rescued))
                     self._rung()
                 if back := steps.set_back(time.time(), time.monotonic()):
                     log.warning("the clock went back by %.0f s", back)

@@ -32,6 +32,7 @@ from ..queue.learned import remark
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size
+from ..when import how_many
 from .api_keys import Keys
 from .drain_window import Window
 from .learning import Learning
@@ -226,7 +227,7 @@ class Engine:
         self.learning.write_down()
         given = give_back(self.store, self.runner.id, time.time(), broke=self.broken)
         if given:
-            log.info("returned %d jobs to the queue", given)
+            log.info("returned %s to the queue", how_many(given))
         self.runner.close(self.store)
         self.bell.close()
         ring(self.home, RUNNER)

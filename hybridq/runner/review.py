@@ -14,6 +14,7 @@ from ..queue.cohorts import Cohort, next_of
 from ..queue.doorbell import RUNNER, ring
 from ..queue.lanes import move_cohort
 from ..sentences import sentence
+from ..when import how_many
 from .engine import Engine
 
 log = logging.getLogger("hybridq")
@@ -54,7 +55,7 @@ class Review:
         kind = Happening.PROMOTED if promoted else Happening.RECLASSIFIED
         moved = move_cohort(self._engine.store, cohort.id, there, kind, decision.reason, now)
         why = sentence(decision.reason, now, self._engine.outlook.config.policy.currency)
-        log.info("moved %d jobs of %s to the %s lane: %s", moved, cohort.name or f"job {cohort.first}", there, why)
+        log.info("moved %s of %s to the %s lane: %s", how_many(moved), cohort.name or f"job {cohort.first}", there, why)
         return moved
 
 

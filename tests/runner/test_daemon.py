@@ -58,7 +58,7 @@ def test_a_second_signal_stops_at_once_and_gives_back(tmp_path: Path, number: si
         assert daemon.wait(20) == 0
     assert queue.state(job) is State.QUEUED
     assert f"{number.name}: stopping at once" in queue.log()
-    assert "returned 1 jobs" in queue.log()
+    assert "returned 1 job" in queue.log()
 
 
 def test_two_daemons_one_runs(tmp_path: Path) -> None:
