@@ -73,7 +73,7 @@ def read(text: str) -> Reason:
     """What the queue kept, by whatever release."""
     try:
         return msgspec.json.decode(text, type=Reason)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return said(text)
 
 

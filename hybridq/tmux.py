@@ -47,12 +47,11 @@ def _answer(words: list[str], environ: Mapping[str, str]) -> str:
 
 
 def _heard(pipe: int, pid: int) -> str:
-    """The first piece that comes, which is all of one line; whoever is silent for too long is ended."""
+    """The first piece that comes, which is all of one line; whoever prints it, or is silent for too long, is ended."""
     told = b""
     if select.select([pipe], [], [], PATIENCE)[0]:
         told = os.read(pipe, 4096)
-    else:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return told.decode(errors="replace")

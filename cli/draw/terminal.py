@@ -22,7 +22,7 @@ from .keys import Keys
 
 HALF = 0.1  # seconds within which the other half of a key comes
 _Handler = Callable[[int, FrameType | None], None]
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 

@@ -35,7 +35,7 @@ _asked = msgspec.json.Decoder(_Asked).decode
 
 def kind_of(data: bytes, cwd: str | None = None) -> str:
     """A command by its program, the word after it, and all of it in its folder; "" where `data` is none."""
-    head, given, _ = data[:LOOKED].partition(b',"stdin')  # which may be long
+    head, given, _ = data[:LOOKED].partition(b',"stdin":')  # which may be long
     try:
         asked = _asked(head + b"}" if given else head)
     except (msgspec.DecodeError, RecursionError):

@@ -4,8 +4,11 @@ Rule: nobody asks for a kind by its name, but for what it is like; so a plug-in'
 A plug-in is looked up and imported only where the configuration names its kind.
 """
 
+import sys
+from contextlib import redirect_stdout
 from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 GROUP = "hybridq.handlers"  # of entry points: each is a callable like `make_handler` itself, named after its kind
@@ -49,6 +52,7 @@ BUILT_IN = {
 }
 OTHER = Traits()  # of a plug-in that says nothing, or is not there
 _known = dict(BUILT_IN)
+_wrong: dict[str, str] = {}
 
 
 def traits_of(kind: str) -> Traits:
@@ -59,7 +63,7 @@ def traits_of(kind: str) -> Traits:
 def meet(kind: str) -> Traits:
     """What a kind is like; of one that was never met its plug-in is asked.
 
-    Where there is none, or what it says are no traits, whoever makes a handler of it hears what is wrong.
+    Where there is none, or what it says are no traits, it is as one that says nothing: `wrong` tells why.
     """
     if kind not in _known:
         try:
@@ -68,10 +72,26 @@ def meet(kind: str) -> Traits:
             raise
         except BaseException:  # an import may raise anything; other handlers go on without it
             return OTHER
-        if not isinstance(said, Traits):
-            return OTHER
-        _known[kind] = said
+        _known[kind] = OTHER if (why := _unfit(said)) else said
+        if why:
+            _wrong[kind] = f"its traits cannot be used: {why}"
     return _known[kind]
+
+
+def wrong(kind: str) -> str:
+    """What is wrong with the traits that the plug-in of a kind says; "" where nothing is."""
+    return _wrong.get(kind, "")
+
+
+def _unfit(said: object) -> str:
+    """Why these are no traits; "" where they are: a Struct does not check what it is made of."""
+    if not isinstance(said, Traits):
+        return f"expected Traits, got {type(said).__name__}"
+    try:
+        msgspec.convert(msgspec.structs.asdict(said), Traits)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
 def plugins() -> dict[str, Any]:
@@ -83,4 +103,5 @@ def plugins() -> dict[str, Any]:
 
 def plugin(kind: str) -> Any:
     """What makes a handler of a plug-in's kind. Raises KeyError where there is none, and whatever its import does."""
-    return plugins()[kind].load()
+    with redirect_stdout(sys.stderr):  # whatever it prints is no part of what a command prints
+        return plugins()[kind].load()

@@ -7,7 +7,7 @@ through its entry points.
 from importlib import import_module
 from typing import Any, cast
 
-from ..config.kinds import plugins
+from ..config.kinds import plugin, plugins, wrong
 from ..config.values import HandlerConfig, RunnerConfig
 from ..errors import ConfigError
 from .protocol import Handler
@@ -32,9 +32,11 @@ def _factory(name: str, kind: str) -> Any:
         module, factory = place.split(":")
         return getattr(import_module(f".{module}", __name__), factory)
     others = plugins()
-    if plugin := others.get(kind):
+    if why := wrong(kind):
+        raise ConfigError(f"handlers.{name}.kind: {kind!r} cannot be used: {why}")
+    if kind in others:
         try:
-            return plugin.load()
+            return plugin(kind)
         except (ImportError, AttributeError) as error:
             raise ConfigError(f"handlers.{name}.kind: {kind!r} cannot be loaded: {error}") from error
     known = ", ".join(sorted({*FACTORIES, *others}))

@@ -24,13 +24,21 @@ class Happened(Struct, frozen=True):
 def history(store: Store, cohort_id: int, job_id: int | None = None) -> list[Happened]:
     """All that happened to a cohort, or to one job of it, the oldest first."""
     return [
-        Happened(at, Happening(kind), jobs, read(text))
+        Happened(at, _kind(kind), jobs, read(text))
         for at, kind, jobs, text in store.rows(
             "SELECT at, kind, jobs, text FROM history WHERE cohort = ? AND (job IS NULL OR ?2 IS NULL OR job = ?2)"
             " ORDER BY id",
             (cohort_id, job_id),
         )
     ]
+
+
+def _kind(told: str) -> Happening:
+    """The kind of a row; what a later release wrote is told in its own words."""
+    try:
+        return Happening(told)
+    except ValueError:
+        return Happening.SAID
 
 
 def note(

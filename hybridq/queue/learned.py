@@ -28,7 +28,7 @@ def models(store: Store, handler: str) -> dict[Lane, Model]:
     """What is known of a handler, by lane; an empty Model where nothing is, or nothing that can be read."""
     known = {lane: Model() for lane in Lane}
     for lane, learned in store.rows("SELECT lane, learned FROM model WHERE handler = ?", (handler,)):
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, ValueError):
             known[Lane(lane)] = msgspec.json.decode(learned, type=Model)
     return known
 

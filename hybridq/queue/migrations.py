@@ -81,7 +81,7 @@ def kinds(db: "Database") -> None:
     db.conn.execute("ALTER TABLE history ADD COLUMN jobs INTEGER NOT NULL DEFAULT 1")
     for kind, text, numbered in _SAID:
         whole = "coalesce((SELECT max(1, jobs) FROM cohort WHERE id = history.cohort), 1)"
-        told = "max(1, CAST(replace(text, ',', '') AS INTEGER))"
+        told = "min(1000000000000, max(1, CAST(replace(text, ',', '') AS INTEGER)))"
         jobs = told if numbered else f"CASE WHEN job IS NULL THEN {whole} ELSE 1 END"
         db.conn.execute(f"UPDATE history SET kind = ?, jobs = {jobs} WHERE kind = 'said' AND text LIKE ?", (kind, text))
 
@@ -124,3 +124,14 @@ def tally(db: "Database") -> None:
             {add("new.{0}")} END""",
     ):
         db.conn.execute(statement)
+
+
+STEPS = {  # after the first release's own
+    "0002_submissions": submissions,
+    "0003_lengths_of_outputs": lengths,
+    "0004_environments": environments,
+    "0005_suspects": suspects,
+    "0006_remarks": remarks,
+    "0007_kinds_of_history": kinds,
+    "0008_one_tally": tally,
+}

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 APPLICATION_ID = 0x68796271  # "hybq" in the file's header: tells a hybridq queue from any other database
-VERSION = 8  # of the schema; one more with each migration
+STEPS = ("0001_first", *migrations.STEPS)  # by which a file came to be as it is: their number is its version
+VERSION = len(STEPS)
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
@@ -28,18 +29,19 @@ def version(connection: sqlite3.Connection, path: str) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     ours = {"_sqlite_migrations", "cohort", "job", "meta"} <= tables
-    found = int(connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0]) if ours else 0
+    applied = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'hybridq'"
+    names = {name for (name,) in connection.execute(applied)} if ours else set()
     if tables and application != APPLICATION_ID and not (ours and application == 0):  # a dump has rows alone
         raise CorruptQueue(f"{path} is another program's database; it was left untouched. Move it away.")
-    if found > VERSION:
+    if names - set(STEPS):
         from ..installed import upgrade_command  # which costs every command 4 ms, and is for this one alone
 
         made_by = connection.execute("SELECT value FROM meta WHERE name = 'release'").fetchone()
         raise SchemaError(
-            f"{path} was made by a newer release ({made_by[0] if made_by else 'unknown'}, schema {found}; "
+            f"{path} was made by a newer release ({made_by[0] if made_by else 'unknown'}, schema {len(names)}; "
             f"this one knows {VERSION}). Upgrade hybridq: {upgrade_command()}"
         )
-    return found
+    return len(names)
 
 
 def migrate(
@@ -66,14 +68,8 @@ def _migrations() -> "Migrations":
     from sqlite_utils import Migrations
 
     steps = Migrations("hybridq")
-    steps(name="0001_first")(_first)
-    steps(name="0002_submissions")(migrations.submissions)
-    steps(name="0003_lengths_of_outputs")(migrations.lengths)
-    steps(name="0004_environments")(migrations.environments)
-    steps(name="0005_suspects")(migrations.suspects)
-    steps(name="0006_remarks")(migrations.remarks)
-    steps(name="0007_kinds_of_history")(migrations.kinds)
-    steps(name="0008_one_tally")(migrations.tally)
+    for name, step in {STEPS[0]: _first, **migrations.STEPS}.items():
+        steps(name=name)(step)
     return steps
 
 

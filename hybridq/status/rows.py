@@ -46,7 +46,7 @@ def subject(data: bytes) -> str:
 
 def _command(data: bytes) -> bytes:
     """A command's input without its standard input, in the midst of which it may be cut."""
-    command, given, _ = data.partition(b',"stdin')
+    command, given, _ = data.partition(b',"stdin":')
     return command + b"}" if given and command.startswith((b'{"argv":', b'{"shell":')) else data
 
 

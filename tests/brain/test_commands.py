@@ -111,3 +111,9 @@ def test_held_commands_are_foreseen_each_by_itself() -> None:
     etas = held_etas(classes, world)
     assert etas[1].finish is None
     assert math.isclose((etas[2].finish or 0) - (etas[2].start or 0), 20.0, rel_tol=0.01)
+
+
+def test_a_word_that_begins_with_stdin_is_a_word() -> None:
+    """A command is known whatever its arguments are called."""
+    assert kind_of(b'{"argv":["cat","stdin.txt"]}').count(".") == 2
+    assert kind_of(b'{"argv":["cat","x"],"stdin":"y"}') == kind_of(b'{"argv":["cat","x"]}')

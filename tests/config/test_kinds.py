@@ -11,7 +11,8 @@ from hybridq.config import kinds
 from hybridq.config.kinds import BUILT_IN, Traits
 from hybridq.config.read import load_config
 from hybridq.config.values import Config, HandlerConfig
-from hybridq.handlers import FACTORIES
+from hybridq.errors import ConfigError
+from hybridq.handlers import FACTORIES, make_handler
 from hybridq.home import Home
 from hybridq.job import Lane, Mode
 from hybridq.outlook import Outlook
@@ -28,6 +29,11 @@ near.traits = Traits(commands=True, slots="runner")
 
 def odd(name, config, *, runner): ...
 odd.traits = {"remote": True}
+
+def bad(name, config, *, runner): ...
+bad.traits = Traits(defaults="nonsense", key=7)
+
+print("noise")
 """
 
 
@@ -37,16 +43,18 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     info = tmp_path / "plug-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1\n")
-    points = "far = plug_ins:far\nnear = plug_ins:near\nodd = plug_ins:odd\nbroken = plug_broken:make\n"
+    points = "".join(f"{kind} = plug_ins:{kind}\n" for kind in ("far", "near", "odd", "bad"))
+    points += "broken = plug_broken:make\n"
     (info / "entry_points.txt").write_text(f"[hybridq.handlers]\n{points}")
     (tmp_path / "plug_ins.py").write_text(PLUGIN)
     (tmp_path / "plug_broken.py").write_text("raise SystemExit(3)")
     (tmp_path / "config.toml").write_text(
         "[runner]\nbatch_slots = 3\n[handlers.ours]\ncommand = 'cat'\n"
-        + "".join(f"[handlers.{kind}]\nkind = '{kind}'\n" for kind in ("far", "near", "odd", "broken", "none"))
+        + "".join(f"[handlers.{kind}]\nkind = '{kind}'\n" for kind in ("far", "near", "odd", "bad", "broken", "none"))
         + "[handlers.other]\nkind = 'far'\ninstances = 2\nmodes = ['stream']\nprice = 0.5\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(kinds, "_wrong", {})
     monkeypatch.setattr(kinds, "_known", dict(BUILT_IN))
     return load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {})
 
@@ -104,3 +112,20 @@ def test_a_kind_of_ours_is_known_without_a_look_at_what_is_installed(tmp_path: P
         "assert 'importlib.metadata' not in sys.modules and 'hybridq.handlers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-I", "-c", program], check=True)
+
+
+@pytest.mark.parametrize("kind", ["odd", "bad"])
+def test_traits_that_are_none_are_told_to_whoever_makes_the_handler(configured: Config, kind: str) -> None:
+    """They keep nobody from reading the configuration, and the handler of that kind alone cannot be made."""
+    with pytest.raises(ConfigError, match="its traits cannot be used"):
+        make_handler(kind, configured.handlers[kind], runner=configured.runner)
+
+
+def test_what_a_plug_in_prints_is_no_output_of_a_command(
+    configured: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Importing it prints to standard error alone, so that `--json` stays JSON."""
+    sys.modules.pop("plug_ins", None)
+    kinds.plugin("far")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "noise\n")

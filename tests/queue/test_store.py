@@ -91,6 +91,16 @@ def test_a_newer_schema_names_the_release_that_made_it(home: Home) -> None:
         Store.open(home)
 
 
+def test_a_step_that_nobody_here_knows_is_of_a_newer_release(home: Home) -> None:
+    """However few steps a file has behind it, one of an unknown name means that a later release made it."""
+    with Store.open(home) as store:
+        store.connection.execute("UPDATE _sqlite_migrations SET name = '0007_other' WHERE name LIKE '0008%'")
+    content = home.database.read_bytes()
+    with pytest.raises(SchemaError, match="newer release"):
+        Store.open(home)
+    assert home.database.read_bytes() == content
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """An older schema is migrated whole or not at all."""
     with Store.open(home) as store:

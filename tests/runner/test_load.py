@@ -23,8 +23,8 @@ from tests.support.user import ECHO
 
 BUSY = "while :; do :; done"
 CROWD = 6
-# A slot is dear enough that a tenth of a second is worth waiting for; any load counts.
-DEAR = "[policy]\nmachine_cost = 1000.0\nload_free = 0.0\n"
+# A slot is dear and waiting is free, so that a saving of any size is worth it; any load counts.
+DEAR = "[policy]\nmachine_cost = 1000.0\nload_free = 0.0\nbackground_delay_cost = 0.0\n"
 SECOND = ECHO + "expected = 1.0\nfixed = 0.0\n"
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="the system shows no processes in /proc")
