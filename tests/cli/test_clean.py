@@ -158,11 +158,11 @@ def test_a_sweep_goes_in_small_steps(queue: Queue, monkeypatch: pytest.MonkeyPat
     assert steps == [7, 4, 1, 0]
 
 
-SLOW = """
+GATED = """
 [policy]
 background_delay_cost = 1e6
 [handlers.echo]
-command = ["sh", "-c", "while read -r line; do sleep $line; echo 1; done"]
+command = ["sh", "-c", "while read -r line; do until [ -e $line ]; do sleep 0.05; done; echo 1; done"]
 protocol = "lines"
 chunk = 1
 """
@@ -170,13 +170,14 @@ chunk = 1
 
 def test_a_daemon_outlives_what_it_has_run(tmp_path: Path) -> None:
     """A group that is cleaned away while the batch that ran it goes on with others ends no daemon."""
-    queue = Queue(tmp_path, SLOW)
-    submit_all(queue.outlook, asking(group="a"), [b"0"])
-    submit_all(queue.outlook, asking(group="b"), [b"0.5"] * 2)
+    queue, gate = Queue(tmp_path, GATED), tmp_path / "gate"
+    submit_all(queue.outlook, asking(group="a"), [b'"/"'])
+    submit_all(queue.outlook, asking(group="b"), [b'"%s"' % bytes(gate)] * 2)
     with queue.daemon() as daemon:
         until(lambda: queue.state(1) is State.DONE)
         assert queue.run("clean", "a", "--yes").returncode == 0
         assert queue.rows("SELECT running + queued > 0 FROM groups") == [(1,)]
+        gate.touch()
         until(lambda: queue.rows("SELECT 1 FROM flush WHERE ended > 0") or daemon.poll() is not None)
         assert daemon.poll() is None
 
