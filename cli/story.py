@@ -17,7 +17,7 @@ from hybridq.sentences import sentence
 from hybridq.status.detail import Detail, Explanation
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, eta, money, span
+from hybridq.when import clock, count, decimals, eta, money, money_to, span
 
 from .draw import words
 from .draw.job import Fact, draw_detail, draw_explanation
@@ -185,8 +185,9 @@ def _cost(row: Row, cost: float, found: Explanation) -> str:
     forecast = found.decision.forecast.cost
     if forecast is None or (row.group is not None and row.jobs != found.together):
         return money(cost, found.currency)
-    foreseen = money(forecast * row.jobs / found.together, found.currency, fine=True)
-    return f"{money(cost, found.currency, fine=True)}; forecast {foreseen}"
+    foreseen = forecast * row.jobs / found.together
+    places = decimals([cost, foreseen])
+    return f"{money_to(places, cost, found.currency)}; forecast {money_to(places, foreseen, found.currency)}"
 
 
 def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: float) -> str:
