@@ -54,12 +54,11 @@ def explanation_view(found: Explanation, now: float) -> RenderableType:
         name += f", as all {count(found.together)} of {found.group}"
     history = [(each.at, each.text) for each in found.history]
     facts = list(reasons(found, now))
-    then = "at submission: " if row.state in ENDED else ""  # it may have come otherwise
     name, decided, currency = visible_line(name, ONE_LINE), found.decided, found.currency
     decision = found.decision
     if decision.warning is not None and row.why_kind == decision.warning.kind:  # with today's figures, below
         decision = replace(decision, warning=None)
-    return draw_explanation(name, decision, decided, now, history, facts, then=then, currency=currency)
+    return draw_explanation(name, decision, decided, now, history, facts, currency=currency)
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:

@@ -153,7 +153,9 @@ def decimals(amounts: Iterable[float | None]) -> int:
     known = [abs(each) for each in amounts if each is not None and math.isfinite(each)]
     largest = max(known, default=0.0)
     wanted = 2 if largest < NO_MONEY else min(4, max(2, 2 - math.floor(math.log10(largest))))
-    while wanted > 2 and round(largest, wanted) and all(round(each, wanted - 1) == round(each, wanted) for each in known):
+    while (
+        wanted > 2 and round(largest, wanted) and all(round(each, wanted - 1) == round(each, wanted) for each in known)
+    ):
         wanted -= 1
     return wanted
 

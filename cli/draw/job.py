@@ -54,14 +54,13 @@ def draw_explanation(
     history: Sequence[Happened] = (),
     facts: Sequence[Fact] = (),
     *,
-    then: str = "",
     currency: str = "",
 ) -> RenderableType:
     """Why a submission runs as it does: the sentence, each mode that was compared, what came of it, every change.
 
-    `decided` is when (epoch seconds); the forecasts are shown as they were seen `then`.
+    `decided` is when (epoch seconds); the forecasts are shown as they were seen then.
     """
-    why = f"{then}{sentence(decision.reason, decided, currency, long=True)}"
+    why = f"at submission: {sentence(decision.reason, decided, currency, long=True)}"
     parts: list[RenderableType] = [Text.assemble((name, STRONG), "  ", (decision.mode.value, STRONG), "  ", _text(why))]
     if decision.warning is not None:
         parts.append(_text(sentence(decision.warning, decided, currency), ALARM))
@@ -177,8 +176,11 @@ def _small(title: str) -> str:
 
 
 def _compared(forecast: Forecast, decision: Decision, decided: float, currency: str, places: int) -> list[Text]:
-    """The cells of a mode, money in so many decimals. Why a batch would run then is told of one that was not chosen: of the chosen one the head
-    tells it, or what came of it."""
+    """The cells of a mode, money in so many decimals.
+
+    Why a batch would run then is told of one that was not chosen: of the chosen one the head tells it, or what came of
+    it.
+    """
     chosen = forecast.mode is decision.mode
     note = forecast.note
     if note is not None and (chosen or forecast.mode is Mode.ADAPTIVE):

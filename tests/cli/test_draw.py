@@ -110,8 +110,8 @@ def test_an_eta_is_told_without_its_spread_before_it_is_not_told() -> None:
 
 def test_it_says_what_it_left_out() -> None:
     """Below the rows stands how many jobs have none."""
-    assert "and 1,000 more: --all" in shown(QueueView(busy(held=20, hidden=1000), NOW), height=18)
-    assert "more: --all" not in shown(QueueView(busy(held=20), NOW))
+    assert "and 1,000 more jobs: --all" in shown(QueueView(busy(held=20, hidden=1000), NOW), height=18)
+    assert "more jobs: --all" not in shown(QueueView(busy(held=20), NOW))
 
 
 def test_a_group_is_one_row_with_a_bar() -> None:
@@ -163,7 +163,7 @@ def test_the_head_says_the_conditions() -> None:
     text = shown(QueueView(busy(), NOW))
     for part in ("pid 4711", "load 0.42", "day x1 until", "then x0.4", "5,856 held", "in 8h 00m", "saves 1.80"):
         assert part in text
-    assert "saved 12.60 (75 %)" in text
+    assert "saved 12.60 (75%)" in text
 
 
 def test_without_a_daemon_the_head_says_how_to_start_one() -> None:

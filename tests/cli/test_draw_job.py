@@ -66,7 +66,7 @@ def test_the_columns_of_explain_add_up_as_shown() -> None:
         width=200,
     )
     titles, streamed, batched = (line.split() for line in text.splitlines()[2:5])
-    assert titles == "MODE COST EXTRA FOR LOAD WAITING COSTS TOTAL FIRST RESULT DONE NOTE".split()
+    assert " ".join(titles) == "MODE COST EXTRA FOR LOAD WAITING COSTS TOTAL FIRST RESULT DONE NOTE"
     assert streamed[1:5] == ["0.0140", "0.0031", "<", "0.0001"]
     assert "0.0171" in streamed
     assert batched[2:6] == ["0.0086", "0", "0.0012", "0.0098"]
