@@ -73,7 +73,8 @@ def intended(store: Store) -> list[tuple[str, float, int, Reason]]:
 def first_promise(store: Store, cohort: int) -> Promise | None:
     """The first promise that was made for a cohort or for those that its jobs were moved from."""
     row = store.row(
-        "SELECT made, start, finish, finish90 FROM promise WHERE cohort IN (SELECT value FROM json_each(?))"
+        "SELECT made, start, finish, finish90 FROM promise WHERE said = 'submission'"
+        " AND cohort IN (SELECT value FROM json_each(?))"
         " ORDER BY id LIMIT 1",
         (msgspec.json.encode(lineage(store, cohort)).decode(),),
     )

@@ -59,6 +59,7 @@ class FlushRun:
         self._keys: list[int] = []  # the cohorts to claim from next
         self._given = given
         self._promised = tuple(key for key in keys if key > 0)[:JUDGED]
+        engine.flushed.extend(self._promised)
         self._attend = attend
         self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
