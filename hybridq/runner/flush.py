@@ -89,7 +89,7 @@ class FlushRun:
         self._settings, config = engine.config, engine.outlook.handler(self.name)
         estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
         self._whole, self._anew = estimate.at_once, config.traits.starts == "each"
-        each, start = estimate.usual(Lane.BATCH), 0.0
+        each, start = estimate.by_itself(), 0.0
         if self._anew:  # what a line takes in a batch has its share of the starts
             each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
         size = ChunkSize(target, handler.chunk_limit, config.chunk or self._whole * handler.chunk_limit)
