@@ -15,7 +15,7 @@ from .errors import UsageError
 from .job import Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
-from .queue.instances import open_flush_of, stream_rate, streams_of
+from .queue.instances import last_end, open_flush_of, stream_rate, streams_of
 from .queue.learned import last_learned, models, planned_for
 from .queue.runner import living, own_load
 from .queue.store import Store
@@ -118,6 +118,7 @@ class Outlook:
                 slots={lane: self.slots(name, lane) for lane in Lane},
                 used=self._used(name, now) if keeps(handler) else None,
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
+                ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,
                 rate=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
                 flush=self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0)),
                 held=work,

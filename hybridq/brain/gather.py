@@ -40,6 +40,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     slots: Mapping[Lane, int]  # how many run at once
     used: float | None = None  # when an instance that is still up was last used; None: none is up
     streams: Sequence[Streaming] = ()  # some of the stream jobs that run, and then of those that wait
+    ended: float | None = None  # when something last ended on its instances; None: nobody knows
     rate: float = 0.0  # stream jobs a second of late
     flush: tuple[float, int] | None = None  # when the one that runs began, and how many of `held` it will take
     left: int = 0  # jobs that it will take and that are not in `held`
@@ -71,6 +72,7 @@ def gather(facts: Facts) -> Conditions:
         flushing=flushing,
         left=facts.left,
         up=instance.up,
+        ended=None if facts.ended is None else max(facts.ended, facts.flush[0] if facts.flush else 0.0),
     )
     conditions = Conditions(
         now=facts.now,

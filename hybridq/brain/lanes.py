@@ -15,6 +15,7 @@ from .estimate import Estimate
 
 MOST = 0.9  # share of the instances that stream jobs to come are thought to take at most
 UNIFORM = 1 / 12  # the variance of a uniform distribution, by the square of its width
+AT_ONCE = 0.1  # seconds within which two things are at once
 KNOWN = 1 - 1e-9  # share of past jobs that took no longer, beyond which nothing is known of the rest of one
 
 
@@ -52,10 +53,12 @@ class Lanes:
         flushing: Sequence[Held] = (),
         left: int = 0,
         up: float = 0.0,
+        ended: float | None = None,
     ) -> None:
         """`streams`: what is known of stream jobs that run and wait; `rate`: how many come a second; `flushing` and
         `left` more: queued jobs that the running flush will take; `up`: when instances that start are up, now at the
-        soonest (epoch seconds)."""
+        soonest; `ended`: when something last ended on the only instance, so that what has it now began (epoch seconds;
+        None: nobody knows, or there are several)."""
         self._waiting = jobs.get((Lane.STREAM, State.QUEUED), 0)
         self._streaming = jobs.get((Lane.STREAM, State.RUNNING), 0)
         self._flushing = jobs.get((Lane.BATCH, State.RUNNING), 0)
@@ -65,9 +68,11 @@ class Lanes:
         self._running = [each for each in streams if each.began is not None][: self._streaming]
         self._ran = [max(0.0, now - max(each.began or now, up)) for each in self._running]
         self._rests = [self._residual(each, ran) for each, ran in zip(self._running, self._ran, strict=True)]
+        self._now, self._ended = now, None if ended is None or slots[Lane.STREAM] > 1 else max(ended, min(up, now))
         self._queued = self._behind([each for each in streams if each.began is None])
         self._whole, self._rest = self._batch_rest()
         call = self._call() if shared and self._flushing else Work(0.0)
+        self._answers = self._flushing and not self._overhead()  # one by one, and not at the end of a call
         self.between, self._odd = call.seconds, call.variance / call.seconds**2 if call.seconds else 0.0
         self.busy = self.grain = 0.0
         if shared and self._each is not None:
@@ -178,11 +183,25 @@ class Lanes:
         own = self._estimate.of(one.kind)
         mean, spread = own.mean_time(Lane.STREAM, one.size) or each, own.spread(Lane.STREAM, one.size)
         own_variance = (mean * (self._stray if spread is None else spread)) ** 2
+        if self._ended is not None:
+            begins = max(one.began or self._now, self._ended) + self._left_of_call(max(one.began or 0.0, self._ended))
+            return Work(max(mean / 8, begins + mean - self._now), own_variance + self._odd * between**2)
         if one.queued:
             return Work(max(mean / 8, mean + between - ran), own_variance)
         waits = max(between / 4, between - max(0.0, ran - mean))  # at most
         seconds = mean + waits / 2 - ran if ran < mean else waits / 2
         return Work(seconds, waits**2 * UNIFORM + own_variance)
+
+    def _left_of_call(self, at: float) -> float:
+        """Seconds that the call of the running flush that goes on had left then: it, or its present job, began when
+        something ended last. One that ended while a stream job waited for it has none."""
+        began, whole = self._ended or at, self.between
+        each = (self._estimate.usual(Lane.BATCH) or 0.0) if self._answers else whole
+        if self._running and (self._running[0].began or 0.0) < began - AT_ONCE:
+            return max(0.0, whole - each) / 2
+        if self._answers:  # of a call of some jobs half are over in the mean
+            whole = (whole + each) / 2
+        return max(whole * max(1 / 8, min(0.5, math.sqrt(self._odd) / 2)), whole - (at - began))
 
     def _next_free(self, each: float) -> float:
         """Seconds until an instance is free for one more stream job, where these alone are busy."""
@@ -197,6 +216,8 @@ class Lanes:
         """The same where calls of a batch have some instances: the next that is free, after those that came a moment
         ago and wait for one. The `place`-th of so many uniform times."""
         slots, each = self._slots[Lane.STREAM], self._each or 0.0
+        if self._ended is not None:
+            return self._left_of_call(self._now), math.sqrt(self._odd + UNIFORM / 4) * self.between
         # Of unlike ones it is the long that are met at work (the inspection paradox).
         lasts = (jobs * each * (1 + self._stray**2) + (slots - jobs) * self.between * (1 + self._odd)) / slots
         place = 1 + min(jobs, slots - 1, sum(ran < lasts / (slots + 1) for ran in self._ran))

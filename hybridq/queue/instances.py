@@ -9,6 +9,7 @@ from .store import Store
 
 LAST = 64  # submissions to a handler's stream lane, by which it is told how often they come
 AT_ONCE = 0.1  # seconds within which a stream job begins that finds a free slot
+LATEST = 8  # stream jobs that came last, of which one has ended last
 MOST = 32  # stream jobs that run, and cohorts of those that wait, of which it is told what they are
 
 
@@ -38,6 +39,18 @@ def streams_of(store: Store, handler: str) -> list[Streaming]:
         Streaming(began, size / jobs, jobs, kind_in(request), waited > AT_ONCE)
         for began, size, jobs, request, waited in (*running, *waiting)
     ]
+
+
+def last_end(store: Store, handler: str) -> float:
+    """When a job of the flush that runs, or one of the last stream jobs, last ended (epoch seconds); 0: none has."""
+    found = store.row(
+        "SELECT max(coalesce((SELECT max(finished) FROM cohort INDEXED BY cohort_running"
+        " WHERE running > 0 AND handler = ?1 AND lane = 'batch'), 0), coalesce((SELECT max(finished) FROM (SELECT"
+        " finished FROM cohort INDEXED BY cohort_streamed WHERE handler = ?1 AND lane = 'stream'"
+        " AND accepted IS NOT NULL ORDER BY accepted DESC LIMIT ?2)), 0))",
+        (handler, LATEST),
+    )
+    return float(found[0]) if found else 0.0
 
 
 def open_flush_of(store: Store, handler: str) -> tuple[float, int] | None:

@@ -176,6 +176,7 @@ class Hybrid:
                 estimate=self._memory.estimate,
                 jobs=station.tally(),
                 streams=station.begun,
+                ended=station.ended,
                 left=station.left,
                 rate=self._rate(now),
                 slots=station.slots,

@@ -115,6 +115,7 @@ class Station:
         self._chunk = ChunkSize(target, LARGEST_CHUNK, handler.chunk)
         self._busy = dict.fromkeys(Lane, 0)
         self.begun: list[Streaming] = []  # stream jobs that were claimed: they run, or wait for the call before them
+        self.ended: float | None = None  # when what ran last ended
         self._waits = False  # a chunk waits for an instance, ahead of whoever comes to stream
         self._resting: deque[float] = deque()  # when each idle instance was last used, the latest at the end
 
@@ -198,6 +199,7 @@ class Station:
     def release(self, spell: Spell) -> bool:
         """A spell is over and its instance free; returns whether that was the end of the flush."""
         self._busy[spell.lane] -= 1
+        self.ended = spell.end
         self._waits = spell.lane is Lane.STREAM and not self._apart
         if self._starts == "kept":
             self._resting.append(spell.end)

@@ -25,6 +25,8 @@ from msgspec import Struct
 
 from hybridq.job import Forecast, Lane, Mode
 from hybridq.outlook import Outlook
+from hybridq.queue.ledger import read
+from hybridq.report import report as score
 from hybridq.submit import submit, submit_many
 from tests.bench.kinds import KINDS, SKETCH, WORKER, Coming, coming
 from tests.support import building
@@ -148,6 +150,22 @@ def table(every: Sequence[Submitted], since: float) -> None:
             print(line(f"{name:8} {lane:7} {by:10}", some, best))
 
 
+def later(outlook: Outlook, since: float) -> None:
+    """The score of the report: what was promised after `since` at submission, and as it was shown later."""
+    found = read(outlook.store, since, time.time())
+    kept = score.kept(found.promises, found.promised)
+    print(f"{'as the report tells':23}  told  kept    late   early   width   error    bias")
+    for name, of in (
+        ("at submission", kept),
+        ("of those, groups", kept.groups),
+        ("at the flush", kept.flush),
+        ("half-way", kept.half),
+    ):
+        if of.ended:
+            figures = (of.covered, of.late, of.early, of.width, of.error, of.bias)
+            print(f"{name:23} {of.ended:5}" + "".join(f" {each or 0.0:7.1%}" for each in figures))
+
+
 def config(folder: Path, url: str, names: Iterable[str]) -> str:
     """A configuration with all kinds, their workers in `folder` and a provider at `url`."""
     worker = folder / "worker.py"
@@ -172,6 +190,7 @@ def main() -> None:
             found = drive(outlook, coming(asked.seconds, asked.seed, tuple(asked.only)))
             building.until(lambda: not outlook.store.rows("SELECT 1 FROM cohort WHERE queued + running > 0"), 120)
             found = ended(outlook, found)
+            later(outlook, began + asked.seconds / 3)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, seed {asked.seed}, {asked.seconds:g} s")
     table(found, began + asked.seconds / 3)
     if asked.dump:

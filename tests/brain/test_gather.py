@@ -168,3 +168,20 @@ def test_the_first_of_several_instances_that_is_free_takes_the_next() -> None:
     mixed = {(Lane.STREAM, State.RUNNING): 1, (Lane.BATCH, State.RUNNING): 4}
     ahead = gather(facts(jobs=mixed, streams=(Streaming(NOW - 1.0, 1.0),), slots=three)).stream_ahead
     assert ahead == pytest.approx(0.5, rel=0.2)
+
+
+def test_a_call_that_began_when_something_ended_is_waited_for_no_longer_than_it_lasts() -> None:
+    """On one instance jobs of a batch that take 2 s go one a call: with the last end 1.5 s ago half a second is left,
+    before a job that streams as before one that was claimed a second ago and waits for it; or which runs since then."""
+    flush = {"flush": (NOW - 60.0, 3), "held": (), "left": 3}
+    calls = {(Lane.BATCH, State.RUNNING): 2}
+    assert gather(facts(jobs=calls, ended=NOW - 1.5, **flush)).stream_ahead == pytest.approx(0.5, rel=0.02)
+    crowd = {**calls, (Lane.STREAM, State.RUNNING): 1}
+    waits, runs = (Streaming(NOW - 1.0, 1.0),), (Streaming(NOW - 2.0, 1.0),)
+    waiting = gather(facts(jobs=crowd, streams=waits, ended=NOW - 1.5, **flush))
+    assert waiting.stream_ahead == pytest.approx(0.5 + 2.0 + 2.0, rel=0.02)  # that, its own, and the next call
+    running = gather(facts(jobs=crowd, streams=runs, ended=NOW - 0.5, **flush))
+    assert running.stream_ahead == pytest.approx(1.5 + 2.0, rel=0.02)
+    queued = (Streaming(NOW - 0.5, 1.0, queued=True),)
+    after = gather(facts(jobs=crowd, streams=queued, ended=NOW - 0.5, **flush))
+    assert after.stream_ahead == pytest.approx(1.5 + 2.0 + 2.0, rel=0.02)
