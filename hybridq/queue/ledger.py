@@ -6,14 +6,14 @@ up to a bound, spread evenly over all there are. Reads only; never a row for eac
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
 
 from ..job import Audience, Happening, Lane, Mode
 from ..reason import read as read_reason
-from .account import Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
+from .account import SUBMISSION, Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .cleaning import cleaned
 from .cohorts import named
 from .results import NOT_MINE
@@ -34,7 +34,7 @@ def read(store: Store, since: float, now: float) -> Ledger:
     done = Counter[Audience]()
     for each in sums:
         done[each.audience] += each.done
-    promises = _one(store, "SELECT count(*) FROM promise WHERE made >= ?", since)[0]
+    promises = _one(store, "SELECT count(*) FROM promise WHERE said = ? AND made >= ?", SUBMISSION, since)[0]
     cut_jobs, cut_bytes = _one(store, _CUT, since)
     (not_mine,) = _one(store, "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", NOT_MINE)
     return Ledger(
@@ -44,7 +44,7 @@ def read(store: Store, since: float, now: float) -> Ledger:
         flushes=_flushes(store, since),
         rules=tuple(named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
         promises=promises,
-        promised=tuple(named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))),
+        promised=tuple(named(Promised, row) for row in _promised(store, since, promises)),
         drafts=named(Drafts, _one(store, _DRAFTS, since)),
         moved=_moved(store, since),
         causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
@@ -131,14 +131,24 @@ _PROMISED = (
     " UNION SELECT root, cohort.id FROM line JOIN cohort ON cohort.origin = line.id),"
     " moved AS (SELECT root, min(started) AS started, max(finished) AS finished,"
     " sum(queued + running + failed + cancelled) AS others FROM line JOIN cohort USING (id) GROUP BY root)"
-    " SELECT made, start, finish, finish90, min(coalesce(cohort.started, moved.started),"
-    " coalesce(moved.started, cohort.started)), max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))"
+    # Parts of a submission were promised as one: the last of them is its end.
+    " SELECT said, sum(last_id - first_id + 1), made, min(start), max(finish), max(finish90),"
+    " min(min(coalesce(cohort.started, moved.started), coalesce(moved.started, cohort.started))),"
+    " max(max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))),"
+    " total(queued + running + failed + cancelled + coalesce(others, 0)) AS undone"
     " FROM promise CROSS JOIN cohort ON cohort.id = promise.cohort LEFT JOIN moved ON moved.root = cohort.id"
-    " WHERE made >= ?1 AND finish IS NOT NULL AND queued + running + failed + cancelled + coalesce(others, 0) = 0"
+    " WHERE made >= ?1 AND finish IS NOT NULL AND whole IS NULL"
     # What somebody drained before its planned start was not the tool's to keep.
     " AND NOT EXISTS (SELECT 1 FROM job CROSS JOIN flush ON flush.id = job.flush WHERE job.id IN (first_id, last_id)"
     " AND rule = 'drain' AND flush.started < promise.start)"
-    " AND (promise.id * 2654435761 & 4294967295) < ?2 ORDER BY made"
+    " AND (coalesce(submission, cohort.id) * 2654435761 & 4294967295) < ?2"
+    " GROUP BY coalesce(submission, cohort.id), said, made HAVING undone = 0 ORDER BY made"
+)
+_GROUPS_PROMISED = (  # of a group's cohorts those that it had then
+    "SELECT said, sum(jobs), made, start, finish, finish90, min(started), max(finished),"
+    " total(queued + running + failed + cancelled) AS undone FROM promise CROSS JOIN cohort ON name = whole"
+    " AND accepted <= made WHERE made >= ?1 AND finish IS NOT NULL AND whole IS NOT NULL"
+    " AND (promise.id * 2654435761 & 4294967295) < ?2 GROUP BY promise.id HAVING undone = 0 ORDER BY made"
 )
 _DRAFTS = (
     "SELECT coalesce(sum(draft.error IS NULL), 0), coalesce(sum(draft.error IS NOT NULL), 0),"
@@ -163,6 +173,13 @@ _PROMOTED = (
     "SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0) FROM cohort WHERE accepted >= ?"
     " AND id IN (SELECT cohort FROM history WHERE kind = ?)"
 )
+
+
+def _promised(store: Store, since: float, made: int) -> Iterator[tuple[Any, ...]]:
+    """The promises that can be judged, of so many; those to whole groups at last."""
+    for sql in (_PROMISED, _GROUPS_PROMISED):
+        for *row, _ in store.rows(sql, (since, _chance(made))):
+            yield tuple(row)
 
 
 def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:

@@ -115,8 +115,9 @@ class Hybrid:
         keys = list(dict.fromkeys(key for flush in decided.due for key in flush.keys))
         tasks = self._held.take(keys, sum(flush.jobs for flush in decided.due))
         flush = SimulatedFlush(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks))
-        estimate, each = self._memory.estimate, self._handler.traits.starts == "each"
-        self._station.begin(flush, tasks, estimate.usual(Lane.STREAM if each else Lane.BATCH), estimate.overhead)
+        estimate, anew = self._memory.estimate, self._handler.traits.starts == "each"
+        each = estimate.usual(Lane.STREAM) if anew else estimate.by_itself()
+        self._station.begin(flush, tasks, each, estimate.overhead)
 
     def _promote(self, held: Sequence[Held], conditions: Conditions) -> None:
         """Stream what a batch would deliver after its deadline."""
@@ -191,9 +192,10 @@ class Hybrid:
                 tariff=self._tariff,
                 estimate=self._memory.estimate,
                 jobs=station.tally(),
-                begun=station.begun,
+                streams=station.begun,
+                ended=station.ended,
                 left=station.left,
-                streams=self._rate(now),
+                rate=self._rate(now),
                 slots=station.slots,
                 used=station.used(now),
                 held=held,
