@@ -78,13 +78,17 @@ def read(text: str) -> Reason:
 
 
 def revived(decision: dict[str, Any]) -> dict[str, Any]:
-    """A decision as an earlier release kept it, with its sentences as reasons."""
+    """A decision as another release kept it: sentences, and reasons that this one cannot read, as words of others."""
     told = {**decision, "considered": [{**each, **_said(each, "note")} for each in decision.get("considered", ())]}
     return {**told, **_said(decision, "reason"), **_said(decision, "warning")}
 
 
 def _said(told: dict[str, Any], name: str) -> dict[str, Any]:
-    text = told.get(name)
-    if not isinstance(text, str):
-        return {}
-    return {name: {"kind": SAID, "text": text} if text else None}
+    found = told.get(name)
+    if isinstance(found, str):
+        return {name: {"kind": SAID, "text": found} if found else None}
+    try:
+        msgspec.convert(found, Reason | None)
+    except msgspec.ValidationError:
+        return {name: {"kind": SAID, "text": msgspec.json.encode(found).decode()}}
+    return {}

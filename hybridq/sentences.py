@@ -25,8 +25,7 @@ def sentence(
     if reason is None:
         return ""
     told = _Telling(now, currency, long)
-    says = _SAYS.get(reason.kind)
-    text = reason.text if says is None else says(reason, told)
+    text = _what(reason, told)
     runs = _runs(reason, told, stateless=stateless)
     who = _who(reason, told)
     if reason.kind in _WHO_FIRST:
@@ -36,6 +35,17 @@ def sentence(
     text = ": ".join(filter(None, [runs, text]))
     text = text if reason.held is None else f"{count(reason.held)} {text}"
     return "; ".join(filter(None, [text, sentence(reason.then, now, currency, long=long)]))
+
+
+def _what(reason: Reason, told: "_Telling") -> str:
+    """What it tells; of a kind of a later release, or one that lacks what this release tells of it, as it is."""
+    says = _SAYS.get(reason.kind)
+    if says is None:
+        return reason.text or ("" if reason.kind == SAID or reason.runs is not None else reason.kind)
+    try:
+        return says(reason, told)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return reason.text or reason.kind
 
 
 def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: str = "") -> str:
