@@ -12,6 +12,7 @@ from msgspec import Struct
 SAID = "said"  # what somebody else has put in words: an earlier release, a handler, a provider
 NOBODY = "nobody"  # no runner serves the queue
 EXITED = "exited"  # a command that failed, and whose exit code is all that is known of why
+ITS_LIMIT = "its --max-cost"  # of a submission
 WITHHELD = ("dear", "limit", "lacking")  # kept from beginning by a limit on money, or for what a daemon lacks
 
 
@@ -50,6 +51,11 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     def withholds(self) -> bool:
         """Whether it keeps jobs from beginning at all, until somebody changes something."""
         return self.kind in WITHHELD
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it withholds for as long as the jobs are as they are: to run the queue again changes nothing."""
+        return self.kind == "dear" or (self.kind == "limit" and self.text == ITS_LIMIT and not self.jobs)
 
 
 def about(amount: float) -> float:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from .job import Happening
-from .reason import NOBODY, SAID, Reason
+from .reason import ITS_LIMIT, NOBODY, SAID, Reason
 from .when import clock, count, money, span
 
 LEAST = 1e-3  # money; of what is less than that a part is told in percent
@@ -136,10 +136,16 @@ def _saves(reason: Reason, told: _Telling) -> str:
     return f"saves {told.part(saves, reason.whole or 0.0)}{price}{sooner or waiting}"
 
 
+_MORE = {
+    True: "cancel it, and submit it with a higher --max-cost",
+    False: "run hybridq drain with a higher --max-cost",
+}
+
+
 def _dear(reason: Reason, told: _Telling) -> str:
     each, whole = told.sum(reason.costs or 0.0), told.sum(reason.whole or 0.0)
     if reason.due is None:
-        return f"one job costs about {each}, more than {reason.text}, {whole}"
+        return f"one job costs about {each}, more than {reason.text}, {whole}: {_MORE[reason.text == ITS_LIMIT]}"
     return (
         f"one job costs about {each}, more than the whole daily budget of {reason.text}, {whole}"
         ": raise daily_budget in config.toml"
@@ -152,7 +158,9 @@ def _limit(reason: Reason, told: _Telling) -> str:
     if reason.jobs:
         kept = told.sum(reason.reserved or 0.0)
         runs = f", {kept} reserved for {count(reason.jobs)} that run{'s' * (reason.jobs == 1)}"
-    then = "" if reason.due is None else f"; it is renewed {told.at(reason.due)}"
+    then = (
+        f"; {_MORE[True]}" if reason.lasting else "" if reason.due is None else f"; it is renewed {told.at(reason.due)}"
+    )
     whole, spent = told.sum(reason.whole or 0.0), told.sum(reason.spent or 0.0)
     what = reason.text if reason.due is None else f"the daily budget of {reason.text}"
     return f"{what} is {whole}, {spent} is spent{runs}; {each}{then}"
@@ -264,5 +272,5 @@ _SAYS: dict[str, _Says] = {
     "final misses": lambda r, t: "the final misses the deadline",
     "late final": _late_final,
     "late": lambda r, t: f"the deadline {t.at(r.due)} will probably be missed: done by {t.at(r.done)}",
-    "over limit": lambda r, t: f"costs about {t.sum(r.costs or 0)}, more than the limit of {t.sum(r.whole or 0)}",
+    "over limit": lambda r, t: f"costs about {t.sum(r.costs or 0)}, more than --max-cost, {t.sum(r.whole or 0)}",
 }
