@@ -15,8 +15,8 @@ from .errors import UsageError
 from .job import Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
-from .queue.instances import open_flush_of, stream_rate, streams_begun
-from .queue.learned import last_learned, models
+from .queue.instances import last_end, open_flush_of, stream_rate, streams_of
+from .queue.learned import last_learned, models, planned_for
 from .queue.runner import living, own_load
 from .queue.store import Store
 
@@ -117,15 +117,16 @@ class Outlook:
                 jobs=jobs,
                 slots={lane: self.slots(name, lane) for lane in Lane},
                 used=self._used(name, now) if keeps(handler) else None,
-                begun=streams_begun(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
-                streams=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
+                streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
+                ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,
+                rate=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
                 flush=self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0)),
                 held=work,
                 came=came,
                 before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
                 joins=joins,
                 load=max(0.0, machine_load() - own_load(self.store, now) / CORES),
-                loaded=name in self.loaded,
+                loaded=name in self.loaded or any(why.kind == "busy" for why in planned_for(self.store, name)),
                 draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
             )
         )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 
 from .job import Happening
-from .reason import NOBODY, SAID, Reason
+from .reason import ITS_LIMIT, NOBODY, SAID, Reason
 from .when import NO_MONEY, clock, count, decimals, money, money_to, span
 
 LEAST = 1e-3  # money; of what is less than that a part is told in percent
@@ -32,8 +32,7 @@ def sentence(
     if reason is None:
         return ""
     told = _Telling(now, currency, long)
-    says = _SAYS.get(reason.kind)
-    text = reason.text if says is None else says(reason, told)
+    text = _what(reason, told)
     runs = _runs(reason, told, stateless=stateless)
     who = _who(reason, told)
     if reason.kind in _WHO_FIRST:
@@ -43,6 +42,17 @@ def sentence(
     text = ": ".join(filter(None, [runs, text]))
     text = text if reason.held is None else f"{count(reason.held)} {text}"
     return "; ".join(filter(None, [text, sentence(reason.then, now, currency, long=long)]))
+
+
+def _what(reason: Reason, told: "_Telling") -> str:
+    """What it tells; of a kind of a later release, or one that lacks what this release tells of it, as it is."""
+    says = _SAYS.get(reason.kind)
+    if says is None:
+        return reason.text or ("" if reason.kind == SAID or reason.runs is not None else reason.kind)
+    try:
+        return says(reason, told)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return reason.text or reason.kind
 
 
 def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: str = "") -> str:
@@ -144,10 +154,16 @@ def _saves(reason: Reason, told: _Telling) -> str:
     return f"costs {paid}, not {other}{price}{sooner or waiting}"
 
 
+_MORE = {
+    True: "cancel it, and submit it with a higher --max-cost",
+    False: "run hybridq drain with a higher --max-cost",
+}
+
+
 def _dear(reason: Reason, told: _Telling) -> str:
     each, whole = told.sum(reason.costs or 0.0), told.sum(reason.whole or 0.0)
     if reason.due is None:
-        return f"one job costs about {each}, more than {reason.text}, {whole}"
+        return f"one job costs about {each}, more than {reason.text}, {whole}: {_MORE[reason.text == ITS_LIMIT]}"
     return (
         f"one job costs about {each}, more than the whole daily budget of {reason.text}, {whole}"
         ": raise daily_budget in config.toml"
@@ -160,7 +176,9 @@ def _limit(reason: Reason, told: _Telling) -> str:
     if reason.jobs:
         kept = told.sum(reason.reserved or 0.0)
         runs = f", {kept} reserved for {count(reason.jobs)} that run{'s' * (reason.jobs == 1)}"
-    then = "" if reason.due is None else f"; it is renewed {told.at(reason.due)}"
+    then = (
+        f"; {_MORE[True]}" if reason.lasting else "" if reason.due is None else f"; it is renewed {told.at(reason.due)}"
+    )
     whole, spent = told.sum(reason.whole or 0.0), told.sum(reason.spent or 0.0)
     what = reason.text if reason.due is None else f"the daily budget of {reason.text}"
     return f"{what} is {whole}, {spent} is spent{runs}; {each}{then}"
@@ -230,7 +248,7 @@ def _late(reason: Reason, told: _Telling) -> str:
 
 def _over_limit(reason: Reason, told: _Telling) -> str:
     costs, whole = told.both(reason.costs or 0.0, reason.whole or 0.0)
-    return f"costs about {costs}, more than the limit of {whole}"
+    return f"costs about {costs}, more than --max-cost, {whole}"
 
 
 def _dearer(reason: Reason, told: _Telling) -> str:

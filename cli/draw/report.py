@@ -84,7 +84,7 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
     for each in found.deadlines:
         yield percent_of(each.share), f"of {each.audience.value} deadlines met"
     if found.promises.covered is not None:
-        yield percent_of(found.promises.covered), "of promises kept (90th percentile)"
+        yield percent_of(found.promises.covered), "of promises kept (done within the time told)"
     if found.failed:
         yield count(found.failed), "jobs failed"
 
@@ -237,10 +237,12 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
         )
         yield "promises", count(found.made), says
         return
-    by = (
-        f"of {count(found.ended)} submissions met their promised 90th percentile, to the second (drained ones left out)"
-    )
+    by = f"of {count(found.ended)} submissions ended within the time told, to the second (drained ones left out)"
     yield "promises", percent_of(found.covered), by
+    yield "done later", percent_of(found.late), "of them, after the end of that time (`22:14 ±6m`: after 22:20)"
+    yield "done sooner", percent_of(found.early), "of them, before its begin (before 22:08)"
+    if found.loose:
+        yield "promised far too late", count(found.loose), "of them, over three times as long as it took: not kept"
     yield (
         "promised time",
         percent_of(found.error),
@@ -251,8 +253,10 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
         yield "promised too", side, f"by {percent_of(abs(found.bias))} in the median"
     if found.width is not None:
         yield "promised range", percent_of(found.width), "of the time taken, from the 50th to the 90th percentile"
-    if found.loose:
-        yield "promised far too late", count(found.loose), "of them, over three times as long as it took: not kept"
+    for name, of in (("to groups", found.groups), ("at the flush", found.flush), ("half-way", found.half)):
+        if of.ended:
+            off = f"half were off by at most {percent_of(of.error)}, {percent_of(of.width)} wide"
+            yield f"told {name}", percent_of(of.covered), f"of {count(of.ended)} kept; {off}"
     if found.held:
         yield (
             "promised start",

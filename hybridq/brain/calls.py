@@ -8,8 +8,10 @@ least where k a = c. That part is told apart by chunks of unlike sizes (slope an
 """
 
 import math
+from bisect import bisect_left
 from collections import deque
-from itertools import combinations, islice
+from collections.abc import Sequence
+from itertools import islice
 
 from msgspec import Struct
 
@@ -21,20 +23,26 @@ MOST = 1e6  # seconds or jobs; what was stored and is more is no knowledge
 
 
 class Overhead(Struct, frozen=True):
-    """`seconds` a call, as long as so many `jobs` take by themselves: more in one call share little of it."""
+    """`seconds` a call, as long as so many `jobs` take by themselves: more in one call share little of it. `size`: how
+    many the next call gets at most; 0: nobody knows."""
 
     seconds: float = 0.0
     jobs: float = 0.0
+    size: int = 0
 
     @classmethod
-    def of(cls, seconds: float, each: float, most: int) -> "Overhead":
+    def of(cls, seconds: float, each: float, most: int, size: int = 0) -> "Overhead":
         """Where each job takes so many seconds by itself, as calls of at most so many jobs have told."""
-        return cls(round(seconds, 4), round(min(BEYOND * most, seconds / max(each, TINY)), 1))
+        return cls(round(seconds, 4), round(min(BEYOND * most, seconds / max(each, TINY)), 1), size)
 
     def sane(self) -> "Overhead":
         """The same, or none where it is too small to tell, or no number."""
         sane = 0 < self.seconds <= MOST and LEAST <= self.jobs <= MOST
         return self if sane and math.isfinite(self.seconds + self.jobs) else NONE
+
+    def beside(self, usual: float) -> float:
+        """Which part of its time a job takes by itself, where `usual` many share a call."""
+        return 1 / self.jobs / self._each(usual) if self.jobs else 1.0
 
     def factor(self, jobs: float, usual: float = 1.0) -> float:
         """What each of so many jobs in a call takes of what it does where `usual` many share one."""
@@ -42,6 +50,10 @@ class Overhead(Struct, frozen=True):
 
     def _each(self, jobs: float) -> float:
         return 1 / self.jobs + 1 / max(1.0, jobs)  # in calls
+
+    def in_a_call(self, jobs: float) -> float:
+        """How many of so many jobs share a call in the mean, where all are run by one instance."""
+        return jobs / math.ceil(jobs / self.size) if self.size and jobs > 1 else jobs
 
 
 NONE = Overhead()
@@ -78,11 +90,12 @@ class ChunkSize:
     @property
     def overhead(self) -> Overhead:
         """What a call takes beside its jobs; while nothing here has told, what was known."""
-        return self._known if self._each is None else Overhead.of(self._call, self._each, self._most)
+        return self._known if self._each is None else Overhead.of(self._call, self._each, self._most, self.size)
 
     def begin(self, each: float | None, start: float = 0.0, known: Overhead = NONE) -> None:
         """Another flush begins, and goes on where the last one was; what one has found that ran elsewhere is `known`.
-        Seconds, as far as they are known: what `each` job takes of late, and what each chunk's own `start` takes."""
+        Seconds, as far as they are known: what `each` job takes of late beside its part of a call, and what each
+        chunk's own `start` takes."""
         most = self.size
         if not self._seen:
             self._known, self._call, most = known, known.seconds, int(known.jobs)
@@ -90,7 +103,8 @@ class ChunkSize:
             return
         most = max(FIRST, most)
         target = max(self._target, CALL * self._call)
-        first = max(min(most, int(target / each)), int(start / each)) if each else 1
+        call = self.overhead.sane().seconds
+        first = max(min(most, int((target - call) / each)), int(start / each)) if each else 1
         self.size = min(self._limit, max(1, first))
         self._try_two()
 
@@ -138,11 +152,18 @@ class ChunkSize:
 
     def _tell(self) -> None:
         """Tell apart what a call takes and each of its jobs, where the last chunks were unlike in size."""
-        two = combinations(sorted(self._seen), 2)
-        pairs = [(less, more) for less, more in two if more[0] >= UNLIKE * less[0]]
+        pairs = _unlike(sorted(self._seen))
         usual = median([seconds for _, seconds in self._seen])
         if pairs:
             self._most = max(jobs for jobs, _ in self._seen)
             each = self._each = max(0.0, median([(more[1] - less[1]) / (more[0] - less[0]) for less, more in pairs]))
             self._call = max(0.0, median([seconds - each * jobs for jobs, seconds in self._seen]))
         self._call = min(self._call, usual)
+
+
+def _unlike(seen: Sequence[tuple[int, float]]) -> list[tuple[tuple[int, float], tuple[int, float]]]:
+    """Every two of these chunks, the smaller first, of which one has far more jobs; `seen` is in order."""
+    if not seen or seen[-1][0] < UNLIKE * seen[0][0]:
+        return []
+    sizes = [jobs for jobs, _ in seen]
+    return [(less, more) for less in seen for more in seen[bisect_left(sizes, UNLIKE * less[0]) :]]

@@ -44,6 +44,7 @@ class Estimate:
         self._each = self._handler.traits.starts == "each"
         self._machine = machine_cost / 3600
         self._curves: dict[Lane, RunTimes | None] = {}
+        self._lately: dict[Lane, tuple[float | None, float]] = {}
         self._starts: list[float] | None = None
         self._alike: dict[tuple[str, bool], Estimate] = {}
 
@@ -94,12 +95,21 @@ class Estimate:
 
     def together(self, lane: Lane, jobs: float) -> float:
         """What each of so many jobs takes of what jobs of late did, who shared calls with fewer or with more."""
-        overhead, shared = self.overhead, self._models[Lane.BATCH].together
+        overhead = self.overhead
         if lane is Lane.STREAM or not overhead.jobs:
             return 1.0
-        calls = sum(1 / max(1, each) for each in shared)
         most = min(overhead.jobs, self._handler.chunk or overhead.jobs)
-        return overhead.factor(min(jobs, most), len(shared) / calls if shared else 1.0)
+        return overhead.factor(min(overhead.in_a_call(jobs), most), self._shared())
+
+    def by_itself(self) -> float | None:
+        """Seconds of each job of batches of late, beside its part of a call; None: unknown."""
+        usual = self.usual(Lane.BATCH)
+        return None if usual is None else usual * self.overhead.beside(self._shared())
+
+    def _shared(self) -> float:
+        """How many jobs shared a call of late."""
+        shared = self._models[Lane.BATCH].together
+        return len(shared) / sum(1 / max(1, each) for each in shared) if shared else 1.0
 
     def chance(self, lane: Lane, size: float, seconds: float) -> float | None:
         """The probability that one job takes no longer than so many seconds; None: unknown."""
@@ -174,6 +184,11 @@ class Estimate:
         curve = self._curve(lane)
         return self._handler.expected if curve is None else curve.moments(size)[0]
 
+    def spread(self, lane: Lane, size: float) -> float | None:
+        """The standard deviation of those, relative to their mean; None: unknown."""
+        curve = self._curve(lane)
+        return None if curve is None else curve.moments(size)[1]
+
     def fixed_cost(self) -> float:
         """Money of one flush's start: its time at the machine's rate; 0 where none is known, or jobs have a price."""
         return 0.0 if self.by_the_job else (self.startup() or 0.0) * self._machine
@@ -199,18 +214,28 @@ class Estimate:
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""
-        _, times = _window(self._model(lane))
-        return sum(map(math.exp, times)) / len(times) if len(times) >= ENOUGH else self._handler.expected
+        return self._late(lane)[0]
 
     def stray(self, lane: Lane) -> float:
         """The standard deviation of those, relative to their mean."""
-        times = [math.exp(time) for time in _window(self._model(lane))[1]]
-        mean = sum(times) / max(1, len(times))
-        return math.sqrt(sum((t - mean) ** 2 for t in times) / len(times)) / mean if len(times) >= ENOUGH else 0.5
+        return self._late(lane)[1]
+
+    def _late(self, lane: Lane) -> tuple[float | None, float]:
+        """What `usual` and `stray` say, which are asked for at every look."""
+        if lane not in self._lately:
+            times = [math.exp(time) for time in _window(self._model(lane))[1]]
+            known = len(times) >= ENOUGH
+            mean = sum(times) / max(1, len(times))
+            stray = math.sqrt(sum([(t - mean) ** 2 for t in times]) / len(times)) / mean if known else 0.5
+            self._lately[lane] = (mean if known else self._handler.expected), stray
+        return self._lately[lane]
 
     def widened(self, lane: Lane, seconds: float) -> float:
-        """A 90th percentile of the seconds until a promise is kept, as it is promised."""
-        return seconds * math.exp(self._models[lane].wide)
+        """A 90th percentile of the seconds until a promise is kept, as it is promised: further off while but a few jobs
+        have told what such take, how they wait and who comes between."""
+        told = len(_window(self._model(lane))[1])
+        few = 1 + 1 / (1 + told) if told >= ENOUGH else 1.0  # what was only stated is as wide as that may be
+        return seconds * math.exp(self._models[lane].wide) * few
 
     def _model(self, lane: Lane) -> Model:
         """The lane's own jobs, or while too few are known, the other lane's; of warm instances before first calls."""

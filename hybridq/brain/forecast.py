@@ -16,6 +16,7 @@ from .conditions import Conditions, part_of
 from .curve import NINETIETH
 from .estimate import Estimate
 from .plan import Plan, plan
+from .price_steps import SETTLE
 
 WORK = 4000  # classes that are planned at most, over all steps of one forward run
 STEP = 0.2  # share of the work away that may still be out when another finish is told
@@ -48,7 +49,7 @@ def held_etas(
     joiners = Joiners(held, conditions.joining or 0.0)
     free = now.now + now.batch_ahead
     free90 = free + NINETIETH * now.batch_spread
-    since = now.now  # when the flush before began
+    since, sooner = now.now, 0.0  # when the flush before began; by how much sooner the next is likely to
     while queue:
         steps -= 1
         last = steps <= 0 or (not planned.due and planned.look is None)
@@ -56,6 +57,7 @@ def held_etas(
             start, start90 = max(flush.at, free), max(flush.at, free90)
             taken = _taken(flush, queue)
             for key, eta in _flush_etas(taken, conditions, joiners, since, start, start90).items():
+                eta = _sooner(eta, sooner if start <= now.now else gains(flush, now.now), now.now)
                 first = etas.get(key, eta).start  # of a class that was split, the first part's
                 etas[key] = Eta(start=first, finish=eta.finish, finish90=eta.finish90)
                 free, free90 = max(free, eta.finish or start), max(free90, eta.finish90 or start90)
@@ -64,10 +66,20 @@ def held_etas(
             break
         # Not the next look: under a load that is a minute ahead at any time, and what is foreseen would slide with it.
         then = planned.later[0].at if planned.later else planned.look or now.now
+        sooner = gains(planned.later[0], now.now) if planned.later else 0.0
         at = now.now if planned.due else max(now.now, then)
         now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at), batch_spread=0.0)
         planned = plan(queue, now)
     return etas | {h.key: Eta(start=etas[h.key].start if h.key in etas else None) for h in queue}
+
+
+def gains(flush: Flush, now: float) -> float:
+    """Seconds by which a planned flush is likely to begin before it is said to.
+
+    One that the load alone holds begins as soon as that is over. How long a load lasts nobody knows: half of the time
+    that it is given, until that has passed.
+    """
+    return SETTLE / 2 if flush.reason.kind == "busy" and now < flush.at - SETTLE / 2 else 0.0
 
 
 def flushing_etas(conditions: Conditions) -> dict[int, Eta]:
@@ -195,6 +207,11 @@ def _taken(flush: Flush, queue: list[Held]) -> list[Held]:
             taken.append(part_of(h, jobs))
             room -= jobs
     return taken
+
+
+def _sooner(eta: Eta, seconds: float, now: float) -> Eta:
+    """With a finish that is likely to be so much sooner, at most at once; at the latest it is what it was."""
+    return replace(eta, finish=max(now, eta.finish - seconds)) if seconds and eta.finish is not None else eta
 
 
 def _left(queue: list[Held], taken: list[Held]) -> list[Held]:

@@ -6,20 +6,24 @@ shared calls.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..config.values import HandlerConfig, PolicyConfig, TariffConfig
 from ..job import Held, Lane, Mode, State
 from .arrivals import coming, joining
 from .conditions import Conditions, PriceByTime, part_of
 from .estimate import Estimate
-from .lanes import Lanes
+from .lanes import Lanes, Streaming
+from .plan import plan
 from .tariff import Tariff
 
 Came = tuple[float, Lane]
 """A background submission: when it came (epoch seconds), and into which lane."""
 
+FEW = 64  # classes of held work that are planned to tell what follows the running flush
 SAME_AT_ALL_HOURS = Tariff(TariffConfig())
 
 
@@ -35,8 +39,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     jobs: Mapping[tuple[Lane, State], int]  # that are queued or run
     slots: Mapping[Lane, int]  # how many run at once
     used: float | None = None  # when an instance that is still up was last used; None: none is up
-    begun: Sequence[float] = ()  # when stream jobs that run began, as far as that is known
-    streams: float = 0.0  # stream jobs a second of late
+    streams: Sequence[Streaming] = ()  # some of the stream jobs that run, and then of those that wait
+    ended: float | None = None  # when something last ended on its instances; None: nobody knows
+    rate: float = 0.0  # stream jobs a second of late
     flush: tuple[float, int] | None = None  # when the one that runs began, and how many of `held` it will take
     left: int = 0  # jobs that it will take and that are not in `held`
     held: Sequence[Held] = ()
@@ -55,16 +60,21 @@ def gather(facts: Facts) -> Conditions:
     first = min((each.since for each in facts.held), default=facts.now)
     before = _batched(facts.before) if facts.held else accepted
     flushing, held = _taken(facts)
+    instance = _instance(facts)
     lanes = Lanes(
         facts.estimate,
         facts.jobs,
         facts.slots,
         shared=shared(handler),
-        elapsed=[max(0.0, facts.now - at) for at in facts.begun],
-        rate=facts.streams,
-        left=facts.left + sum(each.jobs for each in flushing),
+        now=facts.now,
+        streams=facts.streams,
+        rate=facts.rate,
+        flushing=flushing,
+        left=facts.left,
+        up=instance.up,
+        ended=None if facts.ended is None else max(facts.ended, facts.flush[0] if facts.flush else 0.0),
     )
-    return Conditions(
+    conditions = Conditions(
         now=facts.now,
         # A provider has prices of its own; what is paid by the job costs no more for our load.
         tariff=SAME_AT_ALL_HOURS if handler.traits.remote else facts.tariff,
@@ -78,8 +88,8 @@ def gather(facts: Facts) -> Conditions:
         stream_slots=facts.slots[Lane.STREAM],
         batch_slots=facts.slots[Lane.BATCH],
         fresh=handler.traits.remote,
-        warm=_warm(facts),
-        stays=0.0 if facts.used is None else facts.used + handler.idle,
+        warm=instance.warm,
+        stays=instance.stays,
         max_flush=handler.max_flush,
         held=held,
         flushing=flushing,
@@ -92,6 +102,11 @@ def gather(facts: Facts) -> Conditions:
         joining=joining(before, first, accepted),
         draft=facts.draft,
     )
+    if not lanes.crowded or not 0 < len(held) <= FEW:
+        return conditions
+    then = plan(held, replace(conditions, now=facts.now + lanes.batch_ahead, batch_ahead=0.0))
+    lanes.follow(sum(flush.jobs for flush in then.due))
+    return replace(conditions, stream_ahead=lanes.stream_ahead, stream_spread=lanes.stream_spread)
 
 
 def keeps(handler: HandlerConfig) -> bool:
@@ -99,11 +114,28 @@ def keeps(handler: HandlerConfig) -> bool:
     return handler.traits.starts == "kept"
 
 
-def _warm(facts: Facts) -> bool:
-    """Nothing must be started: nothing ever is, or an instance is up."""
-    if facts.handler.traits.starts == "never":
-        return True
-    return keeps(facts.handler) and facts.used is not None and facts.now - facts.used < facts.handler.idle
+class _Instance(NamedTuple):
+    """What the next job finds: whether it pays no start, until when that holds, and when an instance that starts is
+    up (epoch seconds; 0: none starts, as far as is known)."""
+
+    warm: bool
+    stays: float
+    up: float = 0.0
+
+
+def _instance(facts: Facts) -> _Instance:
+    """Nothing must be started: nothing ever is, an instance is up, or all start already for those who came before."""
+    handler, now = facts.handler, facts.now
+    if not keeps(handler):
+        return _Instance(handler.traits.starts == "never", 0.0)
+    warm = facts.used is not None and now - facts.used < handler.idle
+    stays = 0.0 if facts.used is None else facts.used + handler.idle
+    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in Lane)
+    began = [each.began for each in facts.streams if each.began is not None]
+    began += [facts.flush[0]] if facts.flush else []
+    if warm or not began or taken < facts.slots[Lane.STREAM] or not shared(handler):
+        return _Instance(warm, stays)
+    return _Instance(True, now + handler.idle, min(began) + (facts.estimate.startup() or 0.0))
 
 
 def shared(handler: HandlerConfig) -> bool:

@@ -17,7 +17,7 @@ from ..reason import Reason
 from .arrivals import Joiners
 from .conditions import Conditions
 from .estimate import Estimate
-from .forecast import beside, promised
+from .forecast import beside, gains, promised
 from .plan import plan
 from .price_steps import PriceSteps
 
@@ -54,6 +54,7 @@ class _LaneRun(Struct, frozen=True):
     fixed: float  # money of starting that falls on these jobs
     spread: float  # seconds: the standard deviation of the start
     since: float | None = None  # when the oldest job of the run came; None: now
+    sooner: float = 0.0  # seconds by which it is likely to begin before `start`
 
 
 def stream(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
@@ -90,7 +91,9 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     fixed = conditions.estimate.fixed_cost() * jobs / max(jobs, sharing) if cold else 0.0
     since = min((h.since for h in conditions.held if h.key in keys), default=conditions.now)
     spread = conditions.batch_spread if start <= conditions.now + conditions.batch_ahead else 0.0
-    run = _LaneRun(Lane.BATCH, start, cold, ahead, max(jobs, sharing), conditions.batch_slots, fixed, spread, since)
+    sooner = min(gains(flush, conditions.now), max(0.0, start - conditions.now - conditions.batch_ahead))
+    shared, slots = max(jobs, sharing), conditions.batch_slots
+    run = _LaneRun(Lane.BATCH, start, cold, ahead, shared, slots, fixed, spread, since, sooner)
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
@@ -188,6 +191,7 @@ def _forecast(
         seen = first if run.lane is Lane.BATCH else _begin(estimate, run, 0.5)
         middle = (seen + finish) / 2 - conditions.now
         delay = delay_cost(conditions.policy, request.audience) * middle / 3600
+        first, finish = first - run.sooner, finish - run.sooner
     return Forecast(
         mode=mode,
         cost=cost,

@@ -15,7 +15,8 @@ from .estimate import Estimate, Model
 MEDIAN = 420.0  # seconds
 NINETY = 3600.0  # seconds; the 90th percentile
 WINDOW = 86400.0  # seconds; the provider ends what takes longer
-BELIEF = 4.0  # own batches that weigh as much as the reports
+BELIEF = 4.0  # own batches that weigh as much as the reports, while there are none
+NARROWEST = 0.5  # spread, as a logarithm: a provider's load is not ours to know, however alike the last ones were
 GATHERING = 1e-4  # money that one batch less is worth: some 90 s of nobody waiting
 
 
@@ -126,7 +127,8 @@ class Remote(Estimate):
         """Mean and standard deviation of the logarithm: the reports' and our own batches', each by its weight."""
         prior, spread = math.log(MEDIAN), math.log(NINETY / MEDIAN) / normal(0.9)
         own = [math.log(max(seconds, 1e-3)) for seconds in self._models[Lane.BATCH].starts]
-        whole = BELIEF + len(own)
-        middle = (BELIEF * prior + sum(own)) / whole
-        squares = BELIEF * (spread**2 + (prior - middle) ** 2) + sum((one - middle) ** 2 for one in own)
-        return middle, math.sqrt(squares / whole)
+        others = BELIEF / (1 + len(own))  # each own batch says more of the next one, and of how unlike others' are
+        whole = others + len(own)
+        middle = (others * prior + sum(own)) / whole
+        squares = others * (spread**2 + (prior - middle) ** 2) + sum((one - middle) ** 2 for one in own)
+        return middle, max(NARROWEST, math.sqrt(squares / whole))

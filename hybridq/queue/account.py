@@ -9,6 +9,7 @@ from ..job import Audience, Lane, Mode
 from ..reason import Reason
 
 TOLD = 1.0  # seconds: no promise is told more finely, and so none is held to less
+SUBMISSION, FLUSH, HALF = "submission", "flush", "half"  # when something was promised: at which of these, or half-way
 
 
 class Sum(Struct, frozen=True, kw_only=True):
@@ -96,8 +97,11 @@ class RuleSum(Struct, frozen=True, kw_only=True):
 
 
 class Promised(Struct, frozen=True, kw_only=True):
-    """One promise to a submission of which all is done, and when it really began and was done."""
+    """One promise to `jobs` jobs of which all are done, and when they really began and were done. It was `made` at
+    their submission, when their flush began, or half-way to the end that had been promised first (`said`)."""
 
+    said: str
+    jobs: int
     made: float
     start: float | None
     finish: float
@@ -109,6 +113,12 @@ class Promised(Struct, frozen=True, kw_only=True):
     def late(self) -> bool:
         """Whether it was done after its 90th percentile, as it was told: to the second."""
         return self.finish90 is not None and self.finished >= self.finish90 + TOLD
+
+    @property
+    def early(self) -> bool:
+        """Whether it was done before the range that was told (as far before its finish as the 90th percentile is after
+        that) began: to the second."""
+        return self.finish90 is not None and self.finished <= 2 * self.finish - self.finish90 - TOLD
 
 
 class Drafts(Struct, frozen=True, kw_only=True):

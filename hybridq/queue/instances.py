@@ -3,32 +3,54 @@
 Rule: a few rows each, by an index or by the last ids. Reads only.
 """
 
+from ..brain.commands import kind_in
+from ..brain.lanes import Streaming
 from .store import Store
 
-LAST = 64  # submissions of all handlers, by which it is told how often stream jobs come
-MOST = 32  # running stream jobs of which it is told when they began
+LAST = 64  # submissions to a handler's stream lane, by which it is told how often they come
+AT_ONCE = 0.1  # seconds within which a stream job begins that finds a free slot
+LATEST = 8  # stream jobs that came last, of which one has ended last
+MOST = 32  # stream jobs that run, and cohorts of those that wait, of which it is told what they are
 
 
 def stream_rate(store: Store, handler: str, now: float, within: float) -> float:
     """Stream jobs a second, by those of the last submissions that came within so many seconds; 0: too few did."""
     rows = store.rows(
-        "SELECT accepted, jobs FROM cohort WHERE id > (SELECT max(id) FROM cohort) - ? AND handler = ?"
-        " AND lane = 'stream' AND accepted > ? ORDER BY id",
-        (LAST, handler, now - within),
+        "SELECT accepted, jobs FROM cohort INDEXED BY cohort_streamed WHERE handler = ? AND lane = 'stream'"
+        " AND accepted > ? ORDER BY accepted DESC LIMIT ?",
+        (handler, now - within, LAST),
     )
-    return float(sum(jobs for _, jobs in rows[1:]) / max(1.0, now - rows[0][0])) if len(rows) >= 3 else 0.0
+    return float(sum(jobs for _, jobs in rows[:-1]) / max(1.0, now - rows[-1][0])) if len(rows) >= 3 else 0.0
 
 
-def streams_begun(store: Store, handler: str) -> list[float]:
-    """When the stream jobs that run now began (epoch seconds), but for those of groups."""
+def streams_of(store: Store, handler: str) -> list[Streaming]:
+    """Stream jobs that run, but for those of groups, and then some that wait, in their order."""
+    running = store.rows(
+        "SELECT started, size, jobs, request, started - accepted FROM cohort INDEXED BY cohort_running"
+        " WHERE running > 0 AND handler = ? AND lane = 'stream' AND jobs = 1 AND started IS NOT NULL LIMIT ?",
+        (handler, MOST),
+    )
+    waiting = store.rows(
+        "SELECT NULL, size * queued / jobs, queued, request, 0 FROM cohort WHERE lane = 'stream' AND handler = ?"
+        " AND queued > 0 ORDER BY due, rank, id LIMIT ?",
+        (handler, MOST),
+    )
     return [
-        float(at)
-        for (at,) in store.rows(
-            "SELECT started FROM cohort INDEXED BY cohort_running WHERE running > 0 AND handler = ? AND lane = 'stream'"
-            " AND jobs = 1 AND started IS NOT NULL LIMIT ?",
-            (handler, MOST),
-        )
+        Streaming(began, size / jobs, jobs, kind_in(request), waited > AT_ONCE)
+        for began, size, jobs, request, waited in (*running, *waiting)
     ]
+
+
+def last_end(store: Store, handler: str) -> float:
+    """When a job of the flush that runs, or one of the last stream jobs, last ended (epoch seconds); 0: none has."""
+    found = store.row(
+        "SELECT max(coalesce((SELECT max(finished) FROM cohort INDEXED BY cohort_running"
+        " WHERE running > 0 AND handler = ?1 AND lane = 'batch'), 0), coalesce((SELECT max(finished) FROM (SELECT"
+        " finished FROM cohort INDEXED BY cohort_streamed WHERE handler = ?1 AND lane = 'stream'"
+        " AND accepted IS NOT NULL ORDER BY accepted DESC LIMIT ?2)), 0))",
+        (handler, LATEST),
+    )
+    return float(found[0]) if found else 0.0
 
 
 def open_flush_of(store: Store, handler: str) -> tuple[float, int] | None:

@@ -70,10 +70,16 @@ def intended(store: Store) -> list[tuple[str, float, int, Reason]]:
     ]
 
 
+def planned_for(store: Store, handler: str) -> list[Reason]:
+    """Why the flushes of a handler are planned that are, the next one first."""
+    return [read(why) for (why,) in store.rows("SELECT reason FROM planned WHERE handler = ? ORDER BY at", (handler,))]
+
+
 def first_promise(store: Store, cohort: int) -> Promise | None:
     """The first promise that was made for a cohort or for those that its jobs were moved from."""
     row = store.row(
-        "SELECT made, start, finish, finish90 FROM promise WHERE cohort IN (SELECT value FROM json_each(?))"
+        "SELECT made, start, finish, finish90 FROM promise WHERE said = 'submission'"
+        " AND cohort IN (SELECT value FROM json_each(?))"
         " ORDER BY id LIMIT 1",
         (msgspec.json.encode(lineage(store, cohort)).decode(),),
     )

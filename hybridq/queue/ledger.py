@@ -6,16 +6,17 @@ up to a bound, spread evenly over all there are. Reads only; never a row for eac
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
 
 from ..job import Audience, Happening, Lane, Mode
 from ..reason import read as read_reason
-from .account import Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
+from .account import SUBMISSION, Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .cleaning import cleaned
 from .cohorts import named
+from .later import known
 from .results import NOT_MINE
 from .store import Store
 from .troubles import late_since
@@ -34,7 +35,7 @@ def read(store: Store, since: float, now: float) -> Ledger:
     done = Counter[Audience]()
     for each in sums:
         done[each.audience] += each.done
-    promises = _one(store, "SELECT count(*) FROM promise WHERE made >= ?", since)[0]
+    promises = _one(store, "SELECT count(*) FROM promise WHERE said = ? AND made >= ?", SUBMISSION, since)[0]
     cut_jobs, cut_bytes = _one(store, _CUT, since)
     (not_mine,) = _one(store, "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", NOT_MINE)
     return Ledger(
@@ -44,7 +45,7 @@ def read(store: Store, since: float, now: float) -> Ledger:
         flushes=_flushes(store, since),
         rules=tuple(named(RuleSum, row) for row in store.rows(_RULES, (now, since))),
         promises=promises,
-        promised=tuple(named(Promised, row) for row in store.rows(_PROMISED, (since, _chance(promises)))),
+        promised=tuple(named(Promised, row) for row in _promised(store, since, promises)),
         drafts=named(Drafts, _one(store, _DRAFTS, since)),
         moved=_moved(store, since),
         causes=tuple(alike(store.rows(_CAUSES, (since, REASONS)) if failed else ())),
@@ -62,16 +63,16 @@ def came(store: Store, since: float, limit: int) -> list[Arrived]:
         Arrived(
             accepted=at,
             size=size,
-            audience=Audience(audience),
+            audience=known(Audience, audience),
             due=due,
             handler=handler,
-            lane=Lane(lane),
+            lane=known(Lane, lane),
             busy=busy or 0.0,
             group=group,
             lead=lead,
             flush=flush,
             started=started or 0.0,
-            mode=Mode(mode) if pinned else None,
+            mode=known(Mode, mode) if pinned else None,
         )
         for at, size, audience, due, handler, lane, busy, group, lead, flush, started, pinned, mode in store.rows(
             _CAME, (since, limit)
@@ -131,14 +132,24 @@ _PROMISED = (
     " UNION SELECT root, cohort.id FROM line JOIN cohort ON cohort.origin = line.id),"
     " moved AS (SELECT root, min(started) AS started, max(finished) AS finished,"
     " sum(queued + running + failed + cancelled) AS others FROM line JOIN cohort USING (id) GROUP BY root)"
-    " SELECT made, start, finish, finish90, min(coalesce(cohort.started, moved.started),"
-    " coalesce(moved.started, cohort.started)), max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))"
+    # Parts of a submission were promised as one: the last of them is its end.
+    " SELECT said, sum(last_id - first_id + 1), made, min(start), max(finish), max(finish90),"
+    " min(min(coalesce(cohort.started, moved.started), coalesce(moved.started, cohort.started))),"
+    " max(max(coalesce(cohort.finished, 0), coalesce(moved.finished, 0))),"
+    " total(queued + running + failed + cancelled + coalesce(others, 0)) AS undone"
     " FROM promise CROSS JOIN cohort ON cohort.id = promise.cohort LEFT JOIN moved ON moved.root = cohort.id"
-    " WHERE made >= ?1 AND finish IS NOT NULL AND queued + running + failed + cancelled + coalesce(others, 0) = 0"
+    " WHERE made >= ?1 AND finish IS NOT NULL AND whole IS NULL"
     # What somebody drained before its planned start was not the tool's to keep.
     " AND NOT EXISTS (SELECT 1 FROM job CROSS JOIN flush ON flush.id = job.flush WHERE job.id IN (first_id, last_id)"
     " AND rule = 'drain' AND flush.started < promise.start)"
-    " AND (promise.id * 2654435761 & 4294967295) < ?2 ORDER BY made"
+    " AND (coalesce(submission, cohort.id) * 2654435761 & 4294967295) < ?2"
+    " GROUP BY coalesce(submission, cohort.id), said, made HAVING undone = 0 ORDER BY made"
+)
+_GROUPS_PROMISED = (  # of a group's cohorts those that it had then
+    "SELECT said, sum(jobs), made, start, finish, finish90, min(started), max(finished),"
+    " total(queued + running + failed + cancelled) AS undone FROM promise CROSS JOIN cohort ON name = whole"
+    " AND accepted <= made WHERE made >= ?1 AND finish IS NOT NULL AND whole IS NOT NULL"
+    " AND (promise.id * 2654435761 & 4294967295) < ?2 GROUP BY promise.id HAVING undone = 0 ORDER BY made"
 )
 _DRAFTS = (
     "SELECT coalesce(sum(draft.error IS NULL), 0), coalesce(sum(draft.error IS NOT NULL), 0),"
@@ -165,6 +176,13 @@ _PROMOTED = (
 )
 
 
+def _promised(store: Store, since: float, made: int) -> Iterator[tuple[Any, ...]]:
+    """The promises that can be judged, of so many; those to whole groups at last."""
+    for sql in (_PROMISED, _GROUPS_PROMISED):
+        for *row, _ in store.rows(sql, (since, _chance(made))):
+            yield tuple(row)
+
+
 def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:
     found = store.rows(_SUMS, (since, now))
     # Only where a group ended late: looking for such a group among a million cohorts takes a second.
@@ -173,8 +191,8 @@ def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:
     return tuple(
         Sum(
             handler=handler,
-            audience=Audience(audience),
-            lane=Lane(lane),
+            audience=known(Audience, audience),
+            lane=known(Lane, lane),
             jobs=jobs,
             done=done,
             failed=failed,
@@ -198,9 +216,9 @@ def _ran(store: Store, since: float, done: Counter[Audience]) -> tuple[Ran, ...]
     return tuple(
         Ran(
             handler=handler,
-            audience=Audience(audience),
-            lane=Lane(lane),
-            mode=Mode(mode),
+            audience=known(Audience, audience),
+            lane=known(Lane, lane),
+            mode=known(Mode, mode),
             accepted=accepted,
             first=first,
             started=started,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..brain.tariff import Tariff
 from ..job import Audience, Lane
-from ..queue.account import FlushDone, Ledger, Promised
+from ..queue.account import SUBMISSION, FlushDone, Ledger, Promised
 from ..sentences import sentence
 from ..when import count, span
 from ..when import money as amount
@@ -160,12 +160,12 @@ def promises_chart(ledger: Ledger) -> "Figure":
     """Each promise beside what came of it, in seconds after the submission."""
     from plotly.graph_objects import Figure, Scatter
 
-    figure, drawn = Figure(), spread(ledger.promised)
-    for late, name, colour in (
-        (False, "within the 90th percentile", COLOURS["batch"]),
-        (True, "later", COLOURS["user"]),
+    figure, drawn = Figure(), spread([each for each in ledger.promised if each.said == SUBMISSION])
+    for missed, name, colour in (
+        (False, "within the range that was told", COLOURS["batch"]),
+        (True, "later, or sooner", COLOURS["user"]),
     ):
-        some = [each for each in drawn if each.late is late]
+        some = [each for each in drawn if (each.late or each.early) is missed]
         figure.add_trace(
             Scatter(
                 x=[_after(each, each.finish) for each in some],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ..brain.tariff import Tariff
-from ..queue.account import Ledger
+from ..queue.account import SUBMISSION, Ledger
 from ..when import clock, count, span
 from .charts import promises_chart, saved_chart, timeline_chart, waits_chart
 from .markup import chart, figures, heading, page, spread, table, text
@@ -64,8 +64,8 @@ def _charts(found: Report, ledger: Ledger, tariff: Tariff) -> Iterator[str]:
     )
     yield chart(
         "Promised and actual finish",
-        "Each dot is a submission. On the line, its promise was exact; below it, it finished sooner. Orange: later than"
-        f" the promised 90th percentile.{_some(ledger.promised, 'promises')}",
+        "Each dot is a submission. On the line, its promise was exact; below it, it finished sooner. Orange: outside"
+        f" the range that was told.{_some([p for p in ledger.promised if p.said == SUBMISSION], 'promises')}",
         promises_chart(ledger),
     )
 

@@ -7,10 +7,10 @@ money is in the user's own unit, a share is between 0 and 1; None where nothing 
 from collections.abc import Collection, Iterator, Sequence
 from statistics import median
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..job import Audience
-from ..queue.account import Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
+from ..queue.account import FLUSH, HALF, SUBMISSION, Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
 from .figures import LEAST, NEAR, off, share
 from .waits import Comparison, Waited, compare_gathered, waits
 
@@ -45,27 +45,42 @@ class Deadlines(Struct, frozen=True, kw_only=True):
     share: float | None
 
 
-class PromisesKept(Struct, frozen=True, kw_only=True):
-    """How good the promises made at submission were, for the submissions of which all is done and nobody drained
-    any before its time.
+class Score(Struct, frozen=True, kw_only=True):
+    """How good some promises were: `ended` of them can be judged, as all that they were about is done.
 
-    `covered`: the share done by the promised 90th percentile, to the second, where that was not far too late (`loose`):
-    beyond FAR times the real time and a minute after it. `error`: the median distance between the promised and the
-    real finish, relative to the real time to it; `bias` the same with its sign, below 0 where too soon was promised.
-    `width`: the median distance from the promised finish to its 90th percentile, relative to the real time. `held`:
-    submissions that were told to start more than a minute later; `started`: the share of them that started within a
-    minute of that.
+    `covered`: the share that was done within the range that was told, to the second: `late` is the share that was done
+    after its end, the 90th percentile, `early` the share that was done before its begin, as far before the promised
+    finish as the end is after it; `loose` were within a range that says nothing, as its end was beyond FAR times the
+    real time and a minute after it, and are not covered either. `error`: the median distance between the promised and
+    the real finish, relative to the real time to it; `bias` the same with its sign, below 0 where too soon was
+    promised. `width`: the median distance from the promised finish to its 90th percentile, relative to the real time.
     """
 
-    made: int
     ended: int
     covered: float | None
+    late: float | None
+    early: float | None
     loose: int
     error: float | None
     bias: float | None
     width: float | None
+
+
+class PromisesKept(Score, frozen=True, kw_only=True):
+    """How good the promises made at submission were, for the submissions of which all is done and nobody drained
+    any before its time; of those to submissions of many jobs alone (`groups`), and of what was shown later: when a
+    flush began (`flush`), and half-way to the end that was promised first (`half`).
+
+    `held`: submissions that were told to start more than a minute later; `started`: the share of them that started
+    within a minute of that.
+    """
+
+    made: int
     held: int
     started: float | None
+    groups: Score
+    flush: Score
+    half: Score
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -140,21 +155,35 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = (), currency:
 
 
 def kept(made: int, promised: Sequence[Promised]) -> PromisesKept:
-    """How good these promises were, of `made`."""
+    """How good these promises were, of `made` at submission."""
+    first = [p for p in promised if p.said == SUBMISSION]
+    held = [(p.started, p.start) for p in first if p.start is not None and p.start - p.made > NEAR]
+    return PromisesKept(
+        **structs.asdict(score(first)),
+        made=made,
+        held=len(held),
+        started=share(abs(started - start) <= NEAR for started, start in held),
+        groups=score([p for p in first if p.jobs > 1]),
+        flush=score([p for p in promised if p.said == FLUSH]),
+        half=score([p for p in promised if p.said == HALF]),
+    )
+
+
+def score(promised: Sequence[Promised]) -> Score:
+    """How good these were."""
     errors = [off(p.finish - p.made, p.finished - p.made) for p in promised]
     signed = [error if p.finish > p.finished else -error for p, error in zip(promised, errors, strict=True)]
-    widths = [(p.finish90 - p.finish) / max(LEAST, p.finished - p.made) for p in promised if p.finish90 is not None]
-    held = [(p.started, p.start) for p in promised if p.start is not None and p.start - p.made > NEAR]
-    return PromisesKept(
-        made=made,
+    ranged = [p for p in promised if p.finish90 is not None]
+    widths = [((p.finish90 or 0.0) - p.finish) / max(LEAST, p.finished - p.made) for p in ranged]
+    return Score(
         ended=len(promised),
-        covered=share(not p.late and not _loose(p) for p in promised if p.finish90 is not None),
-        loose=sum(_loose(p) for p in promised),
+        covered=share(not (p.late or p.early or _loose(p)) for p in ranged),
+        late=share(p.late for p in ranged),
+        early=share(p.early for p in ranged),
+        loose=sum(_loose(p) and not p.early for p in ranged),
         error=median(errors) if errors else None,
         bias=median(signed) if signed else None,
         width=median(widths) if widths else None,
-        held=len(held),
-        started=share(abs(started - start) <= NEAR for started, start in held),
     )
 
 

@@ -29,6 +29,7 @@ from .engine import Engine
 from .load import OwnLoad
 from .review import Review
 from .stream import StreamLoop
+from .telling import Telling
 from .wakeups import StepDetector
 
 log = logging.getLogger("hybridq")
@@ -102,6 +103,7 @@ class Service:
 
     async def _housekeeping(self) -> None:
         engine, review, looked = self.engine, Review(self.engine), False
+        telling = Telling(engine)
         load = OwnLoad(engine.runner, time.time())
         steps = StepDetector(time.time(), time.monotonic())
         adopting = adopts()
@@ -123,6 +125,7 @@ class Service:
                 looked = True
                 load.look(time.time())
                 review.turn(time.time())
+                telling.turn(time.time())
                 await engine.tend()
             await asyncio.sleep(loop.TICK)
 

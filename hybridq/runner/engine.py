@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ POLITE_STEP = 16  # ... while somebody streams: a step holds up the event loop f
 PAUSE = 0.02  # seconds that a batch pauses before each chunk while somebody streams
 POLITE_FOR = 2.0  # seconds after the last stream job began
 RING = 0.02  # seconds within which pieces of a batch's output ring but once
+FLUSHED = 64  # cohorts of which it is remembered that their flush has begun
 LOG_SIZE = 1 << 20  # bytes of the log above which it is copied back, looked at every second
 
 
@@ -74,6 +76,7 @@ class Engine:
         self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self.chunks: dict[str, ChunkSize] = {}  # by handler, from one flush to the next
+        self.flushed: deque[int] = deque(maxlen=FLUSHED)  # cohorts whose flush has begun, for who tells of them
         self._streamed = -POLITE_FOR
         self._stamp: tuple[int, ...] | None = None  # unknown: the file may have changed since it was read
         self._retired: list[Guarded] = []  # of an earlier configuration: what they run ends, nothing new begins

@@ -59,6 +59,7 @@ class FlushRun:
         self._keys: list[int] = []  # the cohorts to claim from next
         self._given = given
         self._promised = tuple(key for key in keys if key > 0)[:JUDGED]
+        engine.flushed.extend(self._promised)
         self._attend = attend
         self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
@@ -88,7 +89,7 @@ class FlushRun:
         self._settings, config = engine.config, engine.outlook.handler(self.name)
         estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
         self._whole, self._anew = estimate.at_once, config.traits.starts == "each"
-        each, start = estimate.usual(Lane.BATCH), 0.0
+        each, start = estimate.by_itself(), 0.0
         if self._anew:  # what a line takes in a batch has its share of the starts
             each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
         size = ChunkSize(target, handler.chunk_limit, config.chunk or self._whole * handler.chunk_limit)

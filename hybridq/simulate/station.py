@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ..brain.calls import NONE, ChunkSize, Overhead
+from ..brain.lanes import Streaming
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig
 from ..job import Audience, Forecast, Lane, Mode, State
@@ -33,7 +34,7 @@ class Times(Struct, frozen=True, kw_only=True):
     spread: float = 0.15  # how far jobs stray from it: the standard deviation of the logarithm
 
 
-class Task(Struct, kw_only=True):
+class Task(Struct, kw_only=True, gc=False):
     """One job on its way. `busy` is what it takes alone, `call` of it is its call's; `share` is what it takes of the
     rest in a large batch; `paid` is its money at factor 1 by lane, where that is not its time's; `mode` was asked
     for."""
@@ -113,7 +114,8 @@ class Station:
         self._ahead = 0 if handler.traits.commands else 1
         self._chunk = ChunkSize(target, LARGEST_CHUNK, handler.chunk)
         self._busy = dict.fromkeys(Lane, 0)
-        self.begun: list[float] = []  # when stream jobs were claimed that run, or wait for the call before them
+        self.begun: list[Streaming] = []  # stream jobs that were claimed: they run, or wait for the call before them
+        self.ended: float | None = None  # when what ran last ended
         self._waits = False  # a chunk waits for an instance, ahead of whoever comes to stream
         self._resting: deque[float] = deque()  # when each idle instance was last used, the latest at the end
 
@@ -148,7 +150,7 @@ class Station:
         task.lane, task.took = Lane.STREAM, task.busy
         self.jobs[Lane.STREAM] += 1
         if len(self.begun) < self.slots[Lane.STREAM]:
-            self.begun.append(task.at)
+            self.begun.append(Streaming(task.at, task.size))
         heapq.heappush(self._streaming, (task.due, task.at, task.number, task))
 
     def begin(
@@ -197,6 +199,7 @@ class Station:
     def release(self, spell: Spell) -> bool:
         """A spell is over and its instance free; returns whether that was the end of the flush."""
         self._busy[spell.lane] -= 1
+        self.ended = spell.end
         self._waits = spell.lane is Lane.STREAM and not self._apart
         if self._starts == "kept":
             self._resting.append(spell.end)
@@ -204,7 +207,8 @@ class Station:
         if spell.lane is Lane.STREAM:
             del self.begun[0]
             if self.jobs[Lane.STREAM] > len(self.begun):
-                self.begun.append(spell.end)
+                size = self._streaming[0][3].size if self._streaming else 0.0
+                self.begun.append(Streaming(spell.end, size, queued=True))
             return False
         took, start = spell.end - spell.begin - spell.startup, spell.startup if self._starts == "each" else 0.0
         self._chunk.took(took, len(spell.tasks), start)

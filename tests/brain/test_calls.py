@@ -76,11 +76,11 @@ def test_the_next_flush_knows_what_the_last_one_found() -> None:
     chunk = ChunkSize(0.5, 1000)
     for _ in range(40):
         chunk.took(5 + 0.05 * chunk.size, chunk.size)
-    chunk.begin(0.1)
+    chunk.begin(0.05)
     assert chunk.size == 100
-    assert chunk.overhead == Overhead(5.0, 100.0)
+    assert chunk.overhead == Overhead(5.0, 100.0, 100)
     elsewhere = ChunkSize(0.5, 1000)
-    elsewhere.begin(0.1, known=chunk.overhead)
+    elsewhere.begin(0.05, known=chunk.overhead)
     assert elsewhere.size == 100
     assert elsewhere.overhead == chunk.overhead
 
@@ -105,7 +105,7 @@ def test_what_was_found_is_forgotten_once_it_no_longer_holds() -> None:
     and a call has no part of its own any more."""
     chunk, most = ChunkSize(0.5, 1000), []
     for flush in range(60):
-        chunk.begin(None if flush < 1 else (1 / 60 + 0.001 if flush < 22 else 0.52))
+        chunk.begin(None if flush < 1 else (0.001 if flush < 22 else 0.5))
         left, sizes = 60, []
         while left:
             jobs = min(chunk.size, left)

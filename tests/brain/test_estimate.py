@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from hybridq.brain.calls import Overhead
 from hybridq.brain.estimate import ENOUGH, Estimate, Model, Observation, judged, learn_many
@@ -312,3 +313,15 @@ def test_the_first_batch_may_be_much_sooner() -> None:
     told = Estimate(stream, stream)
     half, most = (told.total_time(B, 1000, 100, q) or 0.0 for q in (0.5, 0.9))
     assert half > 0.8 * most
+
+
+def test_a_batch_is_foreseen_by_the_calls_that_it_will_have() -> None:
+    """Calls that take a second beside jobs of 0.05 s: if one gets five jobs at most, ten take two seconds more than
+    their own time, and not one."""
+    seen = [Observation(size=9, busy=0.25, together=5)] * 9
+    model = learn_many(Model(overhead=Overhead(seconds=1.0, jobs=20.0, size=5)), seen)
+    known = Estimate(Model(), model)
+    assert known.total_time(B, 9, 10) == pytest.approx(2.5, rel=0.02)
+    assert known.by_itself() == pytest.approx(0.05, rel=0.02)
+    whole = Estimate(Model(), replace(model, overhead=Overhead(seconds=1.0, jobs=20.0, size=20)))
+    assert whole.total_time(B, 9, 10) == pytest.approx(1.5, rel=0.02)

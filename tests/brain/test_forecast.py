@@ -104,6 +104,25 @@ def test_a_load_that_lasts_moves_no_start(load: float) -> None:
         assert held_etas(work, then)[1].start == planned.later[0].at
 
 
+def test_what_the_load_alone_holds_begins_when_that_is_over() -> None:
+    """Nobody knows when: what is held is likely to be done sooner by half of the quarter of an hour that the load is
+    given, until that half has passed, and at the 90th percentile after all of it; so is what comes."""
+    work = [held(jobs=10_000)]
+    free = held_etas(work, conditions())[1]
+    lasts, most = ((at or 0.0) - (free.start or 0.0) for at in (free.finish, free.finish90))
+    for later, sooner in ((0.0, 450.0), (200.0, 450.0), (449.0, 450.0), (460.0, 0.0)):
+        busy = conditions(now=NOON + later, load=9.0)
+        assert plan(work, busy).later[0].reason.kind == "busy"
+        eta = held_etas(work, busy)[1]
+        assert eta.start == NOON + 900.0
+        assert eta.finish == pytest.approx(NOON + 900.0 + lasts - sooner)
+        assert eta.finish90 == pytest.approx(NOON + 900.0 + most)
+    asked = Request(handler="x", audience=Audience.BACKGROUND, mode=Mode.BATCH)
+    promised = classify(asked, 10_000, 100, conditions(load=9.0)).forecast
+    assert promised.finish == pytest.approx(NOON + 450.0 + lasts)
+    assert (promised.finish90 or 0.0) == pytest.approx(NOON + 900.0 + most)
+
+
 def test_running_batches_go_first() -> None:
     """Work that is due waits for the batches that already run."""
     eta = held_etas([held(deadline=NOON)], conditions(batch_ahead=600.0))[1]
@@ -185,4 +204,5 @@ def test_a_spread_is_that_of_the_run_and_the_same_for_all_who_ask() -> None:
     assert (forecast.start, forecast.finish) == (eta.start, eta.finish)
     assert forecast.finish90 == pytest.approx(eta.finish90, abs=1e-3)
     whole = told.estimate.total_time(Lane.BATCH, 100, 500, 0.9) or 0.0
-    assert (eta.finish90 or 0) - (eta.start or 0) == pytest.approx(math.e * whole)
+    few = 1 + 1 / 17  # sixteen jobs have told
+    assert (eta.finish90 or 0) - (eta.start or 0) == pytest.approx(math.e * whole * few)

@@ -10,12 +10,12 @@ import pytest
 from hybridq.brain.arrivals import ARRIVALS, coming, joining
 from hybridq.brain.calls import NONE
 from hybridq.brain.estimate import Model, Observation, learn_many
-from hybridq.job import Decision, Held, Lane, Mode
+from hybridq.job import Decision, Flush, Held, Lane, Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import accept
-from hybridq.queue.learned import remember
+from hybridq.queue.learned import intend, remember
 from hybridq.queue.runner import Runner
-from hybridq.reason import said
+from hybridq.reason import Reason, said
 from tests.support.building import ECHO, asking, command, queue, submit_all
 
 WORKER = ECHO.replace('protocol = "lines"\n', "")
@@ -203,6 +203,11 @@ def test_each_handler_remembers_its_load(tmp_path: Path) -> None:
     outlook.loaded.add("echo")
     assert outlook.conditions("echo", time.time()).loaded
     assert not outlook.conditions("shell", time.time()).loaded
+    outlook.loaded.clear()
+    assert not outlook.conditions("echo", time.time()).loaded
+    later = Flush(at=time.time() + 60, keys=(1,), jobs=1, rule="plan", reason=Reason("busy", load=2.0))
+    intend(outlook.store, "echo", (later,), time.time())  # what another process sees of the loop's plan
+    assert outlook.conditions("echo", time.time()).loaded
     outlook.store.close()
 
 

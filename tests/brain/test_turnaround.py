@@ -122,3 +122,16 @@ def test_plain_requests_in_the_place_of_a_batch_are_foreseen_as_such(provider: P
 
         until(lambda: look(outlook).rows[0].counts.get("done", 0) > 10)
         until(near)
+
+
+def test_own_batches_soon_say_more_than_others_reports() -> None:
+    """After six that took five seconds each the next is foreseen within some ten, and not within minutes; one alone, or
+    six that differ as the reports do, are believed less."""
+    for turnarounds, likely, most in (((5.0,) * 6, 10.0, 60.0), ((5.0,), 200.0, 3600.0)):
+        known = world(0.0, *turnarounds).estimate
+        half, nine = (known.run_time(Lane.BATCH, 1.0, q) or 0.0 for q in (0.5, 0.9))
+        assert 5.0 < half < likely
+        assert half < nine < most
+    wide = world(0.0, 60.0, 120.0, 400.0, 500.0, 1800.0, 3600.0).estimate
+    assert 300 < (wide.run_time(Lane.BATCH, 1.0) or 0.0) < 700
+    assert (wide.run_time(Lane.BATCH, 1.0, 0.9) or 0.0) > 2000

@@ -67,7 +67,7 @@ def test_the_long_form_names_what_costs_are_compared() -> None:
     """A batch with streaming; and what is next to nothing has its digits, so that more is seen to be more."""
     assert "a batch at the night price costs 4.00, streaming 10.00, waiting" in sentence(NIGHT, NOON, long=True)
     tiny = Reason("over limit", costs=3.2e-6, whole=1e-8)
-    assert sentence(tiny, NOON) == "costs about 0.000003200, more than the limit of 0.000000010"
+    assert sentence(tiny, NOON) == "costs about 0.000003200, more than --max-cost, 0.000000010"
 
 
 def test_amounts_stay_short_and_say_something() -> None:

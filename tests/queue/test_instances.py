@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.lanes import Streaming
 from hybridq.job import Mode
 from hybridq.queue.claims import claim_batch, claim_stream
 from hybridq.queue.flushes import close_flush, open_flush, progress
-from hybridq.queue.instances import open_flush_of, stream_rate, streams_begun
+from hybridq.queue.instances import last_end, open_flush_of, stream_rate, streams_of
 from hybridq.reason import said
 from tests.support.ledgers import START, Past
 
@@ -33,7 +34,7 @@ def test_since_when_stream_jobs_run(tmp_path: Path) -> None:
     claim_stream(past.store, past.runner, "echo", 1, START + 5)
     (key,) = past.store.row("SELECT cohort FROM job WHERE id = ?", (held,)) or (0,)
     claim_batch(past.store, past.runner, 1, "echo", [key], 1, START + 6)
-    assert streams_begun(past.store, "echo") == [START + 5]
+    assert streams_of(past.store, "echo") == [Streaming(START + 5, 3.0, queued=True), Streaming(None, 3.0)]
 
 
 def test_a_flush_tells_how_far_it_is(tmp_path: Path) -> None:
@@ -45,3 +46,17 @@ def test_a_flush_tells_how_far_it_is(tmp_path: Path) -> None:
     assert open_flush_of(past.store, "echo") == (START, 6)
     close_flush(past.store, number, 9, 1, 0.0, 0.0, START + 9)
     assert open_flush_of(past.store, "echo") is None
+
+
+def test_when_something_last_ended(tmp_path: Path) -> None:
+    """A job of the flush that runs, or one that streamed: the later of both; before any it is 0."""
+    past = Past(tmp_path)
+    assert last_end(past.store, "echo") == 0.0
+    past.stream(past.submit(0, mode=Mode.STREAM)[0], 1, 2, 7)
+    past.stream(past.submit(1, mode=Mode.STREAM)[0], 1, 2, 4)
+    assert last_end(past.store, "echo") == START + 7
+    several = past.submit(0, 3)
+    past.flush(5, 9, several[:1])
+    (key,) = past.store.row("SELECT cohort FROM job WHERE id = ?", (several[1],)) or (0,)
+    claim_batch(past.store, past.runner, 1, "echo", [key], 1, START + 9)
+    assert last_end(past.store, "echo") == START + 9

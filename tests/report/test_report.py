@@ -10,11 +10,12 @@ from hybridq.brain.policy import promote, reclassify
 from hybridq.brain.promotion import promotion_reason
 from hybridq.job import Audience, Happening, Lane, Mode, Request
 from hybridq.queue import ledger
-from hybridq.queue.account import Cause
+from hybridq.queue.account import FLUSH, HALF, Cause
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.cohorts import job
 from hybridq.queue.lanes import move, move_cohort
 from hybridq.queue.ledger import alike
+from hybridq.queue.promises import Told, keep
 from hybridq.queue.rescue import give_back, rescue
 from hybridq.reason import said
 from hybridq.report.report import report
@@ -112,9 +113,60 @@ def test_a_promise_far_too_late_is_not_kept(past: Past) -> None:
     for latest in (200, 780):
         past.flush(80, 100, past.submit(0, promised=(80, 150, latest)))
     found = past.report().promises
-    assert (found.covered, found.loose) == (1 / 2, 1)
+    assert (found.covered, found.loose, found.late, found.early) == (1 / 2, 1, 0, 0)
     assert (found.error, found.bias) == (0.5, 0.5)
     assert found.width == pytest.approx((0.5 + 6.3) / 2)
+
+
+def test_a_range_is_missed_on_either_side(past: Past) -> None:
+    """Told 100 s ±20 s: done after 79 s and sooner is as wrong as after 121 s, to the second; so is 200 s ±5 s."""
+    for end in (75, 79.5, 120.5, 130):
+        past.flush(50, end, past.submit(0, promised=(50, 100, 120)))
+    past.flush(80, 100, past.submit(0, promised=(80, 200, 205)))
+    found = past.report().promises
+    assert (found.covered, found.late, found.early, found.loose) == (2 / 5, 1 / 5, 2 / 5, 0)
+
+
+def test_what_was_told_later_is_judged_apart(past: Past) -> None:
+    """At the flush and half-way: beside what was promised at submission, also where nothing was."""
+    known, unknown = past.submit(0, promised=(80, 100, 120)), past.submit(0, 3)
+    for number, said_at, finish in ((known[0], FLUSH, 110), (unknown[0], FLUSH, 150), (unknown[0], HALF, 96)):
+        cohort = job(past.store, number).cohort
+        told = Told(cohort=cohort, whole=None, said=said_at, start=None, finish=START + finish, finish90=START + 155)
+        keep(past.store, [told], START + 80)
+    past.flush(80, 100, known)
+    past.flush(80, 100, unknown)
+    found = past.report().promises
+    assert (found.made, found.ended, found.covered, found.groups.ended) == (1, 1, 1.0, 0)
+    assert (found.flush.ended, found.flush.covered, found.flush.early) == (2, 1 / 2, 1 / 2)
+    assert (found.half.ended, found.half.bias) == (1, pytest.approx(-4 / 20))
+
+
+def test_a_group_is_promised_as_one(past: Past) -> None:
+    """What was told of a group is judged by all that was in it then; what joins it later is not its matter."""
+    first, second = past.submit(0, 2, group="g"), past.submit(5, 2, group="g")
+    cohort = job(past.store, first[0]).cohort
+    told = Told(cohort=cohort, whole="g", said=FLUSH, start=None, finish=START + 100, finish90=START + 120)
+    keep(past.store, [told], START + 80)
+    third = past.submit(90, group="g")
+    past.flush(80, 90, first)
+    assert past.report().promises.flush.ended == 0
+    past.flush(90, 130, second)
+    found = past.report().promises.flush
+    assert (found.ended, found.covered, found.late) == (1, 0, 1.0)
+    past.flush(200, 300, third)
+    assert past.report().promises.flush == found
+
+
+def test_parts_of_one_submission_are_one_promise(past: Past) -> None:
+    """Of two cohorts that came together the last end counts, against the last that was promised."""
+    jobs = [job(past.store, past.submit(0, 2, promised=(80, at, at + 20))[0]) for at in (100, 200)]
+    past.store.connection.execute("UPDATE cohort SET submission = ? WHERE id = ?", (jobs[0].cohort, jobs[1].cohort))
+    for first, end in zip(jobs, (90, 205), strict=True):
+        past.flush(80, end, [first.id, first.id + 1])
+    found = past.report().promises
+    assert (found.ended, found.covered, found.groups.ended) == (1, 1.0, 1)
+    assert found.error == pytest.approx(5 / 205)
 
 
 def test_what_was_drained_before_its_time_broke_no_promise(past: Past) -> None:
