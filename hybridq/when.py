@@ -113,6 +113,14 @@ def span(seconds: float) -> str:
     return _long_span(round(seconds / 60))
 
 
+def written(seconds: float) -> str:
+    """A duration as one writes it in `config.toml`, exactly: `24h`, `90s`, `500ms`."""
+    for unit, length in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
 def eta(p50: float | None, p90: float | None, now: float) -> str:
     """When something will be done: `22:14 ±6m`, the 50th to the 90th percentile; `unknown`, not a guess.
 

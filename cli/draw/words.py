@@ -200,7 +200,8 @@ def tariff(head: Head, now: float) -> str:
     if head.factor_until is None:
         return named
     then = "" if head.factor_next is None else f", then x{head.factor_next:g}"
-    return f"{named} until {clock(head.factor_until, now)}{then}"
+    there = f" ({head.factor_there})" if head.factor_there else ""
+    return f"{named} until {clock(head.factor_until, now)}{there}{then}"
 
 
 def saved_words(head: Head) -> str:

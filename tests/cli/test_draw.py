@@ -1,6 +1,7 @@
 """The renderables: what they say, that they keep to their cells, and that nothing in a job can break them."""
 
 import io
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -156,6 +158,12 @@ def test_the_lane_shows_without_colour(lane: Lane, state: State, word: str) -> N
     assert word in text
     signs = {"held": "‖", "queued": "○", "streaming": "»", "running": "●"}
     assert [sign for sign in signs.values() if sign in text] == [signs[word]]
+
+
+def test_the_tariff_names_its_own_hour_where_that_differs() -> None:
+    """A window at 22:00 in another zone is found again beside the local time."""
+    head = replace(busy().head, factor_there="22:00 Berlin")
+    assert re.search(r"until [\d: tomrw]+ \(22:00 Berlin\), then x0\.4", words.tariff(head, NOW))
 
 
 def test_the_head_says_the_conditions() -> None:
