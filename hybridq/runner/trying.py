@@ -7,7 +7,7 @@ are stored, or a large one is claimed, which no streamed job would meet. Beside 
 
 from collections.abc import Sequence
 
-from ..brain.trials import AT_FIRST, CLEAR, LONG, SPENT, Trial, gain, kept, trial
+from ..brain.trials import AT_FIRST, CLEAR, KEPT, LONG, SPENT, Trial, gain, kept, trial
 
 ROW = 6  # calls of one job
 
@@ -28,7 +28,8 @@ class Trying:
         """Whether the next call is to have one job; then it is one."""
         if not self._left:
             row = 1 if self._alone >= LONG else ROW
-            if self._since * (AT_FIRST if gain(self._known) is None else SPENT) <= row * self._alone:
+            first = len(self._known) < KEPT and gain(self._known) is None
+            if self._since * (AT_FIRST if first else SPENT) <= row * self._alone:
                 return False
             self._since, self._left = 0.0, row
         self._left -= 1
