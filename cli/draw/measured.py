@@ -93,7 +93,7 @@ def _costs(measured: Measured, width: int) -> Iterator[Line]:
     yield row("in the batch", batch), PLAIN
     yield row("one process each", alone), PLAIN
     less = _less(batch.seconds, alone.seconds), _less(batch.money, alone.money)
-    yield _row(width, "the batch is cheaper by", *less), PLAIN
+    yield _row(width, "less in the batch", *less), PLAIN
 
 
 def _row(width: int, name: str, *figures: str) -> str:
@@ -122,7 +122,7 @@ def _promise(measured: Measured) -> str:
 
 
 def _less(cost: float, other: float) -> str:
-    return f"{100 * (1 - cost / other):.0f} %" if other > 0 else "unknown"
+    return f"{100 * (1 - cost / other):.0f}%" if other > 0 else "unknown"
 
 
 def _workers(measured: Measured) -> str:

@@ -65,7 +65,7 @@ def _waits(plotext: Any, ledger: Ledger, width: int) -> list[str]:
             longest = max(longest, curve.seconds[-1])
     ticks = [seconds for seconds in TICKS if seconds <= longest]
     figure.ruler("x").ticks([math.log10(seconds) for seconds in ticks], [span(seconds) for seconds in ticks])
-    figure.ruler("y").ticks([0, 0.5, 1], ["0", "50 %", "all"])
+    figure.ruler("y").ticks([0, 0.5, 1], ["0", "50%", "all"])
     figure.ruler("y").lim(0, 1)
     return _lines(figure)
 

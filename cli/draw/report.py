@@ -15,7 +15,7 @@ from hybridq.report.page import Section
 from hybridq.report.report import PromisesKept, Report, Saved
 from hybridq.report.waits import Comparison, Waited
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, how_many, span
+from hybridq.when import clock, count, decimals, how_many, money_to, span
 from hybridq.when import money as amount
 
 from .palette import PLAIN, QUIET, STRONG
@@ -58,22 +58,24 @@ def headline(found: Report) -> str:
     if found.nothing:
         return _nothing(found)
     total, gathered = found.total, found.gathered
-    money = _unit(found)
-    saved = (
-        f"The jobs cost {money(total.cost)}; streaming all of them as they came would have cost {money(total.streamed)}"
-    )
+    cost, streamed, saves = _amounts(found, total)
+    said = f"The jobs cost {cost}; streaming all of them as they came would have cost {streamed}"
     if total.share is not None:
-        saved += f": {money(total.saved)} ({percent_of(total.share)}) saved"
+        more = saves.startswith("-")
+        share = percent_of(abs(total.share))
+        said += ": nothing saved" if saves == _none(found) else f": {saves.lstrip('-')} ({share}) {_MORE[more]}"
     elif found.untold:
-        saved = f"The jobs cost {money(total.cost)}; what streaming all of them would have cost is not known yet"
+        said = f"The jobs cost {cost}; what streaming all of them would have cost is not known yet"
     if gathered.sooner is None:
-        return f"{saved}."
+        return f"{said}."
     held, was = gathered.held.p50, gathered.was.p50
     assert held is not None  # noqa: S101 - else there would be nothing to compare
     assert was is not None  # noqa: S101 - the same
-    if gathered.sooner < 0:
-        return f"{saved}. Half of the people saw output within {span(was)}; with batching, {span(held)}."
-    return f"{saved}. Half of the people saw output within {span(was)} instead of {span(held)} with batching."
+    jobs = how_many(gathered.jobs, "job")
+    return (
+        f"{said}. Of {jobs} that people saw streamed, half showed output within {span(was)}; held for the next batch,"
+        f" within {span(held)}."
+    )
 
 
 def numbers(found: Report) -> Iterator[tuple[str, str]]:
@@ -82,8 +84,8 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
         return
     yield count(found.done), "jobs done"
     if found.total.share is not None:
-        money = _unit(found)
-        yield percent_of(found.total.share), f"saved: {money(found.total.saved)} of {money(found.total.streamed)}"
+        _, streamed, saved = _amounts(found, found.total)
+        yield percent_of(found.total.share), f"saved: {saved} of {streamed}"
     if found.gathered.sooner is not None:
         yield percent_of(found.gathered.sooner), "faster first output than batching"
     for each in found.deadlines:
@@ -106,7 +108,7 @@ def sections(found: Report) -> Iterator[Section]:
     yield "Money", prices, ("handler", "audience", "done", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
     if waits:
-        columns = "who waits", "lane", "jobs", "half", "95 %", "99 %"
+        columns = "who waits", "lane", "jobs", "half", "95%", "99%"
         yield "Time to first output", _sampled(found), columns, waits
     if found.gathered.jobs or found.gathered.unknown:
         yield _gathered(found.gathered)
@@ -119,12 +121,34 @@ def sections(found: Report) -> Iterator[Section]:
 
 
 def _unit(found: Report) -> Callable[[float], str]:
-    """Amounts that are compared, with what they are counted in."""
+    """An amount, with what it is counted in."""
     return partial(amount, currency=found.currency, fine=True)
 
 
+def _column(found: Report, amounts: Sequence[float]) -> Callable[[float], str]:
+    """The same of amounts below each other: in the same decimals."""
+    return partial(money_to, decimals(amounts), currency=found.currency)
+
+
+_MORE = {False: "saved", True: "more"}  # by whether it is a loss
+
+
+def _amounts(found: Report, each: Saved) -> tuple[str, str, str]:
+    """What it cost, what it would have cost streamed, and the difference of these as they are told: the same decimals
+    in all rows, and a total that is the sum of its rows."""
+    places = decimals([amount for of in (*found.saved, found.total) for amount in (of.cost, of.streamed)])
+    rows = found.saved if each is found.total else (each,)
+    cost, streamed = sum(round(of.cost, places) for of in rows), sum(round(of.streamed, places) for of in rows)
+    told = partial(money_to, places, currency=found.currency)
+    return told(cost or each.cost), told(streamed or each.streamed), told(round(streamed - cost, places))
+
+
+def _none(found: Report) -> str:
+    return money_to(2, 0.0, found.currency)
+
+
 def _flushes(found: Report) -> Rows:
-    money = _unit(found)
+    money = _column(found, [each.cost for each in found.flushes])
     return [
         (
             RULES.get(each.rule, each.rule),
@@ -139,7 +163,7 @@ def _flushes(found: Report) -> Rows:
 
 
 def _failures(found: Report) -> Rows:
-    money = _unit(found)
+    money = _column(found, [each.cost for each in found.causes])
     causes = [(visible_line(each.reason, REASON), count(each.jobs), money(each.cost)) for each in found.causes]
     return [*causes, ("for other reasons", count(found.other_causes), NONE)] if found.other_causes else causes
 
@@ -153,14 +177,14 @@ def _head(found: Report) -> Text:
 
 
 def _money(found: Report) -> Rows:
-    money = _unit(found)
-
     def row(each: Saved) -> Sequence[str]:
         handler = NONE if each.handler is None else visible_line(each.handler, 40)
         audience = NONE if each.audience is None else each.audience.value
-        figures: tuple[str, ...] = money(each.cost), money(each.streamed), money(each.saved), percent_of(each.share)
+        cost, streamed, saved = _amounts(found, each)
+        share = percent_of(each.share) if saved != _none(found) or each.share is None else "0%"
+        figures = cost, streamed, saved, share
         if each.share is None and found.untold:
-            figures = figures[0], NONE, NONE, NONE
+            figures = cost, NONE, NONE, NONE
         return handler, audience, count(each.done), *figures
 
     rows = [row(each) for each in found.saved]
@@ -190,7 +214,7 @@ def _gathered(found: Comparison) -> Section:
         ("batched (estimated)", *_wait(("", ""), found.held)[2:]),
     ]
     rows.append(("faster by", "", percent_of(found.sooner), "", ""))
-    return "The same jobs if batched", says, ("people's jobs", "jobs", "half", "95 %", "99 %"), rows
+    return "The same jobs if batched", says, ("people's jobs", "jobs", "half", "95%", "99%"), rows
 
 
 def _kept(found: Report) -> Iterator[Sequence[str]]:
@@ -252,19 +276,13 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
     yield "done sooner", percent_of(found.early), "of them, before its begin (before 22:08)"
     if found.loose:
         yield "promised far too late", count(found.loose), "of them, over three times as long as it took: not kept"
-    yield (
-        "promised time",
-        percent_of(found.error),
-        "half of them were off by at most this share of the time promised or taken",
-    )
-    if found.bias is not None:
-        side = "late" if found.bias >= 0 else "early"
-        yield "promised too", side, f"by {percent_of(abs(found.bias))} in the median"
+    side = "" if not found.bias else f"; mostly done {'sooner' if found.bias > 0 else 'later'} than told"
+    yield "typical error", percent_of(found.error), f"of the time to the end: half were off by less{side}"
     if found.width is not None:
-        yield "promised range", percent_of(found.width), "of the time taken, from the 50th to the 90th percentile"
+        yield "typical margin", percent_of(found.width), "of the time to the end: what stands behind ±"
     for name, of in (("to groups", found.groups), ("at the flush", found.flush), ("half-way", found.half)):
         if of.ended:
-            off = f"half were off by at most {percent_of(of.error)}, {percent_of(of.width)} wide"
+            off = f"typical error {percent_of(of.error)}, margin {percent_of(of.width)}"
             yield f"told {name}", percent_of(of.covered), f"of {count(of.ended)} kept; {off}"
     if found.held:
         yield (

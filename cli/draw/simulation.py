@@ -26,21 +26,24 @@ COLUMNS = (
         "the cost of run time and starts at the prices of the day; in brackets, compared with streaming everything",
     ),
     ("with waiting", "cost plus the cost of waiting (policy.user_delay_cost, background_delay_cost); lower is better"),
-    ("a person waits", "time until a waiting person sees the first output: half of them, 95 %, 99 %"),
+    ("a person waits", "time until a waiting person sees the first output, at most: half of them, 95%, 99%"),
     ("others wait", "the same for background work, where nobody waits"),
     ("deadlines", "share of jobs with a deadline that met it"),
     ("streamed", "share of jobs that ran at once, on their own; the others ran in a batch"),
     ("flushes", "number of batches that ran"),
 )
+SHARED = ("a person waits", "others wait")  # columns with three figures: of half, 95% and 99%
 
 
 def simulation_table(found: Rehearsal, width: int) -> RenderableType:
     """The whole answer in `width` cells: what was simulated, the table, its legend, hybridq's own figures."""
     stacked = width < WIDE
-    grid = Table(box=None, padding=(0, 1 if stacked else 2, 0, 0), header_style=QUIET, pad_edge=False)
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style=QUIET, pad_edge=False)
     grid.add_column("", no_wrap=True)
     for title, _ in COLUMNS:
         longest = max(map(len, title.split()))
+        if title in SHARED:
+            title += "\nhalf\n95%\n99%" if stacked else "\nhalf / 95% / 99%"
         grid.add_column(title, justify="right", min_width=longest, overflow="fold")
     for place, row in enumerate(rows(found)):
         cells = [cell.replace(" / ", "\n").replace(" (", "\n(") for cell in row] if stacked else row
@@ -97,9 +100,9 @@ def _kept(made: Promises) -> list[RenderableType]:
     if made.error is None:
         return [_line("promises", "none: hybridq promises a time once some jobs of a handler have finished")]
     kept = (
-        f"{count(made.made)} made; {percent_of(made.covered)} finished by the promised 90th percentile; half were"
-        f" off by at most {percent_of(made.error)} of the time to the end ({percent_of(made.best)} is the best"
-        " possible: with every start known in advance, and only chance in the run times)"
+        f"{count(made.made)} made; {percent_of(made.covered)} finished by the later time told; the typical error is"
+        f" {percent_of(made.error)} of the time to the end (chance in the run times alone gives about"
+        f" {percent_of(made.best)})"
     )
     if made.started is None or made.late is None:
         return [_line("promises", kept)]

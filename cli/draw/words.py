@@ -82,7 +82,7 @@ def percent(row: Row) -> int:
 
 
 def percent_of(part: float | None) -> str:
-    """A part of a whole in percent, rounded so that 100 % means all of it, and 0 % none; a dash where it is unknown."""
+    """A part of a whole in percent, rounded so that 100% means all of it, and 0% none; a dash where it is unknown."""
     if part is None:
         return NONE
     rounded = f"{part:.0%}"

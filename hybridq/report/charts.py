@@ -202,7 +202,7 @@ def _told(flush: FlushDone, currency: str) -> str:
 
 
 def _kept(each: Promised) -> str:
-    likely = "" if each.finish90 is None else f", 90 % sure after {span(each.finish90 - each.made)}"
+    likely = "" if each.finish90 is None else f", 90% sure after {span(each.finish90 - each.made)}"
     when = datetime.fromtimestamp(each.made).isoformat(" ", "seconds")
     return hover(
         f"submitted {when}\npromised after {span(each.finish - each.made)}{likely}"

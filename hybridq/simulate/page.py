@@ -43,7 +43,7 @@ def simulation_page(
                 "Jobs started per lane, and the price factor; hover over a flush (a diamond) for its reason.",
                 _timeline(found, ours),
             ),
-            chart("Time to first output", "For half of the jobs, 95 % and 99 %, by who waits.", _waits(found)),
+            chart("Time to first output", "For half of the jobs, 95% and 99%, by who waits.", _waits(found)),
             chart(
                 "Promised and actual finish",
                 _sampled(
@@ -73,7 +73,7 @@ def _trade(found: Rehearsal) -> "Figure":
                 marker={"size": 12, "color": COLOURS[audience.value]},
                 hovertext=[
                     hover(
-                        f"{v.name}: {v.says}\ncost {money(v.cost, found.currency)}, half wait {span(w.p50 or 0)}, 99 %"
+                        f"{v.name}: {v.says}\ncost {money(v.cost, found.currency)}, half wait {span(w.p50 or 0)}, 99%"
                         f" {span(w.p99 or 0)}"
                     )
                     for v, w in known

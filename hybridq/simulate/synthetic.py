@@ -25,7 +25,7 @@ def synthetic(days: float, seed: int) -> Workload:
     """`days` days from a Monday on, drawn from `seed`."""
     chance = random.Random(seed)  # noqa: S311 - a draw, no secret
     found = Arrivals(chain(_asked(days, chance), _fed(days, chance), _handed_in(days, chance)))
-    return Workload(found.ordered(), f"synthetic office, {days:g} days")
+    return Workload(found.ordered(), f"synthetic office, {days:g} day{'s' * (days != 1)}")
 
 
 def _asked(days: float, chance: random.Random) -> Iterator[Arrival]:

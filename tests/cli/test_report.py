@@ -6,8 +6,12 @@ import re
 from pathlib import Path
 
 import pexpect
+from msgspec.structs import replace
 
 from hybridq.installed import install_command
+from hybridq.job import Audience
+from hybridq.report.report import Saved
+from hybridq_cli.draw.report import headline, sections
 from tests.support.building import HYBRIDQ, command, environment
 from tests.support.ledgers import Past, asked
 
@@ -35,8 +39,32 @@ def test_it_says_what_the_rules_are(past: Past) -> None:
     """The flushes are told by why they ran, in words."""
     past.flush(100, 110, past.submit(10, 4), rule="drain")
     said = command(past.home, "report").stdout
-    assert re.search(r"by hand +1 +4", said)
-    assert "waited long enough" not in said
+    assert re.search(r"started by hand +1 +4", said)
+    assert "waiting saves nothing" not in said
+
+
+def test_money_adds_up_as_it_is_told(past: Past) -> None:
+    """The same decimals below and beside each other; a loss is more, and no saving has a percentage."""
+    past.flush(100, 110, past.submit(10, 4))
+    found = past.report()
+    rows = [
+        Saved(handler=name, audience=Audience.USER, jobs=1, done=1, cost=c, streamed=s, saved=s - c, share=1 - c / s)
+        for name, c, s in (("one", 0.00306, 0.01041), ("two", 0.00414, 0.00404))
+    ]
+    whole = Saved(
+        handler=None, audience=None, jobs=2, done=2, cost=0.0072, streamed=0.01445, saved=0.00725, share=0.5017
+    )
+    found = replace(found, saved=tuple(rows), total=whole)
+    (_, _, _, money), *_ = sections(found)
+    assert [row[3:] for row in money] == [
+        ("0.0031", "0.0104", "0.0073", "71%"),
+        ("0.0041", "0.0040", "-0.0001", "-2%"),
+        ("0.0072", "0.0144", "0.0072", "50%"),
+    ]
+    assert headline(found).startswith("The jobs cost 0.0072; streaming all of them as they came would have cost 0.0144")
+    loss, none = replace(found, saved=(rows[1],), total=rows[1]), replace(rows[0], cost=0.010402, share=0.0008)
+    assert headline(loss).endswith("would have cost 0.0040: 0.0001 (2%) more.")
+    assert headline(replace(found, saved=(none,), total=none)).endswith(": nothing saved.")
 
 
 def test_names_from_outside_are_harmless(past: Past) -> None:
