@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from .job import Happening
 from .reason import ITS_LIMIT, NOBODY, SAID, Reason
 from .when import NO_MONEY, clock, count, decimals, money, money_to, span
 
@@ -55,19 +54,6 @@ def _what(reason: Reason, told: "_Telling") -> str:
         return reason.text or reason.kind
 
 
-def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: str = "") -> str:
-    """One line of a story: what happened to so many jobs, and why."""
-    why = sentence(reason, now, currency)
-    if reason.kind == SAID and reason.text:
-        return why
-    if kind in _EVENTS:
-        one, several = _EVENTS[kind]
-        return one if jobs == 1 else several.format(count(jobs))
-    if kind in _MOVES:
-        return f"{_MOVES[kind]}: {why}"
-    return why
-
-
 def how_ended(returncode: int) -> str:
     """How a process ended: `exit code 3`, `killed by SIGSEGV`."""
     if returncode >= 0:
@@ -77,27 +63,12 @@ def how_ended(returncode: int) -> str:
     return f"killed by signal {-returncode}"
 
 
-_EVENTS = {
-    Happening.CANCELLED: ("cancelled", "{} jobs cancelled"),
-    Happening.RETRIED: ("queued again by retry", "{} jobs queued again by retry"),
-    Happening.DRAFTED: ("the draft ended; the final follows in a batch",) * 2,
-    Happening.RESCUED: ("the runner died; queued again at once", "{} jobs: the runner died; queued again at once"),
-    Happening.BROKE: ("the runner broke; queued again at once", "{} jobs: the runner broke; queued again at once"),
-    Happening.GIVEN_BACK: (
-        "the runner stopped before it was done; queued again",
-        "{} jobs: the runner stopped before it was done; queued again",
-    ),
-}
-_MOVES = {Happening.PROMOTED: "promoted", Happening.RECLASSIFIED: "moved to the batch lane"}
-
-
 class _Telling:
     """How instants and amounts are told here."""
 
     def __init__(self, now: float, currency: str, long: bool) -> None:
         self._now, self.long, self.currency = now, long, currency
         self.sum = partial(money, currency=currency, fine=True)
-        self.about = partial(money, currency=currency)
 
     def both(self, one: float, other: float) -> tuple[str, str]:
         """Two amounts that are compared, in the same decimals; of next to nothing as many as it takes."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..files import readable
+from ..happenings import happened
 from ..job import Decision, Happening, Lane, State
 from ..outlook import Outlook
 from ..queue import lists
@@ -24,7 +25,6 @@ from ..queue.results import result
 from ..queue.select import meant
 from ..queue.store import Store
 from ..selection import Ids, Selector
-from ..sentences import happened
 from .foresight import Foresight
 from .rows import Rows, subject
 from .snapshot import Row

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq import sentences
+from hybridq.happenings import happened
 from hybridq.job import Happening
 from hybridq.reason import Reason, read, said, stored
-from hybridq.sentences import happened, sentence
+from hybridq.sentences import sentence
 
 NOON = 1_795_867_200.0  # 12:00 UTC
 HOUR = 3600.0
