@@ -113,7 +113,7 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
         yield "last error", found.error
     if found.first is not None:
         yield "first byte", f"{clock(found.first, now)}, after {span(max(0.0, found.first - found.submitted))}"
-    if found.busy is not None:
+    if found.busy:  # 0: it ended before its start could be told apart
         yield "busy", span(found.busy)
     if found.streamed is not None and found.state is State.DONE:
         yield "streamed", f"would have cost {money(found.streamed, found.currency)} as it came, in a call of its own"
