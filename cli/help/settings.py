@@ -34,7 +34,7 @@ SENTENCES = {
     "policy.background_delay_cost": "what an hour of delay costs per submission when nobody waits, in money",
     "policy.machine_cost": "what an hour of one busy slot costs at factor 1, in money",
     "policy.hold": "the longest time to hold a background job without a deadline",
-    "policy.theta": "a batch waits for more jobs until waiting has cost this share of one more start (or call)",
+    "policy.theta": "what one more start (or call) counts for: a batch waits for more jobs while that pays; 0: never",
     "policy.load_free": "the load per core that raises no cost",
     "policy.load_weight": "how much each unit of load above `load_free` raises the cost of running; 0: ignore load",
     "policy.currency": 'the unit of money, shown with each amount: `"EUR"`, `"$"`; `""`: none',

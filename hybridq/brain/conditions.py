@@ -57,6 +57,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     grain: float = 0.0  # seconds: by how much a second of that varies (its variance, by the second)
     coming: float = 0.0  # background submissions a second that came of late, and may share a flush
     joining: float | None = None  # of those, the ones that were batched, as of the first held; None: nobody knows
+    joined: tuple[float, ...] | None = None  # when the last came by then (epoch seconds), in any lane; None: the same
     draft: "Conditions | None" = None  # the world of the handler that makes the drafts, where there is one
 
     def stretch(self, jobs: int) -> float:

@@ -100,6 +100,7 @@ def gather(facts: Facts) -> Conditions:
         grain=lanes.grain,
         coming=coming([at for at, _ in facts.came], facts.now),
         joining=joining(before, first, accepted),
+        joined=tuple(at for at, _ in (facts.before if facts.held else facts.came)),
         draft=facts.draft,
     )
     if not lanes.crowded or not 0 < len(held) <= FEW:

@@ -149,7 +149,7 @@ def test_stream_waits_for_what_is_ahead() -> None:
 
 def test_a_flush_that_is_due_finds_the_instance_up() -> None:
     """A warm instance saves the start of a flush at once, not of one tonight, and not where each flush starts anew."""
-    flat = conditions(tariff=Tariff(TariffConfig()), warm=True, joining=0.0)
+    flat = conditions(tariff=Tariff(TariffConfig()), warm=True, joining=0.0, joined=())
     due, anew = (held_etas([held()], replace(flat, fresh=fresh))[1] for fresh in (False, True))
     tonight, cold = (held_etas([held()], conditions(warm=warm))[1] for warm in (True, False))
     assert due.start == anew.start == NOON
