@@ -13,12 +13,15 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
+from hybridq.config.check import DURATIONS
 from hybridq.config.origin import Setting, origins
 from hybridq.config.read import load_config
-from hybridq.config.values import Config, HandlerConfig
+from hybridq.config.values import Config, HandlerConfig, RunnerConfig
 from hybridq.errors import ConfigError, HybridqError, UsageError
 from hybridq.home import Home
+from hybridq.outlook import CORES
 from hybridq.visible import visible
+from hybridq.when import written
 
 from .tell import is_tty, print_document
 
@@ -36,6 +39,7 @@ class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str
     modes: tuple[str, ...]
     instances: int
+    at_once: int  # jobs that run at the same time at most
     runs: str
     ok: bool | None = None
     says: str = ""
@@ -48,7 +52,7 @@ def handlers(
 ) -> None:
     """List the configured handlers."""
     config = load_config(Home.find(os.environ), os.environ)
-    listed = [_listed(name, handler) for name, handler in config.handlers.items()]
+    listed = [_listed(name, handler, config.runner) for name, handler in config.handlers.items()]
     if check:
         import asyncio
 
@@ -125,15 +129,16 @@ async def _checked(entry: Listed, handler: HandlerConfig, config: Config) -> Lis
     return msgspec.structs.replace(entry, ok=True, says=says)
 
 
-def _listed(name: str, handler: HandlerConfig) -> Listed:
+def _listed(name: str, handler: HandlerConfig, runner: RunnerConfig) -> Listed:
     runs = " ".join(handler.command) or handler.call or ("any command" if handler.traits.commands else "")
-    return Listed(name, handler.kind, tuple(mode.value for mode in handler.modes), handler.instances, runs)
+    slots = handler.instances if handler.traits.slots == "instances" else runner.stream_slots or 2 * CORES
+    modes = tuple(mode.value for mode in handler.modes)
+    return Listed(name, handler.kind, modes, handler.instances, slots, runs)
 
 
 def _columns(entry: Listed) -> tuple[str, ...]:
     verdict = {True: f"ok: {entry.says}", False: f"failed: {_brief(entry.says)}", None: ""}[entry.ok]
-    instances = f"{entry.instances} instance" + "s" * (entry.instances != 1)
-    return entry.name, entry.kind, ", ".join(entry.modes), instances, entry.runs, verdict
+    return entry.name, entry.kind, ", ".join(entry.modes), f"{entry.at_once} at once", entry.runs, verdict
 
 
 def _brief(says: str) -> str:
@@ -143,6 +148,9 @@ def _brief(says: str) -> str:
 
 
 def _value(setting: Setting) -> str:
+    """As one writes it in the file; a duration with its unit."""
+    if setting.key.rpartition(".")[2] in DURATIONS and isinstance(setting.value, float):
+        return written(setting.value)
     return "none" if setting.value is None else msgspec.json.encode(setting.value).decode()
 
 

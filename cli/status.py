@@ -14,6 +14,7 @@ from hybridq.errors import UsageError
 from hybridq.job import Mode, State
 from hybridq.selection import parse_selector
 from hybridq.status.overview import take
+from hybridq.when import how_many
 
 from .reach import look
 from .tell import is_tty, print_document, say, spoken
@@ -134,7 +135,7 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
         print(line)
     sys.stdout.flush()  # what is said comes after the rows, not between them; nor at all once their reader has gone
     if snapshot.hidden:
-        say(f"and {snapshot.hidden:,} more: --all")
+        say(f"and {how_many(snapshot.hidden, 'more job')}: --all")
     elif not snapshot.rows:
         say(
             "no matching jobs. To see every job: hybridq status --all"

@@ -17,7 +17,7 @@ from hybridq.sentences import sentence
 from hybridq.status.detail import Detail, Explanation
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, eta, money, span
+from hybridq.when import clock, count, decimals, eta, money, money_to, span
 
 from .draw import words
 from .draw.job import Fact, draw_detail, draw_explanation
@@ -54,12 +54,11 @@ def explanation_view(found: Explanation, now: float) -> RenderableType:
         name += f", as all {count(found.together)} of {found.group}"
     history = [(each.at, each.text) for each in found.history]
     facts = list(reasons(found, now))
-    then = "at submission: " if row.state in ENDED else ""  # it may have come otherwise
     name, decided, currency = visible_line(name, ONE_LINE), found.decided, found.currency
     decision = found.decision
     if decision.warning is not None and row.why_kind == decision.warning.kind:  # with today's figures, below
         decision = replace(decision, warning=None)
-    return draw_explanation(name, decision, decided, now, history, facts, then=then, currency=currency)
+    return draw_explanation(name, decision, decided, now, history, facts, currency=currency)
 
 
 def _details(found: Detail, now: float) -> Iterator[Fact]:
@@ -185,8 +184,9 @@ def _cost(row: Row, cost: float, found: Explanation) -> str:
     forecast = found.decision.forecast.cost
     if forecast is None or (row.group is not None and row.jobs != found.together):
         return money(cost, found.currency)
-    foreseen = money(forecast * row.jobs / found.together, found.currency, fine=True)
-    return f"{money(cost, found.currency, fine=True)}; forecast {foreseen}"
+    foreseen = forecast * row.jobs / found.together
+    places = decimals([cost, foreseen])
+    return f"{money_to(places, cost, found.currency)}; forecast {money_to(places, foreseen, found.currency)}"
 
 
 def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: float) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from rich.console import Group as Stacked
 from rich.console import RenderableType
 from rich.text import Text
@@ -25,6 +26,7 @@ from hybridq.status.overview import take
 from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible, visible_line
 
+from .draw import words
 from .draw.asking import NAME
 from .draw.filter import Filter
 from .draw.live import watch
@@ -116,12 +118,12 @@ class QueueDesk:
         store = self._outlook.store
         if row.group is None:
             found = ending(store, row.id)
-            return Stacked(_title(row.id, found, row.what), _put_out(row.id, found, SHOWN))
+            return Stacked(_title(row, row.id, found, row.what), _put_out(row.id, found, SHOWN))
         jobs = endings(store, row.group)
         if not jobs:
             return Text(f"no job of {visible_line(row.group, NAME)} has begun yet", QUIET)
         head = Text(f"what began last; all of it: hybridq output {shlex.quote(row.group)}", QUIET)
-        told = [Stacked(_title(number, found), _put_out(number, found, OF_EACH)) for number, found in jobs]
+        told = [Stacked(_title(row, number, found), _put_out(number, found, OF_EACH)) for number, found in jobs]
         return Stacked(head, *told)
 
 
@@ -147,8 +149,8 @@ def _story(outlook: Outlook, kind: str, row: Row) -> RenderableType:
     return detail_view(detail(outlook, _selector(row), now=now), now)
 
 
-def _title(number: int, found: Ending, what: str = "") -> Text:
-    sign, style = LOOK[found.state.value]
+def _title(row: Row, number: int, found: Ending, what: str = "") -> Text:
+    sign, style = LOOK[words.state(replace(row, state=found.state))]
     return Text.assemble((f"{sign} {number}", style), "  ", (visible_line(what, NAME), STRONG))
 
 

@@ -144,7 +144,7 @@ def _again(of: Lineage, before: Before) -> str:
         alone = now.group != now.pid  # else the shell itself may be typed into
         return "several jobs from one command" if gap < (TOGETHER if alone else RETYPED) else ""
     untyped = now.read is not None and now.read == last.read  # the shell has read no other line since
-    return "a loop in your shell" if untyped or gap < RETYPED else ""
+    return "a loop in your shell" if untyped else "two jobs within a few seconds" if gap < RETYPED else ""
 
 
 def _terminal() -> tuple[str, float]:

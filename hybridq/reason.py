@@ -38,6 +38,7 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     other_span: float | None = None  # the same of `other`
     due: float | None = None  # the deadline, or when a budget is renewed
     done: float | None = None
+    half: float | None = None  # when half of such jobs are done
     sooner: float | None = None  # when it would be done otherwise
     held: int | None = None  # jobs that are, of a group of which others run
     jobs: int | None = None

@@ -4,6 +4,7 @@ Rule: pure functions of (reason, now, currency). A sentence begins with what hap
 tells. The short form is for a row of a table; the long one, for `explain`, also says what told who waits.
 """
 
+import math
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,10 +12,16 @@ from functools import partial
 
 from .job import Happening
 from .reason import ITS_LIMIT, NOBODY, SAID, Reason
-from .when import clock, count, money, span
+from .when import NO_MONEY, clock, count, decimals, money, money_to, span
 
 LEAST = 1e-3  # money; of what is less than that a part is told in percent
 LITTLE = 0.05  # of what is saved; a cost that is less of it is not told
+MODES = {"stream": "streaming", "batch": "a batch", "adaptive": "a draft"}  # as the subject of a sentence
+LOOPS = (
+    "a loop in your shell",
+    "two jobs within a few seconds",
+    "several jobs from one command",
+)  # what may be a person
 
 
 def sentence(
@@ -88,16 +95,15 @@ class _Telling:
     """How instants and amounts are told here."""
 
     def __init__(self, now: float, currency: str, long: bool) -> None:
-        self._now, self.long = now, long
+        self._now, self.long, self.currency = now, long, currency
         self.sum = partial(money, currency=currency, fine=True)
         self.about = partial(money, currency=currency)
 
-    def part(self, amount: float, whole: float) -> str:
-        """`6.00 of 10.00 EUR`, `$6.00 of $10.00`: a unit that stands behind is told once. Of next to nothing `44 %`."""
-        if 0 < whole < LEAST:
-            return f"{100 * amount / whole:.0f} %"
-        both = self.sum(amount), self.sum(whole)
-        return f"{money(amount, fine=True)} of {both[1]}" if both[0][0].isdecimal() else " of ".join(both)
+    def both(self, one: float, other: float) -> tuple[str, str]:
+        """Two amounts that are compared, in the same decimals; of next to nothing as many as it takes."""
+        least = min(one, other)
+        places = 1 - math.floor(math.log10(least)) if NO_MONEY < least < LEAST / 10 else decimals([one, other])
+        return money_to(places, one, self.currency), money_to(places, other, self.currency)
 
     def at(self, instant: float | None) -> str:
         return "a time that nobody knows" if instant is None else clock(instant, self._now)
@@ -110,7 +116,8 @@ def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
         return "" if stateless else "runs now"
     if reason.until is None:
         return "" if stateless else "held"
-    until = f"until {told.at(reason.until)}{' at most' if reason.most else ''}"
+    until = told.at(reason.until)
+    until = f"until the machine is idle, starts by {until}" if reason.most else f"until {until}"
     return until if stateless else f"held {until}"
 
 
@@ -118,22 +125,33 @@ def _who(reason: Reason, told: _Telling) -> str:
     if reason.waits is None:
         return ""
     waits = "you are waiting" if reason.waits else "nobody is waiting"
-    return f"{waits} ({reason.signal})" if told.long and reason.signal else waits
+    if not (told.long and reason.signal):
+        return waits
+    wrong = "" if reason.waits or reason.signal not in LOOPS else "; if you wait, add --wait"
+    return f"{waits} ({reason.signal}{wrong})"
 
 
 def _untimed(reason: Reason, told: _Telling) -> str:
-    of = f" of {reason.text}" if told.long else ""
-    how = f" in mode {reason.mode}" if reason.mode else ""
-    seen = f" ({reason.jobs} of {reason.of})" if reason.jobs and reason.of and reason.jobs < reason.of else ""
-    return f"no run times{of}{how} yet{seen}"
+    what = (
+        "run times" + (f" of {reason.text}" if told.long else "") + (f" in mode {reason.mode}" if reason.mode else "")
+    )
+    if reason.jobs and reason.of and reason.jobs < reason.of:
+        return f"{reason.jobs} of {reason.of} {what} known"
+    return f"no {what} yet"
 
 
 def _saves(reason: Reason, told: _Telling) -> str:
-    saves, costs = reason.saves or 0.0, reason.costs
+    saves, whole, costs = reason.saves or 0.0, reason.whole or 0.0, reason.costs
     waiting = "" if costs is None or costs < LITTLE * saves else f", waiting costs {told.sum(costs)}"
     sooner = ", and comes sooner" if costs is not None and costs < 0 else ""
     price = f" at the {reason.price} price" if reason.price else ""
-    return f"saves {told.part(saves, reason.whole or 0.0)}{price}{sooner or waiting}"
+    if 0 < whole < LEAST:
+        return f"costs {100 * saves / whole:.0f}% less{price}{sooner or waiting}"
+    paid, other = told.both(max(0.0, whole - saves), whole)
+    if told.long:
+        mine, its = MODES.get(reason.mode, "a batch"), MODES.get(reason.other, "streaming")
+        return f"{mine}{price} costs {paid}, {its} {other}{sooner or waiting}"
+    return f"costs {paid}, not {other}{price}{sooner or waiting}"
 
 
 _MORE = {
@@ -216,6 +234,28 @@ def _charged(reason: Reason, told: _Telling) -> str:
     return f"{what} cancelled too late for the provider, which had run them: {paid} is charged"
 
 
+def _busy(reason: Reason, told: _Telling) -> str:
+    load = f"load {reason.load or 0.0:.1f} a core"
+    return load if reason.most else f"machine busy, {load}"
+
+
+def _late(reason: Reason, told: _Telling) -> str:
+    due, done = told.at(reason.due), told.at(reason.done)
+    if reason.half is not None and reason.half <= (reason.due or 0.0):
+        return f"the deadline {due} may be missed: half of such jobs are done by {told.at(reason.half)}, 90% by {done}"
+    return f"the deadline {due} will probably be missed: done by {done}"
+
+
+def _over_limit(reason: Reason, told: _Telling) -> str:
+    costs, whole = told.both(reason.costs or 0.0, reason.whole or 0.0)
+    return f"costs about {costs}, more than --max-cost, {whole}"
+
+
+def _dearer(reason: Reason, told: _Telling) -> str:
+    saves, costs = told.both(reason.saves or 0.0, reason.costs or 0.0)
+    return f"{MODES.get(reason.other, reason.other)} saves {saves}, waiting for it costs {costs}"
+
+
 def _late_final(reason: Reason, told: _Telling) -> str:
     due, done = told.at(reason.due), told.at(reason.done)
     return f"the draft makes the deadline {due}, but the final will probably be late: done by {done}"
@@ -231,29 +271,33 @@ _SAYS: dict[str, _Says] = {
     "untimed": _untimed,
     "unpriced": lambda r, t: f"no costs of {r.text} known",
     "batch late": _batch_late,
-    "fastest": lambda r, t: f"no way makes the deadline {t.at(r.due)}, this is the fastest",
-    "draft sooner": lambda r, t: f"a draft takes {span(r.span or 0.0)}, a {r.other} {span(r.other_span or 0.0)}",
+    "fastest": lambda r, t: f"no way is sure to make the deadline {t.at(r.due)}, this is the fastest",
+    "draft sooner": lambda r, t: (
+        f"a draft takes {span(r.span or 0.0)}, {MODES.get(r.other, r.other)} {span(r.other_span or 0.0)}"
+    ),
     "draft slow": lambda r, t: f"a draft takes {span(r.other_span or 0.0)}, all of it {span(r.span or 0.0)}",
     "little": lambda r, t: f"a batch saves only {t.sum(r.saves or 0.0)}",
     "only in time": lambda r, t: f"only {r.mode} makes the deadline {t.at(r.due)}",
     "people first": lambda r, t: "people go first",
-    "same": lambda r, t: f"a {r.other} costs the same and ends later",
+    "same": lambda r, t: f"{MODES.get(r.other, r.other)} would save nothing and end later",
     "saves": _saves,
-    "costs more": lambda r, t: f"a {r.other} saves {t.sum(r.saves or 0)}, waiting for it costs {t.sum(r.costs or 0)}",
+    "costs more": _dearer,
     "waited": _waited,
     "unfinished": _unfinished,
     "no daemon": lambda r, t: f"no daemon runs that would flush it{'' if r.waits else ', and this command waits'}",
     # When a batch is run.
     "by hand": lambda r, t: "started by hand",
-    "deadline": lambda r, t: f"takes about {span(r.span or 0.0)}, due by {t.at(r.due)}",
-    "longest": lambda r, t: f"{span(r.span or 0.0)} is the longest that a job is held",
+    "deadline": lambda r, t: f"deadline {t.at(r.due)}" + ("" if r.span is None else f", takes about {span(r.span)}"),
+    "longest": lambda r, t: f"deadline: a job is held for {span(r.span or 0.0)} at most",
     "full": lambda r, t: f"full, a flush holds {count(r.jobs or 0)} jobs",
-    "busy": lambda r, t: f"machine busy ({r.load or 0.0:.1f} per core)",
+    "busy": _busy,
     "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; no costs known yet",
     "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; no costs known yet",
-    "no costs": lambda r, t: "no costs known yet, and no cheaper hour ahead",
+    "no costs": lambda r, t: "waiting saves nothing: no costs known yet, no cheaper hour ahead",
     "sharing": lambda r, t: f"others may share the {r.text} ({t.sum(r.costs or 0.0)})",
-    "waited enough": lambda r, t: f"waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})",
+    "waited enough": lambda r, t: (
+        f"waiting saves nothing more: waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})"
+    ),
     "nothing": lambda r, t: "waiting saves nothing",
     # Why something does not begin.
     "dear": _dear,
@@ -271,6 +315,6 @@ _SAYS: dict[str, _Says] = {
     "ahead": lambda r, t: f"the clock was ahead by {span(r.span or 0.0)} when it was accepted; it counts as come now",
     "final misses": lambda r, t: "the final misses the deadline",
     "late final": _late_final,
-    "late": lambda r, t: f"the deadline {t.at(r.due)} will probably be missed: done by {t.at(r.done)}",
-    "over limit": lambda r, t: f"costs about {t.sum(r.costs or 0)}, more than --max-cost, {t.sum(r.whole or 0)}",
+    "late": _late,
+    "over limit": _over_limit,
 }

@@ -68,7 +68,8 @@ class _Deciding:
             reason = Reason("no daemon", runs=True, waits=person, signal=request.signal)
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
         if self._alone and not (self._stays and decision.mode is Mode.STREAM):
-            decision = replace(decision, served=False)
+            told = decision.reason
+            decision = replace(decision, served=False, reason=replace(told, runs=None) if told.runs else told)
         cost = delay_cost(self._outlook.config.policy, request.audience)
         return self._within(decision, request.handler, jobs, size), cost
 

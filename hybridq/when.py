@@ -7,10 +7,12 @@ What is not understood is a UsageError whose sentence shows what is.
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 
 from .errors import UsageError
 
+NO_MONEY = 1e-9  # what is less is left by rounding
 CENTURY = 100 * 366 * 86400.0
 EARLIEST, LATEST = -61_900_000_000.0, 253_400_000_000.0  # epoch seconds: what a calendar has, whatever the zone
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
@@ -100,7 +102,7 @@ def span(seconds: float) -> str:
     if seconds < 0:
         return f"-{span(-seconds)}"
     if seconds < 0.0995:
-        return f"{seconds * 1000:.0f}ms" if seconds >= 0.0005 else "0s"
+        return f"{max(1, round(seconds * 1000))}ms" if seconds else "0s"
     if seconds < 9.95:
         return f"{seconds:.1f}".removesuffix(".0") + "s"
     minutes, rest = divmod(round(seconds), 60)
@@ -109,6 +111,14 @@ def span(seconds: float) -> str:
     if minutes < 10:
         return f"{minutes}m {rest:02}s" if rest else f"{minutes}m"
     return _long_span(round(seconds / 60))
+
+
+def written(seconds: float) -> str:
+    """A duration as one writes it in `config.toml`, exactly: `24h`, `90s`, `500ms`."""
+    for unit, length in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds * 1000:g}ms"
 
 
 def eta(p50: float | None, p90: float | None, now: float) -> str:
@@ -130,20 +140,42 @@ def money(x: float, currency: str = "", *, fine: bool = False) -> str:
     """An amount with two decimals, and its unit where it has a name: `6.00`, `6.00 EUR`, `$6.00`.
 
     What is less than a hundredth is `< 0.01`. In a `fine` one, which is compared with others, it has two significant
-    digits, of four decimals at most: `0.0056`, `< 0.0001`. `0` is none, next to none, and a
-    loss of less than the least that is told.
+    digits, of four decimals at most: `0.0056`, `< 0.0001`. `0` is none, and a loss of less than the least that is told.
     """
     if not math.isfinite(x):
         return "unknown"
     least = 1e-4 if fine else 1e-2
     size, sign = abs(x), "-" if x < 0 else ""
-    if size < 5e-7 or -least < x < 0:
+    if size < NO_MONEY or -least < x < 0:
         return _in(currency, "0")
     if size < least:
         return f"< {_in(currency, f'{least:g}')}"
     decimals = min(4, max(2, 1 - math.floor(math.log10(size)))) if fine else 2
     whole, _, fraction = f"{size:,.{decimals}f}".partition(".")
     return sign + _in(currency, f"{whole}.{fraction[:2]}{fraction[2:].rstrip('0')}")
+
+
+def decimals(amounts: Iterable[float | None]) -> int:
+    """In how many decimals amounts that stand beside each other are told: three digits of the largest, four decimals at
+    most, and no more than one of them needs."""
+    known = [abs(each) for each in amounts if each is not None and math.isfinite(each)]
+    largest = max(known, default=0.0)
+    wanted = 2 if largest < NO_MONEY else min(4, max(2, 2 - math.floor(math.log10(largest))))
+    while (
+        wanted > 2 and round(largest, wanted) and all(round(each, wanted - 1) == round(each, wanted) for each in known)
+    ):
+        wanted -= 1
+    return wanted
+
+
+def money_to(places: int, x: float, currency: str = "") -> str:
+    """An amount in so many decimals (see `decimals`), so that what is told adds up: `0.0140`, `< 0.0001`, `0`."""
+    if not math.isfinite(x):
+        return "unknown"
+    rounded, least = round(abs(x), places), 10.0**-places
+    if not rounded:
+        return _in(currency, "0") if x < NO_MONEY else f"< {_in(currency, f'{least:.{places}f}')}"
+    return ("-" if x < 0 else "") + _in(currency, f"{rounded:,.{places}f}")
 
 
 def _in(currency: str, amount: str) -> str:

@@ -16,16 +16,16 @@ from hybridq.job import ENDED, Decision, Forecast, Lane, Mode, State
 from hybridq.sentences import sentence
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible
-from hybridq.when import clock, eta, money, span
+from hybridq.when import clock, decimals, eta, money, money_to, span
 
 from . import words
 from .palette import ALARM, LATE, LOOK, PLAIN, QUIET, STRONG
 from .troubles import deadline as told_deadline
 from .troubles import may_be_late
 
-LOADED = "BUSY MACHINE"  # what a mode counts as dearer for the load of others; nobody pays it
+LOADED = "EXTRA FOR LOAD"  # what a mode counts as dearer for the load of others; nobody pays it
 MONEY = ("COST", LOADED, "WAITING COSTS", "TOTAL")
-TITLES = ("", "MODE", *MONEY, "FIRST RESULT", "DONE", "")
+TITLES = ("", "MODE", *MONEY, "FIRST RESULT", "DONE", "NOTE")
 NARROW = 72  # cells: with less the columns break within words
 
 Happened = tuple[float, str]  # epoch seconds, and what happened then
@@ -54,14 +54,13 @@ def draw_explanation(
     history: Sequence[Happened] = (),
     facts: Sequence[Fact] = (),
     *,
-    then: str = "",
     currency: str = "",
 ) -> RenderableType:
     """Why a submission runs as it does: the sentence, each mode that was compared, what came of it, every change.
 
-    `decided` is when (epoch seconds); the forecasts are shown as they were seen `then`.
+    `decided` is when (epoch seconds); the forecasts are shown as they were seen then.
     """
-    why = f"{then}{sentence(decision.reason, decided, currency, long=True)}"
+    why = f"at submission: {sentence(decision.reason, decided, currency, long=True)}"
     parts: list[RenderableType] = [Text.assemble((name, STRONG), "  ", (decision.mode.value, STRONG), "  ", _text(why))]
     if decision.warning is not None:
         parts.append(_text(sentence(decision.warning, decided, currency), ALARM))
@@ -134,13 +133,15 @@ class _Comparison:
     def __init__(self, decision: Decision, decided: float, currency: str) -> None:
         unit = f" {currency}" if currency else ""
         self._names = list(TITLES)
-        modes = [_compared(forecast, decision, decided, currency) for forecast in decision.considered]
-        if not any(each.surcharge for each in decision.considered):
+        of = decision.considered
+        places = decimals([amount for each in of for amount in (each.cost, each.surcharge, each.delay, each.total)])
+        modes = [_compared(forecast, decision, decided, currency, places) for forecast in of]
+        if not any(each.surcharge for each in of):
             at = self._names.index(LOADED)
             del self._names[at]
             for cells in modes:
                 del cells[at]
-        self._modes = list(zip(decision.considered, modes, strict=True))
+        self._modes = list(zip(of, modes, strict=True))
         self._titles = [f"{title}{unit}" if title in MONEY else title for title in self._names]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -174,9 +175,12 @@ def _small(title: str) -> str:
     return name.lower() + title.removeprefix(name)
 
 
-def _compared(forecast: Forecast, decision: Decision, decided: float, currency: str) -> list[Text]:
-    """The cells of a mode. Why a batch would run then is told of one that was not chosen: of the chosen one the head
-    tells it, or what came of it."""
+def _compared(forecast: Forecast, decision: Decision, decided: float, currency: str, places: int) -> list[Text]:
+    """The cells of a mode, money in so many decimals.
+
+    Why a batch would run then is told of one that was not chosen: of the chosen one the head tells it, or what came of
+    it.
+    """
     chosen = forecast.mode is decision.mode
     note = forecast.note
     if note is not None and (chosen or forecast.mode is Mode.ADAPTIVE):
@@ -186,15 +190,18 @@ def _compared(forecast: Forecast, decision: Decision, decided: float, currency: 
     return [
         Text("»" if chosen else ""),
         Text(forecast.mode.value),
-        *(Text(_money(amount)) for amount in (forecast.cost, forecast.surcharge, forecast.delay, forecast.total)),
+        *(Text("unknown" if amount is None else money_to(places, amount)) for amount in _sum(forecast, places)),
         Text(_after(forecast.first, forecast.first90, decided)),
         Text(eta(forecast.finish, forecast.finish90, decided)),
         _text(told, PLAIN if forecast.makes_deadline else ALARM),
     ]
 
 
-def _money(amount: float | None) -> str:
-    return "unknown" if amount is None else money(amount, fine=True)
+def _sum(forecast: Forecast, places: int) -> tuple[float | None, ...]:
+    """The money of a mode: its parts, and a total that is the sum of these as they are told."""
+    parts = forecast.cost, forecast.surcharge, forecast.delay
+    told = sum(round(each or 0.0, places) for each in parts)
+    return *parts, forecast.total if forecast.total is None or not told else told
 
 
 def _after(p50: float | None, p90: float | None, decided: float) -> str:

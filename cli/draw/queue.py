@@ -14,7 +14,7 @@ from rich.style import Style
 from hybridq.job import ENDED, Lane, State
 from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible_line
-from hybridq.when import count
+from hybridq.when import count, how_many
 
 from . import words
 from .cells import (
@@ -82,7 +82,7 @@ class QueueView:
 def _footer(snapshot: Snapshot) -> Part:
     """What was left out, or what to do with an empty queue."""
     if snapshot.hidden:
-        return f" and {snapshot.hidden:,} more: --all", QUIET
+        return f" and {how_many(snapshot.hidden, 'more job')}: --all", QUIET
     if not snapshot.rows:
         return " nothing here yet: hybridq submit -- CMD", QUIET
     return "", PLAIN

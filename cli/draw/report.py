@@ -64,6 +64,8 @@ def headline(found: Report) -> str:
     )
     if total.share is not None:
         saved += f": {money(total.saved)} ({percent_of(total.share)}) saved"
+    elif found.untold:
+        saved = f"The jobs cost {money(total.cost)}; what streaming all of them would have cost is not known yet"
     if gathered.sooner is None:
         return f"{saved}."
     held, was = gathered.held.p50, gathered.was.p50
@@ -156,7 +158,9 @@ def _money(found: Report) -> Rows:
     def row(each: Saved) -> Sequence[str]:
         handler = NONE if each.handler is None else visible_line(each.handler, 40)
         audience = NONE if each.audience is None else each.audience.value
-        figures = money(each.cost), money(each.streamed), money(each.saved), percent_of(each.share)
+        figures: tuple[str, ...] = money(each.cost), money(each.streamed), money(each.saved), percent_of(each.share)
+        if each.share is None and found.untold:
+            figures = figures[0], NONE, NONE, NONE
         return handler, audience, count(each.done), *figures
 
     rows = [row(each) for each in found.saved]

@@ -7,7 +7,7 @@ distance that grows would change the line with each second. Text from jobs is no
 from hybridq.job import ENDED, State
 from hybridq.reason import EXITED
 from hybridq.status.snapshot import Failed, Row
-from hybridq.when import clock, count, span
+from hybridq.when import clock, count, how_many, span
 
 REASONS = 3  # reasons of a group's failures that its row tells
 REASON = 120  # characters of each of them
@@ -18,7 +18,7 @@ def troubles(row: Row, now: float) -> list[str]:
     told = [late(row, now), _ends(row) if row.group is not None else ""]
     told.append("may miss its deadline" if may_be_late(row) else "")
     if row.group is None and (row.exit_code or 0) > 0 and row.why_kind != EXITED:
-        told.append(f"exit {row.exit_code}")
+        told.append(f"exit code {row.exit_code}")
     return [each for each in [*told, _causes(row)] if each]
 
 
@@ -60,10 +60,10 @@ def _causes(row: Row) -> str:
     """Why jobs of a group failed, the most frequent first: `exit code 3 (x2), no such command: x`."""
     told = [_cause(each, alone=len(row.causes) == 1) for each in row.causes[:REASONS]]
     others = sum(each.jobs for each in row.causes[REASONS:])
-    return ", ".join([*told, f"{count(others)} otherwise"] if others else told)
+    return ", ".join([*told, how_many(others, "other error")] if others else told)
 
 
 def _cause(each: Failed, *, alone: bool) -> str:
     reason = each.reason if len(each.reason) <= REASON else f"{each.reason[: REASON - 1]}…"
-    code = f" (exit {each.exit_code})" if (each.exit_code or 0) > 0 and not each.exited else ""
+    code = f" (exit code {each.exit_code})" if (each.exit_code or 0) > 0 and not each.exited else ""
     return reason + code + ("" if alone or each.jobs == 1 else f" (x{count(each.jobs)})")

@@ -26,10 +26,10 @@ LEAST = 0.01  # money; less does not matter by itself
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
 RULES = {
     "plan": "cheapest time",
-    "worth-it": "waited long enough",
-    "deadline": "deadline near",
+    "worth-it": "waiting saves nothing",
+    "deadline": "deadline",
     "full": "full",
-    "drain": "by hand",
+    "drain": "started by hand",
     "watched": "alone, after a crash",
 }
 
@@ -200,13 +200,14 @@ def tariff(head: Head, now: float) -> str:
     if head.factor_until is None:
         return named
     then = "" if head.factor_next is None else f", then x{head.factor_next:g}"
-    return f"{named} until {clock(head.factor_until, now)}{then}"
+    there = f" ({head.factor_there})" if head.factor_there else ""
+    return f"{named} until {clock(head.factor_until, now)}{there}{then}"
 
 
 def saved_words(head: Head) -> str:
     """What was saved against streaming all as it came, and which part of the price that is."""
     whole = head.cost + head.saved
-    part = f" ({100 * head.saved / whole:.0f} %)" if whole > 0 and head.saved > 0 else ""
+    part = f" ({100 * head.saved / whole:.0f}%)" if whole > 0 and head.saved > 0 else ""
     return f"saved {money(head.saved, head.currency)}{part}"
 
 

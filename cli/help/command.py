@@ -30,7 +30,7 @@ def show_help(
     elif topic:
         from hybridq.config.check import nearest
 
-        raise UsageError(f"no help topic {topic!r}{nearest(topic, [*TOPICS, *COMMANDS])}")
+        raise UsageError(f"no help topic {topic!r}{nearest(topic, [*TOPICS, *COMMANDS], 'topics')}")
     else:
         wide = max(map(len, TOPICS))
         print("Topics for hybridq help TOPIC:\n")

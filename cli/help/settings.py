@@ -13,6 +13,7 @@ from msgspec.structs import FieldInfo, fields
 from hybridq.config.llm import LlmOptions
 from hybridq.config.read import WORKER_ONLY
 from hybridq.config.values import HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+from hybridq.when import written
 
 NEEDED = "needed"
 _INTRODUCTION = """# Settings
@@ -34,7 +35,8 @@ SENTENCES = {
     "policy.background_delay_cost": "what an hour of delay costs per submission when nobody waits, in money",
     "policy.machine_cost": "what an hour of one busy slot costs at factor 1, in money",
     "policy.hold": "the longest time to hold a background job without a deadline",
-    "policy.theta": "what one more start (or call) counts for: a batch waits for more jobs while that pays; 0: never",
+    "policy.theta": "how much one more start (or call) counts: a batch waits for more jobs while that saves more than "
+    "waiting costs. `2` counts a start twice, and waits longer; `0` never waits for others",
     "policy.load_free": "the load per core that raises no cost",
     "policy.load_weight": "how much each unit of load above `load_free` raises the cost of running; 0: ignore load",
     "policy.currency": 'the unit of money, shown with each amount: `"EUR"`, `"$"`; `""`: none',
@@ -50,8 +52,9 @@ SENTENCES = {
     "runner.batch_slots": "how many batch commands may run at the same time; 0: one per core",
     "runner.stop_grace": "how long running jobs may take to finish when a daemon or drain stops",
     "runner.output_limit": "bytes to keep of each output of a job",
-    "runner.stream_target": "how long a person's job may wait behind a chunk of a batch; chunks are sized to fit. If "
-    "a start, or a call with a single job, takes longer than this, the jobs of the chunk may take as long again",
+    "runner.stream_target": "how long a person's job may wait behind a chunk of a batch; chunks are sized to fit: with "
+    'jobs of 10 ms, `"0.5s"` makes chunks of about 50. Set more for fewer calls, less for quicker answers. If a start, '
+    "or a call with a single job, takes longer than this, the jobs of the chunk may take as long again",
     "handlers.kind": "`worker`, `shell`, `openai`, `anthropic`, or a kind from a plug-in",
     "handlers.modes": "the modes it offers",
     "handlers.draft": "the handler that makes drafts; setting it turns on adaptive mode",
@@ -143,13 +146,5 @@ def _default(prefix: str, info: FieldInfo) -> str:
     if value is None:
         return "`none`"
     if f"{prefix}.{info.name}" in SPANS:
-        return f'`"{_span(value)}"`'
+        return f'`"{written(value)}"`'
     return f"`{msgspec.json.encode(value).decode()}`".replace(",", ", ").replace(", ]", "]")
-
-
-def _span(seconds: float) -> str:
-    """A duration as one writes it in the file: `24h`, `10m`, `10s`, `500ms`."""
-    for unit, length in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds / length:g}{unit}"
-    return f"{seconds * 1000:g}ms"

@@ -102,7 +102,7 @@ class Stay(Struct, frozen=True):
         if self.state in ENDED:
             return
         if not self._own:
-            if why := why_waiting(f"{self._name} waits", self.of, self.alone, self.held):
+            if why := why_waiting(f"{self._what} starts", self.of, self.alone, self.held):
                 say(why)
         elif self.held:
             say(self.held)

@@ -13,17 +13,18 @@ from hybridq.when import clock
 def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
     """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
 
-    `it`: `it waits`; `held`: why a limit keeps them.
+    `it`: `it starts`; `held`: why a limit keeps them.
     """
     if held:
         return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
     if alone:
-        return f"no daemon runs, so {it} for hybridq daemon or hybridq drain{until(cohort, time.time())}"
+        return f"no daemon runs: {it} when you run {_runners(cohort, time.time())}"
     return ""
 
 
-def until(cohort: Cohort, now: float) -> str:
-    """`; a daemon would hold it until 22:00` where it would."""
+def _runners(cohort: Cohort, now: float) -> str:
+    """What would run them, and when: `hybridq daemon (then at 22:00) or hybridq drain (at once)`."""
     start = cohort.decision.forecast.start if cohort.lane is Lane.BATCH else None
-    it = "it" if cohort.jobs == 1 else "them"
-    return f"; a daemon would hold {it} until {clock(start, now)}" if start is not None and start - now >= 1 else ""
+    if start is None or start - now < 1:
+        return "hybridq daemon or hybridq drain"
+    return f"hybridq daemon (then at {clock(start, now)}) or hybridq drain (at once)"

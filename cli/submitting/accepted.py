@@ -15,16 +15,16 @@ from hybridq.errors import BadData, UsageError
 from hybridq.job import ENDED, Decision, Lane, Mode, State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
-from hybridq.queue.cohorts import Cohort, cohort, job
+from hybridq.queue.cohorts import Cohort, cohort, job, tally
 from hybridq.queue.intake import Accepted
 from hybridq.queue.runner import daemon_of
 from hybridq.sentences import sentence
-from hybridq.when import clock, count
+from hybridq.when import clock, count, how_many
 
 from ..draw import words
 from ..staying.unserved import why_waiting
 from ..tell import folded, is_tty, print_document, put, say, spoken
-from .submission import Skipped
+from .submission import Foretold, Skipped
 
 LONG = 60.0  # seconds for which something is held that a person did not foresee
 
@@ -57,18 +57,23 @@ class Then(Struct, frozen=True, kw_only=True):
             raise UsageError(f"{named} cannot be used together")
 
 
-def foretold(parts: list[tuple[int, Decision, str]], skipped: Skipped, then: Then, currency: str) -> int:
-    """Print what would happen to a submission, (jobs, decision, why it would be held) a part; returns the exit code."""
+def foretold(parts: list[Foretold], skipped: Skipped, then: Then, currency: str) -> int:
+    """Print what would happen to a submission, part by part; returns the exit code."""
     now = time.time()
     if then.json:
-        plans = [{"jobs": jobs, "held": held or None, **_decided(decision, currency)} for jobs, decision, held in parts]
+        plans = [
+            {"jobs": of.jobs, "held": of.held or None, "deadline": of.deadline, **_decided(of.decision, currency)}
+            for of in parts
+        ]
         print_document({"submitted": False, "parts": plans, "left_out": skipped.count}, one_line=True)
     else:
-        for jobs, decision, held in parts:
-            named = "" if len(parts) == 1 and jobs == 1 else f"{count(jobs)} jobs{words.SEPARATOR}"
-            print(folded(f"{named}{words.promise(decision, now, currency)}", sys.stdout))
-            if held:
-                print(folded(held, sys.stdout))
+        for of in parts:
+            named = "" if len(parts) == 1 and of.jobs == 1 else f"{how_many(of.jobs)}{words.SEPARATOR}"
+            due = "" if of.deadline is None else f"{words.SEPARATOR}deadline {clock(of.deadline, now)}"
+            cost = f"{words.SEPARATOR}cost: unknown" if of.decision.promised.cost is None else ""
+            print(folded(f"{named}{words.promise(of.decision, now, currency)}{due}{cost}", sys.stdout))
+            if of.held:
+                print(folded(of.held, sys.stdout))
         print("nothing was submitted")
     _tell_skipped(skipped)
     return 0
@@ -104,7 +109,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
-        _tell_promise(accepted, of, alone, held, currency)
+        _tell_promise(outlook, accepted, of, held, then)
     return 0
 
 
@@ -118,34 +123,30 @@ def _existed(accepted: Accepted, state: State) -> str:
     return f"{count(accepted.existed)} more already existed, by their keys"
 
 
-def _tell_promise(accepted: Accepted, cohort: Cohort, alone: bool, held: str, currency: str) -> None:
-    now = time.time()
+def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: str, then: Then) -> None:
+    now, currency, alone = time.time(), outlook.config.policy.currency, daemon_of(outlook.store) is None
     if is_tty(sys.stderr):
         name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
         promise = words.promise(replace(cohort.decision, warning=None), now, currency)  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
-    it = "it waits" if accepted.jobs == 1 else "they wait"
+    it = "it starts" if accepted.jobs == 1 else "they start"
     if why := why_waiting(it, cohort, alone, held):
         say(why)
-    elif is_tty(sys.stderr) and (sooner := _sooner(accepted, cohort, now)):
-        say(sooner)
+    elif is_tty(sys.stderr) and (sooner := _sooner(outlook, accepted, cohort, now)):
+        say(sooner if then.detach else f"{sooner}. Next time, say that you wait: --wait")
 
 
-def _sooner(accepted: Accepted, cohort: Cohort, now: float) -> str:
+def _sooner(outlook: Outlook, accepted: Accepted, cohort: Cohort, now: float) -> str:
     """How to have results now of what is held although nobody knows yet what it costs; "": it is not held long."""
     forecast = cohort.decision.forecast
     if cohort.lane is not Lane.BATCH or forecast.cost is not None or (forecast.start or now) - now < LONG:
         return ""
-    name = shlex.quote(accepted.group) if accepted.group else None
-    drain = f"hybridq drain --group {name}" if name else f"hybridq drain --handler {cohort.handler}"
-    return f"to run {'it' if accepted.jobs == 1 else 'them'} now: {drain}. Next time, say that you wait: --wait"
-
-
-def _until(cohort: Cohort, now: float) -> str:
-    """`; a daemon would hold it until 22:00` where it would."""
-    start = cohort.decision.forecast.start if cohort.lane is Lane.BATCH else None
-    it = "it" if cohort.jobs == 1 else "them"
-    return f"; a daemon would hold {it} until {clock(start, now)}" if start is not None and start - now >= 1 else ""
+    if accepted.group:
+        it = "it" if accepted.jobs == 1 else "them"
+        return f"to run {it} now: hybridq drain --group {shlex.quote(accepted.group)}"
+    held = tally(outlook.store).get((cohort.handler, Lane.BATCH, State.QUEUED), 1)
+    what = "it" if held == 1 else f"all {count(held)} held jobs of {cohort.handler}"
+    return f"to run {what} now: hybridq drain --handler {cohort.handler}"
 
 
 def _tell_skipped(skipped: Skipped) -> None:

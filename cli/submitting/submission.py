@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import astuple, replace
 
@@ -65,6 +65,15 @@ class Skipped:
             yield from (f"  {line}" for line in self.listed)
             if self.count > LISTED:
                 yield f"  and {self.count - LISTED:,} more"
+
+
+class Foretold(NamedTuple):
+    """A part of a submission that is only foretold; `held`: why a limit would keep it; `deadline`: epoch seconds."""
+
+    jobs: int
+    decision: Decision
+    held: str
+    deadline: float | None
 
 
 class Submission:
@@ -137,8 +146,8 @@ class Submission:
             waits = bool(self._waits)
             return submit_many(self._outlook, jobs, refused=skipped, stays=self._stays, waits=waits)
 
-    def foretell(self, skipped: Skipped) -> list[tuple[int, Decision, str]]:
-        """(jobs, decision, why it would be held) for each part that would be decided apart; nothing is submitted."""
+    def foretell(self, skipped: Skipped) -> list[Foretold]:
+        """Each part that would be decided apart; nothing is submitted."""
         sums: dict[int, list[float]] = {}
         requests: dict[int, Request] = {}
         if self._source.many:
@@ -154,8 +163,9 @@ class Submission:
             before = requests.get(id(request))
             requests[id(request)] = replace(request, kind=kind if before is None else shared(before.kind, kind))
         decide = deciding(self._outlook, self._now, stays=self._stays, waits=bool(self._waits))
-        found = [(int(n), size / n, decide(requests[key], int(n), size / n)[0]) for key, (n, size) in sums.items()]
-        return [(n, decision, self._held(decision, size)) for n, size, decision in found]
+        found = [(requests[key], int(n), size / n) for key, (n, size) in sums.items()]
+        decided = [(of, n, size, decide(of, n, size)[0]) for of, n, size in found]
+        return [Foretold(n, decision, self._held(decision, size), of.deadline) for of, n, size, decision in decided]
 
     def _held(self, decision: Decision, size: float) -> str:
         why = would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now)

@@ -205,9 +205,13 @@ class Estimate:
         """Money of that, at the machine's rate; 0 where jobs have a price."""
         return 0.0 if self.by_the_job else self.overhead.seconds * self._machine
 
-    def timed(self) -> int:
-        """How many run times are known, of the lane that knows more."""
-        return max((max(len(model.times), len(model.firsts)) for model in self._models.values()), default=0)
+    def timed(self, kind: str = "") -> int:
+        """How many run times are known that tell of the next, of the lane that knows more; of a kind of command those
+        of this command."""
+        models = self._models.values()
+        if kind and self._handler.traits.commands:
+            return max(len(model.commands.get(kind, ())) for model in models)
+        return max(max(len(model.times), len(model.firsts)) for model in models)
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""

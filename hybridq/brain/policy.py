@@ -29,6 +29,7 @@ NOTICED = 1.0  # seconds that a person notices: a draft comes sooner by as much,
 SOONER = 0.8  # of the time that a batch takes to its end: what is late either way is promoted for no less
 NOTHING = 5e-7  # money; less of it is none
 LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
+GIVEN = ("asked", "only mode")  # reasons that say nothing of when
 LATE_LEAST = 5.0  # seconds of waiting that are never thought over
 
 
@@ -114,8 +115,8 @@ def _lacking(request: Request, considered: tuple[Forecast, ...], conditions: Con
     if all(f.cost is None for f in considered) and len(untimed) < len(considered):
         return Reason("unpriced", request.handler)
     how = untimed[0] if 0 < len(untimed) < len(considered) else ""
-    what = "this command" if request.kind and conditions.estimate.timed() >= ENOUGH else request.handler
-    return Reason("untimed", what, mode=how, jobs=conditions.estimate.of(request.kind).timed(), of=ENOUGH)
+    what = "this command" if request.kind else request.handler
+    return Reason("untimed", what, mode=how, jobs=conditions.estimate.timed(request.kind), of=ENOUGH)
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
@@ -229,20 +230,23 @@ def _reason(
     if less > 0:
         if saved <= 0 or _load_alone(best, conditions):
             return Reason("busy", load=conditions.load)  # what it saves nobody would have paid
-        return Reason("saves", saves=saved, whole=other.cost, costs=wait)
+        return Reason("saves", mode=best.mode, other=other.mode, saves=saved, whole=other.cost, costs=wait)
     if saved >= 0:
         return Reason("same", other=other.mode)
     return Reason("costs more", other=other.mode, saves=-saved, costs=-wait)
 
 
 def _for(request: Request, reason: Reason, best: Forecast, conditions: Conditions) -> Reason:
-    """The reason, with whether it runs now or until when it is held, and who waits for it."""
+    """The reason, with whether it runs now or until when it is held, why then, and who waits for it."""
     now, start, person = conditions.now, best.start, request.audience is Audience.USER
     later = best.mode is Mode.BATCH and start is not None and start > now
     held = later or (best.mode is Mode.BATCH and (start is None or reason.kind == "people first"))
     until = start if later else None
     price = "" if until is None else cheaper_name(conditions, until)
-    return replace(reason, runs=not held, until=until, price=price, waits=person, signal=request.signal)
+    if until is not None and reason.kind in GIVEN and best.note is not None:
+        reason = replace(reason, then=replace(best.note, runs=None, until=None, price="", most=False))
+    most = reason.kind == "busy" and until is not None
+    return replace(reason, runs=not held, until=until, most=most, price=price, waits=person, signal=request.signal)
 
 
 def _load_alone(best: Forecast, conditions: Conditions) -> bool:
@@ -260,7 +264,7 @@ def _weighed(forecast: Forecast) -> float:
 def _warning(request: Request, forecast: Forecast) -> Reason | None:
     due, done = request.deadline, forecast.finish90
     if due is not None and done is not None and done > due:
-        return Reason("late final" if forecast.makes_deadline else "late", due=due, done=done)
+        return Reason("late final" if forecast.makes_deadline else "late", due=due, done=done, half=forecast.finish)
     if request.max_cost is not None and forecast.cost is not None and forecast.cost > request.max_cost:
         return Reason("over limit", costs=forecast.cost, whole=request.max_cost)
     return None

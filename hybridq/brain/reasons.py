@@ -76,7 +76,8 @@ def _deadline(work: HeldWork, members: Sequence[int]) -> Reason:
     held = work.held[first]
     if held.deadline == float("inf"):
         return Reason("longest", span=work.latest[first] - held.since)
-    return Reason("deadline", span=work.length(members), due=held.deadline)
+    takes = work.length(members) if work.timed(members) else None
+    return Reason("deadline", span=takes, due=held.deadline)
 
 
 def _unknown(work: HeldWork, part: Part) -> Reason:

@@ -48,6 +48,11 @@ class Tariff:
         """The name of the window that holds at an epoch second, or ""."""
         return self._piece(at).name
 
+    def there(self, at: float) -> str:
+        """The time of day in the tariff's zone, `22:00 Berlin`; "" where it is the local one."""
+        then, here = datetime.fromtimestamp(at, self._zone), datetime.fromtimestamp(at).astimezone()
+        return "" if then.utcoffset() == here.utcoffset() else f"{then:%H:%M} {_place(self._zone)}"
+
     def changes(self, after: float, until: float) -> list[tuple[float, float]]:
         """Each real change in `after < instant <= until`: the epoch second and the factor from then on."""
         found: list[tuple[float, float]] = []
@@ -174,6 +179,11 @@ def _zone(name: str) -> tzinfo:
     from zoneinfo import ZoneInfo
 
     return ZoneInfo(name)
+
+
+def _place(zone: tzinfo) -> str:
+    """`Europe/Berlin` as `Berlin`."""
+    return str(zone).rpartition("/")[2].replace("_", " ")
 
 
 def _second(text: str) -> int:

@@ -95,6 +95,12 @@ class HeldWork:
         slots = min(self.slots, max(1, sum(h.jobs for h in self.held)))
         return self.startup + seconds / slots if seconds else 0.0
 
+    def timed(self, members: Iterable[int]) -> bool:
+        """Whether that is known of each of these by jobs of its kind, and not by those of others."""
+        kinds = {self.held[i].kind for i in members}
+        known = (self._conditions.estimate.of(kind, 2).mean_time(Lane.BATCH, 0.0) for kind in kinds)
+        return all(each is not None for each in known)
+
     def _delay(self, held: Held) -> float:
         """Money a second of waiting costs. Who asked for a batch is not thought to be in a hurry."""
         if not self.known:

@@ -26,12 +26,12 @@ _WORDS = {
 }
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """The known name that was probably meant, or all of them."""
+def nearest(name: str, known: list[str], what: str = "keys") -> str:
+    """The known name that was probably meant, or all of them, by `what` they are."""
     from difflib import get_close_matches  # only a mistake needs it
 
     near = get_close_matches(name, known, 1)
-    return f": did you mean {near[0]}?" if near else f"; known keys: {', '.join(known)}"
+    return f": did you mean {near[0]}?" if near else f"; known {what}: {', '.join(known)}"
 
 
 def in_words(problem: str, kind: Any) -> str:
@@ -44,7 +44,7 @@ def in_words(problem: str, kind: Any) -> str:
     return text[0].lower() + text[1:]
 
 
-_DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed", "poll"})
+DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed", "poll"})
 
 
 _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
@@ -79,7 +79,7 @@ def checked_field(info: FieldInfo, value: object, key: str, strict: bool = True)
     """One value, checked and in its type. Raises KeyedError."""
     if info.name == "window":
         return tuple(checked(Window, entry, f"{key}[{i}]") for i, entry in enumerate(_list(value, key)))
-    if info.name in _DURATIONS and isinstance(value, str):
+    if info.name in DURATIONS and isinstance(value, str):
         value = _duration(value, key)
     if type(value) is int and abs(value) > DEAREST:  # which no float may hold
         _check(info.name, value, key)
@@ -95,11 +95,11 @@ def _check(name: str, value: object, key: str) -> None:
     """What a type does not say. Raises KeyedError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         least = 1 if name in _AT_LEAST_ONE else 0
-        most = CENTURY if name in _DURATIONS else DEAREST
+        most = CENTURY if name in DURATIONS else DEAREST
         if not value >= least:
             raise KeyedError(key, f"expected a number of at least {least}, not {value}")
         if value > most:
-            what = "a duration of at most a hundred years" if name in _DURATIONS else f"a number of at most {most:g}"
+            what = "a duration of at most a hundred years" if name in DURATIONS else f"a number of at most {most:g}"
             raise KeyedError(key, f"expected {what}, not {str(value)[:40]}")
     if name in ("start", "end") and not re.fullmatch(_TIME, str(value), re.ASCII) and (name, value) != ("end", "24:00"):
         raise KeyedError(key, f"expected a time of day such as 22:00 or 22:00:30, not {value!r}")

@@ -165,18 +165,17 @@ def too_long(store: Store, cohorts: Collection[int], window: Window, *, all_of_i
     others = {of.cohort for of in left} - {of.cohort for of in never}
     long = sum(of.queued for of in never) + ran_longer(store, others, window.longest(since) or 0.0)
     rest = sum(of.queued for of in left) - long
-    parts = [f"{_would(rest)} not finish before {clock(window.until, since)}"] if rest > 0 and all_of_it else []
+    some = count(rest) if long else _they(rest)
+    parts = [f"{some} would not finish before {clock(window.until, since)}"] if rest > 0 and all_of_it else []
     if long:
-        whole = span(window.until - since)
+        some = _they(long) if long == sum(of.queued for of in left) else count(long)
         them = "it" if long == 1 else "them"
-        parts.append(
-            f"{_would(long)} take longer than this window of {whole}. To run {them}: hybridq drain without --until"
-        )
+        parts.append(f"{some} may take longer than {span(window.until - since)}. Run {them}: hybridq drain")
     return "; ".join(parts)
 
 
-def _would(jobs: int) -> str:
-    return f"{count(jobs)} would"
+def _they(jobs: int) -> str:
+    return "it" if jobs == 1 else "they"
 
 
 async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits, told: Told, *, stream: bool) -> None:

@@ -88,6 +88,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         factor=tariff.factor(now),
         factor_name=tariff.name(now),
         factor_until=change and change[0],
+        factor_there=tariff.there(change[0]) if change else "",
         factor_next=change and change[1],
         counts={state: jobs for state, jobs in counts.items() if jobs},
         held=sum(

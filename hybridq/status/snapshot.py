@@ -19,6 +19,7 @@ class Head(Struct, frozen=True, kw_only=True):
     factor: float = 1.0  # the tariff now
     factor_name: str = ""
     factor_until: float | None = None  # None: it never changes
+    factor_there: str = ""  # that time in the tariff's zone, where this is not the local one: `22:00 Berlin`
     factor_next: float | None = None
     counts: dict[State, int] = {}
     held: int = 0  # queued jobs of the batch lane

@@ -25,7 +25,7 @@ def test_waits_for_the_cheap_price_with_its_numbers() -> None:
     flush = only(plan([held(delay_cost=0.5, since=NOON)], conditions()))
     assert flush.at == NOON + 4 * HOUR
     assert flush.rule == "plan"
-    assert told(flush).endswith("saves 5.00 of 10.00, waiting costs 2.00")
+    assert told(flush).endswith("costs 5.00, not 10.00, waiting costs 2.00")
 
 
 def test_small_work_does_not_wait_for_a_cent() -> None:
@@ -49,7 +49,8 @@ def test_deadline_starts_the_job_in_time() -> None:
     now = conditions(estimate=estimate, tariff=FLAT, now=flush.at)
     due = plan([held(jobs=1, deadline=NOON + 2 * HOUR)], now).due[0]
     assert due.rule == "deadline"
-    assert told(due).startswith("runs now: takes about 11m, due by ")
+    assert told(due).startswith("runs now: deadline ")
+    assert told(due).endswith(", takes about 11m")
 
 
 def test_deadline_takes_along_what_gains_nothing_by_waiting() -> None:
@@ -111,7 +112,7 @@ def test_hold_is_only_the_cap() -> None:
     flush = only(plan([held()], conditions(tariff=FLAT, policy=PolicyConfig(hold=7200.0))))
     assert flush.at == NOON + 7200
     due = plan([held()], conditions(tariff=FLAT, policy=PolicyConfig(hold=7200.0), now=NOON + 7200)).due[0]
-    assert told(due) == "runs now: 2h 00m is the longest that a job is held"
+    assert told(due) == "runs now: deadline: a job is held for 2h 00m at most"
 
 
 def test_unknown_work_waits_for_a_cheaper_price() -> None:
@@ -162,7 +163,7 @@ def test_load_puts_a_choice_off_and_not_a_deadline() -> None:
     planned = plan([held(delay_cost=0.001)], busy)
     assert planned.due == ()
     assert planned.loaded
-    assert "at most: machine busy (1.7 per core)" in told(planned.later[0])
+    assert "until the machine is idle, starts by 12:15: load 1.7 a core" in told(planned.later[0])
     assert plan([held(deadline=NOON)], busy).due
 
 

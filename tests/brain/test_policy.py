@@ -24,10 +24,10 @@ def test_next_to_nothing_is_no_saving() -> None:
     """A saving that would be told as 0 is none; what is cheaper and there sooner has no waiting to pay for."""
     flat = {"tariff": Tariff(TariffConfig()), "batch_ahead": 9.0, "warm": True}
     sooner = classify(person(), 1, 100, conditions(0.0005, 0.01, fresh=True, **flat))
-    assert told(sooner.reason).startswith("runs now: saves 95 %, and comes sooner")
+    assert told(sooner.reason).startswith("runs now: costs 95% less, and comes sooner")
     decision = classify(person(), 1, 100, conditions(0.0005, 0.001, **flat))
     assert decision.mode is Mode.STREAM
-    assert told(decision.reason).startswith("runs now: a batch costs the same and ends later; you are waiting")
+    assert told(decision.reason).startswith("runs now: a batch would save nothing and end later; you are waiting")
 
 
 def test_a_batch_at_once_pays_no_start_that_a_warm_instance_saves() -> None:
@@ -53,7 +53,7 @@ def test_large_background_work_waits_for_the_night() -> None:
     assert decision.forecast.start == NOON + 10 * HOUR
     assert batch.cost == pytest.approx((1000 * 10 + 2) / 3600 * 0.5)
     assert stream.cost == pytest.approx(1000 * 10 / 3600 + 2 / 3600)
-    assert told(decision.reason).startswith("held until 22:00: saves 1.39 of ")
+    assert told(decision.reason).startswith("held until 22:00: a batch at the night price costs 1.39, streaming 2.78")
 
 
 def test_a_few_quick_jobs_run_at_once() -> None:
@@ -79,7 +79,7 @@ def test_trivial_background_work_runs_at_once() -> None:
     """Nobody delays a short job for hours to save less than the waiting costs, and the reason says so."""
     decision = classify(request(), 1, 100, conditions(expected=1.0, fixed=0.0))
     assert decision.mode is Mode.STREAM
-    assert "waiting for it costs" in told(decision.reason) or "costs the same" in told(decision.reason)
+    assert "waiting for it costs" in told(decision.reason) or "save nothing" in told(decision.reason)
 
 
 def test_background_work_leaves_a_busy_stream_lane_alone() -> None:
@@ -108,7 +108,7 @@ def test_asked_mode_wins() -> None:
     decision = classify(person(mode=Mode.BATCH), 1, 100, conditions())
     assert (decision.mode, told(decision.reason)) == (
         Mode.BATCH,
-        "held until 12:33: you asked for batch; you are waiting (terminal)",
+        "held until 12:33: you asked for batch; you are waiting (terminal); others may share the start (0.0006)",
     )
     assert len(decision.considered) == 2
 

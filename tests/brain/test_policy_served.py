@@ -47,7 +47,7 @@ def test_nobody_in_the_background_gets_a_draft() -> None:
 
 def test_the_reason_of_a_draft_has_its_seconds() -> None:
     """Of a draft the reason names both times, of one that is not made too."""
-    assert told(drafted(2.0, 30.0).reason) == ("runs now: a draft takes 2s, a stream 30s; you are waiting (terminal)")
+    assert told(drafted(2.0, 30.0).reason) == ("runs now: a draft takes 2s, streaming 30s; you are waiting (terminal)")
 
 
 def test_a_final_is_waited_for_at_the_price_of_background_work() -> None:

@@ -46,6 +46,32 @@ def test_what_is_known_is_not_said_to_be_unknown() -> None:
         assert told(classify(request(), 3, 100, conditions(estimate=estimate)).reason).endswith(says)
 
 
+def test_the_run_times_that_are_known_are_counted_truly() -> None:
+    """Of a command its own runs, while they are too few to tell of the next; of another handler those of its jobs."""
+    handler = HandlerConfig(kind="shell")
+    for runs in (0, 1, 2):
+        seen = Model(
+            commands={"p.q.a": ((1.0, 1.0),) * runs, "p.q.b": ((1.0, 9.0),)}, times=(1.0,) * 3, sizes=(1.0,) * 3
+        )
+        decision = classify(request(kind="p.q.a"), 1, 100, conditions(estimate=Estimate(seen, None, handler)))
+        counted = "no run times of this command yet" if not runs else f"{runs} of 3 run times of this command known"
+        assert counted in told(decision.reason)
+    two = learn_many(Model(), [Observation(size=100, busy=1.0)] * 2)
+    decision = classify(request(), 1, 100, conditions(estimate=Estimate(two, None, HandlerConfig())))
+    assert "2 of 3 run times of digest known" in told(decision.reason)
+
+
+def test_what_half_of_such_jobs_make_is_not_probably_missed() -> None:
+    """A deadline between the 50th and the 90th percentile may be missed; one before both probably is."""
+    known = Estimate(learn_many(Model(), [Observation(size=100, busy=s) for s in (2.0, 3.0, 4.0, 9.0)] * 3))
+    for seconds, says in (
+        (6.0, "may be missed: half of such jobs are done by 12:00:0"),
+        (1.0, "will probably be missed"),
+    ):
+        decision = classify(person(deadline=NOON + seconds), 1, 100, conditions(estimate=known))
+        assert says in told(decision.warning)
+
+
 def test_a_forecast_names_what_it_assumes() -> None:
     """What no job has told yet is named, and how much of the cost a start is; nothing of it once jobs have told."""
     told = classify(person(), 1, 100, conditions(2.0, 5.0)).forecast
@@ -64,8 +90,8 @@ def test_a_load_that_decides_is_named() -> None:
     flat = Tariff(TariffConfig())
     decision = classify(request(), 500, 100, conditions(load=1.9, tariff=flat))
     assert decision.mode is Mode.BATCH
-    assert told(decision.reason).startswith("held until 12:15: machine busy (")
-    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith("held until 22:00: saves")
+    assert told(decision.reason).startswith("held until the machine is idle, starts by 12:15: load 1.9 a core")
+    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith("held until 22:00: a batch")
 
 
 def test_a_providers_batch_waits_for_no_other() -> None:

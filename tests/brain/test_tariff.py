@@ -26,6 +26,16 @@ MOMENTS = ["2026-03-29", "2026-10-25", "2026-11-01", "2026-04-05", "2026-03-22",
 NIGHT = Window(start="22:00", end="06:00", factor=0.5, name="night")
 
 
+def test_a_time_is_told_in_the_tariffs_zone_where_that_is_another() -> None:
+    """The hour that the configuration names, beside the local one; nothing where they are the same."""
+    summer = datetime(2026, 6, 10, 20, 0, tzinfo=UTC).timestamp()
+    away = Tariff(TariffConfig(zone="America/New_York", window=[NIGHT]))
+    assert away.there(summer) == "16:00 New York"
+    local = datetime.fromtimestamp(summer).astimezone().utcoffset()
+    utc = Tariff(TariffConfig(window=[NIGHT])).there(summer)
+    assert utc == ("" if local == timedelta(0) else "20:00 UTC")
+
+
 def seconds_of(clock: str) -> int:
     hour, minute, second = (int(part) for part in clock.split(":"))
     return hour * 3600 + minute * 60 + second

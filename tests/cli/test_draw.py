@@ -1,6 +1,7 @@
 """The renderables: what they say, that they keep to their cells, and that nothing in a job can break them."""
 
 import io
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -110,8 +112,8 @@ def test_an_eta_is_told_without_its_spread_before_it_is_not_told() -> None:
 
 def test_it_says_what_it_left_out() -> None:
     """Below the rows stands how many jobs have none."""
-    assert "and 1,000 more: --all" in shown(QueueView(busy(held=20, hidden=1000), NOW), height=18)
-    assert "more: --all" not in shown(QueueView(busy(held=20), NOW))
+    assert "and 1,000 more jobs: --all" in shown(QueueView(busy(held=20, hidden=1000), NOW), height=18)
+    assert "more jobs: --all" not in shown(QueueView(busy(held=20), NOW))
 
 
 def test_a_group_is_one_row_with_a_bar() -> None:
@@ -158,12 +160,18 @@ def test_the_lane_shows_without_colour(lane: Lane, state: State, word: str) -> N
     assert [sign for sign in signs.values() if sign in text] == [signs[word]]
 
 
+def test_the_tariff_names_its_own_hour_where_that_differs() -> None:
+    """A window at 22:00 in another zone is found again beside the local time."""
+    head = replace(busy().head, factor_there="22:00 Berlin")
+    assert re.search(r"until [\d: tomrw]+ \(22:00 Berlin\), then x0\.4", words.tariff(head, NOW))
+
+
 def test_the_head_says_the_conditions() -> None:
     """Daemon, load, tariff and its end, depth, next flush with countdown and reason, and what was saved."""
     text = shown(QueueView(busy(), NOW))
     for part in ("pid 4711", "load 0.42", "day x1 until", "then x0.4", "5,856 held", "in 8h 00m", "saves 1.80"):
         assert part in text
-    assert "saved 12.60 (75 %)" in text
+    assert "saved 12.60 (75%)" in text
 
 
 def test_without_a_daemon_the_head_says_how_to_start_one() -> None:

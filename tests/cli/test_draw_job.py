@@ -54,6 +54,24 @@ def test_explain_compares_the_modes() -> None:
     assert "\x1b" not in text
 
 
+def test_the_columns_of_explain_add_up_as_shown() -> None:
+    """Money has the same decimals in all of them, a total is the sum of what stands before it, each column is named."""
+    parts = {"cost": 0.01404, "surcharge": 0.00313, "delay": 0.00004, "total": 0.01721}
+    considered = (
+        Forecast(mode=Mode.STREAM, **parts),
+        Forecast(mode=Mode.BATCH, cost=0.008643, delay=0.00124, total=0.009883, note=said("later")),
+    )
+    text = shown(
+        job.draw_explanation("7", Decision(mode=Mode.BATCH, reason=said("so"), considered=considered), NOW, NOW),
+        width=200,
+    )
+    titles, streamed, batched = (line.split() for line in text.splitlines()[2:5])
+    assert " ".join(titles) == "MODE COST EXTRA FOR LOAD WAITING COSTS TOTAL FIRST RESULT DONE NOTE"
+    assert streamed[1:5] == ["0.0140", "0.0031", "<", "0.0001"]
+    assert "0.0171" in streamed
+    assert batched[2:6] == ["0.0086", "0", "0.0012", "0.0098"]
+
+
 def test_explain_is_readable_in_forty_columns() -> None:
     """Where the columns would break within words, the modes stand one below another with their names beside them."""
     considered = (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.outlook import CORES
 from tests.support.user import Queue, ended
 
 GOOD = """\
@@ -36,12 +37,12 @@ def hybridq(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_handlers_are_listed(tmp_path: Path) -> None:
-    """Each handler is one line with its kind, modes, instances and what it runs."""
+    """Each handler is one line with its kind, modes, how many run at once, and what it runs."""
     (tmp_path / "config.toml").write_text(GOOD)
     done = hybridq(tmp_path, "handlers")
     assert [line.split() for line in done.stdout.splitlines()] == [
-        ["shell", "shell", "stream,", "batch", "1", "instance", "any", "command"],
-        ["echo", "worker", "stream,", "batch", "2", "instances", "cat"],
+        ["shell", "shell", "stream,", "batch", str(2 * CORES), "at", "once", "any", "command"],
+        ["echo", "worker", "stream,", "batch", "2", "at", "once", "cat"],
     ]
 
 
@@ -84,7 +85,7 @@ def test_config_shows_values_and_sources(tmp_path: Path) -> None:
     text = hybridq(tmp_path, "config").stdout
     assert text.startswith(f"{tmp_path}/config.toml\n")
     rows = [line.split(maxsplit=2) for line in text.splitlines()[2:]]
-    assert ["policy.hold", f"{tmp_path}/config.toml:2", "7200.0"] in rows
+    assert ["policy.hold", f"{tmp_path}/config.toml:2", "2h"] in rows
     assert ["policy.theta", "default", "1.0"] in rows
     found = json.loads(hybridq(tmp_path, "config", "--json").stdout)
     assert [setting["key"] for setting in found["settings"]] == [row[0] for row in rows]

@@ -149,7 +149,7 @@ def test_a_huge_input_is_cut(outlook: Outlook) -> None:
 def test_a_thousand_groups_are_cut_to_the_limit_and_counted(outlook: Outlook) -> None:
     """A listing says how many jobs it left out; `--all` leaves out none."""
     groups(outlook, 1000)
-    few = typed(outlook, "status", hint="hybridq: and 960 more: --all\n").splitlines()
+    few = typed(outlook, "status", hint="hybridq: and 960 more jobs: --all\n").splitlines()
     assert len(few) == 41
     assert len(typed(outlook, "status", "--all").splitlines()) == 1001
 

@@ -1,6 +1,7 @@
 """`submit` as its user types it: what is accepted, what is refused, and what is shown meanwhile."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ def test_a_command_prints_its_id_alone(queue: Queue) -> None:
 def test_without_a_daemon_it_says_so(queue: Queue) -> None:
     """With no daemon running, one line on standard error says what the job waits for."""
     said = queue.run("submit", "--mode", "batch", "--", "true").stderr
-    assert said.startswith("hybridq: no daemon runs, so it waits for hybridq daemon or hybridq drain; a daemon would ")
+    assert said.startswith("hybridq: no daemon runs: it starts when you run hybridq daemon (then at ")
+    assert said.endswith(") or hybridq drain (at once)\n")
     assert said.count("\n") == 1
 
 
@@ -94,6 +96,8 @@ def test_dry_run_submits_nothing(queue: Queue, tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("a\n" * 30)
     one = queue.run("submit", "--dry-run", "--json", "--deadline", "2h", "echo", "a")
     many = queue.run("submit", "--dry-run", "echo", "--lines", str(tmp_path / "lines"))
+    due = queue.run("submit", "--dry-run", "--deadline", "2h", "echo", "a").stdout
+    assert re.search(r" · deadline (tomorrow )?\d\d:\d\d · cost: unknown\nnothing was submitted$", due.rstrip())
     part = json.loads(one.stdout)["parts"][0]
     assert (part["jobs"], part["mode"], [each["mode"] for each in part["considered"]]) == (
         1,

@@ -151,4 +151,8 @@ def test_what_is_held_unknown_says_how_to_have_it_now(tmp_path: Path) -> None:
         with queue.terminal("submit", "echo", "--lines", str(tmp_path / "lines"), "--group", "g") as screen:
             screen.expect_exact("to run them now: hybridq drain --group g. Next time, say that you wait: --wait")
             assert ended(screen) == 0
+        with queue.terminal("submit", "--detach", "echo", "alone") as screen:
+            screen.expect_exact("to run all 3 held jobs of echo now: hybridq drain --handler echo")
+            assert ended(screen) == 0
+            assert "--wait" not in (screen.before or "")
         assert queue.run("drain", "--group", "g", "--quiet").returncode == 0

@@ -73,4 +73,4 @@ def test_what_was_left_out_is_said_after_the_rows(tmp_path: Path) -> None:
     title, row, left = told.stdout.splitlines()
     assert title.startswith("ID\t")
     assert row.startswith("1\t")
-    assert left == "hybridq: and 2 more: --all"
+    assert left == "hybridq: and 2 more jobs: --all"

@@ -254,11 +254,22 @@ def test_a_row_opens_and_closes(seat: Seat) -> None:
     assert "job 9  stream" in seat.text
     seat.press("o")
     assert "has put out nothing yet" in seat.text
+    assert seat.text.startswith("○ 9")
     seat.press("tab", "tab")
     assert "submitted" in seat.text
     seat.press("escape")
     assert "WHAT" in seat.text
     assert seat.chosen == 9
+
+
+def test_the_output_of_a_held_job_has_the_mark_of_its_row(seat: Seat) -> None:
+    """What waits for a batch is held wherever it is seen, and not queued to stream."""
+    seat.press("end")
+    while seat.board.row is not None and seat.board.row.state is not State.QUEUED:
+        seat.press("up")
+    assert "‖" in seat.text
+    seat.press("o")
+    assert "○" not in seat.text
 
 
 def test_the_output_of_a_group_says_why_jobs_failed(seat: Seat) -> None:

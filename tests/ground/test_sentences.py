@@ -34,12 +34,12 @@ def test_each_kind_that_is_made_has_its_words() -> None:
     ("reason", "says"),
     [
         (Reason("untimed", "digest", runs=True, waits=True, jobs=1, of=3),
-         "runs now: you are waiting; no run times yet (1 of 3)"),
-        (NIGHT, "held until 22:00: saves 6.00 of 10.00 EUR at the night price, waiting costs 1.00 EUR;"
+         "runs now: you are waiting; 1 of 3 run times known"),
+        (NIGHT, "held until 22:00: costs 4.00 EUR, not 10.00 EUR at the night price, waiting costs 1.00 EUR;"
                 " nobody is waiting"),
-        (Reason("same", runs=True, other="batch"), "runs now: a batch costs the same and ends later"),
+        (Reason("same", runs=True, other="batch"), "runs now: a batch would save nothing and end later"),
         (Reason("busy", runs=False, until=NOON + 2280, most=True, load=4.93),
-         "held until 12:38 at most: machine busy (4.9 per core)"),
+         "held until the machine is idle, starts by 12:38: load 4.9 a core"),
         (Reason("full", runs=True, jobs=1000), "runs now: full, a flush holds 1,000 jobs"),
         (Reason("limit", "poor", runs=False, whole=0.6, spent=0.5, jobs=1, reserved=0.1, costs=0.5,
                 due=NOON + 12 * HOUR, held=40),
@@ -59,13 +59,22 @@ def test_the_long_form_says_what_told_who_waits() -> None:
     """For `explain`; the short one has no room for it."""
     assert sentence(NIGHT, NOON, long=True).endswith("; nobody is waiting (cron)")
     assert "cron" not in sentence(NIGHT, NOON)
+    loop = msgspec.structs.replace(NIGHT, signal="a loop in your shell")
+    assert sentence(loop, NOON, long=True).endswith("(a loop in your shell; if you wait, add --wait)")
+
+
+def test_the_long_form_names_what_costs_are_compared() -> None:
+    """A batch with streaming; and what is next to nothing has its digits, so that more is seen to be more."""
+    assert "a batch at the night price costs 4.00, streaming 10.00, waiting" in sentence(NIGHT, NOON, long=True)
+    tiny = Reason("over limit", costs=3.2e-6, whole=1e-8)
+    assert sentence(tiny, NOON) == "costs about 0.000003200, more than --max-cost, 0.000000010"
 
 
 def test_amounts_stay_short_and_say_something() -> None:
     """A sign stands before each amount; of next to nothing a part is told; a small cost of waiting is left out."""
-    assert "saves $6.00 of $10.00 at the night price, waiting" in sentence(NIGHT, NOON, "$")
+    assert "costs $4.00, not $10.00 at the night price, waiting" in sentence(NIGHT, NOON, "$")
     tiny = msgspec.structs.replace(NIGHT, saves=3e-6, whole=4e-6, costs=1e-9)
-    assert sentence(tiny, NOON, "EUR") == "held until 22:00: saves 75 % at the night price; nobody is waiting"
+    assert sentence(tiny, NOON, "EUR") == "held until 22:00: costs 75% less at the night price; nobody is waiting"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridq.errors import UsageError
-from hybridq.when import clock, count, eta, money, parse_deadline, parse_since, parse_span, span
+from hybridq.when import clock, count, decimals, eta, money, money_to, parse_deadline, parse_since, parse_span, span
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 6, 10, 12, 0, tzinfo=BERLIN).timestamp()
@@ -170,6 +170,7 @@ def test_shown_clock_is_read_back(now: float, after: float) -> None:
     ("seconds", "shown"),
     [
         (0, "0s"),
+        (0.0003, "1ms"),
         (0.004, "4ms"),
         (0.4, "0.4s"),
         (3.0, "3s"),
@@ -215,7 +216,7 @@ def test_eta_is_honest() -> None:
         (1234567.891, "1,234,567.89"),
         (0.0000036, "< 0.01"),
         (-0.0031, "0"),
-        (0.00000036, "0"),
+        (0.00000036, "< 0.01"),
         (-1e-12, "0"),
     ],
 )
@@ -246,6 +247,23 @@ def test_money_has_its_unit(amount: float, currency: str, shown: str) -> None:
 def test_shown_money_is_near(amount: float) -> None:
     """What is shown of what is compared is within a twentieth of the amount, or half of its last decimal."""
     assert float(money(amount, fine=True).replace(",", "")) == pytest.approx(amount, rel=0.051, abs=0.0000501)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "shown"),
+    [
+        ([0.0104, 0.0031, 0.0073], ["0.0104", "0.0031", "0.0073"]),
+        ([0.014, 0.0086], ["0.0140", "0.0086"]),
+        ([0.5, 0.25], ["0.50", "0.25"]),
+        ([0.0041, 0.004, -0.0001], ["0.0041", "0.0040", "-0.0001"]),
+        ([30.0, 0.00003, 0.0, -1e-12], ["30.00", "< 0.01", "0", "0"]),
+        ([1e-7, None], ["< 0.0001"]),
+    ],
+)
+def test_amounts_that_are_compared_have_the_same_decimals(amounts: list[float | None], shown: list[str]) -> None:
+    """As many as the largest needs, so that a difference is that of what is told; what is there is no zero."""
+    places = decimals(amounts)
+    assert [money_to(places, each) for each in amounts if each is not None] == shown
 
 
 def test_count_has_commas() -> None:

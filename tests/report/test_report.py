@@ -20,7 +20,8 @@ from hybridq.queue.rescue import give_back, rescue
 from hybridq.reason import said
 from hybridq.report.report import report
 from hybridq.report.waits import Waited
-from hybridq_cli.draw.report import sections
+from hybridq_cli.draw.report import headline, sections
+from hybridq_cli.draw.words import NONE
 from tests.support.building import environment
 from tests.support.ledgers import START, Past, asked
 
@@ -354,3 +355,22 @@ def test_a_price_that_nobody_knows_is_said(past: Past) -> None:
     (says,) = [says for title, says, *_ in sections(report(read, START + 200, {"echo"})) if title == "Money"]
     assert says.endswith(". The cost of echo is unknown and counts as 0")
     assert "not known" not in next(sections(report(read, START + 200)))[1]
+
+
+def test_what_is_not_known_yet_is_no_saving(past: Past) -> None:
+    """While no trial has told what sharing calls saves, nothing is claimed and the report says so; what a batch saved
+    surely, as by cheaper hours, is."""
+    past.flush(100, 110, past.submit(10, 4))
+    read = past.ledger(200)
+    sure = report(read, START + 200, untold={"echo", "other"})
+    assert sure.untold == ("echo",)
+    assert sure.total.share == pytest.approx(0.75)
+    same = replace(read, sums=tuple(replace(each, streamed=each.cost) for each in read.sums))
+    none = report(same, START + 200, untold={"echo"})
+    assert (none.total.share, none.saved[0].share) == (None, None)
+    assert "not known yet" in headline(none)
+    ((_, says, _, ((*_, cost, streamed, saved, share),)), *_) = sections(none)
+    assert "What sharing calls saves is not known yet of echo, and counts as 0" in says
+    assert (streamed, saved, share) == (NONE,) * 3
+    assert cost != NONE
+    assert report(same, START + 200).total.share == 0.0

@@ -32,7 +32,7 @@ def test_a_group_tells_why_its_jobs_failed(tmp_path: Path) -> None:
     found = json.loads(made.run("show", "g", "--json").stdout)["causes"]
     assert [(each["exit_code"], each["jobs"]) for each in found] == [(3, 2), (127, 1)]
     line = made.run("status").stdout.splitlines()[1]
-    assert "1 done, 3 failed · exit code 3 (x2), no such command: nosuchcommand (exit 127)" in line
+    assert "1 done, 3 failed · exit code 3 (x2), no such command: nosuchcommand (exit code 127)" in line
 
 
 def test_what_ran_well_ended_with_zero(tmp_path: Path) -> None:
