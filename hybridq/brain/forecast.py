@@ -141,8 +141,16 @@ def promised(
 
 
 def running_eta(lane: Lane, size: float, started: float, conditions: Conditions) -> Eta:
-    """For one running job, given that it was not done before now. Longer than all that was seen: unknown."""
-    estimate, elapsed = conditions.estimate, max(0.0, conditions.now - started)
+    """For one running job, given that it was not done before now. Longer than all that was seen: unknown. One that was
+    claimed while its instance starts, or has a call of a batch, runs only after that."""
+    if lane is Lane.STREAM and conditions.turn is not None and conditions.estimate.usual(lane) is not None:
+        left, spread = conditions.turn
+        finish = conditions.now + left
+        return _ahead(conditions.now, started, finish, finish + NINETIETH * spread)
+    begun = max(started, conditions.up)
+    if begun > conditions.now:
+        return replace(running_eta(lane, size, begun, replace(conditions, now=begun, up=0.0)), start=started)
+    estimate, elapsed = conditions.estimate, conditions.now - begun
     passed = estimate.chance(lane, size, elapsed)
     if passed is None or passed > LONGEST:
         return Eta(start=started)
@@ -150,7 +158,20 @@ def running_eta(lane: Lane, size: float, started: float, conditions: Conditions)
     most = estimate.run_time(lane, size, passed + (1 - passed) * 0.9)
     if half is None or most is None:
         return Eta(start=started)
-    return _ahead(conditions.now, started, started + half, started + most)
+    return _ahead(conditions.now, started, begun + half, begun + most)
+
+
+def rest_eta(lane: Lane, jobs: int, each: int, size: float, conditions: Conditions) -> Eta:
+    """For `jobs` jobs that run now or follow at once, `each` an instance: one of these is half over in the mean, and
+    the other lane's go between them."""
+    estimate, now = conditions.estimate, conditions.now
+    half, most = (estimate.total_time(lane, size, each, q) for q in (0.5, 0.9))
+    one = estimate.run_time(lane, size)
+    if half is None or most is None or one is None:
+        return Eta(start=now)
+    start, over = max(now, conditions.up), min(half, one) / 2
+    finish, finish90 = beside(lane, start, 0.0, start + half - over, start + most - over, jobs, conditions)
+    return _ahead(now, now, finish, promised(lane, now, finish, finish90, estimate))
 
 
 class Progress(Struct, frozen=True):

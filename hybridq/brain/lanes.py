@@ -91,6 +91,21 @@ class Lanes:
         calls = 1 + self._waiting + self._streaming - self._slots[Lane.STREAM]
         return bool(self.between) and calls > 1 and calls * self.between > self._rest - self.between / 2
 
+    @property
+    def turn(self) -> tuple[float, float] | None:
+        """Seconds that are left of the only stream job that runs beside a batch, and their standard deviation; None:
+        there is none, or several are."""
+        if not self.between or len(self._running) != 1 or self._slots[Lane.STREAM] > 1:
+            return None
+        left = self._turn()
+        return left.seconds + self._starting, math.sqrt(left.variance)
+
+    @property
+    def step(self) -> float:
+        """Seconds from one stream job that waits to the next."""
+        usual = self._queued.seconds / self._waiting if self._waiting else self._each or 0.0
+        return (usual + self.between) / self._slots[Lane.STREAM]
+
     def follow(self, jobs: int) -> None:
         """So many jobs will be flushed as soon as the running flush is over."""
         each = self._estimate.usual(Lane.BATCH) or 0.0
