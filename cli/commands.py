@@ -8,6 +8,7 @@ twin after its longest spelling: of `submit` `HYBRIDQ_<OPTION>` (`--max-cost`: `
 Arguments and options are completed by their metavar: SELECTOR, ID, GROUP, HANDLER, FILE or FOLDER.
 """
 
+import gc
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -104,6 +105,8 @@ def hybridq(
 def load_command(name: str) -> TyperCommand:
     """The command of that name, built from its module alone."""
     module = import_module(f".{COMMANDS[name][0]}", __package__)
+    gc.freeze()
+    gc.enable()
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.registered_commands = [found for found in module.app.registered_commands if _name(found) == name]
     command = typer.main.get_command(alone)

@@ -4,6 +4,7 @@ Completion asks through `hybridq __complete`, which answers before anything of t
 Importing takes a tenth of a second, in which Control-C is as quiet as later; so next to nothing is imported above.
 """
 
+import gc
 import os
 import sys
 
@@ -28,6 +29,7 @@ def _run() -> "NoReturn":
         from .shells.complete import complete
 
         complete(sys.argv[2:])
+    gc.disable()  # what is imported stays, so there is nothing to collect; `load_command` ends it
     from io import TextIOWrapper
 
     from .commands import call

@@ -77,9 +77,9 @@ def simulate(
     if set_:
         tried = replace(world.workload, what=f"{world.workload.what} with {told(set_)}")
         world = replace(world, workload=tried)
-    contenders = list(rehearse(world))
-    ours = contenders[0][1]
-    found = summarise(world, [verdict for verdict, _ in contenders], ours)
+    contenders = rehearse(world)
+    first, ours = next(contenders)
+    found = summarise(world, [first, *(verdict for verdict, _ in contenders)], ours)
     if html is not None:
         _write_page(html, found, ours)
     if json:

@@ -26,11 +26,10 @@ from hybridq.status.snapshot import Row, Snapshot
 from hybridq.visible import visible, visible_line
 
 from .draw.asking import NAME
-from .draw.cells import ALARM, QUIET, STRONG
 from .draw.filter import Filter
 from .draw.live import watch
 from .draw.page import KEYS, OUTPUT, WHY
-from .draw.queue import LOOK
+from .draw.palette import ALARM, LOOK, QUIET, STRONG
 from .errors import sentence
 from .reach import reach, renew
 

@@ -17,7 +17,6 @@ from .brain.policy import Conditions, classify
 from .home import Home
 from .job import Audience, Decision, Held, Lane, Mode, Request
 from .outlook import Outlook
-from .queue.bulk import Bulk
 from .queue.doorbell import RUNNER, VIEWER, ring
 from .queue.intake import Accepted, Decide, Refused, accept
 from .queue.runner import daemon_of
@@ -178,6 +177,8 @@ def submit_many(
     The same Request object for jobs that share their options; each distinct object is planned apart.
     `refused` hears of inputs and keys that cannot be taken, and may leave them out; without it BadData is raised.
     """
+    from .queue.bulk import Bulk  # a single job needs none of it
+
     with Bulk(outlook.store, refused, partial(command_of, outlook)) as bulk:
         for request, data, key in jobs:
             bulk.add(request, data, key)

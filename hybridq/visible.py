@@ -18,7 +18,7 @@ _UNSEEN = (
 )
 # One class alone is what keeps a megabyte at a few milliseconds: no alternatives, no looking ahead.
 _TEXT = f"[{_UNSEEN}\r]+"
-_LINE = re.compile(f"[{_UNSEEN}\t\n\r]+")
+_LINE = f"[{_UNSEEN}\t\n\r]+"
 
 
 class _Escapes(dict[str, str]):
@@ -36,13 +36,18 @@ _ESCAPES = _Escapes({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 def visible(text: str) -> str:
     """The text with everything dangerous or invisible shown as its escape; lines and tabs stay."""
-    return re.sub(_TEXT, _escape, text)
+    return text if _plain(text) else re.sub(_TEXT, _escape, text)
 
 
 def visible_line(text: str, width: int) -> str:
     """One line of at most `width` terminal cells, cut with `…`; line ends and tabs become `\\n`, `\\t`."""
     head = text[: 4 * width + 4]
-    return _cut(_LINE.sub(_escape, head), max(width, 0))
+    return _cut(head if _plain(head) else re.sub(_LINE, _escape, head), max(width, 0))
+
+
+def _plain(text: str) -> bool:
+    """Whether nothing is to be escaped: told without a pattern, whose making takes longer than most texts."""
+    return text.isascii() and text.isprintable()
 
 
 def _escape(found: re.Match[str]) -> str:

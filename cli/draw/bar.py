@@ -15,6 +15,7 @@ from hybridq.visible import visible_line
 from hybridq.when import count, eta
 
 from . import words
+from .palette import DONE
 
 PACE = 0.1  # seconds between two drawings, at least
 _NAME = 40  # cells
@@ -64,7 +65,7 @@ def _drawn(name: str, total: int | None, console: Console) -> Iterator[Callable[
     """Draws at its own pace in the caller's thread: rich's refreshing thread would die with the terminal."""
     shape: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
     if total is not None:
-        shape.append(BarColumn(24, complete_style="green", finished_style="green"))
+        shape.append(BarColumn(24, complete_style=DONE, finished_style=DONE))
     shape.append(TextColumn("{task.fields[told]}", markup=False))
     off = not console.is_terminal or console.is_dumb_terminal
     progress = Progress(*shape, console=console, auto_refresh=False, transient=True, disable=off)

@@ -15,10 +15,8 @@ from rich.style import Style
 
 from hybridq.visible import visible_line
 
-PLAIN = Style.null()
-QUIET = Style.parse("dim")
-STRONG = Style.parse("bold")
-ALARM = Style.parse("bold yellow")
+from .palette import PLAIN, QUIET
+
 GAP = 2
 MARGIN = 1
 BAR = 8

@@ -13,11 +13,11 @@ from hybridq.status.snapshot import Head
 from hybridq.visible import visible_line
 
 from . import words
-from .cells import ALARM, MARGIN, PLAIN, QUIET, STRONG, Part
+from .cells import MARGIN, Part
+from .palette import ALARM, FAILED, PLAIN, QUIET, STRONG
 
 LABEL = 9  # cells of a head line's name
 LINES = 4
-FAILED = Style.parse("red")
 SEPARATOR = tuple((char, QUIET if char.strip() else PLAIN) for char in words.SEPARATOR)
 
 

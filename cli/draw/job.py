@@ -19,8 +19,7 @@ from hybridq.visible import visible
 from hybridq.when import clock, eta, money, span
 
 from . import words
-from .cells import ALARM, PLAIN, QUIET, STRONG
-from .queue import LATE, LOOK
+from .palette import ALARM, LATE, LOOK, PLAIN, QUIET, STRONG
 from .troubles import deadline as told_deadline
 from .troubles import may_be_late
 

@@ -16,7 +16,7 @@ from hybridq.demo.measured import Cost, Measured, PeopleWaits
 from hybridq.visible import visible_line
 from hybridq.when import clock, count, eta, money, span
 
-from .cells import PLAIN, QUIET, STRONG
+from .palette import PLAIN, QUIET, STRONG
 
 WIDTH = 80  # columns at most: longer lines are hard to read
 _FIGURES = (28, 13, 18, 12)  # cells of a table's columns

@@ -17,9 +17,10 @@ from hybridq.report.series import cost_series, extent, wait_curves
 from hybridq.when import clock, span
 from hybridq.when import money as amount
 
+from .palette import DONE, QUIET, STREAMED
+
 HEIGHT = 13
 NARROW = 80  # columns; below that one plot stands under the other
-COST, STREAMED = "green", "blue"
 COLOURS = {Audience.USER: "red", Audience.BACKGROUND: "magenta"}
 TICKS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)  # seconds
 
@@ -29,7 +30,7 @@ def plots(ledger: Ledger, width: int, currency: str = "") -> RenderableType:
     try:
         import plotext  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
-        return Text(f"curves need plotext: {install_command('report')}", style="dim")
+        return Text(f"curves need plotext: {install_command('report')}", style=QUIET)
     beside = width >= NARROW
     each = width // 2 if beside else width
     drawn = [_money(plotext, ledger, each, currency), _waits(plotext, ledger, each)]
@@ -44,7 +45,7 @@ def _money(plotext: Any, ledger: Ledger, width: int, currency: str) -> list[str]
     begin, end = extent(ledger)
     figure = _figure(plotext, "cost so far", width)
     _line(plotext, figure, found.at, found.streamed, "streamed at once", STREAMED)
-    _line(plotext, figure, found.at, found.cost, "actual", COST)
+    _line(plotext, figure, found.at, found.cost, "actual", DONE)
     places = (begin, (begin + end) / 2, end)
     figure.ruler("x").ticks(places, [clock(at, end) for at in places])
     top = max(found.streamed[-1], found.cost[-1])

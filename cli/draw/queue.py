@@ -18,11 +18,8 @@ from hybridq.when import count
 
 from . import words
 from .cells import (
-    ALARM,
     GAP,
     MARGIN,
-    PLAIN,
-    QUIET,
     Cell,
     Column,
     Part,
@@ -35,6 +32,7 @@ from .cells import (
     line,
 )
 from .head import head_lines
+from .palette import ALARM, BRIGHT, CHOSEN, LATE, LOOK, PLAIN, QUIET
 from .plain import TITLES
 from .troubles import may_be_late
 
@@ -59,18 +57,6 @@ STEPS = (
     ("WHY", WIDEST),
     ("WHAT", 60),
 )
-LOOK = {
-    "streaming": ("»", Style.parse("bold cyan")),
-    "running": ("●", Style.parse("green")),
-    "held": ("‖", Style.parse("magenta")),
-    "queued": ("○", PLAIN),
-    "done": ("✓", QUIET),
-    "failed": ("✗", Style.parse("bold red")),
-    "cancelled": ("-", QUIET),
-}
-BRIGHT = Style.parse("cyan")
-LATE = Style.parse("bold red")
-CHOSEN = Style.parse("reverse")
 NOT_BEGUN = "0%"
 MARK = ">"  # before the chosen row
 

@@ -18,7 +18,7 @@ from hybridq.visible import visible_line
 from hybridq.when import clock, count, how_many, span
 from hybridq.when import money as amount
 
-from .cells import PLAIN, QUIET, STRONG
+from .palette import PLAIN, QUIET, STRONG
 from .words import NONE, RULES, percent_of
 
 REASON = 300  # cells of a failure's text, at most

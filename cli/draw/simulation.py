@@ -16,7 +16,7 @@ from hybridq.simulate.verdict import Promises, Verdict, WaitTimes
 from hybridq.visible import visible
 from hybridq.when import clock, count, money, span
 
-from .cells import PLAIN, QUIET, STRONG
+from .palette import PLAIN, QUIET, STRONG
 from .words import NONE, RULES, percent_of
 
 WIDE = 125  # cells that the table needs with one line a contender

@@ -23,7 +23,7 @@ from hybridq.visible import visible_line
 from .options import Options, check, command_input, words
 
 Encode = Callable[[str], bytes]
-_HALF = re.compile(rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)")
+_HALF = rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)"
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -227,7 +227,7 @@ def _json_problem(problem: Exception, line: bytes) -> str:
     text = str(problem)
     if "truncated" in text or "surrogate" in text:
         # msgspec calls half of a pair at the end of a text truncated, too.
-        half = _HALF.search(line)
+        half = re.search(_HALF, line)
         if half is None:
             return "incomplete JSON: it ends in the middle"
         return f"byte {half.start() + 1} is {half[0].decode()}, half of a character: write both halves"

@@ -8,8 +8,10 @@ least where k a = c. That part is told apart by chunks of unlike sizes (slope an
 """
 
 import math
+from bisect import bisect_left
 from collections import deque
-from itertools import combinations, islice
+from collections.abc import Sequence
+from itertools import islice
 
 from msgspec import Struct
 
@@ -150,11 +152,18 @@ class ChunkSize:
 
     def _tell(self) -> None:
         """Tell apart what a call takes and each of its jobs, where the last chunks were unlike in size."""
-        two = combinations(sorted(self._seen), 2)
-        pairs = [(less, more) for less, more in two if more[0] >= UNLIKE * less[0]]
+        pairs = _unlike(sorted(self._seen))
         usual = median([seconds for _, seconds in self._seen])
         if pairs:
             self._most = max(jobs for jobs, _ in self._seen)
             each = self._each = max(0.0, median([(more[1] - less[1]) / (more[0] - less[0]) for less, more in pairs]))
             self._call = max(0.0, median([seconds - each * jobs for jobs, seconds in self._seen]))
         self._call = min(self._call, usual)
+
+
+def _unlike(seen: Sequence[tuple[int, float]]) -> list[tuple[tuple[int, float], tuple[int, float]]]:
+    """Every two of these chunks, the smaller first, of which one has far more jobs; `seen` is in order."""
+    if not seen or seen[-1][0] < UNLIKE * seen[0][0]:
+        return []
+    sizes = [jobs for jobs, _ in seen]
+    return [(less, more) for less in seen for more in seen[bisect_left(sizes, UNLIKE * less[0]) :]]

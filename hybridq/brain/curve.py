@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import cache, cached_property
 from itertools import accumulate, combinations
+from operator import mul
+from typing import NamedTuple
 
 TINY = 1e-6  # seconds; shorter is not measurable
 SPLITS = (6, 8, 12, 16, 24, 32, 48, 64, 96)  # how many of the newest may be a new regime
@@ -47,6 +49,16 @@ class LogLine:
         return float(1 / self.n + (x - self.x) ** 2 / (self.sxx + SLOPE_WEIGHT))
 
 
+def _left(line: LogLine, xs: Sequence[float], ys: Sequence[float]) -> list[float]:
+    """What the line leaves unexplained of each job, had that not drawn the line to itself."""
+    found = []
+    for x, y in zip(xs, ys, strict=True):
+        residual = y - line.at(x)
+        alone = residual / math.sqrt(max(0.25, 1 - line.leverage(x)))
+        found.append(alone if abs(alone - residual) <= SPREAD else residual + math.copysign(SPREAD, residual))
+    return found
+
+
 def _slope(xs: Sequence[float], ys: Sequence[float]) -> float:
     """The median slope between two jobs; SLOPE where no sizes differ."""
     points, n = sorted(zip(xs, ys, strict=True)), len(xs)
@@ -78,24 +90,36 @@ def regime(sizes: Sequence[float], times: Sequence[float]) -> int:
     return keep
 
 
+class _Nearby(NamedTuple):
+    """Running sums of what the residuals count for one size, and what the coming job counts among them."""
+
+    sums: list[float]
+    next_one: float
+
+
 class RunTimes:
     """One lane's run times as a function of size and quantile. Needs one job or more."""
 
     def __init__(self, sizes: Sequence[float], times: Sequence[float]) -> None:
         """Natural logarithms of size + 1 and, beside them, of seconds."""
         self.line = LogLine(sizes, times)
-        rows = [(self._left(x, y), x) for x, y in zip(sizes, times, strict=True)]
-        self._times = [residual for residual, _ in rows]
+        self._times = _left(self.line, sizes, times)
+        rows = list(zip(self._times, sizes, strict=True))
         rows.sort()
         self._residuals = [residual for residual, _ in rows]
         self._at = [x for _, x in rows]
+        # A plan asks for many sizes that are nearly the same, and for several quantiles of each.
         self._moments: dict[float, tuple[float, float]] = {}
-        self._near = cache(self._residual)  # a plan asks for many sizes that are nearly the same
+        self._known: dict[float, _Nearby] = {}
+        self._near: dict[tuple[float, float], float] = {}
 
     def quantile(self, size: float, q: float) -> float:
         """Seconds of one job."""
         x = math.log1p(size)
-        return math.exp(min(self.line.at(x) + self._near(round(x, 1), q), 50.0))
+        key = round(x, 1), q
+        if key not in self._near:
+            self._near[key] = self._residual(*key)
+        return math.exp(min(self.line.at(x) + self._near[key], 50.0))
 
     def chance(self, size: float, seconds: float) -> float:
         """The weighted share of past jobs that took no longer, had they been of this size."""
@@ -115,10 +139,10 @@ class RunTimes:
         x = round(math.log1p(size), 1)
         if x not in self._moments:
             weights = self._within(x, MIXED)
-            factors = [math.exp(min(r, 20.0)) for r in self._residuals]
+            factors = self._factors
             total = sum(weights)
-            mean = sum(w * f for w, f in zip(weights, factors, strict=True)) / total
-            square = sum(w * (f - mean) ** 2 for w, f in zip(weights, factors, strict=True)) / total
+            mean = sum(map(mul, weights, factors)) / total
+            square = sum([w * (f - mean) ** 2 for w, f in zip(weights, factors, strict=True)]) / total
             self._moments[x] = mean, math.sqrt(square) / mean
         mean, spread = self._moments[x]
         return math.exp(min(self.line.at(math.log1p(size)), 50.0)) * mean, spread
@@ -134,30 +158,36 @@ class RunTimes:
         whole = mean([(v - centre) ** 2 for v in values])
         return max(1.0, block * mean([(m - centre) ** 2 for m in means]) / whole) if whole > 0 else 1.0
 
-    def _left(self, x: float, y: float) -> float:
-        """What the line leaves unexplained, had the job not drawn the line to itself."""
-        residual = y - self.line.at(x)
-        alone = residual / math.sqrt(max(0.25, 1 - self.line.leverage(x)))
-        return alone if abs(alone - residual) <= SPREAD else residual + math.copysign(SPREAD, residual)
+    @cached_property
+    def _factors(self) -> list[float]:
+        """The residuals as times relative to the line."""
+        return [math.exp(min(residual, 20.0)) for residual in self._residuals]
+
+    def _nearby(self, x: float) -> "_Nearby":
+        if x not in self._known:
+            weights = self._weights(x)
+            sums = list(accumulate(weights))
+            next_one = sum(map(mul, weights, weights)) / sums[-1]
+            self._known[x] = _Nearby(sums, next_one)
+        return self._known[x]
 
     def _weights(self, x: float) -> list[float]:
         """What each residual counts for a job of this size: those of the LIKE nearest in size count most."""
-        away = sorted(abs(x - at) for at in self._at)
+        away = sorted([abs(x - at) for at in self._at])
         reach = max(len(away) ** (-1 / 3), away[min(LIKE, len(away)) - 1])
         return self._within(x, reach)
 
     def _within(self, x: float, reach: float) -> list[float]:
-        return [FAR_WEIGHT + math.exp(-(((x - at) / reach) ** 2)) for at in self._at]
+        exp = math.exp
+        return [FAR_WEIGHT + exp(-(((x - at) / reach) ** 2)) for at in self._at]
 
     def _residual(self, x: float, q: float) -> float:
         """The weighted (n+1)q-th residual; beyond the largest, more than any that was seen."""
-        weights = self._weights(x)
-        sums = list(accumulate(weights))
+        sums, next_one = self._nearby(x)
         n, whole = len(sums), sums[-1]
         middle = self._residuals[min(n - 1, bisect_left(sums, 0.5 * whole))]
         if q == 0.5:
             return middle
-        next_one = sum(w * w for w in weights) / whole  # what the coming job counts among those it resembles
         target = q * (whole + next_one)
         place = min(n - 1, bisect_left(sums, target))
         value = self._residuals[place]

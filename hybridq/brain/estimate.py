@@ -44,6 +44,7 @@ class Estimate:
         self._each = self._handler.traits.starts == "each"
         self._machine = machine_cost / 3600
         self._curves: dict[Lane, RunTimes | None] = {}
+        self._lately: dict[Lane, tuple[float | None, float]] = {}
         self._starts: list[float] | None = None
         self._alike: dict[tuple[str, bool], Estimate] = {}
 
@@ -209,14 +210,21 @@ class Estimate:
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""
-        _, times = _window(self._model(lane))
-        return sum(map(math.exp, times)) / len(times) if len(times) >= ENOUGH else self._handler.expected
+        return self._late(lane)[0]
 
     def stray(self, lane: Lane) -> float:
         """The standard deviation of those, relative to their mean."""
-        times = [math.exp(time) for time in _window(self._model(lane))[1]]
-        mean = sum(times) / max(1, len(times))
-        return math.sqrt(sum((t - mean) ** 2 for t in times) / len(times)) / mean if len(times) >= ENOUGH else 0.5
+        return self._late(lane)[1]
+
+    def _late(self, lane: Lane) -> tuple[float | None, float]:
+        """What `usual` and `stray` say, which are asked for at every look."""
+        if lane not in self._lately:
+            times = [math.exp(time) for time in _window(self._model(lane))[1]]
+            known = len(times) >= ENOUGH
+            mean = sum(times) / max(1, len(times))
+            stray = math.sqrt(sum([(t - mean) ** 2 for t in times]) / len(times)) / mean if known else 0.5
+            self._lately[lane] = (mean if known else self._handler.expected), stray
+        return self._lately[lane]
 
     def widened(self, lane: Lane, seconds: float) -> float:
         """A 90th percentile of the seconds until a promise is kept, as it is promised: further off while but a few jobs

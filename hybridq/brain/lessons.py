@@ -1,7 +1,7 @@
 """Learning from answers: observations of what jobs took, and the model that they make.
 
 Rule: the only way from an answer to a model, for a runner as for a simulation. Answers that come together took their
-time together: each is learned with an even part of it.
+time together: each is learned with an even part of it. How promises widen is `model.judged`.
 """
 
 from collections.abc import Sequence

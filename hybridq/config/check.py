@@ -53,7 +53,7 @@ _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 
 
-_UNIT = re.compile(r"[^\W\d_]{0,8}|[^\w\s\x00-\x20\x7f-\x9f]{1,8}")  # letters, or signs
+_UNIT = r"[^\W\d_]{0,8}|[^\w\s\x00-\x20\x7f-\x9f]{1,8}"  # letters, or signs
 
 
 class KeyedError(Exception):
@@ -110,7 +110,7 @@ def _check(name: str, value: object, key: str) -> None:
         for day in value:
             if day.lower() not in DAYS:
                 raise KeyedError(key, f"expected {', '.join(DAYS)}, not {day!r}")
-    if name == "currency" and not _UNIT.fullmatch(str(value)):
+    if name == "currency" and not re.fullmatch(_UNIT, str(value)):
         raise KeyedError(key, f"expected a unit such as EUR or $, of 8 characters at most, not {str(value)[:40]!r}")
     if name == "zone":
         _check_zone(str(value), key)

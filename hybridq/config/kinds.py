@@ -1,7 +1,8 @@
 """What hybridq must know of a kind of handler before it makes one: its traits, as plain data by the kind's name.
 
 Rule: nobody asks for a kind by its name, but for what it is like; so a plug-in's kind can do whatever one of ours can.
-A plug-in is looked up and imported only where the configuration names its kind.
+What makes one of ours is in `handlers.FACTORIES`. A plug-in is looked up and imported only where the configuration
+names its kind.
 """
 
 import sys

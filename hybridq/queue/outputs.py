@@ -1,7 +1,7 @@
 """What jobs print, as bytes in files beside the database: one for each output of each attempt.
 
 Rule: a file is made at its first byte, private, named by numbers alone, and on the disk before a result that refers
-to it is stored. Nothing here cuts or decodes.
+to it is stored (`runner/unsynced` sees to it). Nothing here cuts or decodes.
 """
 
 import contextlib

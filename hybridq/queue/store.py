@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import math
 import os
-import random
 import select
 import sqlite3
 import time
@@ -240,7 +239,9 @@ def _patiently(connection: sqlite3.Connection, sql: str, parameters: Any = ()) -
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         deadline = min(deadline, time.monotonic() + BUSY)
-        select.select([], [], [], wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        from random import uniform  # few ever wait
+
+        select.select([], [], [], wait * uniform(0.5, 1.5))  # noqa: S311 - no secret
         wait = min(LAST_WAIT, wait * 1.5)
 
 

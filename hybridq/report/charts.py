@@ -14,7 +14,7 @@ from ..queue.account import SUBMISSION, FlushDone, Ledger, Promised
 from ..sentences import sentence
 from ..when import count, span
 from ..when import money as amount
-from .html import COLOURS, QUIET, hover, seconds, spread
+from .markup import COLOURS, QUIET, hover, seconds, spread
 from .series import WaitCurve, cost_series, curve, extent, work_series
 from .series import wait_curves as wait_curve
 from .waits import held_waits

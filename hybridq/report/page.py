@@ -11,7 +11,7 @@ from ..brain.tariff import Tariff
 from ..queue.account import SUBMISSION, Ledger
 from ..when import clock, count, span
 from .charts import promises_chart, saved_chart, timeline_chart, waits_chart
-from .html import chart, figures, heading, page, spread, table, text
+from .markup import chart, figures, heading, page, spread, table, text
 from .report import Report
 from .series import SLOTS, work_series
 

@@ -3,6 +3,7 @@
 Rule: they know nothing of prices and learn nothing; each is one sentence, which the reader sees.
 """
 
+import heapq
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -48,6 +49,7 @@ class Gather(Stream):
     def __init__(self, name: str, station: Station, world: World) -> None:
         super().__init__(name, station, world)
         self.held: list[Task] = []
+        self._reason = said(self.rule)
 
     def due(self, now: float) -> float:
         """The first instant from `now` at which a flush may begin."""
@@ -65,7 +67,7 @@ class Gather(Stream):
             return None
         if (at := self.due(now)) > now:
             return at
-        flush = SimulatedFlush(at=now, rule=self.rule, reason=said(self.rule), jobs=len(self.held))
+        flush = SimulatedFlush(at=now, rule=self.rule, reason=self._reason, jobs=len(self.held))
         self.station.begin(flush, self.held)
         self.held = []
         return None
@@ -89,9 +91,15 @@ class Nightly(Gather):
     def __init__(self, name: str, station: Station, world: World) -> None:
         super().__init__(name, station, world)
         self._zone = ZoneInfo(world.config.tariff.zone)
+        self._from = self._next = -math.inf
 
     def due(self, now: float) -> float:
         """The next time that it is two o'clock."""
+        if not self._from <= now <= self._next:
+            self._from, self._next = now, self._night(now)
+        return self._next
+
+    def _night(self, now: float) -> float:
         local = datetime.fromtimestamp(now, self._zone)
         night = local.replace(hour=NIGHT, minute=0, second=0, microsecond=0, fold=0)
         found = (night + timedelta(days=day) for day in range(3))
@@ -103,21 +111,35 @@ class Guarded(Gather):
 
     rule = "at once"
 
+    def __init__(self, name: str, station: Station, world: World) -> None:
+        super().__init__(name, station, world)
+        self._short: list[tuple[float, int]] = []  # of the held that have a deadline: when their time is short
+
     def accept(self, task: Task, now: float) -> float | None:
         """Hold it; look when its time gets short."""
         super().accept(task, now)
+        if task.due < math.inf:
+            short = task.due - max(GUARD_LEAST, GUARD * (task.due - task.at))
+            heapq.heappush(self._short, (short, task.number))
         return now
 
     def look(self, now: float) -> float | None:
         """Run what is held if no flush runs; stream what is short of time."""
-        for task in [task for task in self.held if self._short(task) <= now]:
-            self.held.remove(task)
-            self.station.stream(task)
+        if self._short and self._short[0][0] <= now:
+            self._stream(now)
         super().look(now)
-        return min((self._short(task) for task in self.held), default=None)
+        if not self.held:
+            self._short = []
+        return self._short[0][0] if self._short else None
 
-    def _short(self, task: Task) -> float:
-        return task.due - max(GUARD_LEAST, GUARD * (task.due - task.at)) if task.due < math.inf else math.inf
+    def _stream(self, now: float) -> None:
+        short = set()
+        while self._short and self._short[0][0] <= now:
+            short.add(heapq.heappop(self._short)[1])
+        for task in self.held:
+            if task.number in short:
+                self.station.stream(task)
+        self.held = [task for task in self.held if task.number not in short]
 
 
 class Baseline(Struct, frozen=True):

@@ -6,8 +6,6 @@ the hands and the clock are made up. The same workload, configuration and seed g
 
 import heapq
 import math
-import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,24 +13,10 @@ from msgspec import Struct
 
 from ..brain.gather import SAME_AT_ALL_HOURS
 from ..brain.tariff import Tariff
-from ..config.values import Config, HandlerConfig
-from ..job import Audience, Lane
-from .station import SimulatedFlush, Spell, Station, Task, Times
-from .workload import Arrival, Workload
-
-HEADROOM = 0.7  # how busy the instances of a trace's handler would be if everything streamed
-PEAK = 600.0  # seconds over which that is looked at
-
-
-class World(Struct, frozen=True, kw_only=True):
-    """What every contender meets: prices, handlers and the jobs that come."""
-
-    config: Config
-    times: dict[str, Times]
-    workload: Workload
-    seed: int
-    slots: dict[str, int] = {}  # jobs of a handler that run at once; of any other, enough to stream everything
-    streams: dict[str, int] = {}  # the same of its stream lane, where that has slots of its own
+from ..config.values import HandlerConfig
+from .jobs import Ended, Jobs
+from .jobs import World as World
+from .station import SimulatedFlush, Spell, Station, Task
 
 
 class Contender(Protocol):
@@ -58,29 +42,28 @@ Make = Callable[[str, Station, World], Contender]
 class SimulatedRun(Struct, frozen=True):
     """What became of every job, in the order of arrival, and every flush; money that starts have cost."""
 
-    tasks: list[Task]
+    tasks: Sequence[Task]
     flushes: list[SimulatedFlush]
     starts: float
 
 
-def simulate(world: World, make: Make) -> SimulatedRun:
-    """All jobs of the workload, from the first arrival to the last end."""
-    return _Clock(world, make).go()
+def simulate(world: World, make: Make, jobs: Jobs | None = None) -> SimulatedRun:
+    """All jobs of the workload, from the first arrival to the last end; `jobs` where they are drawn already."""
+    return _Clock(world, make, jobs or Jobs(world)).go()
 
 
 class _Clock:
     """One contender's run: the clock, and who is woken when."""
 
-    def __init__(self, world: World, make: Make) -> None:
-        self.world = world
+    def __init__(self, world: World, make: Make, jobs: Jobs) -> None:
         tariff = Tariff(world.config.tariff)
-        self._tasks = tasks(world)
+        self._jobs, self._ended = jobs, Ended(jobs)
         self._stations: dict[str, Station] = {}
         self._contenders: dict[str, Contender] = {}
         self._looks: dict[str, float] = {}
         self._events: list[tuple[float, int, str, Spell | None]] = []
         self._count = 0
-        for name, busiest in _busiest(world, self._tasks).items():
+        for name, busiest in jobs.busiest().items():
             handler = world.config.handlers.get(name, HandlerConfig())
             times = world.times[name]
             slots = world.slots.get(name, busiest)
@@ -100,13 +83,12 @@ class _Clock:
 
     def go(self) -> SimulatedRun:
         """Turn the clock from event to event."""
-        coming = iter(zip(self.world.workload.arrivals, self._tasks, strict=True))
-        following = next(coming, None)
-        while following is not None or self._events:
-            if following is not None and (not self._events or following[0].at <= self._events[0][0]):
-                arrival, task = following
-                self._arrive(arrival, task)
-                following = next(coming, None)
+        coming = iter(self._jobs)
+        task = next(coming, None)
+        while task is not None or self._events:
+            if task is not None and (not self._events or task.at <= self._events[0][0]):
+                self._arrive(task)
+                task = next(coming, None)
                 continue
             now, _, name, spell = heapq.heappop(self._events)
             if spell is not None:
@@ -114,16 +96,18 @@ class _Clock:
             elif self._looks.get(name) == now:
                 self._look(name, now)
         flushes = sorted((f for s in self._stations.values() for f in s.flushes), key=lambda f: f.at)
-        return SimulatedRun(self._tasks, flushes, sum(s.starts for s in self._stations.values()))
+        return SimulatedRun(self._ended, flushes, sum(s.starts for s in self._stations.values()))
 
-    def _arrive(self, arrival: Arrival, task: Task) -> None:
-        name = arrival.handler
-        self._wake(name, self._contenders[name].accept(task, arrival.at), arrival.at)
-        self._serve(name, arrival.at)
+    def _arrive(self, task: Task) -> None:
+        name = task.handler
+        self._wake(name, self._contenders[name].accept(task, task.at), task.at)
+        self._serve(name, task.at)
 
     def _end(self, name: str, spell: Spell, now: float) -> None:
         ended = self._stations[name].release(spell)
         self._contenders[name].heard(spell)
+        for task in spell.tasks:
+            self._ended.end(task)
         if ended:
             self._look(name, now)
         self._serve(name, now)
@@ -147,49 +131,3 @@ class _Clock:
     def _push(self, at: float, name: str, spell: Spell | None) -> None:
         self._count += 1
         heapq.heappush(self._events, (at, self._count, name, spell))
-
-
-def tasks(world: World) -> list[Task]:
-    """The jobs as they are run: how long each takes is drawn once, and is the same for every contender."""
-    chance = random.Random(world.seed)  # noqa: S311 - a draw, no secret
-    found, sizes = [], Counter((a.handler, a.group) for a in world.workload.arrivals if a.group)
-    for number, arrival in enumerate(world.workload.arrivals):
-        times, stray = world.times[arrival.handler], chance.gauss(0.0, 1.0)
-        price = world.config.handlers.get(arrival.handler, HandlerConfig()).price
-        lead = times.job + times.input * arrival.size
-        plain = lead + times.output * arrival.output + times.call
-        usual = lead / plain if plain > 0 else 1.0
-        factor = math.exp(times.spread * stray)
-        busy = plain * factor if arrival.busy is None else arrival.busy
-        found.append(
-            Task(
-                number=number,
-                at=arrival.at,
-                size=arrival.size,
-                lead=usual if arrival.lead is None else arrival.lead,
-                busy=busy,
-                share=times.batch,
-                call=min(times.call, busy),
-                mode=arrival.mode,
-                audience=arrival.audience or Audience.BACKGROUND,
-                due=math.inf if arrival.deadline is None else arrival.deadline,
-                group=arrival.group,
-                part=1 / sizes.get((arrival.handler, arrival.group), 1),
-                luck=chance.random(),
-                handler=arrival.handler,
-                paid=arrival.paid if arrival.paid or price is None else dict.fromkeys(Lane, price),
-            )
-        )
-    return found
-
-
-def _busiest(world: World, work: Sequence[Task]) -> dict[str, int]:
-    """Instances a handler that keep up, HEADROOM busy, if everything streams at its busiest time."""
-    seconds: dict[tuple[str, int], float] = {}
-    for arrival, task in zip(world.workload.arrivals, work, strict=True):
-        key = arrival.handler, int(arrival.at // PEAK)
-        seconds[key] = seconds.get(key, 0.0) + task.busy
-    most: dict[str, int] = {}
-    for (name, _), busy in seconds.items():
-        most[name] = max(most.get(name, 1), math.ceil(busy / PEAK / HEADROOM))
-    return most

@@ -32,7 +32,10 @@ REVIEW = 5.0  # seconds between two looks at what is held while a flush runs
 REUSE = 30.0  # seconds that a decision serves jobs of the same kind at most,
 REMEMBER = 2.0  # and until what was learned is known at most;
 TICK = 1.0  # seconds between two looks at what is held, at least;
+MANY = 4096  # submissions after which what is too old to matter is forgotten
 GRAIN = 1 / 3000  # all of them of the time in which jobs come: a minute is not simulated by half minutes, nor a month
+ROWS = 50_000  # jobs, beyond which a decision serves that long, and what was learned is known OFTEN as often
+OFTEN = 4
 
 
 class Hybrid:
@@ -45,11 +48,15 @@ class Hybrid:
         self._tariff = Tariff(world.config.tariff)
         self._held = Pending(self._policy.hold)
         arrivals = world.workload.arrivals
-        self._grain = (arrivals[-1].at - arrivals[0].at) * GRAIN
-        self._reuse = min(REUSE, self._grain)
+        span = arrivals[-1].at - arrivals[0].at
+        self._grain = span * GRAIN
+        many = len(arrivals) > ROWS
+        self._reuse = self._grain if many else min(REUSE, self._grain)
+        after = max(REMEMBER, self._grain / OFTEN) if many else REMEMBER
         rate = 0.0 if self._handler.traits.remote else self._policy.machine_cost
-        self._memory = Memory(self._handler, rate, min(REMEMBER, self._grain))
+        self._memory = Memory(self._handler, rate, min(after, self._grain))
         self._came: list[Came] = []
+        self._many = MANY
         self._streams: deque[float] = deque(maxlen=ARRIVALS)  # when the last stream jobs came
         self._group = ""  # of the last submission
         self._promised: tuple[str, Forecast | None] = "", None  # and what was promised to all of it
@@ -68,7 +75,7 @@ class Hybrid:
         again = now if self._held.jobs and now >= self._looked + self._grain else math.inf
         if promise.mode is Mode.STREAM:
             if not task.group:
-                eta = stream_eta(1, task.size, self._conditions(now))
+                eta = stream_eta(1, task.size, self._conditions(now, alone=True))
                 task.promise = Forecast(mode=Mode.STREAM, start=eta.start, finish=eta.finish, finish90=eta.finish90)
             self._station.stream(task)
             self._streams.append(now)
@@ -163,9 +170,19 @@ class Hybrid:
         if self._joins(task):
             self._group = task.group
             self._came.append((now, Lane.BATCH if mode is Mode.BATCH else Lane.STREAM))
+            if len(self._came) >= self._many:
+                self._forget(now)
 
-    def _conditions(self, now: float, joins: bool = False) -> Conditions:
-        station, held = self._station, self._held.told()
+    def _forget(self, now: float) -> None:
+        """Let go of what nothing held asks for any more."""
+        first = min((each.since for each in self._held.told()), default=now) - self._policy.hold
+        del self._came[: max(0, bisect_right(self._came, first, key=itemgetter(0)) - ARRIVALS)]
+        self._many = max(MANY, 2 * len(self._came))
+        self._decisions = {kind: each for kind, each in self._decisions.items() if each[1] >= now}
+
+    def _conditions(self, now: float, joins: bool = False, *, alone: bool = False) -> Conditions:
+        """The world; `alone`: without what is held and who came, of which a stream job's own end tells nothing."""
+        station, held = self._station, () if alone else self._held.told()
         return gather(
             Facts(
                 now=now,
@@ -182,8 +199,8 @@ class Hybrid:
                 slots=station.slots,
                 used=station.used(now),
                 held=held,
-                came=self._came[-ARRIVALS:],
-                before=self._until(min((each.since for each in held), default=now)),
+                came=() if alone else self._came[-ARRIVALS:],
+                before=self._until(min(each.since for each in held)) if held else (),
                 joins=joins,
                 loaded=self._loaded,
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from ..job import Audience, Lane
-from ..report.html import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
+from ..report.markup import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
 from ..sentences import sentence
 from ..when import count, money, span
 from .clock import SimulatedRun

@@ -12,6 +12,7 @@ from ..when import money
 from .baselines import BASELINES
 from .clock import SimulatedRun, World, simulate
 from .hybrid import Hybrid
+from .jobs import Jobs
 from .verdict import Verdict, judge
 
 OURS = "hybridq"
@@ -38,10 +39,11 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
 
 def rehearse(world: World) -> Iterator[tuple[Verdict, SimulatedRun]]:
     """Each contender's figures as soon as they are there, hybridq's first."""
-    outcome = simulate(world, Hybrid)
+    jobs = Jobs(world)
+    outcome = simulate(world, Hybrid, jobs)
     yield judge(OURS, SAYS, outcome, world.config.policy), outcome
     for baseline in BASELINES:
-        outcome = simulate(world, baseline.make)
+        outcome = simulate(world, baseline.make, jobs)
         yield judge(baseline.name, baseline.says, outcome, world.config.policy), outcome
 
 

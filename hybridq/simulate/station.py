@@ -34,7 +34,7 @@ class Times(Struct, frozen=True, kw_only=True):
     spread: float = 0.15  # how far jobs stray from it: the standard deviation of the logarithm
 
 
-class Task(Struct, kw_only=True):
+class Task(Struct, kw_only=True, gc=False):
     """One job on its way. `busy` is what it takes alone, `call` of it is its call's; `share` is what it takes of the
     rest in a large batch; `paid` is its money at factor 1 by lane, where that is not its time's; `mode` was asked
     for."""

@@ -6,9 +6,11 @@ Rule: drawn from its seed alone, so that the same seed is the same workload on e
 import math
 import random
 from collections.abc import Iterator
+from itertools import chain
 
 from ..job import Audience
-from .workload import MONDAY, Arrival, Workload
+from .arrivals import Arrival, Arrivals
+from .workload import MONDAY, Workload
 
 DAY = 86400.0
 PEOPLE = 1500.0  # questions that people ask a day, most of them at office hours
@@ -22,8 +24,8 @@ BUSIEST = 3.0  # how much more than in the mean of the day comes at its busiest 
 def synthetic(days: float, seed: int) -> Workload:
     """`days` days from a Monday on, drawn from `seed`."""
     chance = random.Random(seed)  # noqa: S311 - a draw, no secret
-    found = sorted((*_asked(days, chance), *_fed(days, chance), *_handed_in(days, chance)), key=lambda a: a.at)
-    return Workload(tuple(found), f"synthetic office, {days:g} days")
+    found = Arrivals(chain(_asked(days, chance), _fed(days, chance), _handed_in(days, chance)))
+    return Workload(found.ordered(), f"synthetic office, {days:g} days")
 
 
 def _asked(days: float, chance: random.Random) -> Iterator[Arrival]:

@@ -5,19 +5,20 @@ nothing to count.
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from statistics import median
 
 from msgspec import Struct
 
 from ..config.values import PolicyConfig
-from ..job import Audience, Lane
+from ..job import Audience, Forecast, Lane, Mode
 from ..report.figures import NEAR, off, rank, share
 from .clock import SimulatedRun
 from .station import Task
 
+NOTHING = Forecast(mode=Mode.STREAM)
 ALIKE = 48  # jobs that tell how long jobs of their size take
 
 
@@ -68,66 +69,100 @@ class Verdict(Struct, frozen=True, kw_only=True):
 def judge(name: str, says: str, outcome: SimulatedRun, policy: PolicyConfig) -> Verdict:
     """The figures of one run."""
     hourly = {Audience.USER: policy.user_delay_cost, Audience.BACKGROUND: policy.background_delay_cost}
-    tasks = outcome.tasks
-    bound = [task for task in tasks if task.due < math.inf]
-    streamed = sum(task.lane is Lane.STREAM for task in tasks)
+    seconds = {audience: array("d") for audience in Audience}
+    costs, waited = array("d"), array("d")
+    streamed = deadlines = kept = 0
+    for task in outcome.tasks:
+        wait = task.first - task.at
+        seconds[task.audience].append(wait)
+        costs.append(task.cost)
+        waited.append(hourly[task.audience] * task.part * wait / 3600)
+        streamed += task.lane is Lane.STREAM
+        deadlines += task.due < math.inf
+        kept += task.finish <= task.due < math.inf
     return Verdict(
         name=name,
         says=says,
-        cost=sum(task.cost for task in tasks) + outcome.starts,
-        waited=sum(hourly[t.audience] * t.part * (t.first - t.at) / 3600 for t in tasks),
-        waits={audience: wait_times([t for t in tasks if t.audience is audience]) for audience in Audience},
+        cost=sum(costs) + outcome.starts,
+        waited=sum(waited),
+        waits={audience: wait_times(seconds[audience]) for audience in Audience},
         streamed=streamed,
-        batched=len(tasks) - streamed,
-        deadlines=len(bound),
-        kept=share(task.finish <= task.due for task in bound),
+        batched=len(costs) - streamed,
+        deadlines=deadlines,
+        kept=kept / deadlines if deadlines else None,
         flushes=dict(sorted(Counter(flush.rule for flush in outcome.flushes).items())),
-        promises=promises(tasks),
+        promises=promises(outcome.tasks),
     )
 
 
-def wait_times(tasks: Sequence[Task]) -> WaitTimes:
+def wait_times(seconds: Sequence[float]) -> WaitTimes:
     """How long these jobs' first results took."""
-    seconds = sorted(task.first - task.at for task in tasks)
-    return WaitTimes(jobs=len(tasks), p50=rank(seconds, 0.5), p95=rank(seconds, 0.95), p99=rank(seconds, 0.99))
+    seconds = array("d", sorted(seconds))
+    return WaitTimes(jobs=len(seconds), p50=rank(seconds, 0.5), p95=rank(seconds, 0.95), p99=rank(seconds, 0.99))
 
 
 def promises(tasks: Sequence[Task]) -> Promises:
     """How good the promises to these jobs were; one promise for all jobs of a submission."""
-    whole: dict[object, Task] = {}
-    for task in tasks:
-        key = task.group or task.number
-        if key not in whole or task.finish > whole[key].finish:
-            whole[key] = task
-    made = [(t, p) for t in whole.values() if (p := t.promise) and p.finish is not None and p.finish90 is not None]
-    known = hindsight(tasks)
-    shown = [(t.begun, t.foreseen or t.promise.start) for t in tasks if t.asks < math.inf and t.promise]
-    off = [begun - said for begun, said in shown if said is not None]
+    made = _whole(tasks)
+    begun = [
+        task.begun - said
+        for task in tasks
+        if task.asks < math.inf and task.promise and (said := task.foreseen or task.promise.start) is not None
+    ]
+    known = hindsight(tasks) if made else ()
+    error, best, covered, past = array("d"), array("d"), 0, 0
+    for number in made:
+        task = tasks[number]
+        promise = task.promise or NOTHING
+        finish = promise.finish or 0.0
+        covered += task.finish <= (promise.finish90 or 0.0)
+        past += finish < task.at or (promise.start or task.at) < task.at
+        error.append(_error(task, finish))
+        best.append(_error(task, known[number]))
     return Promises(
         made=len(made),
-        covered=share(t.finish <= (p.finish90 or 0.0) for t, p in made),
-        error=middle(_error(t, p.finish or 0.0) for t, p in made),
-        best=middle(_error(t, known[t.number]) for t, p in made),
-        started=share(abs(seconds) <= NEAR for seconds in off),
-        late=share(seconds > NEAR for seconds in off),
-        past=sum((p.finish or 0.0) < t.at or (p.start or t.at) < t.at for t, p in made),
+        covered=covered / len(made) if made else None,
+        error=middle(error),
+        best=middle(best),
+        started=share(abs(seconds) <= NEAR for seconds in begun),
+        late=share(seconds > NEAR for seconds in begun),
+        past=past,
     )
 
 
-def hindsight(tasks: Sequence[Task]) -> dict[int, float]:
+def _whole(tasks: Iterable[Task]) -> "array[int]":
+    """The jobs, by number, that were promised a finish: of a group, if so, the one that ended last."""
+    found, last = array("q"), dict[str, tuple[float, int, bool]]()
+    for task in tasks:
+        promise = task.promise
+        told = promise is not None and promise.finish is not None and promise.finish90 is not None
+        if not task.group:
+            if told:
+                found.append(task.number)
+        elif task.group not in last or task.finish > last[task.group][0]:
+            last[task.group] = task.finish, task.number, told
+    found.extend(number for _, number, told in last.values() if told)
+    return found
+
+
+def hindsight(tasks: Sequence[Task]) -> "array[float]":
     """When each job, by its number, would be said to finish by somebody who knows when it starts.
 
     And how long jobs of its handler, lane and size take, ALIKE of them that are nearest in size, but not how long
     this one does.
     """
-    found: dict[int, float] = {}
-    ordered = sorted(tasks, key=lambda task: (task.handler, task.lane, task.size))
-    for _, kind in groupby(ordered, key=lambda task: (task.handler, task.lane)):
-        rest = list(kind)
+    found, took, size = (array("d", (0.0,)) * len(tasks) for _ in range(3))
+    kinds: dict[tuple[str, Lane], array[int]] = {}
+    for task in tasks:
+        kinds.setdefault((task.handler, task.lane), array("q")).append(task.number)
+        found[task.number], took[task.number], size[task.number] = task.finish, task.took, task.size
+    for kind in kinds.values():
+        rest = sorted(kind, key=size.__getitem__)
         for first in range(0, len(rest), ALIKE):
             alike = rest[first : first + ALIKE]
-            usual = median(task.took for task in alike)
-            found |= {task.number: task.finish - task.took + usual for task in alike}
+            usual = median(took[number] for number in alike)
+            for number in alike:
+                found[number] = found[number] - took[number] + usual
     return found
 
 
@@ -135,7 +170,6 @@ def _error(task: Task, promised: float) -> float:
     return off(promised - task.at, task.finish - task.at)
 
 
-def middle(values: Iterable[float]) -> float | None:
+def middle(values: Sequence[float]) -> float | None:
     """The median, where there is one."""
-    found = list(values)
-    return median(found) if found else None
+    return median(values) if values else None

@@ -19,40 +19,21 @@ from msgspec.structs import replace
 
 from ..errors import BadData, UsageError
 from ..files import Takes, open_file
-from ..job import Audience, Lane, Mode
+from ..job import Audience
 from ..when import parse_deadline, span
+from .arrivals import TRACE as TRACE
+from .arrivals import Arrival as Arrival
+from .arrivals import Arrivals
 
-TRACE = "trace"  # the handler of jobs whose trace names none
 MONDAY = 1767571200.0  # 2026-01-05 00:00 UTC: where a trace begins whose times are no dates
 A_DATE = 1e8  # seconds; an arrival beyond is an instant since 1970, one before is counted from the start
 LATEST = 2.5e11  # epoch seconds: before the year 9900
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
-    """One job: when it comes (epoch seconds), its sizes in the trace's own unit, who waits, and by when.
-
-    `busy` is what it keeps an instance busy when it runs alone (seconds), where that is known; `paid` the money
-    at factor 1 that it costs in each lane, where it is paid by the job; `lead` the share of its time after which
-    its first output is there when it streams; `mode` was asked for, where it was.
-    """
-
-    at: float
-    size: float
-    output: float = 0.0
-    audience: Audience | None = None
-    deadline: float | None = None  # epoch seconds
-    handler: str = TRACE
-    group: str = ""  # jobs of one name were handed in together: they are one thing that somebody waits for
-    busy: float | None = None
-    lead: float | None = None
-    paid: dict[Lane, float] | None = None
-    mode: Mode | None = None
-
-
 class Workload(Struct, frozen=True):
     """Arrivals in the order of time, what they are, and what had to be supposed of them."""
 
-    arrivals: tuple[Arrival, ...]
+    arrivals: Sequence[Arrival]
     what: str
     notes: tuple[str, ...] = ()
 
@@ -76,7 +57,7 @@ def read_trace(path: Path, suppose: Suppose) -> Workload:
         raise
     with TextIOWrapper(opened, encoding="utf-8-sig", errors="strict", newline="") as file:
         try:
-            found = list(_arrivals(path.name, file))
+            found = Arrivals(_arrivals(path.name, file))
         except UnicodeDecodeError as problem:
             raise BadData(f"{path.name} is not UTF-8 text (byte {problem.start})") from None
     if not found:
@@ -84,13 +65,14 @@ def read_trace(path: Path, suppose: Suppose) -> Workload:
     return complete(_anchored(found), path.name, suppose)
 
 
-def complete(arrivals: Sequence[Arrival], what: str, suppose: Suppose) -> Workload:
+def complete(arrivals: Iterable[Arrival], what: str, suppose: Suppose) -> Workload:
     """The arrivals with an audience each, and a deadline where one is supposed; what was supposed is noted."""
-    chance, notes, full = random.Random(suppose.seed), [], []  # noqa: S311 - a draw, no secret
-    silent = sum(arrival.audience is None for arrival in arrivals)
+    chance, notes, full = random.Random(suppose.seed), [], Arrivals()  # noqa: S311 - a draw, no secret
+    silent = 0
     for arrival in arrivals:
         person, by = chance.random() < suppose.people, chance.choice(suppose.deadlines or (math.inf,))
         if arrival.audience is None:
+            silent += 1
             arrival = replace(arrival, audience=Audience.USER if person else Audience.BACKGROUND)
         if arrival.audience is Audience.BACKGROUND and arrival.deadline is None and by < math.inf:
             arrival = replace(arrival, deadline=arrival.at + by)
@@ -100,7 +82,7 @@ def complete(arrivals: Sequence[Arrival], what: str, suppose: Suppose) -> Worklo
     if suppose.deadlines:
         spans = ", ".join(span(seconds) for seconds in suppose.deadlines)
         notes.append(f"background jobs without a deadline got one of {spans}")
-    return Workload(tuple(sorted(full, key=lambda arrival: arrival.at)), what, tuple(notes))
+    return Workload(full.ordered(), what, tuple(notes))
 
 
 def _arrivals(name: str, lines: Iterable[str]) -> Iterator[Arrival]:
@@ -176,13 +158,13 @@ def _json_line(name: str, number: int, line: str) -> Arrival:
         raise BadData(f"{name}, line {number}: {problem}") from None
 
 
-def _anchored(arrivals: list[Arrival]) -> list[Arrival]:
+def _anchored(arrivals: Sequence[Arrival]) -> Iterable[Arrival]:
     """Arrivals that are counted from the start of a trace, put on a Monday."""
     if max(arrival.at for arrival in arrivals) >= A_DATE:
         return arrivals
-    return [
+    return (
         replace(a, at=a.at + MONDAY, deadline=None if a.deadline is None else a.deadline + MONDAY) for a in arrivals
-    ]
+    )
 
 
 def _instant(text: str) -> float:

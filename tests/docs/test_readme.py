@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,15 +75,7 @@ def test_the_examples_run(queue: Queue, tmp_path: Path) -> None:
     with queue.daemon():
         for line in (line for block in blocks("sh") if "venv" not in block for line in block.splitlines()):
             person = {} if "--lines" in line or "--each" in line else {"HYBRIDQ_AUDIENCE": "user"}  # as on a terminal
-            done = subprocess.run(
-                ["bash", "-c", line],
-                env={**env, **person},
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                stdin=subprocess.DEVNULL,
-            )
+            done = _typed(line, {**env, **person}, queue)
             expected = next((code for part, code in ends.items() if part in line), 0)
             assert done.returncode == expected, (line, done.stdout, done.stderr)
             said += done.stdout
@@ -90,6 +83,16 @@ def test_the_examples_run(queue: Queue, tmp_path: Path) -> None:
     words = [len((ROOT / name).read_text().split()) for name in ("README.md", "CHANGELOG.md")]
     for part in ("hello\n", "line 1\nline 2\n", "ONE TEXT\n", f"{words[0]}\n{words[1]}\n", "[15, 3]\n", "[5, 0]\n"):
         assert part in said
+
+
+def _typed(line: str, env: dict[str, str], queue: Queue) -> "subprocess.CompletedProcess[str]":
+    """One line of the tour, as typed. Where it does not end, the queue says why."""
+    run = partial(subprocess.run, env=env, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    try:
+        return run(["bash", "-c", line], timeout=60)
+    except subprocess.TimeoutExpired:
+        told = [run(["bash", "-c", f"hybridq {asked}"], timeout=60).stdout for asked in ("status", "explain last")]
+        pytest.fail("\n".join([f"{line!r} did not end", *told, queue.log()]))
 
 
 def test_the_configuration_is_understood(queue: Queue) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hybridq.job import Audience, Mode
-from hybridq.report.html import page, spread
+from hybridq.report.markup import page, spread
 from hybridq.report.page import report_page
 from tests.support.building import command
 from tests.support.ledgers import Past
@@ -167,7 +167,7 @@ def test_it_is_readable_in_light_and_dark(opened: Opened, past: Past, browser: s
 
 def test_of_many_flushes_some_are_drawn_and_the_page_says_so(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chart that leaves something out says how much it draws of how many, and draws no more."""
-    monkeypatch.setattr("hybridq.report.html.DRAWN", 4)
+    monkeypatch.setattr("hybridq.report.markup.DRAWN", 4)
     ledger = past.ledger()
     drawn = spread(ledger.promised)
     assert 2 <= len(drawn) <= 4 < len(ledger.promised) == 11
