@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..brain.away import Progress, away_eta
 from ..brain.conditions import Conditions
 from ..brain.costs import mean_size
-from ..brain.forecast import Eta, Progress, away_eta, flushing_etas, held_etas, rest_eta, running_eta, stream_eta
+from ..brain.forecast import Eta, flushing_etas, held_etas, rest_eta, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
 from ..money.why_held import WhyHeld, has_budget
