@@ -144,7 +144,7 @@ class Lanes:
 
     def _batch_rest(self) -> tuple[float, float]:
         """Seconds of what the running flush has to do, on all instances, and of that what is left: of the calls that
-        run half is over."""
+        run half is over, where nobody knows when they began."""
         estimate, jobs, slots = self._estimate, self._flushing + self._left, self._slots[Lane.BATCH]
         each = estimate.usual(Lane.BATCH)
         if not jobs or each is None:
@@ -154,8 +154,11 @@ class Lanes:
         own = sum(jobs * mean for jobs, mean in known if mean is not None)
         usual = jobs - sum(jobs for jobs, mean in known if mean is not None)
         begun = min(self._flushing / slots, 1.0) * (each + self._overhead()) / 2
+        if self._ended is not None and not self._running:
+            begun = min(self._now - self._ended, 1.75 * begun)
         whole = estimate.together(Lane.BATCH, rounds) * (usual * each + own) / slots
-        return whole, max(whole / 2, whole - begun)
+        beside = min(jobs, slots)  # the last of so many that run side by side, each at any point of its time
+        return whole, max(whole / 2, whole - begun, each * beside / (1 + beside) if slots > 1 else 0.0)
 
     def _call(self) -> Work:
         """A call of the running flush: what is claimed is one call an instance, and the next. Of one that gives its
