@@ -45,8 +45,8 @@ def report(
     with outlook.store:
         rescue_if_writable(outlook.store, now)
         with outlook.store.still():
-            ledger, unpriced = read(outlook.store, begin, now), outlook.unpriced()
-    found = sum_up(ledger, now, unpriced, outlook.config.policy.currency)
+            ledger, unpriced, untold = read(outlook.store, begin, now), outlook.unpriced(), outlook.untold()
+    found = sum_up(ledger, now, unpriced, outlook.config.policy.currency, untold)
     if html is not None:
         from hybridq.report.page import report_page
 

@@ -83,9 +83,11 @@ def drain(
         print(_summary(end, config.policy.currency))
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
-        held = end.held and f": {end.held}"
-        why = f": {end.why}. Run" if end.why else f"{held}. Run" if held else "; run"
-        raise TryAgain(f"{left} left{why} hybridq drain again, or hybridq daemon")
+        why = end.why or end.held
+        again = "" if end.lasting else " Run hybridq drain again, or hybridq daemon"
+        raise TryAgain(
+            f"{left} left: {why}.{again}".rstrip(".") if why else f"{left} left;{again.replace('Run', 'run')}"
+        )
     if end.unserved:
         raise TryAgain(f"jobs are held because config.toml lacks their handlers: {', '.join(end.unserved)}")
     if end.broken:

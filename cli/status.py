@@ -57,12 +57,13 @@ def status(
         from .watching import Watched, watch_queue
 
         raise typer.Exit(watch_queue(Watched(chosen, state or [], mode or [], all_, limit or EVERYTHING), bell=bell))
-    outlook = look()
+    outlook, fits = look(), 0 if json else _fits()
     with outlook.store:
         snapshot = take(
             outlook,
             now=time.time(),
-            limit=limit or (EVERYTHING if all_ else ROWS),
+            limit=limit or (EVERYTHING if all_ else max(ROWS, fits)),
+            fill=fits,
             all_=all_,
             states=state or (),
             modes=mode or (),
@@ -103,6 +104,17 @@ def explain(selector: One, json: Json = False) -> None:
     from .story import tell_explanation
 
     tell_explanation(found, now)
+
+
+def _fits() -> int:
+    """How many rows a terminal shows beside the head and the next prompt; 0: it is none."""
+    if not is_tty(sys.stdout):
+        return 0
+    from .draw.head import rows_that_fit
+    from .draw.terminal import screen
+
+    console = screen()
+    return 0 if console.is_dumb_terminal else rows_that_fit(console.size.height - 1)
 
 
 def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:

@@ -117,7 +117,7 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
     if found.busy is not None:
         yield "busy", span(found.busy)
     if found.streamed is not None and found.state is State.DONE:
-        yield "streamed", f"would have cost {money(found.streamed, found.currency)}"
+        yield "streamed", f"would have cost {money(found.streamed, found.currency)} as it came, in a call of its own"
     if found.usage:
         yield "usage", ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in found.usage.items())
     if found.result is not None:

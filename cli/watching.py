@@ -63,6 +63,7 @@ class QueueDesk:
         self._outlook = outlook
         self._watched = watched
         self._last: tuple[object, float, Snapshot] | None = None
+        self._seen = False
 
     def take(self, rows: int, filter_: Filter, all_: bool) -> Snapshot:
         """A snapshot; the last one again while nobody has written, no runner has died and it is not yet stale."""
@@ -72,7 +73,7 @@ class QueueDesk:
             known, taken, snapshot = self._last
             if asked == known and time.monotonic() - taken < STALE and not dead(store):
                 return snapshot
-        snapshot = self._look(asked[0], filter_, all_)
+        snapshot, self._seen = self._look(asked[0], filter_, all_), True
         self._last = asked, time.monotonic(), snapshot
         return snapshot
 
@@ -88,6 +89,8 @@ class QueueDesk:
             modes=modes,
             selectors=selectors,
             whole=not states,
+            fill=rows,
+            gone=self._seen,  # what was there may be cleaned away: others may come under its name
         )
 
     def page(self, kind: str, row: Row | None) -> RenderableType:

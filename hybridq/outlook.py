@@ -84,6 +84,12 @@ class Outlook:
         remote = {name for name, handler in self.config.handlers.items() if handler.traits.remote}
         return {name for name in remote if self.estimate(name).cost(Lane.STREAM, 1.0) is None}
 
+    def untold(self) -> set[str]:
+        """The handlers of which it is not known yet what their jobs would take in calls of their own: what sharing
+        calls has saved counts as 0."""
+        estimates = {name: self.estimate(name) for name in self.config.handlers}
+        return {name for name, known in estimates.items() if known.gain is None and not known.by_the_job}
+
     def slots(self, name: str, lane: Lane) -> int:
         """How many jobs of a handler run at once in a lane."""
         handler = self.config.handlers.get(name, HandlerConfig())

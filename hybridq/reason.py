@@ -12,6 +12,7 @@ from msgspec import Struct
 SAID = "said"  # what somebody else has put in words: an earlier release, a handler, a provider
 NOBODY = "nobody"  # no runner serves the queue
 EXITED = "exited"  # a command that failed, and whose exit code is all that is known of why
+ITS_LIMIT = "its --max-cost"  # of a submission
 WITHHELD = ("dear", "limit", "lacking")  # kept from beginning by a limit on money, or for what a daemon lacks
 
 
@@ -51,6 +52,11 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
         """Whether it keeps jobs from beginning at all, until somebody changes something."""
         return self.kind in WITHHELD
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it withholds for as long as the jobs are as they are: to run the queue again changes nothing."""
+        return self.kind == "dear" or (self.kind == "limit" and self.text == ITS_LIMIT and not self.jobs)
+
 
 def about(amount: float) -> float:
     """Money as it is told, to two decimals, or to two digits of what is less: what is kept changes no sooner."""
@@ -78,13 +84,17 @@ def read(text: str) -> Reason:
 
 
 def revived(decision: dict[str, Any]) -> dict[str, Any]:
-    """A decision as an earlier release kept it, with its sentences as reasons."""
+    """A decision as another release kept it: sentences, and reasons that this one cannot read, as words of others."""
     told = {**decision, "considered": [{**each, **_said(each, "note")} for each in decision.get("considered", ())]}
     return {**told, **_said(decision, "reason"), **_said(decision, "warning")}
 
 
 def _said(told: dict[str, Any], name: str) -> dict[str, Any]:
-    text = told.get(name)
-    if not isinstance(text, str):
-        return {}
-    return {name: {"kind": SAID, "text": text} if text else None}
+    found = told.get(name)
+    if isinstance(found, str):
+        return {name: {"kind": SAID, "text": found} if found else None}
+    try:
+        msgspec.convert(found, Reason | None)
+    except msgspec.ValidationError:
+        return {name: {"kind": SAID, "text": msgspec.json.encode(found).decode()}}
+    return {}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from .job import Happening
-from .reason import NOBODY, SAID, Reason
+from .reason import ITS_LIMIT, NOBODY, SAID, Reason
 from .when import clock, count, money, span
 
 LEAST = 1e-3  # money; of what is less than that a part is told in percent
@@ -25,8 +25,7 @@ def sentence(
     if reason is None:
         return ""
     told = _Telling(now, currency, long)
-    says = _SAYS.get(reason.kind)
-    text = reason.text if says is None else says(reason, told)
+    text = _what(reason, told)
     runs = _runs(reason, told, stateless=stateless)
     who = _who(reason, told)
     if reason.kind in _WHO_FIRST:
@@ -36,6 +35,17 @@ def sentence(
     text = ": ".join(filter(None, [runs, text]))
     text = text if reason.held is None else f"{count(reason.held)} {text}"
     return "; ".join(filter(None, [text, sentence(reason.then, now, currency, long=long)]))
+
+
+def _what(reason: Reason, told: "_Telling") -> str:
+    """What it tells; of a kind of a later release, or one that lacks what this release tells of it, as it is."""
+    says = _SAYS.get(reason.kind)
+    if says is None:
+        return reason.text or ("" if reason.kind == SAID or reason.runs is not None else reason.kind)
+    try:
+        return says(reason, told)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return reason.text or reason.kind
 
 
 def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: str = "") -> str:
@@ -126,10 +136,16 @@ def _saves(reason: Reason, told: _Telling) -> str:
     return f"saves {told.part(saves, reason.whole or 0.0)}{price}{sooner or waiting}"
 
 
+_MORE = {
+    True: "cancel it, and submit it with a higher --max-cost",
+    False: "run hybridq drain with a higher --max-cost",
+}
+
+
 def _dear(reason: Reason, told: _Telling) -> str:
     each, whole = told.sum(reason.costs or 0.0), told.sum(reason.whole or 0.0)
     if reason.due is None:
-        return f"one job costs about {each}, more than {reason.text}, {whole}"
+        return f"one job costs about {each}, more than {reason.text}, {whole}: {_MORE[reason.text == ITS_LIMIT]}"
     return (
         f"one job costs about {each}, more than the whole daily budget of {reason.text}, {whole}"
         ": raise daily_budget in config.toml"
@@ -142,7 +158,9 @@ def _limit(reason: Reason, told: _Telling) -> str:
     if reason.jobs:
         kept = told.sum(reason.reserved or 0.0)
         runs = f", {kept} reserved for {count(reason.jobs)} that run{'s' * (reason.jobs == 1)}"
-    then = "" if reason.due is None else f"; it is renewed {told.at(reason.due)}"
+    then = (
+        f"; {_MORE[True]}" if reason.lasting else "" if reason.due is None else f"; it is renewed {told.at(reason.due)}"
+    )
     whole, spent = told.sum(reason.whole or 0.0), told.sum(reason.spent or 0.0)
     what = reason.text if reason.due is None else f"the daily budget of {reason.text}"
     return f"{what} is {whole}, {spent} is spent{runs}; {each}{then}"
@@ -254,5 +272,5 @@ _SAYS: dict[str, _Says] = {
     "final misses": lambda r, t: "the final misses the deadline",
     "late final": _late_final,
     "late": lambda r, t: f"the deadline {t.at(r.due)} will probably be missed: done by {t.at(r.done)}",
-    "over limit": lambda r, t: f"costs about {t.sum(r.costs or 0)}, more than the limit of {t.sum(r.whole or 0)}",
+    "over limit": lambda r, t: f"costs about {t.sum(r.costs or 0)}, more than --max-cost, {t.sum(r.whole or 0)}",
 }

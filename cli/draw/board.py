@@ -209,7 +209,7 @@ class Board:
             self._narrow("")
         elif key == "a":
             self.every = not self.every
-            self._tell("showing all finished jobs" if self.every else "showing only the last finished jobs")
+            self._tell("finished jobs by time" if self.every else "failed jobs first")
         else:
             self._any_time(key, self.row)
 

@@ -23,7 +23,10 @@ from .words import NONE, RULES, percent_of
 
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
-PRICES = "streamed: the cost of the same jobs if each had run as it came, at the prices of those hours"
+PRICES = (
+    "streamed: the cost of the same jobs if each had run as it came, in a call of its own, at the prices of those"
+    " hours. What such a call takes is measured now and then in a batch; what chance would tell as well counts as 0"
+)
 Rows = Sequence[Sequence[str]]
 
 
@@ -95,7 +98,9 @@ def sections(found: Report) -> Iterator[Section]:
         return
     names = ", ".join(visible_line(name, 40) for name in found.unpriced)
     unknown = f". The cost of {names} is unknown and counts as 0"
-    prices = PRICES + (unknown if found.unpriced else "")
+    sharing = ", ".join(visible_line(name, 40) for name in found.untold)
+    untold = f". What sharing calls saves is not known yet of {sharing}, and counts as 0"
+    prices = PRICES + (unknown if found.unpriced else "") + (untold if found.untold else "")
     yield "Money", prices, ("handler", "audience", "done", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
     if waits:

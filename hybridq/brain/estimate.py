@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from ..config.values import HandlerConfig
 from ..job import Lane
 from ..when import span
-from .baseline import told_apart
 from .calls import NONE, Overhead
 from .commands import like
 from .costs import ENOUGH, Spending, cost_by_size, line_price, priceable
@@ -22,6 +21,7 @@ from .model import Model as Model
 from .model import Observation as Observation
 from .model import judged as judged
 from .model import learn_many as learn_many
+from .trials import Trial, gain
 
 UNTRIED = 0.6  # of its jobs' times one by one, that a batch is thought to take while none of them has told
 
@@ -146,19 +146,20 @@ class Estimate:
         return self._handler.price is not None or any(priceable(model.paid) for model in self._models.values())
 
     @property
-    def share(self) -> float | None:
-        """What a job takes in a batch of what one of its size takes streamed: 1 where that is no more than chance, and
-        for commands, of which no two are alike; None: too few are known to tell."""
-        batch, stream = self._models[Lane.BATCH], self._models[Lane.STREAM]
-        told = told_apart(batch.sizes, batch.times, stream.sizes, stream.times)
-        return 1.0 if self._handler.traits.commands else told
+    def gain(self) -> float | None:
+        """Seconds that a job takes more in a call of its own than in a large one; below 0 where sharing a call loses. 0
+        where no call is shared; None: not known yet (see `trials`)."""
+        shares = self._handler.traits.starts == "kept" and not self._each
+        return gain(self.trials) if shares else 0.0
 
-    def alone(self, together: int) -> float:
-        """How many times as long a job of a batch, of which so many shared its call, would have taken streamed."""
-        share, overhead = self.share, self.overhead
-        if share is None:
-            return overhead.factor(1, together)
-        return 1 / share if share >= 1 or not overhead.jobs else overhead.factor(1, together)
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The last calls of one job, each beside a shared one."""
+        return self._models[Lane.BATCH].trials
+
+    def lately(self, lane: Lane) -> list[float]:
+        """Seconds of the last jobs of a lane that warm instances took."""
+        return [math.exp(time) for time in self._models[lane].times]
 
     def assumed(self, lane: Lane) -> tuple[str, ...]:
         """What the times and costs of a lane rest on, where it is neither learned nor a price that was set."""

@@ -11,18 +11,26 @@ from msgspec.structs import replace
 from .calls import Overhead
 from .curve import mean
 from .model import SAMPLE, Model, Observation, judged, learn_many
+from .trials import Trial, kept
 
 FOLLOWS = 0.02  # of the time before the first of those that come together
 
 
 def taught(
-    model: Model, seen: Sequence[Observation], late: Sequence[bool] = (), overhead: Overhead | None = None
+    model: Model,
+    seen: Sequence[Observation],
+    late: Sequence[bool] = (),
+    overhead: Overhead | None = None,
+    trials: Sequence[Trial] = (),
 ) -> Model:
     """What is known after these jobs, and after promises that came due together, of which some were `late`.
 
-    `overhead`: what calls take beside their jobs, where that was told apart.
+    `overhead`: what calls take beside their jobs, where that was told apart. `trials` tell what a job takes in a call
+    of its own.
     """
     model = judged(learn_many(model, seen), late)
+    if trials:
+        model = replace(model, trials=kept(model.trials, trials))
     return model if overhead is None else replace(model, overhead=overhead)
 
 

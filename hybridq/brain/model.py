@@ -14,6 +14,7 @@ from .calls import NONE, Overhead
 from .commands import Times, kept
 from .costs import Paid, priced
 from .curve import TINY, regime
+from .trials import Trial
 
 WINDOW = 128  # jobs that the quantiles come from
 STARTS = 24  # starts that the start-up time comes from
@@ -52,6 +53,7 @@ class Model(Struct, frozen=True):
     overhead: Overhead = NONE  # of the calls of batches
     together: tuple[int, ...] = ()  # how many jobs shared a call, beside the newest of `times`
     commands: Times = {}  # the last runs of each
+    trials: tuple[Trial, ...] = ()  # the last calls of one job, each beside a shared one
 
 
 def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
@@ -78,7 +80,17 @@ def learn_many(model: Model, observations: Sequence[Observation]) -> Model:
     for o in sampled:
         paid = priced(paid, o.size, o.cost)
         commands = kept(commands, o.kind, _point(o)) if o.kind else commands
-    return Model(sizes, times, starts, firsts, paid, seen, model.wide, model.overhead, together, commands)
+    return replace(
+        model,
+        sizes=sizes,
+        times=times,
+        starts=starts,
+        firsts=firsts,
+        paid=paid,
+        seen=seen,
+        together=together,
+        commands=commands,
+    )
 
 
 def judged(model: Model, late: Sequence[bool]) -> Model:

@@ -9,17 +9,19 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 
 from ..job import Held, Lane
 from .conditions import Conditions, cheaper_name
 from .estimate import Estimate
-from .price_steps import PriceSteps
+from .price_steps import AHEAD, PriceSteps
 
 STARTS = 64  # latest starts that are planned one by one; of more, those stand for others that are at most
 ROUNDING = 1.0 / 12  # of the time left later
 SIZES = 256  # classes whose sizes are estimated one by one; more are rounded to a tenth of a logarithm
 LATEST = 0.95  # quantile of the run time that a latest start leaves room for
-UNKNOWN_ROOM = 0.5  # share of the time to a deadline that is kept for work of which nothing is known
+UNKNOWN_ROOM = 0.5  # share of the time to a deadline that is kept for work of which nothing is known,
+UNKNOWN_LEAST = 0.25  # and the least of it where that waits for a cheaper price
 EAGER = 1e-9  # cost of delay a second, per cost, that only breaks ties towards the earlier instant
 
 
@@ -124,6 +126,7 @@ def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions,
     latest, seconds, jobs = [now] * len(held), 0.0, 0
     startup = estimate.startup(LATEST) or 0.0
     margin = cache(lambda size, bits: _margin(estimate, size, bits))
+    unknown = cache(lambda: _Unknown(held, conditions))
     for i in sorted(range(len(held)), key=lambda i: held[i].deadline):
         h = held[i]
         one = late(sizes[i], h.kind)
@@ -131,12 +134,33 @@ def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions,
         if h.deadline == math.inf:
             start = h.since + conditions.policy.hold
         elif one is None:
-            start = h.deadline - UNKNOWN_ROOM * (h.deadline - h.since)
+            start = unknown().latest(h)
         else:
             ahead = seconds * margin(sizes[i], jobs.bit_length()) / slots
             start = h.deadline - startup - max(one, ahead)
         latest[i] = max(now, start)
     return latest
+
+
+class _Unknown:
+    """The latest starts of work of which nobody knows how long it takes: half of its time is kept for it, or at least a
+    quarter where a cheaper price begins later and ends before the deadline."""
+
+    def __init__(self, held: Sequence[Held], conditions: Conditions) -> None:
+        now = conditions.now
+        last = max((h.deadline for h in held if h.deadline < math.inf), default=now)
+        self._steps = [(now, conditions.tariff.factor(now)), *conditions.tariff.changes(now, min(last, now + AHEAD))]
+
+    def latest(self, held: Held) -> float:
+        """Of one class, which has a deadline."""
+        whole = held.deadline - held.since
+        half, least = held.deadline - UNKNOWN_ROOM * whole, held.deadline - UNKNOWN_LEAST * whole
+        found = min((factor for at, factor in self._steps if at <= half), default=0.0)
+        start = half
+        for (at, factor), (ends, after) in pairwise(self._steps):
+            if half < at <= least and factor < found and factor < after and ends <= held.deadline:
+                found, start = factor, at
+        return start
 
 
 def _margin(estimate: Estimate, size: float, bits: int) -> float:

@@ -53,9 +53,6 @@ _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 
 
-_UNIT = r"[^\W\d_]{0,8}|[^\w\s\x00-\x20\x7f-\x9f]{1,8}"  # letters, or signs
-
-
 class KeyedError(Exception):
     """What is wrong with one value, before its place is known: the key, and the sentence about it."""
 
@@ -110,10 +107,18 @@ def _check(name: str, value: object, key: str) -> None:
         for day in value:
             if day.lower() not in DAYS:
                 raise KeyedError(key, f"expected {', '.join(DAYS)}, not {day!r}")
-    if name == "currency" and not re.fullmatch(_UNIT, str(value)):
+    if name == "currency" and not _is_unit(str(value)):
         raise KeyedError(key, f"expected a unit such as EUR or $, of 8 characters at most, not {str(value)[:40]!r}")
     if name == "zone":
         _check_zone(str(value), key)
+
+
+def _is_unit(text: str) -> bool:
+    """Whether this is a word or a sign by which no amount is read wrong: a minus or an accent is none."""
+    from unicodedata import category
+
+    kinds = {category(char) for char in text}
+    return len(text) <= 8 and (all(kind[0] == "L" for kind in kinds) or kinds <= {"Sc", "So"})
 
 
 def _check_zone(zone: str, key: str) -> None:

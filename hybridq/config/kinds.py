@@ -73,15 +73,22 @@ def meet(kind: str) -> Traits:
             raise
         except BaseException:  # an import may raise anything; other handlers go on without it
             return OTHER
-        _known[kind] = OTHER if (why := _unfit(said)) else said
-        if why:
-            _wrong[kind] = f"its traits cannot be used: {why}"
+        _known[kind] = said
+        if why := _unfit(said):
+            disown(kind, why)
     return _known[kind]
 
 
 def wrong(kind: str) -> str:
     """What is wrong with the traits that the plug-in of a kind says; "" where nothing is."""
     return _wrong.get(kind, "")
+
+
+def disown(kind: str, why: str) -> Traits:
+    """What a kind's plug-in says cannot be used, which only shows later: from now on it is as one that says nothing."""
+    _known[kind] = OTHER
+    _wrong[kind] = f"its traits cannot be used: {why}"
+    return OTHER
 
 
 def _unfit(said: object) -> str:

@@ -122,10 +122,20 @@ def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
         table.setdefault("kind", "shell")
     if isinstance(table.get("command"), str):
         table["command"] = _split(table["command"], f"{key}.command")
-    traits = kinds.meet(str(table.get("kind", HandlerConfig().kind)))
+    traits = _traits(str(table.get("kind", HandlerConfig().kind)))
     handler = checked(HandlerConfig, traits.defaults | (_llm(table, key) if traits.llm else table), key)
     _check_handler(handler, key)
     return _with_paths(handler, folder)
+
+
+def _traits(kind: str) -> kinds.Traits:
+    """What a kind is like. Defaults that no table may have are the fault of its plug-in, and of no line of the file."""
+    traits = kinds.meet(kind)
+    try:
+        checked(HandlerConfig, traits.defaults, "defaults")
+    except KeyedError as mistake:
+        return kinds.disown(kind, str(mistake))
+    return traits
 
 
 def _llm(table: dict[str, Any], key: str) -> dict[str, Any]:

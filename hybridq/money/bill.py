@@ -2,10 +2,10 @@
 
 Rule: money is counted once, here, at the mean price of the time that a run took. What streamed as it was submitted
 would have cost just that; what was held is compared with a run of all jobs of its handler streamed as they came (see
-`baseline`). A cancelled job pays for its time until then; one that was queued again meanwhile is left alone.
+`baseline`), each in a call of its own (see `trials`). A cancelled job pays for its time until then; one that was queued
+again meanwhile is left alone.
 """
 
-import math
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -21,9 +21,12 @@ from ..outlook import Outlook
 from ..queue import holds
 from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort, environment
+from ..queue.instances import used_before
 from ..queue.outputs import output_path
+from ..queue.runner import living
 from ..queue.store import Store
 from ..queue.submissions import NEAR, around
+from .sharing import Sharing
 
 FEW = 100  # sets of variables that are remembered
 KEPT = 10_000  # cohorts whose terms are remembered
@@ -56,7 +59,7 @@ class Billing:
         self._known: dict[tuple[int, bool], tuple[Cohort, Terms]] = {}
         self._variables: dict[int, dict[str, str]] = {}
         self._begins: dict[int, float] = {}  # by cohort, see `_streams`
-        self._shares: dict[tuple[str, int], tuple[float, float]] = {}  # when it was found, and how many times as long
+        self.sharing = Sharing(outlook)
 
     def used(self, claim: Claim, draft: bool, answer: int) -> float | None:
         """What a stream has cost that ended after so many bytes of its answer, by these; None: by its time."""
@@ -89,7 +92,8 @@ class Billing:
     ) -> list[Outcome]:
         """What becomes of these attempts, with what each cost and what it would have cost streamed.
 
-        `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too.
+        `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too, but
+        for an instance that was up when it came.
         `together`: how many shared each one's call. `since`: when (epoch seconds) these were begun, one after another;
         None: each as long ago as it took. A `draft` costs what the jobs of its maker cost.
         """
@@ -102,15 +106,11 @@ class Billing:
                 except NoSuchJob:
                     continue  # cancelled and cleaned away meanwhile: nobody's
                 number, flat = claim.cohort, terms.tariff.factor(now) if terms.tariff.flat else None
-                longer = 1.0 if terms.streams is None else self._alone(of.handler, together)
             took = event.busy + startup
             factor = flat or terms.tariff.mean(now - took if since is None else since, now)
             cost = streamed = (terms.per_job + took * terms.per_second) * factor
             if terms.streams is not None:
-                alone = event.busy * longer + (startup if terms.start is None else terms.start)
-                begun = terms.streams + (claim.id - of.first) // terms.slots * alone
-                streamed = terms.per_job + alone * terms.per_second
-                streamed *= flat or terms.tariff.mean(begun, begun + alone)
+                streamed = self._streamed(event, claim, draft, startup, together)
             startup = 0.0
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
@@ -156,13 +156,16 @@ class Billing:
         """Who makes the drafts of these jobs."""
         return self._outlook.handler(cohort.handler).draft or cohort.handler
 
-    def _alone(self, handler: str, together: int) -> float:
-        """See `Estimate.alone`; found anew every second at most."""
-        now, (at, known) = time.monotonic(), self._shares.get((handler, together), (-math.inf, 1.0))
-        if now > at + 1:
-            known = self._outlook.estimate(handler).alone(together)
-            self._shares[handler, together] = now, known
-        return known
+    def _streamed(self, event: Output | Failure, claim: Claim, draft: bool, startup: float, together: int) -> float:
+        """Money that a job would have cost streamed as it came, in a call of its own."""
+        of, terms = self._look(claim.cohort, draft)
+        gain, apart = self.sharing.gain(of.handler), 1 - 1 / together
+        alone = max(0.0, event.busy + (gain or 0.0) * apart) + self._start(of, startup, terms)
+        begun = (terms.streams or 0.0) + (claim.id - of.first) // terms.slots * alone
+        factor = terms.tariff.mean(begun, begun + alone)
+        if gain is None and apart and isinstance(event, Output):
+            self.sharing.owe(of.handler, of.id, apart * terms.per_second * factor)
+        return (terms.per_job + alone * terms.per_second) * factor
 
     def _agreed(self, cohort: Cohort, by: str) -> Terms:
         outlook, handler = self._outlook, self._outlook.handler(by)
@@ -180,6 +183,16 @@ class Billing:
             slots=outlook.slots(cohort.handler, Lane.STREAM),
             llm=handler.traits.llm,
         )
+
+    def _start(self, cohort: Cohort, startup: float, terms: Terms) -> float:
+        """Seconds of the start that a job would have paid streamed; `startup`: what it has paid. None where a runner
+        that is there had an instance up when it came."""
+        if terms.start is not None or not startup:
+            return terms.start or 0.0
+        store, came = self._outlook.store, cohort.accepted
+        idle = self._outlook.handler(cohort.handler).idle
+        warm = any(since < came for since in living(store)) and used_before(store, cohort, came - idle)
+        return 0.0 if warm else startup
 
     def _streams(self, cohort: Cohort, tariff: Tariff) -> float:
         """When the first of these would have begun, had all jobs of their handler been streamed as they came."""

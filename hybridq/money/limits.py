@@ -27,7 +27,7 @@ from ..queue.holds import (
     withhold_classes,
 )
 from ..queue.store import Store
-from ..reason import Reason
+from ..reason import ITS_LIMIT, Reason
 from .limit import Limit, Limited, Work
 
 Own = Callable[[], Limit]
@@ -136,7 +136,7 @@ class Budget:
 
     def of_submission(self, submission: int, limit: float) -> Limit:
         """The cost limit of a submission as it stands, wherever its jobs have come to be."""
-        return limit_on("the cost limit", limit, of_submission(self._outlook.store, submission, limit))
+        return limit_on(ITS_LIMIT, limit, of_submission(self._outlook.store, submission, limit))
 
     def _day(self, now: float) -> tuple[float, float]:
         """When this day of the tariff's zone began and when it ends, epoch seconds."""

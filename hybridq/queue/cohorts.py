@@ -14,6 +14,7 @@ from ..errors import NoSuchJob
 from ..job import Audience, Decision, Environment, Held, Lane, Mode, Request, State
 from ..reason import revived
 from .group_sums import counts_of
+from .later import decoded, known
 from .store import Store
 
 HELD_LIMIT = 100_000  # cohorts that a plan looks at one by one
@@ -138,13 +139,13 @@ def _cohort(row: tuple[Any, ...]) -> Cohort:
         id=number,
         name=name,
         handler=handler,
-        lane=Lane(lane),
-        mode=Mode(mode),
-        audience=Audience(audience),
+        lane=known(Lane, lane),
+        mode=known(Mode, mode),
+        audience=known(Audience, audience),
         pinned=bool(pinned),
         due=due,
         delay_cost=delay_cost,
-        request=msgspec.json.decode(request, type=Request),
+        request=decoded(Request, request),
         variables=variables,
         decision=_decided(decision),
         accepted=accepted,
@@ -178,7 +179,7 @@ def job(store: Store, number: int) -> Job:
     return Job(
         id=number,
         cohort=cohort_id,
-        state=State(state),
+        state=known(State, state),
         attempt=attempt,
         tries=tries,
         ready=ready,
@@ -194,7 +195,7 @@ def state_of(store: Store, number: int) -> tuple[State, int, float]:
     row = store.row("SELECT state, attempt, ready FROM job WHERE id = ?", (number,))
     if row is None:
         raise no_such(f"job {number}")
-    return State(row[0]), int(row[1]), float(row[2])
+    return known(State, row[0]), int(row[1]), float(row[2])
 
 
 def named(of: type[T], row: Iterable[object]) -> T:
@@ -243,7 +244,7 @@ def held(store: Store, handler: str, only: Collection[int] | None = None, limit:
 def arrivals(store: Store, handler: str, limit: int, until: float) -> list[tuple[float, Lane]]:
     """When and into which lane the last `limit` background submissions to a handler came, until an instant."""
     return [
-        (at, Lane(lane))
+        (at, known(Lane, lane))
         for at, lane in store.rows(
             "SELECT accepted, lane FROM cohort INDEXED BY cohort_came WHERE handler = ? AND audience = 'background'"
             " AND accepted <= ? ORDER BY accepted DESC LIMIT ?",
@@ -255,7 +256,7 @@ def arrivals(store: Store, handler: str, limit: int, until: float) -> list[tuple
 def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
     """How many jobs there are, by handler, lane and state."""
     return {
-        (handler, Lane(lane), state): jobs
+        (handler, known(Lane, lane), state): jobs
         for handler, lane, *counts in store.rows(
             "SELECT handler, lane, sum(queued), sum(running), sum(done), sum(failed), sum(cancelled) FROM tally"
             " GROUP BY handler, lane"
@@ -272,8 +273,8 @@ def waiting(store: Store, lane: Lane) -> list[str]:
 def _decided(decision: bytes) -> Decision:
     try:
         return msgspec.json.decode(decision, type=Decision)
-    except msgspec.ValidationError:  # of a release that kept sentences
-        return msgspec.convert(revived(msgspec.json.decode(decision)), Decision)
+    except msgspec.ValidationError:  # of a release that kept sentences, or other reasons
+        return decoded(Decision, msgspec.json.encode(revived(msgspec.json.decode(decision))))
 
 
 def lineage(store: Store, cohort_id: int) -> list[int]:

@@ -16,6 +16,7 @@ from ..job import Happening, Lane
 from ..reason import Reason, read, stored
 from .counters import QUARTER, spend
 from .history import note
+from .later import known
 from .store import Store
 
 
@@ -64,7 +65,7 @@ def of_cohorts(store: Store, cohorts: Iterable[int]) -> list[Worked]:
 
 def _worked(store: Store, sql: str, parameters: tuple[object, ...]) -> list[Worked]:
     return [
-        (handler, Lane(lane), bool(draft), int(running), cost, size)
+        (handler, known(Lane, lane), bool(draft), int(running), cost, size)
         for handler, lane, draft, running, cost, size in store.rows(sql, parameters)
         if lane
     ]

@@ -16,6 +16,7 @@ from ..reason import read as read_reason
 from .account import SUBMISSION, Arrived, Cause, Drafts, FlushDone, Ledger, Moved, Promised, Ran, RuleSum, Sum
 from .cleaning import cleaned
 from .cohorts import named
+from .later import known
 from .results import NOT_MINE
 from .store import Store
 from .troubles import late_since
@@ -62,16 +63,16 @@ def came(store: Store, since: float, limit: int) -> list[Arrived]:
         Arrived(
             accepted=at,
             size=size,
-            audience=Audience(audience),
+            audience=known(Audience, audience),
             due=due,
             handler=handler,
-            lane=Lane(lane),
+            lane=known(Lane, lane),
             busy=busy or 0.0,
             group=group,
             lead=lead,
             flush=flush,
             started=started or 0.0,
-            mode=Mode(mode) if pinned else None,
+            mode=known(Mode, mode) if pinned else None,
         )
         for at, size, audience, due, handler, lane, busy, group, lead, flush, started, pinned, mode in store.rows(
             _CAME, (since, limit)
@@ -190,8 +191,8 @@ def _sums(store: Store, since: float, now: float) -> tuple[Sum, ...]:
     return tuple(
         Sum(
             handler=handler,
-            audience=Audience(audience),
-            lane=Lane(lane),
+            audience=known(Audience, audience),
+            lane=known(Lane, lane),
             jobs=jobs,
             done=done,
             failed=failed,
@@ -215,9 +216,9 @@ def _ran(store: Store, since: float, done: Counter[Audience]) -> tuple[Ran, ...]
     return tuple(
         Ran(
             handler=handler,
-            audience=Audience(audience),
-            lane=Lane(lane),
-            mode=Mode(mode),
+            audience=known(Audience, audience),
+            lane=known(Lane, lane),
+            mode=known(Mode, mode),
             accepted=accepted,
             first=first,
             started=started,

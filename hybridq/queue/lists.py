@@ -15,6 +15,7 @@ from ..reason import Reason, read
 from ..selection import Group, Ids, Last, Selector
 from .cohorts import Cohort, cohorts, no_such
 from .group_sums import MANY, counts_of, group_sums, marks
+from .later import known
 from .store import Store
 from .submissions import newest
 
@@ -230,7 +231,7 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
             found[number] = ListedJob(
                 id=number,
                 cohort=cohort,
-                state=State(state),
+                state=known(State, state),
                 ready=ready,
                 started=started,
                 finished=finished,

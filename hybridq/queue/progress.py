@@ -14,6 +14,7 @@ from ..reason import Reason
 from ..selection import Selector
 from .doorbell import VIEWER, Doorbell
 from .holds import why_kept, withheld
+from .later import known
 from .rescue import rescue
 from .select import ranges
 from .store import Store
@@ -56,7 +57,7 @@ def sums(store: Store, cohorts: Collection[int]) -> tuple[int, int, int, int, fl
 def by_lane(store: Store, cohorts: Collection[int]) -> list[tuple[str, Lane, int, float]]:
     """(handler, lane, jobs left, mean bytes of input) of what is left of these."""
     return [
-        (handler, Lane(lane), left, size)
+        (handler, known(Lane, lane), left, size)
         for handler, lane, left, size in store.rows(
             "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
             f" WHERE queued + running > 0 AND {_AMONG} GROUP BY handler, lane",
@@ -79,7 +80,7 @@ class Left(NamedTuple):
 def left_of(store: Store, cohorts: Collection[int]) -> list[Left]:
     """Those of which something is left."""
     return [
-        Left(row[0], row[1], Lane(row[2]), *row[3:])
+        Left(row[0], row[1], known(Lane, row[2]), *row[3:])
         for row in store.rows(
             "SELECT id, handler, lane, queued, running, size / max(1, jobs) FROM cohort"
             f" WHERE queued + running > 0 AND {_AMONG}",

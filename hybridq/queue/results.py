@@ -5,7 +5,7 @@ Whatever else comes is "not mine": told, never stored.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -114,6 +114,13 @@ def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
     for each in outcomes:
         if each.by and each.cost:
             spend(connection, each.by, each.cost, each.at)
+
+
+def book_streamed(store: Store, money: Mapping[int, float]) -> None:
+    """By cohort: streamed, its jobs would have cost so much more than was known as they ended."""
+    if money:
+        with store.tx() as connection:
+            connection.executemany("UPDATE cohort SET streamed = streamed + ?2 WHERE id = ?1", money.items())
 
 
 def _end(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:

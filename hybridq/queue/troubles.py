@@ -8,6 +8,7 @@ from collections import Counter
 
 from ..job import Audience
 from .account import Late
+from .later import known
 from .lists import SCAN
 from .store import Store
 
@@ -65,7 +66,7 @@ def late_since(store: Store, since: float, now: float) -> tuple[Late, ...]:
     Looks at each job of a group that ended late: for a report.
     """
     rows = store.rows(_LATE, (since, now))
-    return tuple(Late(audience=Audience(audience), jobs=jobs, by=seconds) for audience, jobs, seconds in rows)
+    return tuple(Late(audience=known(Audience, audience), jobs=jobs, by=seconds) for audience, jobs, seconds in rows)
 
 
 def again(store: Store, name: str, now: float) -> tuple[int, float, str] | None:

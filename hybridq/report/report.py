@@ -9,17 +9,19 @@ from statistics import median
 
 from msgspec import Struct, structs
 
-from ..job import Audience
+from ..job import Audience, Lane
 from ..queue.account import FLUSH, HALF, SUBMISSION, Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
 from .figures import LEAST, NEAR, off, share
 from .waits import Comparison, Waited, compare_gathered, waits
 
 FAR = 3.0  # times the real time beyond which a 90th percentile is far too late
+TINY = 1e-9  # of a sum: what differs by less differs by rounding
 CAUSES = 10  # reasons of failures that are told one by one
 
 
 class Saved(Struct, frozen=True, kw_only=True):
-    """What jobs cost, and what they would have cost streamed as they came; `share` of that is saved."""
+    """What jobs cost, and what they would have cost streamed as they came; `share` of that is saved. None: not known
+    yet."""
 
     handler: str | None  # None: any
     audience: Audience | None
@@ -111,6 +113,7 @@ class Report(Struct, frozen=True, kw_only=True):
     not_mine: int  # since the queue was made
     cleaned: Cleaned  # the same; in none of the other figures
     unpriced: tuple[str, ...]  # handlers whose price nobody knows: what their jobs cost counts as 0
+    untold: tuple[str, ...] = ()  # of which it is not known yet what sharing calls saves: it counts as 0
     currency: str = ""
 
     @property
@@ -119,9 +122,13 @@ class Report(Struct, frozen=True, kw_only=True):
         return not self.done + self.failed
 
 
-def report(ledger: Ledger, now: float, unpriced: Collection[str] = (), currency: str = "") -> Report:
-    """Sum up; `unpriced` are the handlers whose price nobody knows, `currency` is what money is counted in."""
+def report(
+    ledger: Ledger, now: float, unpriced: Collection[str] = (), currency: str = "", untold: Collection[str] = ()
+) -> Report:
+    """Sum up; `unpriced` are the handlers whose price nobody knows, `untold` those of which it is not known yet what
+    sharing calls saves, `currency` is what money is counted in."""
     sums = ledger.sums
+    batched = {each.handler for each in sums if each.lane is Lane.BATCH and each.done} & set(untold)
     causes = ledger.causes[:CAUSES]
     failed = sum(each.failed for each in sums)
     return Report(
@@ -134,8 +141,8 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = (), currency:
         cancelled=sum(each.cancelled for each in sums),
         open=sum(each.open for each in sums),
         counted=len(ledger.ran),
-        total=_priced(None, None, ledger),
-        saved=tuple(_saved(ledger)),
+        total=_priced(None, None, ledger, batched),
+        saved=tuple(_saved(ledger, batched)),
         waits=tuple(waits(ledger)),
         gathered=compare_gathered(ledger),
         deadlines=tuple(_deadlines(ledger)),
@@ -150,6 +157,7 @@ def report(ledger: Ledger, now: float, unpriced: Collection[str] = (), currency:
         not_mine=ledger.not_mine,
         cleaned=ledger.cleaned,
         unpriced=tuple(sorted({each.handler for each in sums} & set(unpriced))),
+        untold=tuple(sorted(batched)),
         currency=currency,
     )
 
@@ -193,15 +201,17 @@ def _loose(promised: Promised) -> bool:
     return latest > max(FAR * real, real + NEAR)
 
 
-def _saved(ledger: Ledger) -> Iterator[Saved]:
+def _saved(ledger: Ledger, untold: Collection[str]) -> Iterator[Saved]:
     """By handler and audience, what cost most first."""
     keys = dict.fromkeys((each.handler, each.audience) for each in ledger.sums)
-    yield from sorted((_priced(*key, ledger) for key in keys), key=lambda each: -each.streamed)
+    yield from sorted((_priced(*key, ledger, untold) for key in keys), key=lambda each: -each.streamed)
 
 
-def _priced(handler: str | None, audience: Audience | None, ledger: Ledger) -> Saved:
+def _priced(handler: str | None, audience: Audience | None, ledger: Ledger, untold: Collection[str]) -> Saved:
     of = [each for each in ledger.sums if handler in (None, each.handler) and audience in (None, each.audience)]
     cost, streamed = sum(each.cost for each in of), sum(each.streamed for each in of)
+    nothing = streamed - cost <= TINY * streamed  # that could be told: what sharing saves is still to come
+    known = not (nothing and any(each.handler in untold and each.lane is Lane.BATCH for each in of))
     return Saved(
         handler=handler,
         audience=audience,
@@ -210,7 +220,7 @@ def _priced(handler: str | None, audience: Audience | None, ledger: Ledger) -> S
         cost=cost,
         streamed=streamed,
         saved=streamed - cost,
-        share=1 - cost / streamed if streamed > 0 else None,
+        share=1 - cost / streamed if streamed > 0 and known else None,
     )
 
 

@@ -11,7 +11,7 @@ from ..brain.estimate import Observation
 from ..brain.lessons import Bursts
 from ..brain.outcome import Outcome
 from ..job import Call, Detached, Event, Failure, Output, Partial, Remark, Started, State, Throttled
-from ..queue.claims import Claim
+from ..queue.claims import Claim, held_still
 from ..queue.outputs import Sink
 from ..queue.remote import Away, forget, keep, sent_back
 from ..queue.results import Unended
@@ -107,7 +107,7 @@ class CallRun:
         self._unpaid = 0.0 if ended else self._unpaid
         self.cost += sum([outcome.cost for outcome in outcomes])
         self.busy += sum([event.busy for event, _ in ended])
-        self.failed += sum([outcome.state is State.FAILED for outcome in outcomes])
+        self._count_failed(outcomes, ended)
         for event, claim in ended:
             if type(event) is Output:
                 self.done += 1
@@ -119,6 +119,12 @@ class CallRun:
         if self._sinks:
             self._let_go(ended)
         return outcomes
+
+    def _count_failed(self, outcomes: Sequence[Outcome], ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
+        """But for what was cancelled meanwhile, which ends as if it had failed."""
+        failed = {outcome.id for outcome in outcomes if outcome.state is State.FAILED}
+        if failed:
+            self.failed += len(held_still(self._engine.store, [claim for _, claim in ended if claim.id in failed]))
 
     def _since(self, ended: Sequence[tuple[Output | Failure, Claim]]) -> float | None:
         """Since when (epoch seconds) a worker has been at what ended now; None: each has run by itself."""

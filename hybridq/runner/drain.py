@@ -38,7 +38,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     `finish` and `finish90` are when all of it will be done (epoch seconds), 50th and 90th percentile. `unserved`
     are handlers with held jobs that nobody can run, for they are not configured; those jobs are not counted, nor
     those of `broken` ones, of which each says what is wrong. `why`: nothing more may begin, for this reason. `held` is
-    why something of what is left may not begin, where that is so.
+    why something of what is left may not begin, where that is so; `lasting`: nor will it when this is run again.
     """
 
     total: int = 0
@@ -53,6 +53,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     broken: tuple[str, ...] = ()
     why: str = ""
     held: str = ""
+    lasting: bool = False
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
@@ -80,7 +81,10 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
         if limits.until is not None and not why:
             window = Window(Outlook(store, config), limits.until, began)
             why = too_long(store, scope.cohorts, window, all_of_it=scope.over)
-        return replace(scope.progress(), unserved=scope.unserved, broken=scope.broken, why=why, held=scope.held())
+        held, lasting = scope.held()
+        lasting = scope.lasting if why else lasting
+        of = scope.progress()
+        return replace(of, unserved=scope.unserved, broken=scope.broken, why=why, held=held, lasting=lasting)
 
 
 class _Scope:
@@ -96,6 +100,7 @@ class _Scope:
         self.broken = tuple(wrong.values())
         self.cohorts = {cohort for cohort, handler in found if handler in known and handler not in wrong}
         self.why = ""
+        self.lasting = False  # whether it would be so for another drain, too
         self.over = False  # nothing of what is left may begin
         self._start = Progress()
         self._start = self.progress()
@@ -125,10 +130,11 @@ class _Scope:
             ends.append(took)
         return time.time() + max(ends)
 
-    def held(self) -> str:
-        """Why something of what is left may not begin; "" where nothing holds it."""
+    def held(self) -> tuple[str, bool]:
+        """Why something of what is left may not begin, and whether that lasts; "" where nothing holds it."""
         left = {of.cohort for of in left_of(self._store, self.cohorts)}
-        return sentence(next(iter(withheld(self._store, left).values()), None), time.time(), self._currency)
+        reason = next(iter(withheld(self._store, left).values()), None)
+        return sentence(reason, time.time(), self._currency), reason is not None and reason.lasting
 
     def spending(self, most: float, store: Store) -> Limit:
         """What all of it may cost since it began, whoever runs it, as `store` sees it."""
@@ -147,6 +153,7 @@ class _Scope:
             longest = window.longest(now)
             if longest is None or ran_longer(self._store, [of.cohort], longest) < of.queued:
                 return False
+        self.lasting = why is not None and why.lasting
         self.why, self.over = sentence(why and replace(why, runs=None), now, self._currency), True
         return True
 

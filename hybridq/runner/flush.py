@@ -19,12 +19,14 @@ from ..queue.buckets import pages
 from ..queue.claims import Claim, claim_batch, held_still
 from ..queue.lists import by_number
 from ..queue.remote import Away
+from ..queue.results import book_streamed
 from ..queue.suspects import held_suspects, take
 from ..reason import said
 from ..seam import reached
 from ..when import count
 from .call import CallRun
 from .engine import Engine
+from .trying import Trying
 
 log = logging.getLogger("hybridq.runner.flush")
 WHOLE_BYTES = 64 * 1024 * 1024  # of inputs after which a batch that is handed over whole is large enough
@@ -63,6 +65,8 @@ class FlushRun:
         self._attend = attend
         self._done = self._failed = self._gone = 0
         self._startup = self._cost = 0.0
+        estimate = engine.outlook.estimate(name)
+        self._trying = Trying(estimate.trials, estimate.lately(Lane.STREAM))
         self._begun = False  # its first chunk
         self._workers = 0  # tasks that run one chunk after another
         self._told = time.monotonic()
@@ -89,6 +93,7 @@ class FlushRun:
         self._settings, config = engine.config, engine.outlook.handler(self.name)
         estimate, target = engine.outlook.estimate(self.name), engine.config.runner.stream_target
         self._whole, self._anew = estimate.at_once, config.traits.starts == "each"
+        self._tries = config.traits.starts == "kept"  # calls may be shared
         each, start = estimate.by_itself(), 0.0
         if self._anew:  # what a line takes in a batch has its share of the starts
             each, start = estimate.usual(Lane.STREAM), estimate.startup() or 0.0
@@ -124,6 +129,7 @@ class FlushRun:
             return
         flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
         reached("ended")
+        book_streamed(store, self.engine.settling.sharing.due(self.name))
         ended = (of.late for of in by_number(store, self._promised))  # but for what was cleaned away meanwhile
         self.engine.learning.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
         ends = (self._done, "done"), (self._failed, "failed"), (self._gone, "handed to the provider")
@@ -140,7 +146,8 @@ class FlushRun:
             if chunk.done > chunk.failed:  # what fails may do so at once
                 # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
                 self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
-                engine.learning.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead)
+                trials = self._trying.took(chunk.busy, len(claims)) if self._tries and not chunk.startup else ()
+                engine.learning.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead, trials=trials)
 
     async def _claims(self) -> list[Claim]:
         """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
@@ -150,6 +157,8 @@ class FlushRun:
             self.claimed += len(claims)
             return claims
         most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
+        if self._tries and most > 1 and self._trying.due():
+            most = 1
         claims = []
         size = 0
         while len(claims) < most and not engine.stopping and not engine.saver.paused:

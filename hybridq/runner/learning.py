@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..brain.calls import Overhead
 from ..brain.estimate import Observation
 from ..brain.lessons import taught
+from ..brain.trials import Trial
 from ..job import Lane
 from ..outlook import Outlook
 from ..queue.learned import models, remember
@@ -28,12 +29,14 @@ class Learning:
         seen: list[Observation],
         late: Sequence[bool] = (),
         overhead: Overhead | None = None,
+        trials: Sequence[Trial] = (),
     ) -> None:
-        """Learn from what these jobs took, from which promises were `late`, and what calls took beside their jobs."""
+        """Learn from what these jobs took, from which promises were `late`, what calls took beside their jobs, and what
+        jobs took in calls of their own."""
         if handler not in self._outlook.models:
             self._outlook.models[handler] = models(self._outlook.store, handler)
         known = self._outlook.models[handler]
-        known[lane] = taught(known[lane], seen, late, overhead)
+        known[lane] = taught(known[lane], seen, late, overhead, trials)
         self._fresh.add((handler, lane))
 
     def write_down(self) -> None:

@@ -1,11 +1,12 @@
 """The user's own queue as a workload: what really came, how large it was, and how long it really took.
 
-Rule: only jobs that were done count. What a job of a batch would have taken alone is told by the call that it shared
-and by what its handler has learned of both lanes; where neither is known nothing is supposed to be saved. Reads only.
+Rule: only jobs that were done count. What a job of a batch would have taken alone is told as the report tells it: by
+what its handler's jobs take more in calls of their own. While that is not known nothing is supposed to be saved. Reads
+only.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..brain.estimate import Estimate
@@ -61,20 +62,12 @@ def past(outlook: Outlook, seed: int = 1, since: float = 0.0) -> World:
 
 def _alone(jobs: Iterable[Arrived], times: dict[str, Times]) -> Iterator[tuple[Arrived, float]]:
     """Each job with the seconds that it would have taken alone: what its call took is told apart from what it did."""
-    calls, flushes = defaultdict[tuple[int, float], float](float), Counter[int]()
+    calls = Counter((job.flush, job.started) for job in jobs if job.flush is not None)
     for job in jobs:
-        if job.flush is not None:
-            calls[job.flush, job.started] += job.busy
-            flushes[job.flush] += 1
-    for job in jobs:
-        known = times[job.handler]
         if job.flush is None or job.lane is Lane.STREAM:
             yield job, job.busy
-        elif known.call:
-            whole = calls[job.flush, job.started]
-            yield job, known.call + job.busy * max(0.0, whole - known.call) / max(whole, known.call)
         else:
-            yield job, job.busy / (known.batch + (1 - known.batch) / flushes[job.flush])
+            yield job, max(0.0, job.busy + times[job.handler].call * (1 - 1 / calls[job.flush, job.started]))
 
 
 def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
@@ -82,6 +75,5 @@ def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
 
 
 def _times(estimate: Estimate) -> Times:
-    call = estimate.overhead.seconds
-    batch = 1.0 if call else estimate.share or 1.0
-    return Times(start=estimate.startup() or 0.0, job=0.0, input=0.0, output=0.0, batch=batch, call=call, spread=0.0)
+    start, call = estimate.startup() or 0.0, estimate.gain or 0.0
+    return Times(start=start, job=0.0, input=0.0, output=0.0, batch=1.0, call=call, spread=0.0)

@@ -6,10 +6,11 @@ has not. Whoever looks also rescues what a dead runner left.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from ..errors import NoSuchJob
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, machine_load
 from ..queue import cohorts, lists
@@ -24,7 +25,8 @@ from .foresight import Foresight
 from .rows import Rows
 from .snapshot import Head, Row, Snapshot
 
-RECENT = 5  # ended rows that are shown unasked
+RECENT = 5  # ended rows that are shown unasked, where nobody says how many fit
+ALARMING = 86400.0  # seconds for which what failed stands before what else ended
 LIVE = (State.RUNNING, State.QUEUED)
 AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
 
@@ -39,12 +41,15 @@ def take(
     modes: Sequence[Mode] = (),
     selectors: Sequence[Selector] = (),
     whole: bool = False,
+    fill: int = 0,
+    gone: bool = False,
 ) -> Snapshot:
     """The queue at `now` with at most `limit` rows; `hidden` counts the jobs that no row shows.
 
-    `all_`: every row that ended, not only the latest few. With `states` each row is a single job in one of them, or,
-    with `whole`, a group that holds such; without, after what was selected come the failed jobs of its groups. Raises
-    NoSuchJob for a selector that names nothing.
+    `all_`: every row that ended, not only the latest few; `fill`: rows that there is room for, which those that ended
+    fill, what failed within a day first. `gone`: a selector may name nothing any more. With `states` each row is a
+    single job in one of them, or, with `whole`, a group that holds such; without, after what was selected come the
+    failed jobs of its groups. Raises NoSuchJob for a selector that names nothing.
     """
     rescue_if_writable(outlook.store, now)
     with outlook.store.still():
@@ -53,9 +58,9 @@ def take(
         if any(isinstance(each, All) for each in selectors):
             selectors, all_ = (), True
         if selectors:
-            rows, jobs = view.selected(selectors)
+            rows, jobs = view.selected(selectors, gone=gone)
         else:
-            rows, jobs = view.everything(all_ or bool(states)), view.jobs()
+            rows, jobs = view.everything(all_ or bool(states), fill), view.jobs()
         if states and not whole:
             rows, twice = view.opened(rows)
             jobs -= twice
@@ -114,11 +119,13 @@ class _View:
         sums = lists.totals(self._store, self._modes)
         return sum(each.counts.get(state, 0) for each in sums for state in self.states)
 
-    def everything(self, all_: bool) -> list[Row]:
+    def everything(self, all_: bool, fill: int) -> list[Row]:
         """What runs, what waits, what ended: in this order, within the limit."""
         live = self._live()
         seen = {_key(row) for row in live}
-        ended = [row for row in self._ended(self._limit if all_ else RECENT) if _key(row) not in seen]
+        room = self._limit if all_ else max(RECENT, fill - len(live))
+        first = self._foresight.now - ALARMING if fill and not all_ else math.inf
+        ended = [row for row in self._ended(room, first) if _key(row) not in seen]
         return [*live, *ended][: self._limit]
 
     def opened(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
@@ -155,21 +162,30 @@ class _View:
     def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
         return self._rows.jobs(lists.members(self._store, name, states, self._modes, limit))
 
-    def selected(self, selectors: Sequence[Selector]) -> tuple[list[Row], int]:
+    def selected(self, selectors: Sequence[Selector], *, gone: bool) -> tuple[list[Row], int]:
         """The rows that these selectors name, each once, and how many jobs that are."""
         rows: dict[int | str, Row] = {}
         jobs = 0
-        for selector in (meant(self._store, each) for each in selectors):
-            if isinstance(selector, Ids):
-                numbers, found = self._numbered(selector)
-                new = self._rows.jobs([number for number in numbers if number not in rows])
-                jobs += found - (len(numbers) - len(new))
-            else:
-                found_rows = self._wanted([lists.standing_for(self._store, selector)])
-                new = [row for row in found_rows if _key(row) not in rows]
-                jobs += sum(row.counts.get(state, 0) for row in new for state in self.states)
+        for selector in selectors:
+            try:
+                new, more = self._named(meant(self._store, selector), rows)
+            except NoSuchJob:
+                if not gone:
+                    raise
+                continue
+            jobs += more
             rows |= {_key(row): row for row in new}
         return sorted(rows.values(), key=lambda row: row.state in ENDED)[: self._limit], jobs
+
+    def _named(self, selector: Selector, seen: Container[int | str]) -> tuple[list[Row], int]:
+        """The rows of one selector that are not `seen` yet, and how many jobs these are."""
+        if isinstance(selector, Ids):
+            numbers, found = self._numbered(selector)
+            new = self._rows.jobs([number for number in numbers if number not in seen])
+            return new, found - (len(numbers) - len(new))
+        found_rows = self._wanted([lists.standing_for(self._store, selector)])
+        new = [row for row in found_rows if _key(row) not in seen]
+        return new, sum(row.counts.get(state, 0) for row in new for state in self.states)
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:
         ranges(self._store, chosen)  # raises NoSuchJob for an id that is not there
@@ -202,18 +218,19 @@ class _View:
         ordered += sorted(found[Lane.BATCH], key=lambda of: (starts[of.id], *_turn(of)))
         return ordered, before
 
-    def _ended(self, limit: int) -> list[Row]:
-        """What ended, the latest first; with states asked for, also the groups that go on but hold such jobs."""
+    def _ended(self, limit: int, first: float) -> list[Row]:
+        """What ended, the latest first, but for what failed after `first`, which is before it; with states asked for,
+        also the groups that go on but hold such jobs."""
         singles = [
             of
             for state in ENDED
             if state in self.states
             for of in lists.ended_singles(self._store, state, self._modes, limit)
         ]
-        singles.sort(key=lambda of: of.finished or 0.0, reverse=True)
+        singles.sort(key=lambda of: _urgency(of, first, 0.0), reverse=True)
         groups = self._groups(limit)
         rows = self._wanted([*singles[:limit], *groups])
-        return sorted(rows, key=lambda row: row.finished or math.inf, reverse=True)[:limit]
+        return sorted(rows, key=lambda row: _urgency(row, first, math.inf), reverse=True)[:limit]
 
     def _groups(self, limit: int) -> list[Cohort]:
         if len(self.states) < len(State):
@@ -225,6 +242,12 @@ class _View:
         """Their rows, without those that hold nothing in the states that were asked for."""
         kept = [of for of in shown if of.mode in self._modes]
         return [row for row in self._rows.of(kept, before) if any(state in row.counts for state in self.states)]
+
+
+def _urgency(shown: Row | Cohort, first: float, unended: float) -> tuple[bool, float]:
+    """What failed after `first` before the rest, and of each the latest; `unended`: as what has no end counts."""
+    finished = shown.finished or unended
+    return bool(shown.counts.get(State.FAILED)) and finished >= first, finished
 
 
 def _key(row: Row) -> int | str:

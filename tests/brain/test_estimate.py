@@ -74,19 +74,6 @@ def test_the_time_of_many_knows_how_they_share_calls() -> None:
     assert Estimate(model, model, HandlerConfig(protocol="lines")).total_time(B, 9, 1) == pytest.approx(busy, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("size", "share"), [(300.0, pytest.approx(0.25, rel=0.01)), (3.0, None)], ids=["like", "unlike"]
-)
-def test_what_a_batch_saves_is_told_by_jobs_of_one_size(size: float, share: object) -> None:
-    """Streamed jobs of other sizes say nothing of what those of a batch would have taken streamed."""
-    batch, stream = Model(), Model()
-    for _ in range(8):
-        batch = learn(batch, Observation(size=300, busy=0.5))
-        stream = learn(stream, Observation(size=size, busy=2.0))
-    assert Estimate(stream, batch).share == share
-    assert Estimate(stream, batch, HandlerConfig(kind="shell")).share == 1.0
-
-
 def test_nothing_known_is_none() -> None:
     """Without jobs and without configuration nothing is guessed; a flush's start costs nothing."""
     estimate = Estimate()

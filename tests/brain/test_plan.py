@@ -127,6 +127,22 @@ def test_unknown_work_gathers_only_shortly() -> None:
     assert told(flush).endswith("waits 5s for others; no costs known yet")
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "starts"),
+    [(5, 8, 5), (3, 8, 4.5), (5, 10, 4.5), (7, 8, 4.5)],
+    ids=["after half of the time", "before", "not over in time", "too late"],
+)
+def test_unknown_work_waits_for_a_cheap_price_that_ends_before_its_deadline(
+    begins: float, ends: float, starts: float
+) -> None:
+    """Of nine hours half are kept for it, or a quarter where a cheaper price begins later and ends in time."""
+    tariff = Steps(((0.0, 1.0), (NOON + begins * HOUR, 0.5), (NOON + ends * HOUR, 1.0)))
+    work = [held(deadline=NOON + 9 * HOUR)]
+    flush = only(plan(work, conditions(tariff=tariff, estimate=Estimate())))
+    assert flush.at <= NOON + starts * HOUR
+    assert flush.at == NOON + begins * HOUR or begins > starts
+
+
 def test_unknown_work_keeps_half_its_time() -> None:
     """Nothing known and a deadline: half the time is kept for running."""
     flush = only(plan([held(deadline=NOON + 2 * HOUR)], conditions(estimate=Estimate())))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.config.read import load_config
+from hybridq.home import Home
 from hybridq.job import Mode
 from hybridq.outlook import Outlook
 from hybridq_cli.draw import words
@@ -66,7 +68,7 @@ def test_the_page_names_it_too(paid: Outlook, tmp_path: Path) -> None:
     assert re.search(r'"text": ?"EUR"', page)
 
 
-@pytest.mark.parametrize("unit", ["EUR 1", "a\\u001b[31m", "nine chars"])
+@pytest.mark.parametrize("unit", ["EUR 1", "a\\u001b[31m", "nine chars", "-", "€-", "e\\u0301", "\\u0301"])
 def test_a_unit_is_a_word_or_a_sign(tmp_path: Path, unit: str) -> None:
     """Anything else is refused, with the key and what was meant."""
     outlook = queue(tmp_path, "")
@@ -74,6 +76,13 @@ def test_a_unit_is_a_word_or_a_sign(tmp_path: Path, unit: str) -> None:
     said = command(outlook.store.home, "submit", "--detach", "--", "true")
     assert said.returncode == 78
     assert "policy.currency: expected a unit such as EUR or $" in said.stderr
+
+
+@pytest.mark.parametrize("unit", ["", "EUR", "Kč", "$", "€", "⚡", "원"])
+def test_a_word_or_a_sign_is_a_unit(tmp_path: Path, unit: str) -> None:
+    """In any script."""
+    (tmp_path / "config.toml").write_text(f'[policy]\ncurrency = "{unit}"\n')
+    assert load_config(Home.find({"HYBRIDQ_HOME": str(tmp_path)}), {}).policy.currency == unit
 
 
 def test_what_is_held_or_done_says_its_kind(paid: Outlook) -> None:

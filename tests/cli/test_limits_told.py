@@ -86,3 +86,27 @@ def test_a_drain_says_what_holds_what_it_leaves(tmp_path: Path) -> None:
     assert "2 jobs are left: one job costs about 1.00" in done.stderr
     assert "raise daily_budget in config.toml" in done.stderr
     assert json.loads(made.run("drain", "--json").stdout)["held"].startswith("held: ")
+
+
+def test_a_job_above_its_own_limit_is_told_alike_everywhere(tmp_path: Path) -> None:
+    """Submit, status, explain and drain say that it costs more than its limit, and what to do: no other drain helps."""
+    queue = Queue(tmp_path, CONFIG.replace("daily_budget = 1\n", ""))
+    says = f"one job costs about {money(1)}, more than its --max-cost, {money(0.5)}"
+    does = "cancel it, and submit it with a higher --max-cost"
+    assert f"more than --max-cost, {money(0.5)}" in queue.run("submit", "echo", "x", "--max-cost", "0.5").stderr
+    for words in (("status",), ("explain", "1"), ("drain", "--quiet")):
+        ended = queue.run(*words)
+        told = " ".join((ended.stdout + ended.stderr).split())
+        assert f"{says}: {does}" in told, words
+        assert "drain again" not in told
+    assert ended.returncode == 75
+
+
+def test_a_job_above_the_limit_of_a_drain_is_told_to_whoever_drains(tmp_path: Path) -> None:
+    """With a higher one it would run."""
+    queue = Queue(tmp_path, CONFIG.replace("daily_budget = 1\n", ""))
+    queue.run("submit", "echo", "x", "--mode", "batch")
+    ended = queue.run("drain", "--quiet", "--max-cost", "0.5")
+    assert ended.returncode == 75
+    assert f"more than --max-cost, {money(0.5)}: run hybridq drain with a higher --max-cost" in ended.stderr
+    assert queue.run("drain", "--quiet", "--max-cost", "1.5").returncode == 0

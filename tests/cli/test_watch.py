@@ -14,8 +14,11 @@ from rich.console import Console
 
 from hybridq.job import State
 from hybridq.outlook import Outlook
+from hybridq.queue.cancel_retry import cancel
+from hybridq.queue.cleaning import clean
 from hybridq.queue.cohorts import job
-from hybridq.submit import connect
+from hybridq.selection import Group
+from hybridq.submit import connect, submit
 from hybridq_cli.draw import words
 from hybridq_cli.draw.board import MOST, Board
 from hybridq_cli.draw.frame import Frame
@@ -229,17 +232,18 @@ def test_a_filter_finds_what_ended_long_ago(outlook: Outlook, sit: Sit) -> None:
     assert seat.rows == [1]
 
 
-def test_all_that_ended_comes_with_a_key(outlook: Outlook, sit: Sit) -> None:
-    """The last few are shown, then all, then the last few again."""
+def test_a_key_orders_what_ended_by_time(outlook: Outlook, sit: Sit) -> None:
+    """What failed of late is first, then all is by its end, then what failed is first again."""
     for _ in range(9):
         submit_all(outlook, asking(), [b"1"])
-    run_jobs(outlook, 9)
+    run_jobs(outlook, 1, fail=1)
+    run_jobs(outlook, 8)
     seat = sit(outlook)
-    assert len(seat.rows) == 5
+    assert (len(seat.rows), seat.rows[0]) == (9, 1)
     seat.press("a")
-    assert len(seat.rows) == 9
+    assert (len(seat.rows), seat.rows[-1]) == (9, 1)
     seat.press("a")
-    assert len(seat.rows) == 5
+    assert seat.rows[0] == 1
 
 
 def test_a_row_opens_and_closes(seat: Seat) -> None:
@@ -401,3 +405,29 @@ def test_keys_are_told_apart(pieces: list[bytes], keys: list[str]) -> None:
     letters = Keys()
     assert [key for piece in pieces for key in letters.typed(piece)] == keys
     assert not letters.waits
+
+
+def test_the_view_of_a_group_stays_when_that_is_cleaned_away(sit: Sit, every_state: Outlook) -> None:
+    """It shows that there is nothing, and others that come under its name."""
+    submit_all(every_state, asking(group="other"), [b'"x"'] * 2)
+    cancel(every_state.store, [10, 11], time.time())
+    seat = sit(every_state, watched=Watched(selectors=[Group("other")]))
+    assert seat.rows == ["other"]
+    clean(every_state.store, time.time() + 1)
+    seat.look()
+    assert seat.rows == []
+    submit_all(every_state, asking(group="other"), [b'"x"'] * 2)
+    seat.look()
+    assert seat.rows == ["other"]
+
+
+def test_what_ended_fills_the_screen_and_what_failed_comes_first(sit: Sit, outlook: Outlook) -> None:
+    """Ten jobs that failed before forty were done are seen first, on a screen that is full of rows."""
+    for _ in range(50):
+        submit(outlook, asking(), b'"x"')
+    run_jobs(outlook, 10, fail=10)
+    run_jobs(outlook, 40)
+    seat = sit(outlook, height=30)
+    assert len(seat.rows) == seat.board.fits
+    assert set(seat.rows[:10]) == set(range(1, 11))
+    assert set(seat.rows[10:]) <= set(range(11, 51))

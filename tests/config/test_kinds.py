@@ -18,6 +18,7 @@ from hybridq.job import Lane, Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.store import Store
 
+KINDS = ("far", "near", "odd", "bad", "wild", "broken", "none")
 PLUGIN = """
 from hybridq.config.kinds import Traits
 
@@ -33,6 +34,9 @@ odd.traits = {"remote": True}
 def bad(name, config, *, runner): ...
 bad.traits = Traits(defaults="nonsense", key=7)
 
+def wild(name, config, *, runner): ...
+wild.traits = Traits(remote=True, defaults={"instances": "many"})
+
 print("noise")
 """
 
@@ -43,14 +47,16 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     info = tmp_path / "plug-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1\n")
-    points = "".join(f"{kind} = plug_ins:{kind}\n" for kind in ("far", "near", "odd", "bad"))
+    points = "".join(f"{kind} = plug_ins:{kind}\n" for kind in ("far", "near", "odd", "bad", "wild"))
     points += "broken = plug_broken:make\n"
     (info / "entry_points.txt").write_text(f"[hybridq.handlers]\n{points}")
     (tmp_path / "plug_ins.py").write_text(PLUGIN)
     (tmp_path / "plug_broken.py").write_text("raise SystemExit(3)")
     (tmp_path / "config.toml").write_text(
         "[runner]\nbatch_slots = 3\n[handlers.ours]\ncommand = 'cat'\n"
-        + "".join(f"[handlers.{kind}]\nkind = '{kind}'\n" for kind in ("far", "near", "odd", "bad", "broken", "none"))
+        + "".join(
+            f"[handlers.{kind}]\nkind = '{kind}'\n" for kind in ("far", "near", "odd", "bad", "wild", "broken", "none")
+        )
         + "[handlers.other]\nkind = 'far'\ninstances = 2\nmodes = ['stream']\nprice = 0.5\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -78,7 +84,7 @@ def test_a_plug_in_says_what_it_is_like(configured: Config) -> None:
     assert configured.handlers["near"].cwd == ""  # commands run where they were submitted
 
 
-@pytest.mark.parametrize("kind", ["odd", "broken", "none"])
+@pytest.mark.parametrize("kind", ["odd", "wild", "broken", "none"])
 def test_a_plug_in_without_traits_keeps_nobody_from_reading(configured: Config, kind: str) -> None:
     """Traits that are none, an import that fails, no plug-in at all: the others are configured all the same."""
     assert configured.handlers[kind].traits == Traits()
@@ -114,7 +120,7 @@ def test_a_kind_of_ours_is_known_without_a_look_at_what_is_installed(tmp_path: P
     subprocess.run([sys.executable, "-I", "-c", program], check=True)
 
 
-@pytest.mark.parametrize("kind", ["odd", "bad"])
+@pytest.mark.parametrize("kind", ["odd", "bad", "wild"])
 def test_traits_that_are_none_are_told_to_whoever_makes_the_handler(configured: Config, kind: str) -> None:
     """They keep nobody from reading the configuration, and the handler of that kind alone cannot be made."""
     with pytest.raises(ConfigError, match="its traits cannot be used"):

@@ -83,24 +83,3 @@ def test_the_comparison_is_what_streaming_all_would_have_cost(tmp_path: Path, al
     assert len(claims) == 100
     assert told == pytest.approx(really, rel=0.03)
     assert told == pytest.approx(110 / HOUR, rel=0.1)
-
-
-@pytest.mark.parametrize(("batch", "says"), [((1.0, 1.1), 1.0), ((2.0, 2.2), 0.5)], ids=["chance", "dearer"])
-def test_a_batch_is_said_to_have_saved_what_it_surely_did(
-    tmp_path: Path, batch: tuple[float, float], says: float
-) -> None:
-    """Times that chance alone would tell apart have saved nothing; jobs that take twice as long in a batch have lost
-    half."""
-    outlook = queue(tmp_path, WORKER)
-    with outlook.store:
-        streamed = [Observation(size=3, busy=1.0 + 0.1 * (place % 3)) for place in range(12)]
-        batched = [Observation(size=3, busy=batch[place % 2]) for place in range(12)]
-        learned = {Lane.STREAM: learn_many(Model(), streamed), Lane.BATCH: learn_many(Model(), batched)}
-        outlook.models["echo"] = learned
-        submit_many(outlook, [(asking(mode=Mode.BATCH), b"123", None)])
-        runner = Runner(outlook.store, "submit")
-        keys = [of.id for of in cohorts(outlook.store, "queued > 0")]
-        claims = claim_batch(outlook.store, runner.id, 1, "echo", keys, 1, time.time())
-        (one,) = ended(outlook, claims, 1.0)
-        runner.close(outlook.store)
-    assert one.streamed / one.cost == pytest.approx(says, rel=0.1)

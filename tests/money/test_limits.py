@@ -170,7 +170,7 @@ def test_a_cost_limit_holds_the_rest_of_a_group(provider: Provider, tmp_path: Pa
         until(lambda: withheld(outlook.store))
         ((cohort, kept),) = withheld(outlook.store).items()
         reason = sentence(kept, time.time())
-        assert reason.startswith("held: the cost limit is ")
+        assert reason.startswith("held: its --max-cost is ")
         # Its story keeps the first reason of each hold: the amounts in it go on changing.
         assert Happening.HELD in [each.kind for each in history(outlook.store, cohort)]
         assert reason[:30] in command(outlook.store.home, "explain", "14").stdout.replace("\n", " ")

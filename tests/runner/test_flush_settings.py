@@ -1,5 +1,6 @@
 """Settings that change while a batch runs."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -33,3 +34,18 @@ def test_more_instances_serve_the_batch_that_runs(tmp_path: Path) -> None:
     pids = {found.value for job in jobs if (found := result(queue.store, job))}
     assert len(pids) >= 3
     assert queue.store.rows("SELECT count(*) FROM flush") == [(1,)]
+
+
+def test_what_is_cancelled_while_a_batch_runs_is_no_failure_of_it(tmp_path: Path) -> None:
+    """Commands that are ended because nobody wants them any more are counted neither as done nor as failed."""
+    queue = Queue(tmp_path, EAGER)
+    with queue.daemon():
+        sleep, end = (json.dumps({"argv": ["sleep", span]}).encode() for span in ("60", "0"))
+        jobs = queue.call_many("shell", [sleep, end, sleep, end, sleep], mode=Mode.BATCH)
+        until(lambda: State.RUNNING in {queue.state(job) for job in jobs[::2]})
+        for job in jobs[::2]:
+            assert queue.run("cancel", str(job), "--yes").returncode == 0
+        queue.wait(*jobs)
+        until(lambda: queue.store.row("SELECT ended FROM flush ORDER BY id DESC LIMIT 1") != (None,))
+    assert [queue.state(job) for job in jobs] == [State.CANCELLED, State.DONE] * 2 + [State.CANCELLED]
+    assert queue.store.rows("SELECT total(done), total(failed) FROM flush") == [(2, 0)]

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hybridq.brain.calls import Overhead
 from hybridq.brain.estimate import Model
 from hybridq.brain.outcome import settle
 from hybridq.job import Audience, Lane, Mode, Output
@@ -40,7 +39,7 @@ def test_a_job_of_a_shared_call_is_told_what_it_would_have_taken_alone(tmp_path:
     person asked for as a batch is one again."""
     outlook = queue(tmp_path, CONFIG.format(folder=tmp_path))
     with outlook.store:
-        known = replace(Model(), overhead=Overhead(seconds=0.3, jobs=8.0))
+        known = replace(Model(), trials=((0.325, 0.025),) * 3)
         remember(outlook.store, "together", Lane.BATCH, known, time.time())
         submit_all(outlook, asking("together"), [b"1"] * 4)
         runner, now = Runner(outlook.store, "submit"), time.time()
