@@ -45,6 +45,9 @@ class Conditions(Struct, frozen=True, kw_only=True):
     stream_slots: int = 1
     batch_slots: int = 1
     warm: bool = False  # an instance is up: streaming pays no start
+    up: float = 0.0  # when the instance is up that starts for what runs (epoch seconds); 0: none starts
+    turn: tuple[float, float] | None = None  # what is left of the only stream job that runs, and its standard deviation
+    each: float = 0.0  # seconds from one stream job that waits to the next, a call of a batch between them included
     stays: float = 0.0  # until then (epoch seconds) it stays up, though nobody uses it
     fresh: bool = False  # a flush pays its start although an instance is up
     max_flush: int = 0  # jobs that one flush may hold; 0: no limit
