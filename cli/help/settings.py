@@ -35,8 +35,8 @@ SENTENCES = {
     "policy.background_delay_cost": "what an hour of delay costs per submission when nobody waits, in money",
     "policy.machine_cost": "what an hour of one busy slot costs at factor 1, in money",
     "policy.hold": "the longest time to hold a background job without a deadline",
-    "policy.theta": "a batch waits for more jobs until waiting has cost this share of one more start (or call). With a "
-    "start that costs 1.00, 0.25 waits until waiting has cost 0.25; 0 never waits for others",
+    "policy.theta": "how much one more start (or call) counts: a batch waits for more jobs while that saves more than "
+    "waiting costs. `2` counts a start twice, and waits longer; `0` never waits for others",
     "policy.load_free": "the load per core that raises no cost",
     "policy.load_weight": "how much each unit of load above `load_free` raises the cost of running; 0: ignore load",
     "policy.currency": 'the unit of money, shown with each amount: `"EUR"`, `"$"`; `""`: none',

@@ -3,8 +3,10 @@
 Rule: foreseen when the first of what is held came, and kept to while it waits, and so are the promises.
 """
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from ..job import Held
@@ -12,6 +14,8 @@ from ..job import Held
 ARRIVALS = 128  # of the last submissions, by which the next are foreseen
 RECENT = 600.0  # seconds within which stream jobs came that tell how busy they keep the instances
 KNOWN = 3  # of them must have come before what is held, to be enough
+TIMERS = 24  # that are tried in hindsight,
+RATIO = 1.5  # each so many times as long as the one before
 
 
 def joining(before: Sequence[float], first: float, accepted: Sequence[float]) -> float:
@@ -21,6 +25,43 @@ def joining(before: Sequence[float], first: float, accepted: Sequence[float]) ->
     that came until the last of them, and so changes only as another joins.
     """
     return coming(before, first) if len(before) >= KNOWN else coming(accepted, max(accepted, default=first))
+
+
+@lru_cache(maxsize=1024)
+def best_timer(came: tuple[float, ...], start: float, delay: float) -> float:
+    """Seconds that the first of a batch had best waited for others to join it, had those that came (epoch seconds)
+    each waited at `delay` money a second and each batch cost a `start`: the best fixed rule in hindsight. 0 where none
+    or one came; infinity where waiting is free."""
+    if start <= 0:
+        return 0.0
+    if delay <= 0:
+        return math.inf
+    if len(came) < 2:
+        return 0.0
+    waits = [0.0, *(start / delay * RATIO**-step for step in range(TIMERS))]
+    return min(waits, key=lambda seconds: _cost_of_each(came, seconds, start, delay))
+
+
+def _cost_of_each(came: tuple[float, ...], seconds: float, start: float, delay: float) -> float:
+    """Money that each of these would cost beside its own run, did the first of each batch wait so many seconds.
+
+    As if those that came would come again and again; what waits for longer than that sees them spread evenly.
+    """
+    jobs, first = len(came), min(came)
+    span = max(1.0, max(came) - first) * jobs / (jobs - 1)
+    if seconds >= span:
+        joined = jobs / span * seconds
+        return (start + delay * seconds * (1 + joined / 2)) / (1 + joined)
+    at = [instant - first for instant in sorted(came)]
+    at += [instant + span for instant in at]
+    sums = [0.0, *accumulate(at)]
+    begun, cost = 0, 0.0
+    while begun < jobs:
+        flush = at[begun] + seconds
+        ended = bisect_right(at, flush)
+        cost += start + delay * ((ended - begun) * flush - (sums[ended] - sums[begun]))
+        begun = ended
+    return cost / begun
 
 
 def coming(accepted: Sequence[float], now: float) -> float:

@@ -45,6 +45,9 @@ class Conditions(Struct, frozen=True, kw_only=True):
     stream_slots: int = 1
     batch_slots: int = 1
     warm: bool = False  # an instance is up: streaming pays no start
+    up: float = 0.0  # when the instance is up that starts for what runs (epoch seconds); 0: none starts
+    turn: tuple[float, float] | None = None  # what is left of the only stream job that runs, and its standard deviation
+    each: float = 0.0  # seconds from one stream job that waits to the next, a call of a batch between them included
     stays: float = 0.0  # until then (epoch seconds) it stays up, though nobody uses it
     fresh: bool = False  # a flush pays its start although an instance is up
     max_flush: int = 0  # jobs that one flush may hold; 0: no limit
@@ -57,6 +60,7 @@ class Conditions(Struct, frozen=True, kw_only=True):
     grain: float = 0.0  # seconds: by how much a second of that varies (its variance, by the second)
     coming: float = 0.0  # background submissions a second that came of late, and may share a flush
     joining: float | None = None  # of those, the ones that were batched, as of the first held; None: nobody knows
+    joined: tuple[float, ...] | None = None  # when the last came by then (epoch seconds), in any lane; None: the same
     draft: "Conditions | None" = None  # the world of the handler that makes the drafts, where there is one
 
     def stretch(self, jobs: int) -> float:

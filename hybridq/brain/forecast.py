@@ -19,9 +19,6 @@ from .plan import Plan, plan
 from .price_steps import SETTLE
 
 WORK = 4000  # classes that are planned at most, over all steps of one forward run
-STEP = 0.2  # share of the work away that may still be out when another finish is told
-ENOUGH = 0.2  # share of a batch that must be done before its progress says when the rest will be
-LAST = 10.0  # seconds that a batch takes at least from where it is told to be until its answers are here
 LONGEST = 1 - 1e-9  # share of past jobs that took no longer, beyond which nothing is known of this one
 
 
@@ -141,8 +138,16 @@ def promised(
 
 
 def running_eta(lane: Lane, size: float, started: float, conditions: Conditions) -> Eta:
-    """For one running job, given that it was not done before now. Longer than all that was seen: unknown."""
-    estimate, elapsed = conditions.estimate, max(0.0, conditions.now - started)
+    """For one running job, given that it was not done before now. Longer than all that was seen: unknown. One that was
+    claimed while its instance starts, or has a call of a batch, runs only after that."""
+    if lane is Lane.STREAM and conditions.turn is not None and conditions.estimate.usual(lane) is not None:
+        left, spread = conditions.turn
+        finish = conditions.now + left
+        return _ahead(conditions.now, started, finish, finish + NINETIETH * spread)
+    begun = max(started, conditions.up)
+    if begun > conditions.now:
+        return replace(running_eta(lane, size, begun, replace(conditions, now=begun, up=0.0)), start=started)
+    estimate, elapsed = conditions.estimate, conditions.now - begun
     passed = estimate.chance(lane, size, elapsed)
     if passed is None or passed > LONGEST:
         return Eta(start=started)
@@ -150,52 +155,20 @@ def running_eta(lane: Lane, size: float, started: float, conditions: Conditions)
     most = estimate.run_time(lane, size, passed + (1 - passed) * 0.9)
     if half is None or most is None:
         return Eta(start=started)
-    return _ahead(conditions.now, started, started + half, started + most)
+    return _ahead(conditions.now, started, begun + half, begun + most)
 
 
-class Progress(Struct, frozen=True):
-    """How far a batch is at a provider, as it was told at the epoch second `at`."""
-
-    share: float
-    at: float
-
-
-def away_eta(size: float, since: float, conditions: Conditions, told: Progress | None = None) -> Eta:
-    """For a batch that a provider has had since then. Longer than all that was seen: unknown. Where the provider tells
-    how far it is, and that is far enough, that counts: the rest goes on as fast as the work so far.
-
-    A finish told afresh at each look would flee, for the longer it is away, the longer it will be. So what was
-    promised stands until it has passed, then the end of its spread; after that the 90th percentile of what is still
-    out, told anew only when four fifths of that would be back.
-    """
+def rest_eta(lane: Lane, jobs: int, each: int, size: float, conditions: Conditions) -> Eta:
+    """For `jobs` jobs that run now or follow at once, `each` an instance: one of these is half over in the mean, and
+    the other lane's go between them."""
     estimate, now = conditions.estimate, conditions.now
-    if told is not None and told.share >= ENOUGH and (eta := _as_far(since, now, told)):
-        return eta
-    half, most = (estimate.run_time(Lane.BATCH, size, q) for q in (0.5, 0.9))
-    if half is None or most is None:
-        return Eta(start=since)
-    finish, latest = since + half, promised(Lane.BATCH, since, since + half, since + most, estimate)
-    if now < finish:
-        return Eta(start=since, finish=finish, finish90=latest)
-    if now < latest:
-        return Eta(start=since, finish=latest, finish90=latest)
-    passed, before = (estimate.chance(Lane.BATCH, size, at - since) for at in (now, latest))
-    if passed is None or before is None or passed > LONGEST:
-        return Eta(start=since)
-    out = 1 - before
-    while 1 - passed <= out * STEP:
-        out *= STEP
-    longer = estimate.run_time(Lane.BATCH, size, 1 - 0.1 * out)
-    if longer is None or since + longer <= now:
-        return Eta(start=since)
-    return Eta(start=since, finish=since + longer, finish90=since + longer)
-
-
-def _as_far(since: float, now: float, told: Progress) -> Eta | None:
-    """As fast as it was until that was told; None: nothing has come of it for too long since."""
-    left = max(LAST, (told.at - since) * (1 - told.share) / told.share)
-    latest = told.at + 2 * left
-    return Eta(start=since, finish=max(now, told.at + left), finish90=latest) if now < latest else None
+    half, most = (estimate.total_time(lane, size, each, q) for q in (0.5, 0.9))
+    one = estimate.run_time(lane, size)
+    if half is None or most is None or one is None:
+        return Eta(start=now)
+    start, over = max(now, conditions.up), min(half, one) / 2
+    finish, finish90 = beside(lane, start, 0.0, start + half - over, start + most - over, jobs, conditions)
+    return _ahead(now, now, finish, promised(lane, now, finish, finish90, estimate))
 
 
 def _taken(flush: Flush, queue: list[Held]) -> list[Held]:

@@ -89,6 +89,9 @@ def gather(facts: Facts) -> Conditions:
         batch_slots=facts.slots[Lane.BATCH],
         fresh=handler.traits.remote,
         warm=instance.warm,
+        up=instance.up,
+        turn=lanes.turn,
+        each=lanes.step,
         stays=instance.stays,
         max_flush=handler.max_flush,
         held=held,
@@ -100,6 +103,7 @@ def gather(facts: Facts) -> Conditions:
         grain=lanes.grain,
         coming=coming([at for at, _ in facts.came], facts.now),
         joining=joining(before, first, accepted),
+        joined=tuple(at for at, _ in (facts.before if facts.held else facts.came)),
         draft=facts.draft,
     )
     if not lanes.crowded or not 0 < len(held) <= FEW:

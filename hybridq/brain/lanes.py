@@ -91,6 +91,21 @@ class Lanes:
         calls = 1 + self._waiting + self._streaming - self._slots[Lane.STREAM]
         return bool(self.between) and calls > 1 and calls * self.between > self._rest - self.between / 2
 
+    @property
+    def turn(self) -> tuple[float, float] | None:
+        """Seconds that are left of the only stream job that runs beside a batch, and their standard deviation; None:
+        there is none, or several are."""
+        if not self.between or len(self._running) != 1 or self._slots[Lane.STREAM] > 1:
+            return None
+        left = self._turn()
+        return left.seconds + self._starting, math.sqrt(left.variance)
+
+    @property
+    def step(self) -> float:
+        """Seconds from one stream job that waits to the next."""
+        usual = self._queued.seconds / self._waiting if self._waiting else self._each or 0.0
+        return (usual + self.between) / self._slots[Lane.STREAM]
+
     def follow(self, jobs: int) -> None:
         """So many jobs will be flushed as soon as the running flush is over."""
         each = self._estimate.usual(Lane.BATCH) or 0.0
@@ -129,7 +144,7 @@ class Lanes:
 
     def _batch_rest(self) -> tuple[float, float]:
         """Seconds of what the running flush has to do, on all instances, and of that what is left: of the calls that
-        run half is over."""
+        run half is over, where nobody knows when they began."""
         estimate, jobs, slots = self._estimate, self._flushing + self._left, self._slots[Lane.BATCH]
         each = estimate.usual(Lane.BATCH)
         if not jobs or each is None:
@@ -139,8 +154,11 @@ class Lanes:
         own = sum(jobs * mean for jobs, mean in known if mean is not None)
         usual = jobs - sum(jobs for jobs, mean in known if mean is not None)
         begun = min(self._flushing / slots, 1.0) * (each + self._overhead()) / 2
+        if self._ended is not None and not self._running:
+            begun = min(self._now - self._ended, 1.75 * begun)
         whole = estimate.together(Lane.BATCH, rounds) * (usual * each + own) / slots
-        return whole, max(whole / 2, whole - begun)
+        beside = min(jobs, slots)  # the last of so many that run side by side, each at any point of its time
+        return whole, max(whole / 2, whole - begun, each * beside / (1 + beside) if slots > 1 else 0.0)
 
     def _call(self) -> Work:
         """A call of the running flush: what is claimed is one call an instance, and the next. Of one that gives its

@@ -38,10 +38,9 @@ def plan(held: Sequence[Held], conditions: Conditions, *, drain: bool = False) -
 
     Flat price and no cost of delay: waiting for the first latest start, then flushing all, is optimal (any
     plan has a flush by then, and one holds everything). F = 0: each job at its own cheapest instant is
-    optimal (the objective falls apart into jobs). Flat price with a cost of delay: a flush when the delay
-    has cost theta F is (1 + 1/theta)-competitive at worst, 2 for theta = 1 and no deterministic rule does
-    better (Dooly, Goldman and Scott, "TCP dynamic acknowledgment delay", STOC 1998); of what was tried on
-    random cases, theta = 1/4 and SHARED = 0.35 did best (`tests/bench/plan_quality.py`).
+    optimal (the objective falls apart into jobs). Flat price with a cost of delay: see `sharing`. On random arrivals,
+    deadlines, tariffs and costs of delay it costs 1.01-1.07 times a bound that knows all (`tests/bench/bound.py`); of
+    what was tried on random cases, SHARED = 0.35 did best (`tests/bench/plan_quality.py`).
     """
     waiting = [h for h in held if h.jobs > 0]
     if not waiting:
@@ -133,8 +132,8 @@ class _Planner:
     def _choice(self, part: Part, otherwise: list[Part]) -> tuple[float, str]:
         """When a flush that is only a choice is run, and by which rule.
 
-        It is worth it when what waiting has cost (delay, and cheaper prices let pass) reaches theta F, where F is
-        the start that others could share.
+        It is worth it when waiting for others to share the start no longer is, or a cheaper price is about to be let
+        pass.
         """
         work, members = self.work, part.members
         if 0 < self.conditions.max_flush <= part.jobs:

@@ -37,10 +37,10 @@ class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`[policy]`: what latency is worth in money, and the plan's tunables."""
 
     user_delay_cost: float = 30.0  # money an hour of a waiting person
-    background_delay_cost: float = 0.001  # money an hour of nobody waiting
+    background_delay_cost: float = 0.0001  # money an hour of nobody waiting
     machine_cost: float = 1.0  # money an hour of a busy slot
     hold: float = 86400.0  # seconds a background job without a deadline is held at most
-    theta: float = 0.25  # a flush that is only a choice waits for theta x fixed cost
+    theta: float = 1.0  # waiting for others to join costs a flush at most theta x fixed cost
     load_weight: float = 1.0  # how much a load above `load_free` raises the price
     load_free: float = 0.7  # load per core that costs nothing
     currency: str = ""  # what money is counted in, as it is shown: `EUR`, `$`; "": it has no name

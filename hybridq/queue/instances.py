@@ -45,14 +45,17 @@ def streams_of(store: Store, handler: str) -> list[Streaming]:
 
 def last_end(store: Store, handler: str) -> float:
     """When a job of the flush that runs, or one of the last stream jobs, last ended (epoch seconds); 0: none has."""
-    found = store.row(
-        "SELECT max(coalesce((SELECT max(finished) FROM cohort INDEXED BY cohort_running"
-        " WHERE running > 0 AND handler = ?1 AND lane = 'batch'), 0), coalesce((SELECT max(finished) FROM (SELECT"
-        " finished FROM cohort INDEXED BY cohort_streamed WHERE handler = ?1 AND lane = 'stream'"
-        " AND accepted IS NOT NULL ORDER BY accepted DESC LIMIT ?2)), 0))",
+    batch = store.rows(
+        "SELECT max(finished) FROM cohort INDEXED BY cohort_running WHERE running > 0 AND handler = ?"
+        " AND lane = 'batch'",
+        (handler,),
+    )
+    streams = store.rows(
+        "SELECT finished FROM cohort INDEXED BY cohort_streamed WHERE handler = ? AND lane = 'stream'"
+        " AND accepted IS NOT NULL ORDER BY accepted DESC LIMIT ?",
         (handler, LATEST),
     )
-    return float(found[0]) if found else 0.0
+    return max((float(at) for (at,) in (*batch, *streams) if at is not None), default=0.0)
 
 
 def open_flush_of(store: Store, handler: str) -> tuple[float, int] | None:

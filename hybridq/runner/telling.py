@@ -7,7 +7,9 @@ Rule: some of very many, and never more than a tenth of the time: a score needs 
 import heapq
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
+from ..errors import HybridqError
 from ..job import State
 from ..queue import promises
 from ..queue.account import FLUSH, HALF
@@ -43,7 +45,9 @@ class Telling:
         half = []
         while self._half and self._half[0][0] <= now:
             half.append(heapq.heappop(self._half)[1])
-        told = [*self._told(flushed, FLUSH, now), *self._told(half[-MOST:], HALF, now)]
+        told: list[promises.Told] = []
+        with suppress(HybridqError):  # as of a handler that is no more: no score is worth a runner
+            told = [*self._told(flushed, FLUSH, now), *self._told(half[-MOST:], HALF, now)]
         if told:
             promises.keep(self._engine.store, told, now)
         self._rested = time.monotonic() + REST * (time.monotonic() - began)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..brain.away import Progress, away_eta
 from ..brain.conditions import Conditions
 from ..brain.costs import mean_size
-from ..brain.forecast import Eta, Progress, away_eta, flushing_etas, held_etas, running_eta, stream_eta
+from ..brain.forecast import Eta, flushing_etas, held_etas, rest_eta, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..job import Held, Lane, Mode, State
 from ..money.why_held import WhyHeld, has_budget
@@ -132,12 +133,11 @@ class Foresight:
             return Eta(), why
         world = self._world(cohort.handler)
         jobs = ahead(self._outlook.store, cohort) if before is None else before
-        jobs += self.tally.get((cohort.handler, Lane.STREAM, State.RUNNING), 0)
-        seconds: float | None = 0.0
-        if jobs >= world.stream_slots:
-            each = world.estimate.run_time(Lane.STREAM, cohort.size)
-            seconds = None if each is None else each * jobs / world.stream_slots
         queued = cohort.counts.get(State.QUEUED, 1)
+        behind = max(0, self.tally.get((cohort.handler, Lane.STREAM, State.QUEUED), 0) - jobs)
+        seconds = world.stream_ahead  # of one that came now: all that wait go before it
+        if seconds is not None:
+            seconds = max(0.0, seconds - behind * world.each)
         world = replace(_apart(world, cohort, queued), stream_ahead=seconds)
         eta = stream_eta(queued, cohort.size, world)
         return self._as_limited((eta, cohort.decision.reason), cohort)
@@ -153,9 +153,8 @@ class Foresight:
             return eta, here or why
         world = _apart(self._world(cohort.handler), cohort, jobs)
         if jobs == 1:
-            return running_eta(
-                cohort.lane, cohort.size, started or cohort.started or self.now, world
-            ), here or cohort.decision.reason
+            began = started or cohort.started or self.now
+            return running_eta(cohort.lane, cohort.size, began, world), here or cohort.decision.reason
         return self._rest(cohort.lane, jobs, cohort.size, world), here or cohort.decision.reason
 
     def _fetched(self, cohort: Cohort, there: Elsewhere, started: float | None) -> Foreseen:
@@ -229,11 +228,7 @@ class Foresight:
 
     def _rest(self, lane: Lane, jobs: int, size: float, world: Conditions) -> Eta:
         slots = world.batch_slots if lane is Lane.BATCH else world.stream_slots
-        each = math.ceil(jobs / max(1, slots))
-        half, most = (world.estimate.total_time(lane, size, each, q) for q in (0.5, 0.9))
-        if half is None or most is None:
-            return Eta(start=self.now)
-        return Eta(start=self.now, finish=self.now + half, finish90=self.now + max(half, most))
+        return rest_eta(lane, jobs, math.ceil(jobs / max(1, slots)), size, world)
 
 
 def _apart(world: Conditions, cohort: Cohort, jobs: int) -> Conditions:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import Estimate, Model, Observation, learn_many
-from hybridq.brain.forecast import Eta, held_etas, running_eta, stream_eta
+from hybridq.brain.forecast import Eta, held_etas, rest_eta, running_eta, stream_eta
 from hybridq.brain.plan import plan
 from hybridq.brain.policy import classify
 from hybridq.brain.tariff import Tariff
@@ -31,11 +31,11 @@ def conditions(**changes: object) -> Conditions:
     return Conditions(**fields)  # type: ignore[arg-type]
 
 
-def learned(seconds: float = 10.0) -> Estimate:
+def learned(seconds: float = 10.0, *, batch: bool = False) -> Estimate:
     source, model = random.Random(1), Model()
     for _ in range(128):
         model = learn_many(model, [Observation(size=100, busy=seconds * source.lognormvariate(0, 0.3))])
-    return Estimate(model)
+    return Estimate(model, model if batch else None)
 
 
 def test_held_work_starts_by_the_plan() -> None:
@@ -123,6 +123,29 @@ def test_what_the_load_alone_holds_begins_when_that_is_over() -> None:
     assert (promised.finish90 or 0.0) == pytest.approx(NOON + 900.0 + most)
 
 
+def test_what_was_claimed_runs_only_once_its_instance_is_up_and_free() -> None:
+    """A job of 10 s that was claimed a second ago by an instance that takes 3 s more to start has 13 s left; one that
+    waits for a call of a batch as long as the lanes say."""
+    starts = running_eta(Lane.STREAM, 100, NOON - 1, conditions(estimate=learned(), up=NOON + 3))
+    assert (starts.finish or 0.0) - NOON == pytest.approx(13.0, rel=0.1)
+    waits = running_eta(Lane.STREAM, 100, NOON - 1, conditions(estimate=learned(), turn=(14.0, 2.0)))
+    assert (waits.finish, waits.finish90) == (NOON + 14, pytest.approx(NOON + 16.6, abs=0.1))
+    assert waits.start == starts.start == NOON - 1
+
+
+def test_the_rest_of_what_runs_knows_what_goes_between() -> None:
+    """Three jobs of a batch, one after another, have two and a half times 10 s left; twice that where people keep the
+    instance half of the time; and the start that goes on comes before."""
+    alone, beside, cold = (
+        rest_eta(Lane.BATCH, 3, 3, 100, conditions(estimate=learned(batch=True), **more))
+        for more in ({}, {"busy": 0.5}, {"up": NOON + 20})
+    )
+    assert (alone.finish or 0.0) - NOON == pytest.approx(25.0, rel=0.1)
+    assert (beside.finish or 0.0) - NOON == pytest.approx(50.0, rel=0.1)
+    assert (cold.finish or 0.0) - NOON == pytest.approx(45.0, rel=0.1)
+    assert (alone.finish or 0.0) < (alone.finish90 or 0.0)
+
+
 def test_running_batches_go_first() -> None:
     """Work that is due waits for the batches that already run."""
     eta = held_etas([held(deadline=NOON)], conditions(batch_ahead=600.0))[1]
@@ -149,7 +172,7 @@ def test_stream_waits_for_what_is_ahead() -> None:
 
 def test_a_flush_that_is_due_finds_the_instance_up() -> None:
     """A warm instance saves the start of a flush at once, not of one tonight, and not where each flush starts anew."""
-    flat = conditions(tariff=Tariff(TariffConfig()), warm=True, joining=0.0)
+    flat = conditions(tariff=Tariff(TariffConfig()), warm=True, joining=0.0, joined=())
     due, anew = (held_etas([held()], replace(flat, fresh=fresh))[1] for fresh in (False, True))
     tonight, cold = (held_etas([held()], conditions(warm=warm))[1] for warm in (True, False))
     assert due.start == anew.start == NOON

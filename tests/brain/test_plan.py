@@ -95,9 +95,10 @@ def test_drain_takes_all() -> None:
 
 
 def test_flat_price_waits_for_theta_of_a_start() -> None:
-    """With a flat price a flush waits until the delay has cost theta times a start: not for `hold`."""
-    flush = only(plan([held(delay_cost=0.5)], conditions(tariff=FLAT)))
-    assert flush.at == pytest.approx(NOON + 0.25 / 0.5 * HOUR, abs=0.01)
+    """Where nobody knows who comes, a flush waits until the delay has cost theta times a start: not for `hold`."""
+    for theta in (1.0, 0.25):
+        flush = only(plan([held(delay_cost=0.5)], conditions(tariff=FLAT, policy=PolicyConfig(theta=theta))))
+        assert flush.at == pytest.approx(NOON + theta / 0.5 * HOUR, abs=0.01)
     assert told(flush).endswith("others may share the start (1.00)")
 
 

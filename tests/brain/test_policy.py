@@ -34,7 +34,9 @@ def test_a_batch_at_once_pays_no_start_that_a_warm_instance_saves() -> None:
     """What is forecast of a batch that begins now has a start, in money and time, only where one will happen."""
     asked, flat = request(mode=Mode.BATCH), Tariff(TariffConfig())
     warm, anew = (
-        classify(asked, 1, 100, conditions(600.0, 60.0, tariff=flat, joining=0.0, warm=True, fresh=fresh)).forecast
+        classify(
+            asked, 1, 100, conditions(600.0, 60.0, tariff=flat, joining=0.0, joined=(), warm=True, fresh=fresh)
+        ).forecast
         for fresh in (False, True)
     )
     assert warm.start == anew.start == NOON
@@ -86,7 +88,7 @@ def test_background_work_leaves_a_busy_stream_lane_alone() -> None:
     assert classify(request(), 1, 100, conditions(tariff=flat)).mode is Mode.STREAM
     busy = classify(request(), 1, 100, conditions(tariff=flat, stream_ahead=3.0))
     assert busy.mode is Mode.BATCH
-    assert told(busy.reason).startswith("held until 12:08:20: people go first")
+    assert told(busy.reason).startswith("held until 12:33: people go first")
     assert classify(request(), 5, 100, conditions(tariff=flat)).mode is Mode.BATCH
     assert classify(request(), 1, 100, conditions(tariff=flat, expected=3600.0)).mode is Mode.BATCH
 
@@ -106,7 +108,7 @@ def test_asked_mode_wins() -> None:
     decision = classify(person(mode=Mode.BATCH), 1, 100, conditions())
     assert (decision.mode, told(decision.reason)) == (
         Mode.BATCH,
-        "held until 12:08:20: you asked for batch; you are waiting (terminal); others may share the start (0.0006)",
+        "held until 12:33: you asked for batch; you are waiting (terminal); others may share the start (0.0006)",
     )
     assert len(decision.considered) == 2
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.away import LAST, Progress, away_eta
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import Model
-from hybridq.brain.forecast import LAST, Progress, away_eta
 from hybridq.brain.llm import LlmEstimate
 from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions

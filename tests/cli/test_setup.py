@@ -86,7 +86,7 @@ def test_config_shows_values_and_sources(tmp_path: Path) -> None:
     assert text.startswith(f"{tmp_path}/config.toml\n")
     rows = [line.split(maxsplit=2) for line in text.splitlines()[2:]]
     assert ["policy.hold", f"{tmp_path}/config.toml:2", "2h"] in rows
-    assert ["policy.theta", "default", "0.25"] in rows
+    assert ["policy.theta", "default", "1.0"] in rows
     found = json.loads(hybridq(tmp_path, "config", "--json").stdout)
     assert [setting["key"] for setting in found["settings"]] == [row[0] for row in rows]
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]

@@ -25,6 +25,19 @@ def test_how_often_stream_jobs_come(tmp_path: Path) -> None:
     assert stream_rate(past.store, "echo", START + 9000, 600.0) == 0.0
 
 
+def test_what_comes_to_other_handlers_hides_nothing(tmp_path: Path) -> None:
+    """Three that came are found among a hundred that came to others meanwhile."""
+    past = Past(tmp_path)
+    for at in (0, 10, 30):
+        past.submit(at, mode=Mode.STREAM)
+    past.store.connection.execute("UPDATE cohort SET handler = 'other' WHERE accepted = ?", (START + 10,))
+    for _ in range(100):
+        past.submit(20, mode=Mode.STREAM)
+    past.store.connection.execute("UPDATE cohort SET handler = 'other' WHERE accepted = ?", (START + 20,))
+    past.submit(50, mode=Mode.STREAM)
+    assert stream_rate(past.store, "echo", START + 50, 600.0) == pytest.approx(2 / 50)
+
+
 def test_since_when_stream_jobs_run(tmp_path: Path) -> None:
     """A single job that runs tells when it began; what waits, and what runs in a batch, does not."""
     past = Past(tmp_path)

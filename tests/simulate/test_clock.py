@@ -290,4 +290,4 @@ def test_a_workload_of_many_jobs_of_one_submission_is_one_thing_that_waits() -> 
     outcome = simulate(place, Stream)
     waited = judge("", "", outcome, Config().policy).waited
     mean = sum(t.first - t.at for t in outcome.tasks) / 100
-    assert waited == pytest.approx(0.001 * mean / 3600)
+    assert waited == pytest.approx(POLICY.background_delay_cost * mean / 3600)

@@ -1,6 +1,7 @@
 """The times ahead that a snapshot tells: never in the past, none that nobody can keep, the loop's own plan first."""
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from hybridq.brain.plan import plan
 from hybridq.job import Flush, Mode, State
 from hybridq.outlook import Outlook
+from hybridq.queue.claims import claim_stream
 from hybridq.queue.cohorts import cohort, job
 from hybridq.queue.flushes import open_flush
 from hybridq.queue.learned import intend
@@ -101,6 +103,22 @@ def test_queued_stream_jobs_come_one_after_another(outlook: Outlook) -> None:
     assert etas == sorted(etas, key=lambda eta: eta or 0.0)
     assert (etas[-1] or 0.0) - (etas[0] or 0.0) == pytest.approx(4 * 0.02, rel=0.2)
     assert alone == pytest.approx(etas[2], abs=0.5)
+
+
+def test_a_queued_stream_job_waits_for_those_before_it_alone(tmp_path: Path) -> None:
+    """Of three that wait behind one that runs on the only instance, each is done about a run later than the one before;
+    the first waits for the rest of what runs."""
+    outlook = queue(tmp_path, '[handlers.echo]\ncommand = ["cat"]\nexpected = "10s"\nfixed = "0s"\n')
+    with outlook.store:
+        for _ in range(4):
+            submit(outlook, asking(mode=Mode.STREAM), b"1")
+        runner = Runner(outlook.store, "daemon")
+        claim_stream(outlook.store, runner.id, "echo", 1, time.time())
+        rows = sorted(look(outlook).rows, key=lambda row: row.id)
+        runner.close(outlook.store)
+    ends = [row.eta or 0.0 for row in rows]
+    assert [row.state for row in rows] == [State.RUNNING, *[State.QUEUED] * 3]
+    assert [after - before for before, after in pairwise(ends)] == pytest.approx([10.0] * 3, abs=1.5)
 
 
 def test_a_submission_is_told_the_plan_that_it_makes(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def conditions(expected: float | None = 10.0, fixed: float | None = 2.0, **chang
     fields: dict[str, object] = {
         "now": NOON,
         "tariff": EVENING,
-        "policy": PolicyConfig(),
+        "policy": PolicyConfig(background_delay_cost=0.001),
         "estimate": Estimate(None, None, HandlerConfig(expected=expected, fixed=fixed)),
         "stream_slots": 4,
         "batch_slots": 2,

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix, hstack, identity
 
+from hybridq.brain.arrivals import ARRIVALS
 from hybridq.brain.calls import NONE, Overhead
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import Estimate, Model
@@ -102,19 +103,27 @@ def optimum(case: Case) -> float:
     return float((best.sum(axis=1) + count * case.fixed).min())
 
 
-def run(case: Case, policy: PolicyConfig, decide: Callable[..., Plan] = plan) -> float:
-    """What the plan makes of a case that it sees only as it happens."""
+def run(case: Case, policy: PolicyConfig, decide: Callable[..., Plan] = plan, *, forecast: bool = True) -> float:
+    """What the plan makes of a case that it sees only as it happens; with `forecast` it is told who came of late."""
     pending: dict[int, Held] = {}
-    coming = sorted(range(len(case.items)), key=lambda i: case.items[i].arrival)
+    ahead = sorted(range(len(case.items)), key=lambda i: case.items[i].arrival)
     estimate, spent, now, look = Ideal(case.fixed), 0.0, 0.0, None
-    while coming or pending:
-        arrival = case.items[coming[0]].arrival if coming else math.inf
+    while ahead or pending:
+        arrival = case.items[ahead[0]].arrival if ahead else math.inf
         now = max(now, min(arrival, math.inf if look is None else look))
-        while coming and case.items[coming[0]].arrival <= now:
-            i = coming.pop(0)
+        while ahead and case.items[ahead[0]].arrival <= now:
+            i = ahead.pop(0)
             pending[i] = _held(i, case.items[i])
-        conditions = Conditions(now=now, tariff=case.tariff, policy=policy, estimate=estimate)
-        planned = decide(tuple(pending.values()), conditions)
+        came = [item.arrival for item in case.items if item.arrival <= now]
+        held = tuple(pending.values())
+        conditions = Conditions(
+            now=now,
+            tariff=case.tariff,
+            policy=policy,
+            estimate=estimate,
+            joined=_joined(came, min((each.since for each in held), default=now)) if forecast else None,
+        )
+        planned = decide(held, conditions)
         for flush in planned.due:
             spent += case.fixed
             for key in flush.keys:
@@ -125,6 +134,11 @@ def run(case: Case, policy: PolicyConfig, decide: Callable[..., Plan] = plan) ->
                 del pending[key]
         look = now if planned.due and pending else planned.look
     return spent
+
+
+def _joined(came: Sequence[float], first: float) -> tuple[float, ...]:
+    """As a runner tells it: the last that had come when the first of what is held came."""
+    return tuple(came[: bisect_right(came, first)][-ARRIVALS:])
 
 
 def _held(key: int, item: Item) -> Held:

@@ -21,6 +21,11 @@ def held(key: int = 1, **changes: object) -> Held:
     return Held(key=key, **fields)  # type: ignore[arg-type]
 
 
+def joining(seconds: float, first: float = NOON) -> dict[str, object]:
+    """Conditions in which a submission came each so many seconds until `first`."""
+    return {"joining": 1 / seconds, "joined": tuple(first - seconds * before for before in range(64))}
+
+
 def conditions(**changes: object) -> Conditions:
     fields = {"now": NOON, "tariff": CHEAP_LATER, "policy": PolicyConfig(), "estimate": Ideal(1.0)} | changes
     return Conditions(**fields)  # type: ignore[arg-type]
