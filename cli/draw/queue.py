@@ -152,7 +152,9 @@ def _columns(rows: Sequence[Row], now: float) -> Iterator[Column]:
     yield Column("WHAT", whats, 8, _widest(whats))
     yield Column("MODE", [Cell(words.mode(row), _lane(row)) for row in rows], 8, 8)
     yield _steady("STATE", [_state(row) for row in rows], 9)
-    yield Column("PROGRESS", [_progress(row, now) for row in rows], 8, 13)
+    ended = (words.progress(row, now) for row in rows if row.group is None and row.state in ENDED)
+    longest = max(map(len, ended), default=0)
+    yield Column("PROGRESS", [_progress(row, now, longest) for row in rows], 8, 13)
     yield Column("ETA", etas, _widest_text(etas), max(9, _widest(etas)))
     yield _steady("IN", lefts, 6)
     yield Column("WHY", whys, 12, _widest(whys))
@@ -219,12 +221,15 @@ def _why(row: Row) -> Style:
     return QUIET if row.state in (State.DONE, State.CANCELLED) else PLAIN
 
 
-def _progress(row: Row, now: float) -> Cell:
-    """A bar for a group; for one job the time it has run, with a bar where it is known how long it will."""
+def _progress(row: Row, now: float, longest: int) -> Cell:
+    """A bar for a group; for one job the time it has run, with a bar where it is known how long it will.
+
+    `longest`: cells of the longest `took 2m 05s`. All of them have room for their word, or none is told with it.
+    """
     if row.group is None and row.state is State.RUNNING and row.started is not None and row.eta is not None:
         return clock_bar(now - row.started, row.eta - row.started, words.took(row, now), LOOK[words.state(row)][1])
     if row.group is None:
-        return Cell(words.took(row, now), QUIET, ((words.progress(row, now), QUIET),))
+        return Cell(words.took(row, now), QUIET, ((words.progress(row, now).ljust(longest), QUIET),))
     if words.untold(row):
         return Cell("")
     failed = row.counts.get(State.FAILED, 0)

@@ -160,6 +160,25 @@ def test_the_lane_shows_without_colour(lane: Lane, state: State, word: str) -> N
     assert [sign for sign in signs.values() if sign in text] == [signs[word]]
 
 
+@pytest.mark.parametrize("width", range(80, 100))
+def test_times_that_jobs_took_are_told_alike(width: int) -> None:
+    """`took 1s` does not stand above `28ms`: each row has room for the word, or none has it."""
+    jobs = [
+        row(
+            number,
+            state=State.DONE,
+            started=NOW - 9 - took,
+            finished=NOW - 9,
+            why="as planned, and more words than there is room for in this row of the table",
+        )
+        for number, took in ((1, 1.0), (2, 0.028), (3, 9.0))
+    ]
+    lines = shown(QueueView(queue(jobs), NOW), width=width).splitlines()
+    told = [line for line in lines if re.search(r"\b(1s|28ms|9s)\b", line)]
+    assert len(told) == 3
+    assert len({"took" in line for line in told}) == 1
+
+
 def test_the_tariff_names_its_own_hour_where_that_differs() -> None:
     """A window at 22:00 in another zone is found again beside the local time."""
     head = replace(busy().head, factor_there="22:00 Berlin")
