@@ -18,6 +18,7 @@ from tests.support.user import ECHO, Queue
 
 PERSON = "a terminal in the foreground"
 LOOP = "a loop in your shell"
+SOON = "two jobs within a few seconds"  # where the shell reads lines, which may be typed
 ONE_COMMAND = "several jobs from one command"
 S = "hq submit echo x --json"  # which neither waits nor follows, and so ends at once
 MANY = "many jobs in one submission"
@@ -71,7 +72,7 @@ TYPED = {
     "a loop whose output is read": ([f"for i in 1 2; do {S} | cat; done"], [*people(), *nobody(LOOP)]),
     "a loop over a file": (
         [f"{LIST} >f; while read -r l; do {S}; done <f"],
-        [*people(), *nobody(LOOP, LOOP)],
+        [*people(), *nobody(SOON, SOON)],
     ),
     "a loop over a pipe": (
         [f"{LIST} | while read -r l; do {S}; done"],
