@@ -205,7 +205,9 @@ def tariff(head: Head, now: float) -> str:
 
 
 def saved_words(head: Head) -> str:
-    """What was saved against streaming all as it came, and which part of the price that is."""
+    """What was saved against streaming all as it came, and which part of the price that is; or that it was more."""
+    if head.saved <= -LEAST:
+        return f"{money(-head.saved, head.currency)} more than streamed"
     whole = head.cost + head.saved
     part = f" ({100 * head.saved / whole:.0f}%)" if whole > 0 and head.saved > 0 else ""
     return f"saved {money(head.saved, head.currency)}{part}"

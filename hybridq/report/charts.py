@@ -215,8 +215,9 @@ def _after(each: Promised, at: float) -> float:
 
 
 def _difference(cost: float, streamed: float, currency: str) -> str:
-    part = f" ({1 - cost / streamed:.0%})" if streamed > 0 else ""
-    return f"saved {amount(streamed - cost, currency, fine=True)}{part}"
+    part = f" ({abs(1 - cost / streamed):.0%})" if streamed > 0 else ""
+    differs = amount(abs(streamed - cost), currency, fine=True)
+    return f"{differs}{part} more than streamed" if cost > streamed else f"saved {differs}{part}"
 
 
 def _when(at: float) -> datetime:

@@ -179,6 +179,13 @@ def test_times_that_jobs_took_are_told_alike(width: int) -> None:
     assert len({"took" in line for line in told}) == 1
 
 
+def test_a_loss_is_not_called_saved() -> None:
+    """What cost more than streaming would have says so; less than a hundredth of it is nothing."""
+    head = replace(busy().head, saved=-0.25, currency="EUR")
+    assert words.saved_words(head) == "0.25 EUR more than streamed"
+    assert words.saved_words(replace(head, saved=-0.004)) == "saved 0 EUR"
+
+
 def test_the_tariff_names_its_own_hour_where_that_differs() -> None:
     """A window at 22:00 in another zone is found again beside the local time."""
     head = replace(busy().head, factor_there="22:00 Berlin")
