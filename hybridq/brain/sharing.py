@@ -36,8 +36,19 @@ class Company:
         if passed >= PASSED * start:
             return work.now
         spent = passed + sum(work.waited(i, work.now) for i in members)
-        latest = work.now + _until(patience * start - spent, sum(work.delay[i] for i in members))
-        return min(latest, self._company(members)) if known else latest
+        delay = sum(work.delay[i] for i in members)
+        growth = self.conditions.coming * delay / sum(work.held[i].cohorts for i in members) if known else 0.0
+        latest = work.now + _until(patience * start - spent, delay, growth)
+        return min(latest, self._crowded(members), self._company(members)) if known else latest
+
+    def _crowded(self, members: list[int]) -> float:
+        """When those that come as they did will have filled so many calls that nothing is left to be shared."""
+        work, coming = self.work, self.conditions.coming
+        if work.shared(math.inf) > 0 or not coming:
+            return math.inf
+        jobs = sum(work.held[i].jobs for i in members)
+        each = jobs / sum(work.held[i].cohorts for i in members)
+        return work.now + max(0.0, CROWD * self.conditions.estimate.overhead.jobs - jobs) / (coming * each)
 
     def waits_on(self, flush: Flush) -> bool:
         """Whether a flush that waits for a cheaper price will, once that is there, still wait for those to join."""
@@ -59,8 +70,10 @@ class Company:
         return self.conditions.policy.theta * self.work.shared(jobs)
 
 
-def _until(missing: float, rate: float) -> float:
-    """Seconds until what waiting costs, `rate` money a second, reaches `missing`."""
+def _until(missing: float, rate: float, growth: float) -> float:
+    """Seconds until what waiting costs, `rate` money a second that grows by `growth` each second, reaches `missing`."""
     if missing <= 0:
         return 0.0
-    return missing / rate if rate > 0 else math.inf
+    if growth <= 0:
+        return missing / rate if rate > 0 else math.inf
+    return 2 * missing / (rate + math.sqrt(rate * rate + 2 * growth * missing))

@@ -37,7 +37,7 @@ class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """`[policy]`: what latency is worth in money, and the plan's tunables."""
 
     user_delay_cost: float = 30.0  # money an hour of a waiting person
-    background_delay_cost: float = 0.0001  # money an hour of nobody waiting
+    background_delay_cost: float = 0.001  # money an hour of nobody waiting
     machine_cost: float = 1.0  # money an hour of a busy slot
     hold: float = 86400.0  # seconds a background job without a deadline is held at most
     theta: float = 1.0  # waiting for others to join costs a flush at most theta x fixed cost

@@ -90,7 +90,7 @@ def test_what_is_streamed_is_run_at_once(queue: Queue) -> None:
     """Without a daemon too; it has the instances that its traits say, and its own price."""
     assert queue.run("submit", "count", "word", "--follow").stdout.strip() == "4"
     assert queue.rows("SELECT cost FROM result") == [(0.5,)]
-    assert " 3 instances" in queue.run("handlers").stdout
+    assert " 3 at once" in queue.run("handlers").stdout
     assert "ok: a farm in" in queue.run("handlers", "--check").stdout
 
 
