@@ -122,6 +122,17 @@ def held_suspects(store: Store) -> dict[str, int]:
     return {str(handler): int(jobs) for handler, jobs in counted}
 
 
+def suspects_of(store: Store, handler: str) -> dict[int, int]:
+    """How many jobs of a handler that are held for a flush are suspects, by cohort."""
+    counted = store.rows(
+        "SELECT cohort, count(*) FROM suspect CROSS JOIN job ON job.id = suspect.job"
+        " CROSS JOIN cohort ON cohort.id = job.cohort WHERE state = 'queued' AND lane = 'batch' AND handler = ?"
+        " GROUP BY cohort",
+        (handler,),
+    )
+    return {int(cohort): int(jobs) for cohort, jobs in counted}
+
+
 def nothing_else(store: Store) -> bool:
     """Whether all that is queued, of whatever handler and lane, are suspects."""
     queued = sum(jobs for (_, _, state), jobs in tally(store).items() if state is State.QUEUED)

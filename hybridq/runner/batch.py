@@ -10,6 +10,9 @@ import logging
 import time
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
+from ..brain.conditions import part_of
 from ..brain.costs import mean_size
 from ..brain.plan import plan
 from ..job import Flush, Lane, State
@@ -19,7 +22,7 @@ from ..queue.buckets import Buckets, buckets
 from ..queue.cohorts import held
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
-from ..queue.suspects import only_suspects
+from ..queue.suspects import only_suspects, suspects_of
 from ..sentences import sentence
 from ..when import count, how_many
 from .engine import Engine
@@ -113,10 +116,14 @@ class BatchLoop:
             self._idle_until[name] = time.monotonic() + min(TICK, REST * took)
 
     def _held(self, name: str, now: float) -> Buckets:
-        """The held work; of a drain what it is to run, cohort by cohort."""
-        if not self._drain:
-            return buckets(self.engine.store, name, now)
-        return Buckets(held(self.engine.store, name, self._only or ()))
+        """The held work but for suspects, which begin last; of a drain what it is to run, cohort by cohort."""
+        store = self.engine.store
+        found = Buckets(held(store, name, self._only or ())) if self._drain else buckets(store, name, now)
+        apart = suspects_of(store, name)
+        if not apart:
+            return found
+        left = [(each, each.jobs - apart.get(each.key, 0)) for each in found.held]
+        return replace(found, held=[part_of(each, jobs) for each, jobs in left if jobs > 0])
 
     def _start(self, name: str, due: tuple[Flush, ...], found: Buckets, factor: float, now: float) -> None:
         engine = self.engine
@@ -136,7 +143,7 @@ class BatchLoop:
         self.engine.watch.began()
 
         def ended(_: object) -> None:
-            self.engine.watch.ended()
+            self.engine.watch.ended(empty=not run.claimed)
             del self.flushing[name]
             if not run.claimed:
                 self._idle_until[name] = time.monotonic() + TICK

@@ -28,10 +28,11 @@ class Watch:
         """A stream or a flush began."""
         self._running += 1
 
-    def ended(self) -> None:
-        """It ended."""
+    def ended(self, *, empty: bool = False) -> None:
+        """It ended. `empty`: it had nothing to run, as where all that was due are suspects."""
         self._running -= 1
-        self._idle_since = time.monotonic()
+        if not empty:
+            self._idle_since = time.monotonic()
 
     @property
     def free(self) -> bool:

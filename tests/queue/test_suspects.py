@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from hybridq.queue.results import record, result
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.queue.suspects import Watched, let_be, take
-from tests.support.building import HYBRIDQ
+from tests.support.building import HYBRIDQ, until
 from tests.support.user import Queue
 from tests.support.verbs import check_counters, ended, many
 
@@ -175,3 +177,43 @@ def test_job_that_kills_its_runner_fails_and_the_others_are_done(tmp_path: Path,
     assert [queue.state(number) for number in (2, 3, 4)] == [State.DONE] * 3
     assert "the job is taken to be the cause" in queue.run("status", "--all").stdout
     assert "3 of those times with this job alone" in queue.run("explain", "1").stdout
+
+
+HELD = f"""
+[policy]
+background_delay_cost = 0
+load_weight = 0
+[handlers.slow]
+command = ["{sys.executable}", "-u", "-c", '''
+import json, sys, time
+for line in sys.stdin:
+    calls = json.loads(line)
+    for call in calls if isinstance(calls, list) else [calls]:
+        time.sleep(float(call["input"]))
+        print(json.dumps({{"id": call["id"], "output": 1}}))
+''']
+expected = "100ms"
+[tariff]
+zone = "UTC"
+[[tariff.window]]
+start = "%s"
+end = "%s"
+factor = 0.1
+"""
+
+
+def test_suspects_run_though_others_of_their_handler_are_held_for_hours(tmp_path: Path) -> None:
+    """What a kill interrupted is done soon, while what waits for another time, or for company, goes on waiting."""
+    cheap = (time.strftime("%H:%M", time.gmtime(time.time() + hours * 3600)) for hours in (3, 4))
+    queue = Queue(tmp_path, HELD % tuple(cheap))
+    queue.run("submit", "slow", "--lines", "-", "--group", "later", input="0\n" * 50)
+    with queue.daemon() as daemon:
+        soon = ("--group", "soon", "--deadline", "1s", "--mode", "batch")
+        queue.run("submit", "slow", "--lines", "-", *soon, input="0.1\n" * 40)
+        until(lambda: queue.rows("SELECT 1 FROM job JOIN cohort ON cohort.id = cohort WHERE state = 'done'"))
+        daemon.kill()
+    rescue(queue.outlook.store, time.time())
+    assert queue.rows("SELECT 1 FROM suspect")
+    with queue.daemon():
+        until(lambda: queue.rows("SELECT done FROM cohort WHERE name = 'soon'") == [(40,)], 60)
+    assert queue.rows("SELECT queued FROM cohort WHERE name = 'later'") == [(50,)]
