@@ -49,7 +49,8 @@ def _left_out(board: Board, snapshot: Snapshot) -> str:
 def _keys(board: Board) -> list[Key]:
     opened: list[Key] = [("enter", "open")] if board.row is not None else [("arrows", "choose")]
     output: list[Key] = [("o", "output")] if board.row is not None else []
-    view = [("/", "filter"), ("a", "fewer" if board.every else "all"), ("b", "silent" if board.bell else "bell")]
+    order, bell = "failed first" if board.every else "by time", "silent" if board.bell else "bell"
+    view = [("/", "filter"), ("a", order), ("b", bell)]
     return [*opened, *_changes(board.row), *output, *view]
 
 

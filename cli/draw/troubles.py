@@ -44,7 +44,8 @@ def deadline(row: Row, now: float) -> str:
         return due
     by = f"LATE by {span(row.late_by)}"
     if row.state not in ENDED:
-        by = f"{by} so far" if (row.deadline or now) < now else f"will be {by}"
+        past = row.deadline is not None and row.deadline < now
+        by = f"LATE by {span(now - (row.deadline or now))} so far" if past else f"will be {by}"
     return f"{due}, {by}" if due else by
 
 

@@ -67,7 +67,7 @@ def test_lateness_has_one_word() -> None:
     """`LATE by` of what ended, `LATE: was due` of what is past it, `will be LATE` by the ETA; else nothing."""
     told = [
         row(1, state=State.DONE, finished=NOW, deadline=NOW - 30, late=True, late_by=30.0),
-        row(1, deadline=NOW - 700, late=True, late_by=700.0),
+        row(1, deadline=NOW - 700, eta=NOW + 300, late=True, late_by=1000.0),
         row(1, deadline=NOW + 700, eta=NOW + 1300, late=True, late_by=600.0),
         row(1, deadline=NOW + 700, eta=NOW + 300),
     ]
