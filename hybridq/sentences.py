@@ -71,9 +71,9 @@ class _Telling:
         self.sum = partial(money, currency=currency, fine=True)
 
     def both(self, one: float, other: float) -> tuple[str, str]:
-        """Two amounts that are compared, in the same decimals; of next to nothing as many as it takes."""
-        least = min(one, other)
-        places = 1 - math.floor(math.log10(least)) if NO_MONEY < least < LEAST / 10 else decimals([one, other])
+        """Two amounts that are compared, in the same decimals; where both are next to nothing as many as it takes."""
+        least, tiny = min(one, other), max(one, other) < LEAST / 10
+        places = 1 - math.floor(math.log10(least)) if tiny and least > NO_MONEY else decimals([one, other])
         return money_to(places, one, self.currency), money_to(places, other, self.currency)
 
     def at(self, instant: float | None) -> str:

@@ -39,9 +39,10 @@ class Watched(Struct, frozen=True):
     @property
     def told(self) -> str:
         """The same as a sentence."""
-        who = f"job {self.claims[0].id} runs" if len(self.claims) == 1 else f"{len(self.claims):,} jobs run"
+        one, jobs = len(self.claims) == 1, len(self.claims)
+        who = f"job {self.claims[0].id} runs alone" if one else f"{jobs:,} jobs run together"
         times = "once" if self.deaths == 1 else f"{self.deaths} times"
-        return f"{who} alone, for the runner died {times} while {'it' if len(self.claims) == 1 else 'they'} ran"
+        return f"{who}, and nothing beside, for the runner died {times} while {'it' if one else 'they'} ran"
 
 
 def blame(connection: sqlite3.Connection, runner: int, held: Iterable[int]) -> dict[int, str]:

@@ -11,6 +11,8 @@ from hybridq.brain.tariff import Tariff
 from hybridq.config.llm import LlmOptions
 from hybridq.config.values import HandlerConfig, TariffConfig
 from hybridq.job import Held, Mode
+from hybridq.reason import Reason
+from hybridq.sentences import sentence
 from tests.support.deciding import NOON, conditions, person, request, told
 
 
@@ -104,3 +106,11 @@ def test_a_providers_batch_waits_for_no_other() -> None:
     )
     assert (joining.finish or 0) - (joining.start or 0) == (alone.finish or 0) - (alone.start or 0)
     assert alone.starting == 0  # nothing is started
+
+
+def test_a_tiny_sum_beside_a_large_one_takes_no_eight_digits() -> None:
+    """Amounts that are compared have the decimals of the larger; where both are tiny, as many as it takes."""
+    sums = ((6.3e-7, 0.0355), (6.3e-7, 9e-7))
+    far, near = (Reason("costs more", other="batch", saves=saves, costs=costs) for saves, costs in sums)
+    assert sentence(far, 0.0).endswith("batch saves < 0.0001, waiting for it costs 0.0355")
+    assert sentence(near, 0.0).endswith("batch saves 0.00000063, waiting for it costs 0.00000090")
