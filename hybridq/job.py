@@ -164,6 +164,8 @@ class Held(Struct, frozen=True, kw_only=True):
     delay_cost: float  # money an hour of waiting costs, for all of `jobs` together
     pinned: bool = False  # the user said --mode batch: waiting was asked for
     cohorts: int = 1  # how many of them it sums up
+    rank: int = 0  # minus the priority; of those with the same deadline the lowest goes first
+    begun: bool = False  # some of the same cohort run, or have ended
     kind: str = ""  # of command, where all are of one
 
 

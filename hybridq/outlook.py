@@ -15,7 +15,7 @@ from .errors import UsageError
 from .job import Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
-from .queue.instances import last_end, open_flush_of, stream_rate, streams_of
+from .queue.instances import last_end, open_flushes_of, stream_rate, streams_of
 from .queue.learned import last_learned, models, planned_for
 from .queue.runner import living, own_load
 from .queue.store import Store
@@ -102,16 +102,25 @@ class Outlook:
         return self.config.runner.batch_slots or CORES
 
     def conditions(
-        self, name: str, now: float, work: list[Held] | None = None, *, drafts: bool = True, joins: bool = False
+        self,
+        name: str,
+        now: float,
+        work: list[Held] | None = None,
+        *,
+        rest: list[Held] | None = None,
+        drafts: bool = True,
+        joins: bool = False,
     ) -> Conditions:
-        """One handler's world at `now`; `work` is its held work, where the caller has read it already. With `drafts`
-        it has the world of the handler that makes its drafts, too; with `joins` a background submission comes now,
-        as it will have come for the plan that follows."""
+        """One handler's world at `now`; `work` is its held work, where the caller has read it already, without the
+        `rest` of the flushes that run, where the caller knows that. With `drafts` it has the world of the handler that
+        makes its drafts, too; with `joins` a background submission comes now, as it will have come for the plan that
+        follows."""
         handler = self.handler(name)
         work = buckets(self.store, name, now).held if work is None else work
         came = arrivals(self.store, name, ARRIVALS, now)
         first = min((each.since for each in work), default=None)
         jobs = {(lane, state): jobs for (of, lane, state), jobs in tally(self.store).items() if of == name}
+        flushes = self._flushes(name, jobs.get((Lane.BATCH, State.RUNNING), 0))
         return gather(
             Facts(
                 now=now,
@@ -126,7 +135,8 @@ class Outlook:
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
                 ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,
                 rate=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
-                flush=self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0)),
+                flushes=[(began, 0 if rest is not None else room) for began, room in flushes],
+                rest=rest or (),
                 held=work,
                 came=came,
                 before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
@@ -137,12 +147,16 @@ class Outlook:
             )
         )
 
-    def _flush(self, name: str, running: int) -> tuple[float, int] | None:
-        """When the flush that runs began, and how many queued jobs it will take. At a provider each is over at once."""
-        if not running or self.handler(name).traits.remote or (found := open_flush_of(self.store, name)) is None:
-            return None
-        began, unended = found
-        return began, max(0, unended - running)
+    def _flushes(self, name: str, running: int) -> list[tuple[float, int]]:
+        """When each flush that runs began, the oldest first, and how many queued jobs it will take: what runs is of the
+        newest, as that overtakes the others. At a provider each is over at once."""
+        if not running or self.handler(name).traits.remote:
+            return []
+        found = []
+        for began, unended in reversed(open_flushes_of(self.store, name)):
+            found.append((began, max(0, unended - running)))
+            running = max(0, running - unended)
+        return found[::-1]
 
     def _used(self, name: str, now: float) -> float | None:
         """When a handler was last used by a runner that is still there and keeps its instance; None: by none."""

@@ -217,6 +217,11 @@ def _late(reason: Reason, told: _Telling) -> str:
     return f"the deadline {due} will probably be missed: done by {done}"
 
 
+def _overtakes(reason: Reason, told: _Telling) -> str:
+    why = "by its priority" if reason.due is None else f"which may end after the deadline {told.at(reason.due)}"
+    return f"overtakes the batch that runs, {why}"
+
+
 def _over_limit(reason: Reason, told: _Telling) -> str:
     costs, whole = told.both(reason.costs or 0.0, reason.whole or 0.0)
     return f"costs about {costs}, more than --max-cost, {whole}"
@@ -270,6 +275,7 @@ _SAYS: dict[str, _Says] = {
         f"waiting saves nothing more: waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})"
     ),
     "nothing": lambda r, t: "waiting saves nothing",
+    "overtakes": _overtakes,
     # Why something does not begin.
     "dear": _dear,
     "limit": _limit,

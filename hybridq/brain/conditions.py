@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import PolicyConfig
-from ..job import Held, Mode
+from ..job import Flush, Held, Mode
 from .estimate import Estimate
 
 
@@ -55,6 +55,11 @@ class Conditions(Struct, frozen=True, kw_only=True):
     batch_ahead: float = 0.0  # seconds until all has ended that goes before the next flush
     batch_spread: float = 0.0  # the standard deviation of that
     flushing: tuple[Held, ...] = ()  # of the queued batch jobs those that the running flush will take; not in `held`
+    urgent_ahead: float | None = None  # seconds until what is urgent begins beside a running flush; None: none runs
+    urgent_spread: float = 0.0  # the standard deviation of that
+    urgent_before: tuple[float, int] = (math.inf, 0)  # deadline and rank of what goes last in it: urgent goes before
+    urgent: tuple[Flush, ...] = ()  # of `held`, what is planned to overtake the running flush
+    lead: float = 0.0  # seconds from the instant at which a flush is due until it begins, at most
     between: float = 0.0  # seconds of a batch between two stream jobs, while one runs on the same instances
     busy: float = 0.0  # share of the instances that stream jobs to come will keep from batches
     grain: float = 0.0  # seconds: by how much a second of that varies (its variance, by the second)

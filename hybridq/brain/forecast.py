@@ -17,6 +17,7 @@ from .curve import NINETIETH
 from .estimate import Estimate
 from .plan import Plan, plan
 from .price_steps import SETTLE
+from .urgent import urgent_start
 
 WORK = 4000  # classes that are planned at most, over all steps of one forward run
 LONGEST = 1 - 1e-9  # share of past jobs that took no longer, beyond which nothing is known of this one
@@ -37,14 +38,14 @@ def held_etas(
 
     The plan is run forward from flush to flush, as the loop will, as if nothing more came but those that will go first
     in a flush. Flushes of one handler go one after another, and within one the earliest deadline goes first.
-    `planned` is the plan of the same work, where the caller has it already; `work` bounds what is planned,
-    and the finish of what lies beyond that is unknown.
+    What is urgent overtakes the flush that runs. `planned` is the plan of the same work, where the caller has it
+    already; `work` bounds what is planned, and the finish of what lies beyond that is unknown.
     """
-    etas: dict[int, Eta] = {}
-    now, queue, steps = conditions, list(held), max(1, work // max(1, len(held)))
-    planned = planned or plan(queue, now)
+    now, steps = conditions, max(1, work // max(1, len(held)))
+    planned = planned or plan(held, now)
     joiners = Joiners(held, conditions.joining or 0.0)
-    free = now.now + now.batch_ahead
+    etas, queue, longer = _urgent_etas(list(held), conditions, joiners)
+    free = now.now + now.batch_ahead + longer
     free90 = free + NINETIETH * now.batch_spread
     since, sooner = now.now, 0.0  # when the flush before began; by how much sooner the next is likely to
     while queue:
@@ -65,9 +66,27 @@ def held_etas(
         then = planned.later[0].at if planned.later else planned.look or now.now
         sooner = gains(planned.later[0], now.now) if planned.later else 0.0
         at = now.now if planned.due else max(now.now, then)
-        now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at), batch_spread=0.0)
+        now = replace(now, now=at, load=0.0, batch_ahead=max(0.0, free - at), batch_spread=0.0, urgent_ahead=None)
         planned = plan(queue, now)
     return etas | {h.key: Eta(start=etas[h.key].start if h.key in etas else None) for h in queue}
+
+
+def _urgent_etas(
+    queue: list[Held], conditions: Conditions, joiners: Joiners
+) -> tuple[dict[int, Eta], list[Held], float]:
+    """What will overtake the running flush; what is left then, and by how many seconds that flush ends later."""
+    etas: dict[int, Eta] = {}
+    longer, world = 0.0, replace(conditions, warm=True, fresh=False, stays=math.inf)
+    for flush in conditions.urgent:
+        taken = _taken(flush, queue)
+        if not taken:
+            continue
+        start = min(urgent_start(flush.at, each.deadline, each.rank, conditions) for each in taken)
+        start90 = start + NINETIETH * conditions.urgent_spread
+        found = _flush_etas(taken, world, joiners, conditions.now, start, start90)
+        longer += max(0.0, max(eta.finish or start for eta in found.values()) - start)
+        etas, queue = etas | found, _left(queue, taken)
+    return etas, queue, longer
 
 
 def gains(flush: Flush, now: float) -> float:
@@ -81,18 +100,19 @@ def gains(flush: Flush, now: float) -> float:
 
 def flushing_etas(conditions: Conditions) -> dict[int, Eta]:
     """For each class of queued work that the running flush will take, by key: its place in what is left of that."""
-    now, whole = conditions.now, sum(h.jobs for h in conditions.flushing)
+    whole, ahead = sum(h.jobs for h in conditions.flushing), min(conditions.urgent_ahead or 0.0, conditions.batch_ahead)
+    now, rest = conditions.now + ahead, conditions.batch_ahead - ahead
     etas: dict[int, Eta] = {}
     jobs = 0
     for h in conditions.flushing:
         if conditions.estimate.usual(Lane.BATCH) is None:
-            etas[h.key] = Eta(start=now)
+            etas[h.key] = Eta(start=conditions.now)
             continue
-        begin = now + conditions.batch_ahead * jobs / whole
+        begin = now + rest * jobs / whole
         jobs += h.jobs
-        finish = now + conditions.batch_ahead * jobs / whole
-        wider = finish + NINETIETH * conditions.batch_spread * math.sqrt(jobs / whole)
-        latest = promised(Lane.BATCH, now, finish, wider, conditions.estimate, h.deadline)
+        finish = now + rest * jobs / whole
+        wider = finish + NINETIETH * max(conditions.urgent_spread, conditions.batch_spread * math.sqrt(jobs / whole))
+        latest = promised(Lane.BATCH, conditions.now, finish, wider, conditions.estimate, h.deadline)
         etas[h.key] = Eta(start=begin, finish=finish, finish90=latest)
     return etas
 

@@ -5,6 +5,7 @@ simulation those of its virtual clock, so that both decide by the same account o
 shared calls.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ from .arrivals import coming, joining
 from .conditions import Conditions, PriceByTime, part_of
 from .estimate import Estimate
 from .lanes import Lanes, Streaming
-from .plan import plan
+from .plan import NOW, plan
 from .tariff import Tariff
+from .urgent import urgent_flushes
 
 Came = tuple[float, Lane]
 """A background submission: when it came (epoch seconds), and into which lane."""
@@ -42,8 +44,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     streams: Sequence[Streaming] = ()  # some of the stream jobs that run, and then of those that wait
     ended: float | None = None  # when something last ended on its instances; None: nobody knows
     rate: float = 0.0  # stream jobs a second of late
-    flush: tuple[float, int] | None = None  # when the one that runs began, and how many of `held` it will take
-    left: int = 0  # jobs that it will take and that are not in `held`
+    flushes: Sequence[tuple[float, int]] = ()  # when those that run began, and how many of `held` each will take
+    rest: Sequence[Held] = ()  # what they will take and that is not in `held`
     held: Sequence[Held] = ()
     came: Sequence[Came] = ()  # the last background submissions
     before: Sequence[Came] = ()  # the last of them until the first of `held` came
@@ -54,12 +56,23 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 def gather(facts: Facts) -> Conditions:
-    """The world as the brain is told it."""
+    """The world as the brain is told it. What is urgent and due is part of the rest of the running flush."""
+    flushing, held = _taken(facts)
+    conditions = _world(facts, flushing, held)
+    if not (urgent := urgent_flushes(held, conditions)):
+        return conditions
+    due = {key for flush in urgent if flush.at <= facts.now + NOW for key in flush.keys}
+    flushing = tuple(sorted((*flushing, *(each for each in held if each.key in due)), key=_order))
+    held = tuple(each for each in held if each.key not in due)
+    return replace(_world(facts, flushing, held) if due else conditions, urgent=urgent)
+
+
+def _world(facts: Facts, flushing: tuple[Held, ...], held: tuple[Held, ...]) -> Conditions:
+    """With this rest of the running flush, and this work beside it."""
     handler = facts.handler
     accepted = [*[facts.now] * facts.joins, *_batched(facts.came)]
     first = min((each.since for each in facts.held), default=facts.now)
     before = _batched(facts.before) if facts.held else accepted
-    flushing, held = _taken(facts)
     instance = _instance(facts)
     lanes = Lanes(
         facts.estimate,
@@ -70,9 +83,8 @@ def gather(facts: Facts) -> Conditions:
         streams=facts.streams,
         rate=facts.rate,
         flushing=flushing,
-        left=facts.left,
         up=instance.up,
-        ended=None if facts.ended is None else max(facts.ended, facts.flush[0] if facts.flush else 0.0),
+        ended=None if facts.ended is None else max(facts.ended, _begun(facts)),
     )
     conditions = Conditions(
         now=facts.now,
@@ -96,6 +108,9 @@ def gather(facts: Facts) -> Conditions:
         max_flush=handler.max_flush,
         held=held,
         flushing=flushing,
+        urgent_ahead=None if handler.traits.remote else lanes.urgent_ahead,
+        urgent_spread=lanes.urgent_spread,
+        urgent_before=_order(flushing[-1]) if flushing else (math.inf, 0),
         batch_ahead=0.0 if handler.traits.remote else lanes.batch_ahead,
         batch_spread=0.0 if handler.traits.remote else lanes.batch_spread,
         between=lanes.between,
@@ -136,7 +151,7 @@ def _instance(facts: Facts) -> _Instance:
     stays = 0.0 if facts.used is None else facts.used + handler.idle
     taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in Lane)
     began = [each.began for each in facts.streams if each.began is not None]
-    began += [facts.flush[0]] if facts.flush else []
+    began += [_begun(facts)] if facts.flushes else []
     if warm or not began or taken < facts.slots[Lane.STREAM] or not shared(handler):
         return _Instance(warm, stays)
     return _Instance(True, now + handler.idle, min(began) + (facts.estimate.startup() or 0.0))
@@ -148,19 +163,28 @@ def shared(handler: HandlerConfig) -> bool:
 
 
 def _taken(facts: Facts) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
-    """What the running flush will still take of what is held, the earliest deadline first, and the rest."""
-    if facts.flush is None:
-        return (), tuple(facts.held)
-    began, room = facts.flush
-    flushing, left = [], []
-    for each in sorted(facts.held, key=lambda each: each.deadline):
-        jobs = min(each.jobs, room) if each.since <= began else 0
-        room -= jobs
-        if jobs:
-            flushing.append(part_of(each, jobs))
-        if jobs < each.jobs:
-            left.append(part_of(each, each.jobs - jobs))
-    return tuple(flushing), tuple(left)
+    """What the running flushes will still take of what is held, in its order, and the rest: of what came before one
+    began first that of which some has begun."""
+    left, flushing = list(facts.held), list(facts.rest)
+    for began, room in facts.flushes:
+        rest = []
+        for each in sorted(left, key=lambda each: (not each.begun, *_order(each))):
+            jobs = min(each.jobs, room) if each.since <= began else 0
+            room -= jobs
+            flushing += [part_of(each, jobs)] if jobs else []
+            rest += [part_of(each, each.jobs - jobs)] if jobs < each.jobs else []
+        left = rest
+    return tuple(sorted(flushing, key=_order)), tuple(left)
+
+
+def _order(held: Held) -> tuple[float, int]:
+    """By what jobs of a batch go one after another."""
+    return held.deadline, held.rank
+
+
+def _begun(facts: Facts) -> float:
+    """When the oldest flush that runs began (epoch seconds); 0: none runs."""
+    return min((began for began, _ in facts.flushes), default=0.0)
 
 
 def _batched(came: Sequence[Came]) -> list[float]:

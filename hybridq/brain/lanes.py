@@ -51,19 +51,18 @@ class Lanes:
         streams: Sequence[Streaming] = (),
         rate: float = 0.0,
         flushing: Sequence[Held] = (),
-        left: int = 0,
         up: float = 0.0,
         ended: float | None = None,
     ) -> None:
-        """`streams`: what is known of stream jobs that run and wait; `rate`: how many come a second; `flushing` and
-        `left` more: queued jobs that the running flush will take; `up`: when instances that start are up, now at the
+        """`streams`: what is known of stream jobs that run and wait; `rate`: how many come a second;
+        `flushing`: queued jobs that the running flush will take; `up`: when instances that start are up, now at the
         soonest; `ended`: when something last ended on the only instance, so that what has it now began (epoch seconds;
         None: nobody knows, or there are several)."""
         self._waiting = jobs.get((Lane.STREAM, State.QUEUED), 0)
         self._streaming = jobs.get((Lane.STREAM, State.RUNNING), 0)
         self._flushing = jobs.get((Lane.BATCH, State.RUNNING), 0)
         self._slots, self._estimate, self._shared = slots, estimate, shared
-        self._soon, self._left = flushing, left + sum(each.jobs for each in flushing)
+        self._soon, self._left = flushing, sum(each.jobs for each in flushing)
         self._each, self._stray = estimate.usual(Lane.STREAM), estimate.stray(Lane.STREAM)
         self._running = [each for each in streams if each.began is not None][: self._streaming]
         self._ran = [max(0.0, now - max(each.began or now, up)) for each in self._running]
@@ -84,6 +83,10 @@ class Lanes:
         self._look()
         self.batch_ahead, self.batch_spread = self._batch()
         self.batch_ahead += self._starting if self.batch_ahead else 0.0
+        self.urgent_ahead: float | None = None
+        self.urgent_spread = 0.0
+        if self._flushing:
+            self.urgent_ahead, self.urgent_spread = self._urgent()
 
     @property
     def crowded(self) -> bool:
@@ -220,6 +223,22 @@ class Lanes:
         if self._answers:  # of a call of some jobs half are over in the mean
             whole = (whole + each) / 2
         return max(whole * max(1 / 8, min(0.5, math.sqrt(self._odd) / 2)), whole - (at - began))
+
+    def _urgent(self) -> tuple[float, float]:
+        """Seconds until the chunk begins that the running flush claims next, and their standard deviation: where the
+        instances are shared, one that was claimed already waits before it."""
+        slots = self._slots[Lane.BATCH]
+        streaming = self._waiting + self._streaming if self._shared else 0
+        if self._flushing + streaming < slots and not self._overhead():
+            return self._starting, 0.0
+        call, waits = self._call(), int(self._shared and (self._left > 0 or self._flushing > slots))
+        share = 0.5 + waits if slots == 1 else (1 + waits) / (slots + 1)
+        seconds = share * call.seconds
+        if self._shared and self._ended is not None:
+            seconds = self._left_of_call(self._now) + waits * call.seconds
+        stretch = 1 / (1 - self.busy)
+        variance = UNIFORM * call.seconds**2 + (1 + waits) * call.variance
+        return self._starting + seconds * stretch, math.sqrt(variance) * stretch
 
     def _next_free(self, each: float) -> float:
         """Seconds until an instance is free for one more stream job, where these alone are busy."""

@@ -12,14 +12,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import PolicyConfig
-from ..job import Audience, Forecast, Held, Lane, Mode, Request
-from ..reason import Reason
+from ..job import Audience, Flush, Forecast, Held, Lane, Mode, Request
+from ..reason import Reason, said
 from .arrivals import Joiners
 from .conditions import Conditions
 from .estimate import Estimate
 from .forecast import beside, gains, promised
 from .plan import plan
 from .price_steps import PriceSteps
+from .urgent import overtakes, urgent_flushes, urgent_start
 
 NEW = -1  # the key of the submission that is being decided; no cohort has it
 
@@ -79,11 +80,15 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
         delay_cost=delay_cost(conditions.policy, request.audience),
         pinned=request.mode is Mode.BATCH,
         kind=request.kind,
+        rank=-request.priority,
     )
+    urgent = next((f for f in urgent_flushes((*conditions.held, new), conditions) if NEW in f.keys), None)
+    if urgent is not None:
+        return _urgent(request, jobs, size, conditions, urgent)
     planned = plan((*conditions.held, new), conditions)
     flush = next(f for f in (*planned.due, *planned.later) if NEW in f.keys)
-    keys = set(flush.keys)
-    ahead = sum(h.jobs for h in conditions.held if h.key in keys and h.deadline <= deadline)
+    keys, last = set(flush.keys), (deadline, new.rank)
+    ahead = sum(h.jobs for h in conditions.held if h.key in keys and (h.deadline, h.rank) <= last)
     start = max(flush.at, conditions.now + conditions.batch_ahead)
     ahead += Joiners((*conditions.held, new), conditions.joining or 0.0).before(deadline, conditions.now, start)
     sharing = flush.jobs + conditions.coming * (start - conditions.now)
@@ -97,8 +102,23 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
 
 
+def _urgent(request: Request, jobs: int, size: float, conditions: Conditions, flush: Flush) -> Forecast:
+    """A batch that overtakes the one that runs, and finds its instances up."""
+    deadline, rank = math.inf if request.deadline is None else request.deadline, -request.priority
+    start, keys = urgent_start(flush.at, deadline, rank, conditions), set(flush.keys)
+    ahead = sum(h.jobs for h in conditions.held if h.key in keys and (h.deadline, h.rank) <= (deadline, rank))
+    slots, spread = conditions.batch_slots, conditions.urgent_spread
+    since = min((h.since for h in conditions.held if h.key in keys), default=conditions.now)
+    run = _LaneRun(Lane.BATCH, start, False, ahead, float(max(jobs, flush.jobs)), slots, 0.0, spread, since)
+    return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
+
+
 def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:
-    """A batch of these jobs alone that starts as soon as the batches that run are done."""
+    """A batch of these jobs alone that starts as soon as the batches that run are done, or overtakes them."""
+    deadline, rank = math.inf if request.deadline is None else request.deadline, -request.priority
+    if overtakes(deadline, rank, conditions):
+        flush = Flush(at=conditions.now, keys=(), jobs=jobs, rule="deadline", reason=said(""))
+        return _urgent(request, jobs, size, conditions, flush)
     start = conditions.now + conditions.batch_ahead
     cold = conditions.starts(start)
     fixed = conditions.estimate.fixed_cost() if cold else 0.0

@@ -143,7 +143,7 @@ def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions,
             start = unknown().latest(h)
         else:
             ahead = seconds * margin(sizes[i], jobs.bit_length()) / slots
-            start = h.deadline - startup - max(one, ahead)
+            start = h.deadline - startup - conditions.lead - max(one, ahead)
         latest[i] = max(now, start)
     return latest
 

@@ -26,11 +26,11 @@ GRAIN = 24  # steps that the time left is told in, for each doubling of it, wher
 CAME = 900.0  # seconds within which those without a deadline came that are put together there, at first
 _QUEUED = "lane = 'batch' AND queued > 0"
 _NEXT = (
-    "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, class FROM cohort"
+    "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, rank, class FROM cohort"
     f" INDEXED BY cohort_queued WHERE {_QUEUED} AND handler = ?1 AND due"
 )
 _LIMITED = (  # in no class: each has a limit on money of its own
-    "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, class FROM cohort INDEXED BY cohort_class"
+    "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, rank, class FROM cohort INDEXED BY cohort_class"
     f" WHERE class IS NULL AND {_QUEUED} AND handler = ?1 AND id"
 )
 _HELD_BACK = "IN (SELECT cohort FROM withheld)"

@@ -157,6 +157,15 @@ def _within(ready: Sequence[tuple[int, int]], left: int, *, first: bool) -> tupl
     return fitting, left
 
 
+def first_due(store: Store, numbers: Collection[int]) -> int | None:
+    """Which of these cohorts goes first: by deadline, then priority, then age."""
+    found = store.row(
+        "SELECT id FROM cohort WHERE id IN (SELECT value FROM json_each(?)) ORDER BY due, rank, id LIMIT 1",
+        (json.dumps(list(numbers)),),
+    )
+    return int(found[0]) if found else None
+
+
 def held_still(store: Store, claims: Sequence[Claim]) -> list[Claim]:
     """Those of these that still run in this attempt."""
     if not claims:

@@ -212,6 +212,7 @@ def held_row(
     accepted: float,
     delay_cost: float,
     pinned: int,
+    rank: int,
     *,
     kind: str = "",
 ) -> Held:
@@ -225,6 +226,8 @@ def held_row(
         delay_cost=delay_cost * queued,
         pinned=bool(pinned),
         kind=kind,
+        rank=rank,
+        begun=queued < jobs,
     )
 
 
@@ -233,7 +236,7 @@ def held(store: Store, handler: str, only: Collection[int] | None = None, limit:
     return [
         held_row(*row, kind=kind_in(request))
         for *row, request in store.rows(
-            "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, request FROM cohort"
+            "SELECT id, queued, size, jobs, due, accepted, delay_cost, pinned, rank, request FROM cohort"
             " WHERE lane = 'batch' AND handler = ?1 AND queued > 0"
             " AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY due, rank, id LIMIT ?3",
             (handler, None if only is None else msgspec.json.encode(list(only)).decode(), limit),

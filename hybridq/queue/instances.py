@@ -58,12 +58,12 @@ def last_end(store: Store, handler: str) -> float:
     return max((float(at) for (at,) in (*batch, *streams) if at is not None), default=0.0)
 
 
-def open_flush_of(store: Store, handler: str) -> tuple[float, int] | None:
-    """When the flush that runs now began, and how many of its jobs have not ended; None: none runs."""
-    row = store.row(
-        "SELECT max(started), total(jobs - done - failed) FROM flush WHERE handler = ? AND ended IS NULL", (handler,)
+def open_flushes_of(store: Store, handler: str) -> list[tuple[float, int]]:
+    """When each flush that runs now began (epoch seconds), the oldest first, and its jobs that have not ended."""
+    rows = store.rows(
+        "SELECT started, jobs - done - failed FROM flush WHERE handler = ? AND ended IS NULL ORDER BY id", (handler,)
     )
-    return None if row is None or row[0] is None else (float(row[0]), max(0, int(row[1])))
+    return [(float(began), max(0, int(left))) for began, left in rows]
 
 
 def used_before(store: Store, cohort: Cohort, after: float) -> bool:

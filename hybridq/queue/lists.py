@@ -73,10 +73,14 @@ def served(store: Store) -> bool:
     return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
 
 
-def open_flushes(store: Store) -> dict[str, tuple[float, Reason]]:
-    """When the flush that runs now began (epoch seconds), and why it is run, by handler."""
-    rows = store.rows("SELECT handler, started, reason FROM flush WHERE ended IS NULL ORDER BY id")
-    return {handler: (started, read(reason)) for handler, started, reason in rows}
+def open_flushes(store: Store) -> dict[str, list[tuple[float, Reason]]]:
+    """When each flush that runs now began (epoch seconds), the oldest first, and why it is run, by handler."""
+    found: dict[str, list[tuple[float, Reason]]] = {}
+    for handler, started, reason in store.rows(
+        "SELECT handler, started, reason FROM flush WHERE ended IS NULL ORDER BY id"
+    ):
+        found.setdefault(handler, []).append((started, read(reason)))
+    return found
 
 
 def running(store: Store, modes: Sequence[Mode], limit: int) -> list[Cohort]:

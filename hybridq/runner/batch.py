@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from ..brain.conditions import part_of
 from ..brain.costs import mean_size
-from ..brain.plan import plan
+from ..brain.plan import NOW, plan
 from ..job import Flush, Lane, State
 from ..money.today import Today
 from ..queue import flushes
 from ..queue.buckets import Buckets, buckets
-from ..queue.cohorts import held
+from ..queue.cohorts import held, tally
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
 from ..queue.suspects import only_suspects, suspects_of
@@ -28,6 +28,7 @@ from ..when import count, how_many
 from .engine import Engine
 from .flush import FlushRun, flush_of_suspects
 from .loop import TICK
+from .open_flush import OpenFlush
 from .remote import RemoteRun
 
 log = logging.getLogger("hybridq.runner.batch")
@@ -50,6 +51,7 @@ class BatchLoop:
         self.wake = asyncio.Event()
         self.flushing: dict[str, asyncio.Task[None]] = {}
         self.away: set[asyncio.Task[None]] = set()  # each looks after work that runs elsewhere
+        self._runs: dict[str, FlushRun] = {}  # what each of these runs
         self._tasks = tasks
         self._drain = drain
         self._only = only
@@ -68,7 +70,7 @@ class BatchLoop:
         names = self.engine.waiting(Lane.BATCH)
         apart = only_suspects(self.engine.store) if names else set()
         for name in names:
-            if name in self.flushing or name in apart:
+            if name in apart or (name in self.flushing and not self._may_overtake(name)):
                 continue
             idle = self._idle_until.get(name, 0.0) - time.monotonic()
             if idle <= 0:
@@ -83,7 +85,8 @@ class BatchLoop:
         """Nothing else is to be run: what may have been why a runner died."""
         if (taken := flush_of_suspects(self.engine, names, now, self._only)) is not None:
             number, name, claims = taken
-            self._run(FlushRun(self.engine, name, number, [], len(claims), self._attend, given=claims))
+            flush = OpenFlush(self.engine, name, number, [], len(claims), claims)
+            self._run(FlushRun(self.engine, flush, self._attend, alone=True))
 
     def _attend(self, away: Away) -> None:
         run = RemoteRun(self.engine, away)
@@ -100,20 +103,54 @@ class BatchLoop:
 
     def _look(self, name: str, now: float) -> None:
         began = time.monotonic()
+        if name in self.flushing:
+            self._overtake(name, now)
+        else:
+            self._plan(name, now)
+        took = time.monotonic() - began
+        if took > QUICK:
+            self._idle_until[name] = time.monotonic() + min(TICK, REST * took)
+
+    def _may_overtake(self, name: str) -> bool:
+        """Whether more is held than the running flushes take, and may go before the rest of them."""
+        run = self._runs[name]
+        queued = tally(self.engine.store).get((name, Lane.BATCH, State.QUEUED), 0)
+        return not self._drain and run.overtaken and queued > run.left
+
+    def _overtake(self, name: str, now: float) -> None:
+        """Begin what is urgent beside the flushes that run, on their instances."""
+        run, found = self._runs[name], self._held(name, now)
+        taken, room = run.takes(found.held), run.left
+        rest, work = [], []
+        for each in found.held:
+            jobs = min(each.jobs, room) if each.key in taken else 0
+            room -= jobs
+            rest += [part_of(each, jobs)] if jobs else []
+            work += [part_of(each, each.jobs - jobs)] if jobs < each.jobs else []
+        work = self.engine.budget.affordable(work, name, now)
+        conditions = self.engine.outlook.conditions(name, now, work, rest=rest)
+        due = tuple(flush for flush in conditions.urgent if flush.at <= now + NOW)
+        if due:
+            run.add(self._opened(name, due, replace(found, held=work), conditions.tariff.factor(now), now))
+            self._idle_until[name] = time.monotonic() + TICK  # what waits for its next try is no less due then
+        later = [flush.at for flush in conditions.urgent if flush not in due]
+        if later:
+            self.engine.wake_at(name, min(later))
+
+    def _plan(self, name: str, now: float) -> None:
+        """Plan what is held, and begin what is due."""
         found = self._held(name, now)
         work = self.engine.budget.affordable(found.held, name, now)
         conditions = self.engine.outlook.conditions(name, now, work)
         decided = plan(work, conditions, drain=self._drain)
         if decided.due:
-            self._start(name, decided.due, found, conditions.tariff.factor(now), now)
+            flush = self._opened(name, decided.due, found, conditions.tariff.factor(now), now)
+            self._run(FlushRun(self.engine, flush, self._attend))
         (self.engine.outlook.loaded.add if decided.loaded else self.engine.outlook.loaded.discard)(name)
         if not self._drain:
             intend(self.engine.store, name, decided.later, now)
             if decided.look is not None:
                 self.engine.wake_at(name, decided.look)
-        took = time.monotonic() - began
-        if took > QUICK:
-            self._idle_until[name] = time.monotonic() + min(TICK, REST * took)
 
     def _held(self, name: str, now: float) -> Buckets:
         """The held work but for suspects, which begin last; of a drain what it is to run, cohort by cohort."""
@@ -125,7 +162,8 @@ class BatchLoop:
         left = [(each, each.jobs - apart.get(each.key, 0)) for each in found.held]
         return replace(found, held=[part_of(each, jobs) for each, jobs in left if jobs > 0])
 
-    def _start(self, name: str, due: tuple[Flush, ...], found: Buckets, factor: float, now: float) -> None:
+    def _opened(self, name: str, due: tuple[Flush, ...], found: Buckets, factor: float, now: float) -> OpenFlush:
+        """These as one flush, of which nothing is claimed yet; told in the log."""
         engine = self.engine
         keys = found.keys(dict.fromkeys(key for flush in due for key in flush.keys))
         jobs = sum(flush.jobs for flush in due)
@@ -134,17 +172,17 @@ class BatchLoop:
         beyond = Today(engine.outlook, now).beyond(name, Lane.BATCH, jobs, mean_size(found.held))
         told = [sentence(why, now, currency) for why in (due[0].reason, beyond) if why is not None]
         log.info("flush %d: %s of %s: %s", number, how_many(jobs), name, "; ".join(told))
-        self._run(FlushRun(engine, name, number, keys, jobs, self._attend))
+        return OpenFlush(engine, name, number, keys, jobs)
 
-    def _run(self, run: "FlushRun") -> None:
+    def _run(self, run: FlushRun) -> None:
         name = run.name
         task = self._tasks.create_task(run.run(), name=f"flush {run.number}")
-        self.flushing[name] = task
+        self.flushing[name], self._runs[name] = task, run
         self.engine.watch.began()
 
         def ended(_: object) -> None:
             self.engine.watch.ended(empty=not run.claimed)
-            del self.flushing[name]
+            del self.flushing[name], self._runs[name]
             if not run.claimed:
                 self._idle_until[name] = time.monotonic() + TICK
             self.wake.set()

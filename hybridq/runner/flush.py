@@ -1,31 +1,29 @@
-"""One flush at work: its jobs are claimed chunk by chunk, handed to the handler, and what became of them is kept.
+"""The flushes of a handler at work: jobs are claimed chunk by chunk, handed to it, and what became of them is kept.
 
-Rule: before each chunk the stream lane goes first; what a flush claims ends by its own attempt, or is given back.
+Rule: before each chunk the stream lane goes first. Of several flushes each chunk is of one: of that whose jobs are due
+first, by deadline, then priority, then age.
 """
 
 import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing, suppress
 
 from ..brain.calls import ChunkSize
 from ..errors import ConfigError, HybridqError, StorageError
 from ..handlers.guard import UNENDED
-from ..job import Failure, Lane
+from ..job import Failure, Held, Lane
 from ..queue import flushes
-from ..queue.buckets import pages
-from ..queue.claims import Claim, claim_batch, held_still
+from ..queue.claims import Claim, first_due, held_still
 from ..queue.lists import by_number
 from ..queue.remote import Away
-from ..queue.results import book_streamed
 from ..queue.suspects import held_suspects, take
 from ..reason import said
-from ..seam import reached
-from ..when import count
 from .call import CallRun
 from .engine import Engine
+from .open_flush import OpenFlush
 from .trying import Trying
 
 log = logging.getLogger("hybridq.runner.flush")
@@ -33,48 +31,48 @@ WHOLE_BYTES = 64 * 1024 * 1024  # of inputs after which a batch that is handed o
 LEARN = 1.0  # seconds between two times that a running chunk teaches something
 
 
-JUDGED = 32  # cohorts of a flush whose promises are compared with what became of them
-
-
 class FlushRun:
-    """One flush while it runs: some chunks at once, each claimed, run and stored before the next."""
+    """The flushes of one handler while they run: some chunks at once, each claimed, run and stored before the next."""
 
     def __init__(
-        self,
-        engine: Engine,
-        name: str,
-        number: int,
-        keys: list[int],
-        jobs: int,
-        attend: Callable[[Away], None],
-        *,
-        given: list[Claim] | None = None,
+        self, engine: Engine, flush: OpenFlush, attend: Callable[[Away], None], *, alone: bool = False
     ) -> None:
-        """`keys` are cohorts and classes; `attend` hears of what is to be looked after because it runs elsewhere.
-        `given`: what was claimed for it already, and nothing else is."""
+        """`attend` hears of what is to be looked after because it runs elsewhere. `alone`: nothing may overtake it."""
         self.engine = engine
-        self.name = name
-        self.number = number
-        self.claimed = 0
-        self._jobs = jobs
-        self._pages = pages(engine.store, keys)
-        self._keys: list[int] = []  # the cohorts to claim from next
-        self._given = given
-        self._promised = tuple(key for key in keys if key > 0)[:JUDGED]
-        engine.flushed.extend(self._promised)
+        self.name = flush.name
+        self.number = flush.number
+        self.claimed = False
+        self._open = [flush]
+        self._alone = alone
         self._attend = attend
-        self._done = self._failed = self._gone = 0
-        self._startup = self._cost = 0.0
-        estimate = engine.outlook.estimate(name)
+        estimate = engine.outlook.estimate(self.name)
         self._trying = Trying(estimate.trials, estimate.lately(Lane.STREAM))
         self._begun = False  # its first chunk
         self._workers = 0  # tasks that run one chunk after another
         self._told = time.monotonic()
         self._learned = time.monotonic()
 
+    @property
+    def left(self) -> int:
+        """Jobs that these flushes have yet to claim, at most."""
+        return sum(flush.left for flush in self._open)
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether another flush may begin beside these."""
+        return not self._alone and self._workers > 0 and not self._whole
+
+    def takes(self, held: Sequence[Held]) -> set[int]:
+        """The keys of those of these that one of the flushes has yet to claim."""
+        return set().union(*(flush.takes(held) for flush in self._open if flush.left))
+
+    def add(self, flush: OpenFlush) -> None:
+        """Run this flush, too, on the same instances: who is due first claims first."""
+        self._open.append(flush)
+        self._widen()
+
     async def run(self) -> None:
-        """Run until nothing of it is left, or the runner stops."""
-        engine = self.engine
+        """Run until nothing of them is left, or the runner stops."""
         try:
             self._take_up()
             async with asyncio.TaskGroup() as self._tasks:
@@ -82,9 +80,7 @@ class FlushRun:
         except ConfigError as error:  # it cannot be made: what was to run stays held
             log.error("flush %d: %s", self.number, error)
         finally:
-            engine.saver.save()
-            with engine.saver.pausing():
-                self._close()
+            self._close(self._open)
 
     def _take_up(self) -> None:
         """Run by the settings of now."""
@@ -116,73 +112,69 @@ class FlushRun:
             with suppress(HybridqError):  # it goes on as it was
                 self._take_up()
                 self._widen()
-        if self._workers <= self._width:
-            return True
-        self._workers -= 1
-        return False
+        return self._workers <= self._width
 
-    def _close(self) -> None:
-        store = self.engine.store
-        reached("ending")
-        if not self.claimed:
-            flushes.forget_flush(store, self.number)
-            return
-        flushes.close_flush(store, self.number, self._done, self._failed, self._startup, self._cost, time.time())
-        reached("ended")
-        book_streamed(store, self.engine.settling.sharing.due(self.name))
-        ended = (of.late for of in by_number(store, self._promised))  # but for what was cleaned away meanwhile
-        self.engine.learning.learn(self.name, Lane.BATCH, [], [late for late in ended if late is not None])
-        ends = (self._done, "done"), (self._failed, "failed"), (self._gone, "handed to the provider")
-        told = ", ".join(f"{count(jobs)} {what}" for jobs, what in ends if jobs)
-        log.info("flush %d ended: %s", self.number, told or "nothing done")
+    def _close(self, ended: Sequence[OpenFlush]) -> None:
+        self.engine.saver.save()
+        with self.engine.saver.pausing():
+            for flush in list(ended):
+                self._open.remove(flush)
+                self.claimed = self.claimed or flush.claimed > 0
+                flush.close()
 
     async def _work(self) -> None:
+        try:
+            await self._run_chunks()
+        finally:
+            self._workers -= 1
+
+    async def _run_chunks(self) -> None:
         engine = self.engine
         while not engine.stopping and not engine.saver.paused and self._fits():
-            if not (claims := await self._claims()):
+            flush, claims = await self._claims()
+            if flush is None:
                 return
             for some in self._apart(claims):
-                chunk = await self._run_chunk(some)
+                chunk = await self._run_chunk(flush, some)
             if chunk.done > chunk.failed:  # what fails may do so at once
                 # Not the time that it waited for an instance, nor that of a start, which a smaller one would take too.
                 self._chunk.took(chunk.busy, len(claims), chunk.startup if self._anew else 0.0)
                 trials = self._trying.took(chunk.busy, len(claims)) if self._tries and not chunk.startup else ()
                 engine.learning.learn(self.name, Lane.BATCH, [], overhead=self._chunk.overhead, trials=trials)
+            if len(self._open) > 1:
+                self._close([each for each in self._open if each.ended])
 
-    async def _claims(self) -> list[Claim]:
-        """The next chunk. It is claimed in steps that hold up no stream; a provider's batch is handed over whole."""
+    async def _claims(self) -> tuple[OpenFlush | None, list[Claim]]:
+        """The next chunk, of the flush whose jobs are due first; None: there is none."""
+        while (flush := self._next()) is not None:
+            if claims := await self._claims_of(flush):
+                return flush, claims
+            flush.over = True
+        return None, []
+
+    def _next(self) -> OpenFlush | None:
+        """The flush that claims next."""
+        left = [flush for flush in self._open if not flush.over]
+        if len(left) < 2:
+            return left[0] if left else None
+        heads = {flush.next_cohort(): flush for flush in left}
+        first = first_due(self.engine.store, [key for key in heads if key is not None])
+        return heads[first] if first is not None else left[0]
+
+    async def _claims_of(self, flush: OpenFlush) -> list[Claim]:
+        """The next chunk of one. It is claimed in steps that hold up no stream; a provider's batch is handed over
+        whole."""
         engine = self.engine
-        if self._given is not None:
-            claims, self._given = self._given, []
-            self.claimed += len(claims)
-            return claims
-        most = min(self._chunk.size, math.ceil((self._jobs - self.claimed) / self._slots))
+        most = self._chunk.size if flush.given else min(self._chunk.size, math.ceil(flush.left / self._slots))
         if self._tries and most > 1 and self._trying.due():
             most = 1
-        claims = []
+        claims: list[Claim] = []
         size = 0
         while len(claims) < most and not engine.stopping and not engine.saver.paused:
             await engine.let_pass()
             taken: list[Claim] = []
             with engine.saver.pausing():
-                runner, now = engine.runner.id, time.time()
-                ahead = max(0, self.claimed - self._done - self._failed - self._gone) // self._slots
-                wanted = min(most - len(claims), 2 * engine.step, self._jobs - self.claimed)
-                while len(self._keys) < wanted and (page := next(self._pages, None)):
-                    self._keys += page
-                opening = engine.budget.opening(self.name, Lane.BATCH, now)
-                taken = claim_batch(
-                    engine.store,
-                    runner,
-                    self.number,
-                    self.name,
-                    self._keys,
-                    wanted,
-                    now,
-                    room=engine.window.within(opening, self.name, Lane.BATCH, ahead),
-                    longest=engine.window.longest(now),
-                )
-            self.claimed += len(taken)
+                taken = flush.claim(most - len(claims), self._slots)
             claims += taken
             size += sum(len(claim.input) for claim in taken)
             if not taken or not self._whole or size >= WHOLE_BYTES:
@@ -199,8 +191,9 @@ class FlushRun:
         parts = [[c for c in claims if c.cohort in due], [c for c in claims if c.cohort not in due]]
         return [part for part in parts if part]
 
-    async def _run_chunk(self, claims: list[Claim]) -> CallRun:
+    async def _run_chunk(self, flush: OpenFlush, claims: list[Claim]) -> CallRun:
         engine = self.engine
+        flush.begin()
         chunk = CallRun(engine, self.name, claims, again=self._anew and self._begun)
         self._begun = True
         engine.ring_followers()  # these run now
@@ -228,23 +221,21 @@ class FlushRun:
             with engine.saver.pausing():
                 engine.window.cut_short(chunk.unended())
             chunk.close()
-        for gone in chunk.gone():
-            self._gone += len(gone.work.ids)
-            self._attend(gone)
-        self._done += chunk.done
-        self._failed += chunk.failed
-        self._startup += chunk.startup
-        self._cost += chunk.cost
+        gone = chunk.gone()
+        for each in gone:
+            self._attend(each)
+        flush.end(chunk, sum(len(each.work.ids) for each in gone))
         self._learn(chunk, at_last=True)
         self._tell()
         return chunk
 
     def _tell(self) -> None:
-        """Now and then, how far it is: for whoever foresees what comes after it."""
+        """Now and then, how far they are."""
         if (now := time.monotonic()) >= self._told + LEARN:
             self._told = now
             with self.engine.saver.pausing():
-                flushes.progress(self.engine.store, self.number, self._done, self._failed)
+                for flush in self._open:
+                    flush.tell()
 
     def _unanswered(self, chunk: CallRun) -> list[Failure]:
         """The ends of what a handler has left without one; what was cancelled meanwhile has its own."""

@@ -42,7 +42,7 @@ class Review:
     def _lane(self, lane: Lane, now: float) -> int:
         moved = 0
         for name in self._engine.waiting(lane):
-            conditions = self._engine.outlook.conditions(name, now, [] if lane is Lane.BATCH else None)
+            conditions = self._engine.outlook.conditions(name, now)
             for of in next_of(self._engine.store, lane, name, MOST):
                 decision = _again(of, conditions)
                 if decision is not None:

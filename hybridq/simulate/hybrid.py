@@ -17,11 +17,11 @@ from ..brain.conditions import Conditions
 from ..brain.forecast import held_etas, stream_eta
 from ..brain.gather import Came, Facts, gather
 from ..brain.modes import delay_cost
-from ..brain.plan import Plan, plan
+from ..brain.plan import NOW, Plan, plan
 from ..brain.policy import classify, promote
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig
-from ..job import Audience, Forecast, Held, Lane, Mode, Request
+from ..job import Audience, Flush, Forecast, Held, Lane, Mode, Request
 from .clock import World
 from .memory import Memory
 from .pending import Pending
@@ -84,6 +84,8 @@ class Hybrid:
         if task.luck < ASKED:
             task.asks = now + task.luck / ASKED * (start - now)
         self._held.add(task, task.part * self._delay(task))
+        if (note := promise.note) is not None and note.then is not None and note.then.kind == "overtakes":
+            again = min(again, note.until or now)
         return min(start, task.asks, again)
 
     def look(self, now: float) -> float | None:
@@ -95,8 +97,11 @@ class Hybrid:
         self._memory.refresh(now)
         conditions = self._conditions(now)
         if self._station.flush is not None:
-            self._promote(held, conditions)
-            return now + REVIEW
+            due = [flush for flush in conditions.urgent if flush.at <= now + NOW]
+            for flush in due:
+                self._station.overtake(*self._taken([flush], now))
+            self._promote([each for each in held if all(each.key not in flush.keys for flush in due)], conditions)
+            return min([now + REVIEW, *(flush.at for flush in conditions.urgent if flush not in due)])
         decided = plan(held, conditions)
         self._loaded = decided.loaded
         if decided.due:
@@ -111,13 +116,16 @@ class Hybrid:
         self._memory.hear(spell, self._station.overhead, over=over)
 
     def _begin(self, decided: Plan, now: float) -> None:
-        first = decided.due[0]
-        keys = list(dict.fromkeys(key for flush in decided.due for key in flush.keys))
-        tasks = self._held.take(keys, sum(flush.jobs for flush in decided.due))
-        flush = SimulatedFlush(at=now, rule=first.rule, reason=first.reason, jobs=len(tasks))
+        flush, tasks = self._taken(decided.due, now)
         estimate, anew = self._memory.estimate, self._handler.traits.starts == "each"
         each = estimate.usual(Lane.STREAM) if anew else estimate.by_itself()
         self._station.begin(flush, tasks, each, estimate.overhead)
+
+    def _taken(self, due: Sequence[Flush], now: float) -> tuple[SimulatedFlush, list[Task]]:
+        """These as one flush, and its jobs."""
+        keys = list(dict.fromkeys(key for flush in due for key in flush.keys))
+        tasks = self._held.take(keys, sum(flush.jobs for flush in due))
+        return SimulatedFlush(at=now, rule=due[0].rule, reason=due[0].reason, jobs=len(tasks)), tasks
 
     def _promote(self, held: Sequence[Held], conditions: Conditions) -> None:
         """Stream what a batch would deliver after its deadline."""
@@ -194,7 +202,7 @@ class Hybrid:
                 jobs=station.tally(),
                 streams=station.begun,
                 ended=station.ended,
-                left=station.left,
+                rest=station.rest(),
                 rate=self._rate(now),
                 slots=station.slots,
                 used=station.used(now),

@@ -16,10 +16,11 @@ from ..brain.calls import NONE, ChunkSize, Overhead
 from ..brain.lanes import Streaming
 from ..brain.tariff import Tariff
 from ..config.values import HandlerConfig
-from ..job import Audience, Forecast, Lane, Mode, State
+from ..job import Audience, Forecast, Held, Lane, Mode, State
 from ..reason import Reason
 
 LARGEST_CHUNK = 4096  # jobs
+PARTS = 8  # by which the rest of the running flushes is told
 
 
 class Times(Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ class Task(Struct, kw_only=True, gc=False):
     first: float = math.nan
     finish: float = math.nan
     took: float = 0.0  # seconds that it kept an instance busy
+    flush: "SimulatedFlush | None" = None
     cost: float = 0.0
 
 
@@ -74,6 +76,8 @@ class SimulatedFlush(Struct, kw_only=True):
     reason: Reason
     jobs: int
     end: float = math.nan
+    left: int = 0  # jobs that are not claimed yet
+    unended: int = 0
 
 
 class Spell(Struct, frozen=True):
@@ -102,15 +106,16 @@ class Station:
     ) -> None:
         """`target`: seconds that a stream job may wait for a chunk; `rate`: money of a busy second at factor 1."""
         self.slots = {Lane.STREAM: streams or slots, Lane.BATCH: slots}
-        self.flush: SimulatedFlush | None = None  # the one that runs
+        self.flush: SimulatedFlush | None = None  # the one that runs, which others may overtake
         self.flushes: list[SimulatedFlush] = []
         self.starts = 0.0  # money that starts have cost
         self.jobs = dict.fromkeys(Lane, 0)  # that are queued or run, by lane
         self._start, self._idle, self._starts = times.start, handler.idle, handler.traits.starts
         self._rate, self._tariff, self._apart = rate, tariff, bool(streams)
         self._streaming: list[tuple[float, float, int, Task]] = []
-        self._flushing: deque[Task] = deque()
+        self._flushing: list[Task] = []  # what flushes have not claimed yet, the next at the end
         self._claimed: deque[list[Task]] = deque()  # chunks; one more than instances, so the next is there in time
+        self._chunks = 0  # that are claimed, or run
         self._ahead = 0 if handler.traits.commands else 1
         self._chunk = ChunkSize(target, LARGEST_CHUNK, handler.chunk)
         self._busy = dict.fromkeys(Lane, 0)
@@ -140,10 +145,15 @@ class Station:
             (Lane.BATCH, State.RUNNING): self.jobs[Lane.BATCH] - len(self._flushing),
         }
 
-    @property
-    def left(self) -> int:
-        """Jobs of the running flush that are not claimed yet."""
-        return len(self._flushing)
+    def rest(self) -> list[Held]:
+        """What the running flushes have not claimed yet, in a few parts: the earliest deadline first."""
+        tasks, found = self._flushing[::-1], list[Held]()
+        step = max(1, math.ceil(len(tasks) / PARTS))
+        for first in range(0, len(tasks), step):
+            part = tasks[first : first + step]
+            size, due = part[len(part) // 2].size, part[-1].due
+            found.append(Held(key=0, jobs=len(part), size=size, deadline=due, since=0.0, delay_cost=0.0))
+        return found
 
     def stream(self, task: Task) -> None:
         """Queue a job in the stream lane: the earliest deadline first, then the oldest."""
@@ -159,14 +169,19 @@ class Station:
         """Begin a flush; there must be none running. The earliest deadline goes first. `each` and `known` as far as the
         estimate knows them: seconds of a job, and what calls take beside their jobs."""
         self.flush = flush
+        self._chunk.begin(each, self._start if self._starts == "each" else 0.0, known)
+        self.overtake(flush, tasks)
+
+    def overtake(self, flush: SimulatedFlush, tasks: Sequence[Task]) -> None:
+        """Begin a flush, maybe beside others: the earliest deadline goes first, whichever it is of."""
+        flush.left = flush.unended = len(tasks)
         self.flushes.append(flush)
         for task in tasks:
-            task.begun, task.lane = flush.at, Lane.BATCH
+            task.flush, task.begun, task.lane = flush, flush.at, Lane.BATCH
             task.took = (task.busy - task.call) * (task.share + (1 - task.share) / len(tasks))
         self.jobs[Lane.BATCH] += len(tasks)
-        self._flushing.extend(sorted(tasks, key=lambda task: task.due))
-        self._chunk.begin(each, self._start if self._starts == "each" else 0.0, known)
-        for _ in range(self.slots[Lane.BATCH] + self._ahead):
+        self._flushing = sorted((*self._flushing[::-1], *tasks), key=lambda task: task.due)[::-1]
+        while self._flushing and self._chunks < self.slots[Lane.BATCH] + self._ahead:
             self._claim()
 
     def serve(self, now: float) -> list[Spell]:
@@ -189,11 +204,17 @@ class Station:
         """Take the next chunk, as large as the last ones say."""
         if not self._flushing:
             return
-        size = min(self._chunk.size, math.ceil(len(self._flushing) / self.slots[Lane.BATCH]))
-        chunk = [self._flushing.popleft() for _ in range(size)]
+        flush = self._flushing[-1].flush
+        size = 0 if flush is None else min(self._chunk.size, math.ceil(flush.left / self.slots[Lane.BATCH]))
+        chunk = [self._flushing.pop()]
+        while len(chunk) < size and self._flushing and self._flushing[-1].flush is flush:
+            chunk.append(self._flushing.pop())
+        if flush is not None:
+            flush.left -= len(chunk)
+        self._chunks += 1
         call = max(task.call for task in chunk)
         for task in chunk:
-            task.took += call / size
+            task.took += call / len(chunk)
         self._claimed.append(chunk)
 
     def release(self, spell: Spell) -> bool:
@@ -212,11 +233,19 @@ class Station:
             return False
         took, start = spell.end - spell.begin - spell.startup, spell.startup if self._starts == "each" else 0.0
         self._chunk.took(took, len(spell.tasks), start)
+        self._chunks -= 1
         self._claim()
-        if self.flush is None or self.jobs[Lane.BATCH]:
+        self._end(spell)
+        if self.jobs[Lane.BATCH]:
             return False
-        self.flush.end, self.flush = spell.end, None
+        self.flush = None
         return True
+
+    def _end(self, spell: Spell) -> None:
+        """Count what ended of a flush; a chunk is of one alone."""
+        if (flush := spell.tasks[0].flush) is not None:
+            flush.unended -= len(spell.tasks)
+            flush.end = flush.end if flush.unended else spell.end
 
     def _free(self, lane: Lane) -> bool:
         busy = self._busy[lane] if self._apart else sum(self._busy.values())

@@ -59,9 +59,7 @@ class Foresight:
         kinds = {kind for kind, _, _ in self.runners}
         self.served = bool(kinds & {"daemon", "drain"})
         self._submits = {pid for kind, pid, _ in self.runners if kind == "submit"}
-        began = open_flushes(outlook.store)
-        self.flushes = {name: reason for name, (_, reason) in began.items()}
-        self._began = {name: started for name, (started, _) in began.items()}
+        self._flushes = open_flushes(outlook.store)
         self.tally = tally(outlook.store)
         self._drain = "daemon" not in kinds
         self._outlook = outlook
@@ -145,7 +143,7 @@ class Foresight:
     def running(self, cohort: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
         there = self._elsewhere.get(cohort.handler) if cohort.lane is Lane.BATCH else None
-        here = self.flushes.get(cohort.handler) if cohort.lane is Lane.BATCH else None
+        here = self._flush_of(cohort)[1] if cohort.lane is Lane.BATCH and cohort.handler in self._flushes else None
         if cohort.handler not in self._outlook.config.handlers:
             return Eta(), here or (there.reason() if there else cohort.decision.reason)
         if there is not None:
@@ -155,7 +153,20 @@ class Foresight:
         if jobs == 1:
             began = started or cohort.started or self.now
             return running_eta(cohort.lane, cohort.size, began, world), here or cohort.decision.reason
-        return self._rest(cohort.lane, jobs, cohort.size, world), here or cohort.decision.reason
+        before = self._overtaking(cohort) if here is not None and cohort.queued else 0
+        return self._rest(cohort.lane, jobs + before, cohort.size, world), here or cohort.decision.reason
+
+    def _overtaking(self, cohort: Cohort) -> int:
+        """How many jobs that are urgent go before the queued ones of a cohort, which a flush takes."""
+        conditions, order = self._batch(cohort.handler).conditions, (cohort.due, -cohort.request.priority)
+        urgent = {key for flush in conditions.urgent for key in flush.keys}
+        return sum(h.jobs for h in conditions.flushing if h.key in urgent and (h.deadline, h.rank) < order)
+
+    def _flush_of(self, cohort: Cohort) -> tuple[float, Reason]:
+        """When the flush of a cohort began that runs, and why: of several that which began last before the cohort."""
+        found = self._flushes[cohort.handler]
+        begun = [each for each in found if cohort.started is not None and each[0] <= cohort.started]
+        return begun[-1] if begun else found[0]
 
     def _fetched(self, cohort: Cohort, there: Elsewhere, started: float | None) -> Foreseen:
         """For jobs that run at a provider: whoever runs the queue fetches what they give."""
@@ -180,7 +191,7 @@ class Foresight:
     def flushing(self, cohort: Cohort) -> bool:
         """Whether the queued jobs of this cohort are being taken by a flush that runs."""
         begun = cohort.counts.get(State.RUNNING, 0) > 0
-        return cohort.lane is Lane.BATCH and begun and cohort.handler in self.flushes
+        return cohort.lane is Lane.BATCH and begun and cohort.handler in self._flushes
 
     def next_flush(self) -> tuple[float | None, Reason]:
         """When the next flush of any handler is, and why; while one has more to take, when that one began. None: none
@@ -188,9 +199,9 @@ class Foresight:
         found: list[tuple[float, Reason]] = []
         names = {name for (name, lane, state), _ in self.tally.items() if (lane, state) == (Lane.BATCH, State.QUEUED)}
         begun = running(self._outlook.store, tuple(Mode), CLASSES)
-        taken = {of.handler for of in begun if of.queued and self.flushing(of)}
-        found += [(self._began[name], self.flushes[name]) for name in taken]
-        for name in (names - taken) & self._outlook.config.handlers.keys() if self.served else ():
+        taken = {of.handler: self._flush_of(of) for of in begun if of.queued and self.flushing(of)}
+        found += taken.values()
+        for name in (names - taken.keys()) & self._outlook.config.handlers.keys() if self.served else ():
             planned = self._batch(name).planned
             found += [(flush.at, flush.reason) for flush in (*planned.due, *planned.later)]
         return min(found, key=lambda each: each[0], default=(None, NONE))
@@ -214,6 +225,7 @@ class Foresight:
         if not self._drain:
             planned = _as_told(planned, told)
         reasons = {key: flush.reason for flush in (*planned.due, *planned.later) for key in flush.keys}
+        reasons |= {key: flush.reason for flush in conditions.urgent for key in flush.keys}
         etas = flushing_etas(conditions)
         for key, eta in held_etas(conditions.held, conditions, planned, WORK).items():
             etas[key] = replace(eta, start=etas[key].start) if key in etas else eta  # of one that is split

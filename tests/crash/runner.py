@@ -61,6 +61,7 @@ class Doomed:
         self.environment = {**os.environ, "HYBRIDQ_HOME": str(self.home), **environment}
         self.outlook = connect(self.environment)
         self.jobs = 0
+        self.kept = 0  # jobs that nothing lets begin
 
     def runner(self, kind: str = "drain", **environment: str) -> subprocess.Popen[bytes]:
         """A drain or a daemon, up."""
@@ -75,9 +76,9 @@ class Doomed:
         return process
 
     def left(self) -> int:
-        """Jobs that have not ended."""
+        """Jobs that have not ended, of those that may begin."""
         row = self.outlook.store.row("SELECT sum(queued + running) FROM cohort")
-        return int(row[0] or 0) if row else 0
+        return int(row[0] or 0) - self.kept if row else 0
 
     def drain(self) -> None:
         """Let drains run in peace until everything has ended."""
@@ -89,11 +90,11 @@ class Doomed:
         """Each job is done and has one result: `answer`, a blank and its input."""
         store = self.outlook.store
         states = dict(store.rows("SELECT state, count(*) FROM job GROUP BY state"))
-        assert states == {"done": self.jobs}, (
+        assert states == {"done": self.jobs} | ({"queued": self.kept} if self.kept else {}), (
             states,
             store.rows("SELECT id, error FROM result WHERE error IS NOT NULL"),
         )
-        results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id")
+        results = store.rows("SELECT input, value FROM job LEFT JOIN result ON result.id = job.id WHERE state = 'done'")
         wrong = [row for row in results if row[1] != b'"%s ' % answer.encode() + row[0][1:]]
         assert not wrong, wrong[:5]
         assert store.rows("PRAGMA integrity_check") == [("ok",)]
@@ -118,13 +119,44 @@ class Crash(Doomed):
             submit(self.outlook, Request(handler="echo", audience=Audience.USER, mode=Mode.STREAM), b'"%d"' % self.jobs)
             self.jobs += 1
 
+    def submit_held(self) -> None:
+        """A job beside them that its limit holds for ever."""
+        asked = Request(handler="echo", audience=Audience.BACKGROUND, mode=Mode.BATCH, max_cost=1e-12)
+        submit(self.outlook, asked, b'"held"')
+        self.kept += 1
+
+    def submit_urgent(self, jobs: int) -> None:
+        """Jobs that overtake a batch that runs."""
+        asked = Request(handler="echo", audience=Audience.BACKGROUND, mode=Mode.BATCH, priority=5)
+        submit_many(self.outlook, ((asked, b'"%d"' % n, None) for n in range(self.jobs, self.jobs + jobs)))
+        self.jobs += jobs
+
     def round(self, jobs: int) -> None:
-        """Start a runner on fresh work and kill it somewhere in the middle."""
+        """Start a runner on fresh work, beside a held job and before urgent ones, and kill it somewhere in the
+        middle."""
         self.submit(jobs)
+        if not self.kept:
+            self.submit_held()
         with self.runner(self.random.choice(["daemon", "drain"])) as process:
-            time.sleep(self.random.uniform(0.0, 0.6))
+            if self.random.random() < 0.5:
+                self._let_flush()
+            time.sleep(self.random.uniform(0.0, 0.4))
+            self.submit_urgent(self.random.choice([1, 50]))
+            time.sleep(self.random.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
         self.kills += 1
+
+    def _let_flush(self) -> None:
+        """Wait until jobs are done in a flush, at most some seconds: a busy machine starts a runner slowly."""
+        over = time.monotonic() + 3.0
+        store, ended = self.outlook.store, "SELECT total(done) FROM cohort"
+        before = store.rows(ended)
+        while store.rows(ended) == before and time.monotonic() < over:
+            time.sleep(0.01)
+
+    def _overtaken(self) -> int:
+        """How often a flush was begun beside another."""
+        return len(self.outlook.store.rows("SELECT 1 FROM flush WHERE reason LIKE '%overtakes%'"))
 
     def finish(self) -> None:
         """Let whoever looks next rescue, and a drain run in peace to the end."""
@@ -136,7 +168,22 @@ class Crash(Doomed):
         self.check("result of")
         ran = Counter(line.split()[0] for line in self.log.read_text().splitlines())
         again = sum(ran.values()) - len(ran)
-        return {"jobs": self.jobs, "kills": self.kills, "run again": again, "per kill": again // max(1, self.kills)}
+        self._check_flushes()
+        return {
+            "jobs": self.jobs,
+            "kills": self.kills,
+            "overtaken": self._overtaken(),
+            "run again": again,
+            "per kill": again // max(1, self.kills),
+        }
+
+    def _check_flushes(self) -> None:
+        """Each flush counts the jobs that were done in it, and no others."""
+        wrong = self.outlook.store.rows(
+            "SELECT id, jobs, done, (SELECT count(*) FROM job WHERE flush = flush.id AND state = 'done') AS counted"
+            " FROM flush WHERE done <> counted OR done > jobs OR ended IS NULL"
+        )
+        assert not wrong, wrong
 
 
 def main(rounds: int, jobs: int = 1000, seed: int = 7) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.runner import Crash
+from tests.support.building import until
 
 HANDS = 3 * 512  # jobs: chunks in the worker's hands and not yet committed, at most
 
@@ -71,3 +72,18 @@ def test_a_submit_that_is_killed_is_there_whole_or_not_at_all(tmp_path: Path) ->
         again = subprocess.run([sys.executable, "-c", code], env=crash.environment, check=True, capture_output=True)
         assert again.stdout == b"1\n"
     assert crash.outlook.store.rows("SELECT count(*) FROM job") == [(1,)]
+
+
+def test_a_kill_while_one_batch_overtakes_another_loses_nothing(tmp_path: Path) -> None:
+    """Both have an open flush and a job that waits for ever beside them: each job is done once, in one of them."""
+    crash = Crash(tmp_path, seed=1)
+    crash.submit(jobs=4000)
+    crash.submit_held()
+    with crash.runner("daemon") as process:
+        until(lambda: crash.outlook.store.rows("SELECT 1 FROM flush"))
+        crash.submit_urgent(50)
+        until(lambda: len(crash.outlook.store.rows("SELECT 1 FROM flush WHERE ended IS NULL")) > 1)
+        process.kill()
+    crash.kills += 1
+    crash.finish()
+    assert crash.verdict()["overtaken"] > 0

@@ -8,7 +8,7 @@ from hybridq.brain.lanes import Streaming
 from hybridq.job import Mode
 from hybridq.queue.claims import claim_batch, claim_stream
 from hybridq.queue.flushes import close_flush, open_flush, progress
-from hybridq.queue.instances import last_end, open_flush_of, stream_rate, streams_of
+from hybridq.queue.instances import last_end, open_flushes_of, stream_rate, streams_of
 from hybridq.reason import said
 from tests.support.ledgers import START, Past
 
@@ -54,11 +54,11 @@ def test_a_flush_tells_how_far_it_is(tmp_path: Path) -> None:
     """Of ten jobs three are done and one has failed: six are left; of a flush that ended nothing is told."""
     past = Past(tmp_path)
     number = open_flush(past.store, past.runner, "echo", "drain", said("a test"), 1.0, 10, START)
-    assert open_flush_of(past.store, "echo") == (START, 10)
+    assert open_flushes_of(past.store, "echo") == [(START, 10)]
     progress(past.store, number, 3, 1)
-    assert open_flush_of(past.store, "echo") == (START, 6)
+    assert open_flushes_of(past.store, "echo") == [(START, 6)]
     close_flush(past.store, number, 9, 1, 0.0, 0.0, START + 9)
-    assert open_flush_of(past.store, "echo") is None
+    assert open_flushes_of(past.store, "echo") == []
 
 
 def test_when_something_last_ended(tmp_path: Path) -> None:

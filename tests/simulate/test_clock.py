@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hybridq.brain.tariff import Tariff
 from hybridq.config.values import Config, HandlerConfig, PolicyConfig, TariffConfig, Window
-from hybridq.job import Audience, Lane
+from hybridq.job import Audience, Lane, Mode
 from hybridq.reason import said
 from hybridq.simulate import page
 from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
@@ -114,6 +114,23 @@ def test_a_flush_pays_the_start_of_a_cold_instance_and_serves_stream_jobs_betwee
     hands.begin(SimulatedFlush(at=now, rule="plan", reason=said(""), jobs=1), [task(101)])
     (warm,) = hands.serve(now)
     assert warm.startup == 0.0
+
+
+def test_a_flush_overtakes_another_on_the_same_instance() -> None:
+    """What is due first goes after the chunks that are claimed, in a flush of its own that ends before the other."""
+    hands = Station(1, Times(start=0.0), HandlerConfig(chunk=1), Tariff(TariffConfig()))
+    hands.begin(SimulatedFlush(at=0.0, rule="plan", reason=said(""), jobs=5), [task(i) for i in range(5)])
+    (spell,) = hands.serve(0.0)
+    urgent = SimulatedFlush(at=0.5, rule="deadline", reason=said(""), jobs=1)
+    hands.overtake(urgent, [task(9, due=60.0)])
+    order, over = [], False
+    while not over:
+        order.append(spell.tasks[0].number)
+        over = hands.release(spell)
+        spell = next(iter(hands.serve(spell.end)), spell)
+    assert order == [0, 1, 9, 2, 3, 4]
+    assert [flush.end for flush in hands.flushes] == [spell.end, urgent.end]
+    assert urgent.end < spell.end
 
 
 def test_jobs_that_share_a_call_share_what_it_takes() -> None:
@@ -243,6 +260,22 @@ def test_held_jobs_start_when_it_was_said_though_far_more_come() -> None:
     assert (made.started or 0.0) > 0.9
     assert (made.late or 0.0) <= 0.02
     assert (made.error or 1.0) <= 0.2
+
+
+def test_a_near_deadline_is_kept_while_a_long_flush_runs() -> None:
+    """A handler that only batches has twenty minutes to run: what comes then and is due in three is done in time, as it
+    was promised, and the batch goes on."""
+    own = HandlerConfig(modes=(Mode.BATCH,), expected=2.0, chunk=1)
+    config = Config(handlers={TRACE: own}, policy=PolicyConfig(background_delay_cost=1e6))
+    night = [Arrival(at=MONDAY, size=1.0, busy=2.0, group="night", deadline=MONDAY + 86400) for _ in range(600)]
+    near = Arrival(at=MONDAY + 61, size=1.0, busy=2.0, deadline=MONDAY + 240)
+    place = replace(world([*night, near], config=config, times=Times(start=0.0, batch=1.0)), slots={TRACE: 1})
+    run = simulate(place, Hybrid)
+    late = run.tasks[-1]
+    assert late.promise is not None
+    assert late.finish <= (late.promise.finish90 or 0.0) <= MONDAY + 240
+    assert [flush.jobs for flush in run.flushes] == [600, 1]
+    assert max(each.finish for each in run.tasks) == pytest.approx(MONDAY + 1202.0, abs=30.0)
 
 
 def test_hindsight_is_right_where_chance_has_no_part() -> None:
