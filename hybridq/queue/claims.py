@@ -166,6 +166,19 @@ def first_due(store: Store, numbers: Collection[int]) -> int | None:
     return int(found[0]) if found else None
 
 
+def ends_of(store: Store, handler: str) -> list[tuple[float, int]]:
+    """Deadline and rank of what goes first, and of what goes last, of all that a handler has queued for batches."""
+    return [
+        (float(due), int(rank))
+        for way in ("ASC", "DESC")
+        for due, rank in store.rows(
+            "SELECT due, rank FROM cohort INDEXED BY cohort_queued WHERE lane = 'batch' AND handler = ? AND queued > 0"
+            f" ORDER BY due {way}, rank {way} LIMIT 1",
+            (handler,),
+        )
+    ]
+
+
 def held_still(store: Store, claims: Sequence[Claim]) -> list[Claim]:
     """Those of these that still run in this attempt."""
     if not claims:

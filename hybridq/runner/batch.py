@@ -7,6 +7,7 @@ a shared instance serves the stream lane between two chunks.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Collection
 
@@ -19,6 +20,7 @@ from ..job import Flush, Lane, State
 from ..money.today import Today
 from ..queue import flushes
 from ..queue.buckets import Buckets, buckets
+from ..queue.claims import ends_of
 from ..queue.cohorts import held, tally
 from ..queue.learned import intend
 from ..queue.remote import Away, adopt, claims_of
@@ -115,7 +117,11 @@ class BatchLoop:
         """Whether more is held than the running flushes take, and may go before the rest of them."""
         run = self._runs[name]
         queued = tally(self.engine.store).get((name, Lane.BATCH, State.QUEUED), 0)
-        return not self._drain and run.overtaken and queued > run.left
+        if self._drain or not run.overtaken or queued <= run.left:
+            return False
+        ends = ends_of(self.engine.store, name)
+        # Where all are alike the age decides; where no flush has more to claim, it takes a deadline or a priority.
+        return bool(ends) and ends[0] < (ends[-1] if run.left else (math.inf, 0))
 
     def _overtake(self, name: str, now: float) -> None:
         """Begin what is urgent beside the flushes that run, on their instances."""
