@@ -146,9 +146,6 @@ def queue(tmp_path: Path) -> Queue:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.join(HYBRIDQ)} "$@"\n')
     program.chmod(0o755)
-    inherited = ("TMUX", "TMUX_PANE", "INVOCATION_ID", "JOURNAL_STREAM", "MAKEFLAGS", "GIT_DIR", "GIT_PREFIX")
-    for name in inherited:
-        queue.environment.pop(name, None)
     queue.environment |= {"PATH": f"{program.parent}:{os.environ['PATH']}", "TERM": "xterm"}
     (tmp_path / "work").mkdir()
     return queue
@@ -161,6 +158,12 @@ def found(queue: Queue) -> list[str]:
         " WHERE origin IS NULL AND accepted IS NOT NULL ORDER BY id"
     )
     return [said for (said,) in rows]
+
+
+def callers(queue: Queue) -> list[tuple[object, ...]]:
+    """What the kernel told of who called, and when each was over: for a failure's sake."""
+    asked = "json_extract(CAST(request AS TEXT), '$.caller')"
+    return queue.rows(f"SELECT id, {asked}, accepted, finished FROM cohort WHERE origin IS NULL ORDER BY id")
 
 
 @contextmanager
@@ -196,7 +199,7 @@ def test_typed_at_a_prompt(queue: Queue, name: str) -> None:
     piped = " | " in "".join(lines)
     assert [right if one == taken and (piped or right.startswith("background")) else one for one, right in pairs] == (
         expected
-    )
+    ), callers(queue)
 
 
 @pytest.mark.parametrize("name", PLAIN)
