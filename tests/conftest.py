@@ -19,7 +19,7 @@ from tests.support.provider import KEY, Provider
 # In the background of a shell without job control Control-C is ignored, and so it would be by all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What runs the tests must not be seen by what they run: who waits, what is drawn and which queue it is are found out from these.
+# What runs the tests must not be seen by what they run: these tell who waits, what is drawn and which queue it is.
 _AUTOMATIC = ("CI", "GITHUB_ACTIONS", "INVOCATION_ID", "JOURNAL_STREAM", "MAKEFLAGS", "GIT_DIR", "GIT_PREFIX")
 _TERMINAL = ("TMUX", "TMUX_PANE", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "PAGER")
 for name in (*_AUTOMATIC, *_TERMINAL, *(name for name in os.environ if name.startswith("HYBRIDQ_"))):

@@ -59,6 +59,10 @@ TYPED = {
     ),
     "two files": (["touch a b; hq submit echo --each a b --json"], nobody(MANY)),
     "put into the background": ([f"{S} & wait"], nobody("a terminal, but in the background")),
+    "a loop whose first went into the background": (
+        [f"{S} & wait; {S}"],
+        nobody("a terminal, but in the background", LOOP),
+    ),
     "a terminal left": ([f"setsid -w {S}"], nobody("no terminal")),
     "without a hangup": ([f"nohup {S} </dev/null 2>/dev/null >o; cat o"], nobody("no terminal")),
     "detached": (["hq submit echo x --detach"], nobody("--detach")),
@@ -162,8 +166,10 @@ def found(queue: Queue) -> list[str]:
 
 def callers(queue: Queue) -> list[tuple[object, ...]]:
     """What the kernel told of who called, and when each was over: for a failure's sake."""
-    asked = "json_extract(CAST(request AS TEXT), '$.caller')"
-    return queue.rows(f"SELECT id, {asked}, accepted, finished FROM cohort WHERE origin IS NULL ORDER BY id")
+    return queue.rows(
+        "SELECT id, json_extract(CAST(request AS TEXT), '$.caller'), accepted, finished FROM cohort"
+        " WHERE origin IS NULL ORDER BY id"
+    )
 
 
 @contextmanager
