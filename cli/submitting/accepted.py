@@ -105,7 +105,9 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if follows or then.wait:
         from ..staying.stay import Stay
 
-        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final).run()
+        return Stay(
+            outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final, json=then.json
+        ).run()
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
