@@ -5,6 +5,7 @@ Rule: a submission is named by its first cohort, for ever; every other cohort of
 """
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,18 @@ NEAR = 2048  # cohorts after one that are read with it, and half of those before
 _LAST = "last"  # in `meta`: the submission that was accepted last
 _RECENT = 64  # cohorts that are looked at for what a caller submitted last
 _OF = "(id = ?1 OR submission = ?1) AND accepted IS NOT NULL"
+
+
+class Near(NamedTuple):
+    """One cohort: when it was accepted and when its last job has ended (epoch seconds; infinity: none has), its jobs,
+    their mean bytes of input, and their lane."""
+
+    cohort: int
+    at: float
+    jobs: int
+    size: float
+    lane: str
+    ended: float
 
 
 def came(connection: sqlite3.Connection, submission: int) -> None:
@@ -73,11 +86,11 @@ def newest(store: Store) -> Cohort:
     return cohorts(store, where, (last(store),))[0]
 
 
-def around(store: Store, handler: str, cohort: int) -> list[tuple[int, float, int, float]]:
-    """(cohort, when it was accepted, jobs, mean bytes of input) of a cohort and those handed in about then to the same
-    handler, in the order in which they came."""
-    return store.rows(
-        "SELECT id, accepted, jobs, size / max(jobs, 1) FROM cohort WHERE id BETWEEN ? AND ? AND handler = ?"
-        " AND accepted IS NOT NULL ORDER BY accepted, id",
+def around(store: Store, handler: str, cohort: int) -> list[Near]:
+    """A cohort and those handed in about then to the same handler, in the order in which they came."""
+    rows = store.rows(
+        "SELECT id, accepted, jobs, size / max(jobs, 1), lane, coalesce(finished, 9e999) FROM cohort"
+        " WHERE id BETWEEN ? AND ? AND handler = ? AND accepted IS NOT NULL ORDER BY accepted, id",
         (cohort - 2 * NEAR, cohort + NEAR, handler),
     )
+    return [Near(*row) for row in rows]
