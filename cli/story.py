@@ -140,7 +140,8 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
     if found.flush is not None:
         yield from _flushes(found, found.flush, now)
     elif found.planned is not None and row.why_kind == found.decision.reason.kind:
-        yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
+        planned = "planned by" if row.why_kind == words.BUSY else "planned for"
+        yield "flush", f"{planned} {clock(found.planned, now)}, {words.until(found.planned, now)}"
     if found.promise is not None:
         yield "promised", _promised(found.promise, row, found, now)
     if row.cost is not None:

@@ -88,8 +88,15 @@ def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
     if reason.until is None:
         return "" if stateless else "held"
     until = told.at(reason.until)
-    until = f"until the machine is idle, starts by {until}" if reason.most else f"until {until}"
+    if reason.most:
+        until = f"until the machine is idle, starts by {until}"
+    else:
+        until = f"for the {reason.price} price at {until}" if _for_a_price(reason) else f"until {until}"
     return until if stateless else f"held {until}"
+
+
+def _for_a_price(reason: Reason) -> bool:
+    return reason.kind == "saves" and bool(reason.price)
 
 
 def _who(reason: Reason, told: _Telling) -> str:
@@ -114,15 +121,23 @@ def _untimed(reason: Reason, told: _Telling) -> str:
 def _saves(reason: Reason, told: _Telling) -> str:
     saves, whole, costs = reason.saves or 0.0, reason.whole or 0.0, reason.costs
     waiting = "" if costs is None or costs < LITTLE * saves else f", waiting costs {told.sum(costs)}"
-    sooner = ", and comes sooner" if costs is not None and costs < 0 else ""
-    price = f" at the {reason.price} price" if reason.price else ""
+    after = ", and comes sooner" if costs is not None and costs < 0 else waiting
+    price = f"{reason.price} price: " if reason.price and reason.runs is None else ""  # else its hour is told with it
     if 0 < whole < LEAST:
-        return f"costs {100 * saves / whole:.0f}% less{price}{sooner or waiting}"
-    paid, other = told.both(max(0.0, whole - saves), whole)
-    if told.long:
-        mine, its = MODES.get(reason.mode, "a batch"), MODES.get(reason.other, "streaming")
-        return f"{mine}{price} costs {paid}, {its} {other}{sooner or waiting}"
-    return f"costs {paid}, not {other}{price}{sooner or waiting}"
+        return f"{price}costs {100 * saves / whole:.0f}% less{after}"
+    return f"{price}{_beside(reason, told, max(0.0, whole - saves), whole)}{after}"
+
+
+def _beside(reason: Reason, told: _Telling, paid: float, whole: float) -> str:
+    """What it costs, and what it would cost otherwise: now or streamed, or as it was when it was accepted."""
+    one, other = told.both(paid, whole)
+    mine, its = MODES.get(reason.mode, reason.mode), MODES.get(reason.other, reason.other)
+    later = reason.factor is not None or (reason.mode and reason.until is not None)
+    if told.long and reason.mode:
+        return f"{mine} costs {one} then, {its} {other} now" if later else f"{mine} costs {one}, {its} {other}"
+    if later:
+        return f"costs {one} then, {other} now"
+    return f"costs {one}, {its} {other}" if reason.mode else f"costs {one}, at submission {other}"
 
 
 _MORE = {
@@ -207,7 +222,9 @@ def _charged(reason: Reason, told: _Telling) -> str:
 
 def _busy(reason: Reason, told: _Telling) -> str:
     load = f"load {reason.load or 0.0:.1f} a core"
-    return load if reason.most else f"machine busy, {load}"
+    if not reason.most:
+        return f"machine busy, {load}"
+    return f"until the machine is idle, {load}" if reason.runs is None else load
 
 
 def _late(reason: Reason, told: _Telling) -> str:

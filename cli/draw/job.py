@@ -99,7 +99,8 @@ def _facts(row: Row, now: float, currency: str) -> Iterator[tuple[str, Text]]:
     if row.started is not None:
         yield "started", Text(_ago(row.started, now))
     elif row.start is not None and row.state not in ENDED:
-        yield "starts", Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
+        name = words.starts(row.start, row.eta, row.why_kind)
+        yield name, Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
     yield from _end(row, now)
     if row.cost is not None:
         yield "cost", Text(money(row.cost, currency))

@@ -24,6 +24,7 @@ DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
 LEAST = 0.01  # money; less does not matter by itself
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
+BUSY = "busy"  # the kind of reason of what begins as soon as the machine is idle
 RULES = {
     "plan": "cheapest time",
     "worth-it": "waiting saves nothing",
@@ -179,6 +180,8 @@ def next_flush(head: Head, now: float) -> list[str]:
     if head.next_flush is None:
         return ["none planned" if head.held else "nothing is held"]
     when = f"{clock(head.next_flush, now)}, {until(head.next_flush, now)}"
+    if head.next_flush_why_kind == BUSY:
+        when = f"by {when} at most"
     if head.next_flush < head.now:
         when = f"runs since {clock(head.next_flush, now)}"
     return [when, head.next_flush_why] if head.next_flush_why else [when]
@@ -191,6 +194,8 @@ def planned_flush(head: Head, now: float) -> str:
     at = datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
     if head.next_flush <= head.now:
         at = f"since {at}" if head.next_flush < head.now else "now"
+    elif head.next_flush_why_kind == BUSY:
+        at = f"by {at}"
     return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
 
 
@@ -226,12 +231,24 @@ def promise_words(forecast: Forecast, now: float, *, served: bool = True, curren
     when = done_by(forecast.finish, forecast.finish90, now) if served else "done when a daemon or a drain runs it"
     parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
-        parts.insert(0, f"starts {clock(forecast.start, now)}")
+        parts.insert(0, f"{foreseen_start(forecast)} {clock(forecast.start, now)}")
     if forecast.cost is not None:
         parts.append(f"costs {money(forecast.cost, currency)}{_starting(forecast, forecast.cost, currency)}")
     if forecast.assumed:
         parts.append(f"assumes {', '.join(forecast.assumed)}")
     return SEPARATOR.join(parts)
+
+
+def starts(start: float, finish: float | None, kind: str) -> str:
+    """`starts`, or `starts by` where that is likely to be sooner: of what the load alone holds (`kind` of the reason),
+    and of what comes after such."""
+    return "starts by" if kind == BUSY or (finish is not None and finish < start) else "starts"
+
+
+def foreseen_start(forecast: Forecast) -> str:
+    """The same of a forecast."""
+    kind = "" if forecast.note is None else forecast.note.kind
+    return starts(forecast.start or 0.0, forecast.finish, kind)
 
 
 def done_by(p50: float | None, p90: float | None, now: float) -> str:

@@ -9,6 +9,8 @@ from hybridq.job import Lane
 from hybridq.queue.cohorts import Cohort
 from hybridq.when import clock
 
+from ..draw.words import foreseen_start
+
 
 def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
     """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
@@ -24,7 +26,9 @@ def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
 
 def _runners(cohort: Cohort, now: float) -> str:
     """What would run them, and when: `hybridq daemon (then at 22:00) or hybridq drain (at once)`."""
-    start = cohort.decision.forecast.start if cohort.lane is Lane.BATCH else None
+    forecast = cohort.decision.forecast
+    start = forecast.start if cohort.lane is Lane.BATCH else None
     if start is None or start - now < 1:
         return "hybridq daemon or hybridq drain"
-    return f"hybridq daemon (then at {clock(start, now)}) or hybridq drain (at once)"
+    then = "by" if foreseen_start(forecast).endswith("by") else "at"
+    return f"hybridq daemon (then {then} {clock(start, now)}) or hybridq drain (at once)"

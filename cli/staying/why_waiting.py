@@ -75,8 +75,13 @@ def _tell_plan(outlook: Outlook, what: str, selector: Selector, now: float, *, j
         return
     row = take(outlook, now=now, limit=1, selectors=[selector]).rows[0]
     if is_tty(sys.stderr) or _held_long(row, now):
-        starts = "" if row.start is None else f"starts {clock(row.start, now)}{words.SEPARATOR}"
-        say(f"{what}: {starts}{words.standing(row, now)}")
+        say(f"{what}: {_starts(row, now)}{words.standing(row, now)}")
+
+
+def _starts(row: Row, now: float) -> str:
+    if row.start is None:
+        return ""
+    return f"{words.starts(row.start, row.eta, row.why_kind)} {clock(row.start, now)}{words.SEPARATOR}"
 
 
 def _held_long(row: Row, now: float) -> bool:

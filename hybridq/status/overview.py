@@ -21,7 +21,7 @@ from ..queue.select import meant, ranges
 from ..selection import All, Ids, Selector
 from ..sentences import sentence
 from ..when import clock
-from .foresight import Foresight
+from .foresight import NONE, Foresight
 from .rows import Rows
 from .snapshot import Head, Row, Snapshot
 
@@ -96,6 +96,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         ),
         next_flush=at,
         next_flush_why=sentence(replace(why, runs=None), now, outlook.config.policy.currency),
+        next_flush_why_kind="" if why is NONE else why.kind,
         currency=outlook.config.policy.currency,
         cost=cost,
         saved=sum(each.streamed for each in sums) - cost,

@@ -25,6 +25,7 @@ class Head(Struct, frozen=True, kw_only=True):
     held: int = 0  # queued jobs of the batch lane
     next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
+    next_flush_why_kind: str = ""  # the kind of that reason
     cost: float = 0.0  # money, so far
     currency: str = ""
     saved: float = 0.0  # money, against streaming all as it came

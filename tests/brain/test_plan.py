@@ -25,7 +25,7 @@ def test_waits_for_the_cheap_price_with_its_numbers() -> None:
     flush = only(plan([held(delay_cost=0.5, since=NOON)], conditions()))
     assert flush.at == NOON + 4 * HOUR
     assert flush.rule == "plan"
-    assert told(flush).endswith("costs 5.00, not 10.00, waiting costs 2.00")
+    assert told(flush).endswith("costs 5.00 then, 10.00 now, waiting costs 2.00")
 
 
 def test_small_work_does_not_wait_for_a_cent() -> None:

@@ -93,7 +93,9 @@ def test_a_load_that_decides_is_named() -> None:
     decision = classify(request(), 500, 100, conditions(load=1.9, tariff=flat))
     assert decision.mode is Mode.BATCH
     assert told(decision.reason).startswith("held until the machine is idle, starts by 12:15: load 1.9 a core")
-    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith("held until 22:00: a batch")
+    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith(
+        "held for the night price at 22:00: a batch"
+    )
 
 
 def test_a_providers_batch_waits_for_no_other() -> None:
