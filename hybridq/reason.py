@@ -43,6 +43,7 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     held: int | None = None  # jobs that are, of a group of which others run
     jobs: int | None = None
     of: int | None = None  # jobs that these are some of
+    known: int | None = None  # run times in all, alike or not
     load: float | None = None  # per core
     factor: float | None = None  # of the price now
     next_factor: float | None = None  # of the price then

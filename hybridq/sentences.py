@@ -113,6 +113,8 @@ def _untimed(reason: Reason, told: _Telling) -> str:
     what = (
         "run times" + (f" of {reason.text}" if told.long else "") + (f" in mode {reason.mode}" if reason.mode else "")
     )
+    if reason.jobs and reason.of and reason.jobs < min(reason.of, reason.known or 0):
+        return f"{count(reason.known or 0)} {what} known, but only {reason.jobs} of the {reason.of} alike that it takes"
     if reason.jobs and reason.of and reason.jobs < reason.of:
         return f"{reason.jobs} of {reason.of} {what} known"
     return f"no {what} yet"
@@ -234,6 +236,25 @@ def _late(reason: Reason, told: _Telling) -> str:
     return f"the deadline {due} will probably be missed: done by {done}"
 
 
+def _fastest(reason: Reason, told: _Telling) -> str:
+    first = MODES.get(reason.mode, "this")
+    return f"no mode is sure to make the deadline {told.at(reason.due)}; {first} is done first"
+
+
+def _no_costs(reason: Reason, told: _Telling) -> str:
+    """A cheaper hour (`sooner`) may be there, but not for what must begin before it."""
+    cheaper, due = told.at(reason.sooner), told.at(reason.due)
+    if reason.sooner is None:
+        why = "no cheaper hour ahead"
+    elif reason.due is None:
+        why = f"the cheaper hour at {cheaper} comes after the longest hold"
+    elif reason.due <= reason.sooner:
+        why = f"the deadline {due} comes before the cheaper hour at {cheaper}"
+    else:
+        why = f"the cheaper hour at {cheaper} may be too late for the deadline {due}"
+    return f"waiting saves nothing: no costs known yet, {why}"
+
+
 def _over_limit(reason: Reason, told: _Telling) -> str:
     costs, whole = told.both(reason.costs or 0.0, reason.whole or 0.0)
     return f"costs about {costs}, more than --max-cost, {whole}"
@@ -259,7 +280,7 @@ _SAYS: dict[str, _Says] = {
     "untimed": _untimed,
     "unpriced": lambda r, t: f"no costs of {r.text} known",
     "batch late": _batch_late,
-    "fastest": lambda r, t: f"no way is sure to make the deadline {t.at(r.due)}, this is the fastest",
+    "fastest": _fastest,
     "draft sooner": lambda r, t: (
         f"a draft takes {span(r.span or 0.0)}, {MODES.get(r.other, r.other)} {span(r.other_span or 0.0)}"
     ),
@@ -281,7 +302,7 @@ _SAYS: dict[str, _Says] = {
     "busy": _busy,
     "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; no costs known yet",
     "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; no costs known yet",
-    "no costs": lambda r, t: "waiting saves nothing: no costs known yet, no cheaper hour ahead",
+    "no costs": _no_costs,
     "sharing": lambda r, t: f"others may share the {r.text} ({t.sum(r.costs or 0.0)})",
     "waited enough": lambda r, t: (
         f"waiting saves nothing more: waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})"

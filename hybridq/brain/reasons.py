@@ -3,6 +3,7 @@
 Savings are against running each job when it was accepted, waiting is since then, both until the flush.
 """
 
+import math
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -114,4 +115,7 @@ def _unknown(work: HeldWork, part: Part) -> Reason:
         return Reason("cheaper", factor=now, next_factor=then)
     if part.rule == "worth-it" and part.at > work.now:
         return Reason("gathers", span=GATHER)
-    return Reason("no costs")
+    if (cheaper := work.cheaper_ahead()) is None:
+        return Reason("no costs")
+    due = min(work.held[i].deadline for i in part.members)
+    return Reason("no costs", sooner=cheaper, due=None if due == math.inf else due)

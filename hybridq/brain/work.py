@@ -86,6 +86,12 @@ class HeldWork:
         """What the price then is called, where it is lower than now's; else ""."""
         return cheaper_name(self._conditions, at)
 
+    def cheaper_ahead(self) -> float | None:
+        """When a lower price than now's begins; None: none is foreseen."""
+        tariff = self._conditions.tariff
+        changes = tariff.changes(self.now, self.now + AHEAD)
+        return next((at for at, factor in changes if factor < tariff.factor(self.now)), None)
+
     def length(self, members: Iterable[int]) -> float:
         """Seconds that one flush of these classes takes."""
         each = [self.seconds[i] for i in members]

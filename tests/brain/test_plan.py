@@ -40,6 +40,13 @@ def test_free_waiting_goes_to_the_last_cheap_instant() -> None:
     assert only(plan([held()], conditions())).at == NOON + 8 * HOUR - 1
 
 
+def test_a_cheaper_hour_after_the_deadline_is_told() -> None:
+    """Of what nobody knows the cost of it is not said that no cheaper hour is ahead when one begins after it is due."""
+    due = held(deadline=NOON + HOUR, since=NOON - 60)
+    flush = only(plan([due], conditions(estimate=Estimate(None, None, HandlerConfig()))))
+    assert told(flush).endswith("the deadline 13:00 comes before the cheaper hour at 16:00")
+
+
 def test_deadline_starts_the_job_in_time() -> None:
     """A flush starts early enough for its run at the 95th percentile, and says by when it must be done."""
     estimate = timed(expected=600.0, fixed=60.0)

@@ -167,6 +167,9 @@ def test_impossible_deadline_takes_the_fastest_and_warns() -> None:
     """Where nothing makes the deadline the fastest is taken, with a warning that says when it will be done."""
     decision = classify(request(deadline=NOON + 5), 1, 100, conditions())
     assert decision.mode is Mode.STREAM
+    assert told(decision.reason).startswith(
+        "runs now: no mode is sure to make the deadline 12:00:05; streaming is done first"
+    )
     assert told(decision.warning).startswith("the deadline 12:00:05 will probably be missed: done by 12:00:1")
 
 

@@ -81,6 +81,21 @@ def test_costs_are_beside_what_they_are_compared_with() -> None:
     assert sentence(streams, NOON) == "runs now: costs 4.00, a batch 10.00"
 
 
+@pytest.mark.parametrize(
+    ("sooner", "due", "says"),
+    [
+        (None, None, "no cheaper hour ahead"),
+        (9 * HOUR, 8 * HOUR, "the deadline 20:00 comes before the cheaper hour at 21:00"),
+        (9 * HOUR, 10 * HOUR, "the cheaper hour at 21:00 may be too late for the deadline 22:00"),
+        (11 * HOUR, None, "the cheaper hour at 23:00 comes after the longest hold"),
+    ],
+)
+def test_a_cheaper_hour_that_is_out_of_reach_is_told(sooner: float | None, due: float | None, says: str) -> None:
+    """That there is none is told only where there is none."""
+    ahead = Reason("no costs", runs=True, sooner=sooner and NOON + sooner, due=due and NOON + due)
+    assert sentence(ahead, NOON) == f"runs now: waiting saves nothing: no costs known yet, {says}"
+
+
 def test_amounts_stay_short_and_say_something() -> None:
     """A sign stands before each amount; of next to nothing a part is told; a small cost of waiting is left out."""
     assert "costs $4.00 then, $10.00 now, waiting" in sentence(NIGHT, NOON, "$")
