@@ -4,6 +4,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator
+from importlib import resources
 from itertools import pairwise
 
 import pyte
@@ -65,6 +66,8 @@ def test_what_a_common_terminal_shows() -> None:
     assert titles(60) == ["ID", "WHAT", "MODE", "STATE", "ETA"]
     assert titles(80) == titles(90) == ["ID", "WHAT", "MODE", "STATE", "ETA", "WHY"]
     assert titles(110) == ["ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY"]
+    page = resources.files("hybridq_cli.help").joinpath("pages/words.md").read_text()
+    assert [int(width) for width in re.findall(r"below about ([0-9]+)", page)] == [110, 80, 60]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 90, 120])
