@@ -209,8 +209,9 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
 
 
 def _as_fine(at: float, now: float, promise: Promise) -> str:
-    """The instant to the second where the promise was, else to the minute, however long ago it is."""
-    shown, seconds = clock(at, now), clock(promise.finish or at, promise.made).count(":") == 2
+    """The instant to the second where the promise was, else to the minute, the nearest, however long ago it is."""
+    seconds = clock(promise.finish or at, promise.made).count(":") == 2
+    shown = clock(at if seconds else 60.0 * round(at / 60), now)
     minute = shown[:-3] if shown.count(":") == 2 else shown
     return f"{minute}:{int(at) % 60:02}" if seconds else minute
 

@@ -12,7 +12,7 @@ from hybridq.job import ENDED, Decision, Forecast, Lane, State
 from hybridq.sentences import sentence
 from hybridq.status.snapshot import Head, Row
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, eta, money, span
+from hybridq.when import clock, count, eta, money, nearest, span
 
 from .troubles import troubles
 
@@ -138,7 +138,7 @@ def countdown(row: Row, now: float) -> str:
     """How long that is from now; empty where nothing is foreseen or nothing is left to wait for."""
     if row.state in ENDED or row.eta is None:
         return ""
-    return left(row.eta, now)
+    return left(nearest(row.eta, now), now)
 
 
 def left(at: float, now: float) -> str:
@@ -253,7 +253,7 @@ def foreseen_start(forecast: Forecast) -> str:
 
 def done_by(p50: float | None, p90: float | None, now: float) -> str:
     """`done 22:14 ±6m, in 41m`, or `done: unknown`."""
-    return "done: unknown" if p50 is None else f"done {eta(p50, p90, now)}, {until(p50, now)}"
+    return "done: unknown" if p50 is None else f"done {eta(p50, p90, now)}, {until(nearest(p50, now), now)}"
 
 
 def _starting(forecast: Forecast, cost: float, currency: str) -> str:

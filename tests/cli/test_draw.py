@@ -18,6 +18,7 @@ from rich.console import Console
 from hybridq.job import Decision, Lane, Mode, State
 from hybridq.reason import said
 from hybridq.status.snapshot import Head, Snapshot
+from hybridq.when import clock
 from hybridq_cli.draw import plain, words
 from hybridq_cli.draw.queue import QueueView
 
@@ -255,6 +256,15 @@ def test_an_instant_that_has_passed_is_now() -> None:
     late = row(1, state=State.RUNNING, eta=NOW - 500, eta90=NOW - 400)
     assert words.countdown(late, NOW) == "now"
     assert words.done_at(late, NOW) == words.done_at(row(1, eta=NOW), NOW)
+
+
+def test_the_countdown_is_that_of_the_minute_beside_it() -> None:
+    """Where an ETA has no seconds, the time until then is that until the minute that is told, as of any start."""
+    minute = NOW - NOW % 60
+    for seconds, left in ((3629, "1h 00m"), (3631, "1h 01m"), (3659, "1h 01m")):
+        held = row(7, "x", eta=minute + seconds)
+        assert words.countdown(held, minute) == left
+        assert words.done_at(held, minute) == clock(minute + (3600 if seconds < 3630 else 3660), minute)
 
 
 def test_an_unknown_eta_is_called_unknown() -> None:
