@@ -211,11 +211,12 @@ def tariff(head: Head, now: float) -> str:
 
 def saved_words(head: Head) -> str:
     """What was saved against streaming all as it came, and which part of the price that is; or that it was more."""
-    if head.saved <= -LEAST:
-        return f"{money(-head.saved, head.currency)} more than streamed"
+    if head.saved is None:
+        return "saved: not known yet"
     whole = head.cost + head.saved
-    part = f" ({100 * head.saved / whole:.0f}%)" if whole > 0 and head.saved > 0 else ""
-    return f"saved {money(head.saved, head.currency)}{part}"
+    part = f" ({percent_of(abs(head.saved) / whole)})" if whole > 0 and head.saved else ""
+    told = f"{money(abs(head.saved), head.currency)}{part}"
+    return f"{told} more than streamed" if head.saved < 0 else f"saved {told}"
 
 
 def spent_words(head: Head) -> str:

@@ -14,6 +14,7 @@ from ..errors import NoSuchJob
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, machine_load
 from ..queue import cohorts, lists
+from ..queue.account import saved_of
 from ..queue.cohorts import Cohort
 from ..queue.group_sums import ended_groups, groups_with
 from ..queue.read_only import rescue_if_writable
@@ -27,6 +28,7 @@ from .snapshot import Head, Row, Snapshot
 
 RECENT = 5  # ended rows that are shown unasked, where nobody says how many fit
 ALARMING = 86400.0  # seconds for which what failed stands before what else ended
+BATCHED = (Lane.BATCH, State.DONE)
 LIVE = (State.RUNNING, State.QUEUED)
 AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
 
@@ -99,8 +101,14 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         next_flush_why_kind="" if why is NONE else why.kind,
         currency=outlook.config.policy.currency,
         cost=cost,
-        saved=sum(each.streamed for each in sums) - cost,
+        saved=saved_of(cost, sum(each.streamed for each in sums), untold=_untold(outlook, foresight)),
     )
+
+
+def _untold(outlook: Outlook, foresight: Foresight) -> bool:
+    """Whether jobs were done in batches of which it is not known yet what sharing calls has saved."""
+    batched = {name for (name, lane, state), jobs in foresight.tally.items() if jobs and (lane, state) == BATCHED}
+    return bool(batched and batched & outlook.untold())
 
 
 class _View:

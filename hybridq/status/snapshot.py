@@ -28,7 +28,7 @@ class Head(Struct, frozen=True, kw_only=True):
     next_flush_why_kind: str = ""  # the kind of that reason
     cost: float = 0.0  # money, so far
     currency: str = ""
-    saved: float = 0.0  # money, against streaming all as it came
+    saved: float | None = 0.0  # money, against streaming all as it came; below 0: it was more; None: not known yet
 
 
 class Failed(Struct, frozen=True, kw_only=True):

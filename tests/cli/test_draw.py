@@ -184,10 +184,11 @@ def test_times_that_jobs_took_are_told_alike(width: int) -> None:
 
 
 def test_a_loss_is_not_called_saved() -> None:
-    """What cost more than streaming would have says so; less than a hundredth of it is nothing."""
+    """What cost more than streaming would have says so, and which part of that; what is not known yet is no 0."""
     head = replace(busy().head, saved=-0.25, currency="EUR")
-    assert words.saved_words(head) == "0.25 EUR more than streamed"
-    assert words.saved_words(replace(head, saved=-0.004)) == "saved 0 EUR"
+    assert words.saved_words(head) == "0.25 EUR (6%) more than streamed"
+    assert words.saved_words(replace(head, saved=-0.004)).startswith("< 0.01 EUR (0.10%) more")
+    assert words.saved_words(replace(head, saved=None)) == "saved: not known yet"
 
 
 def test_the_tariff_names_its_own_hour_where_that_differs() -> None:
