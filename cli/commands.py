@@ -27,6 +27,7 @@ COMMANDS = {
     "output": ("output", "Print a job's output, or the output of every job in a group, in order."),
     "follow": ("output", "Print a job's output as it arrives, and exit with the job's exit code."),
     "wait": ("output", "Wait until jobs finish."),
+    "export": ("export", "Export jobs with their inputs, outputs, errors, times and costs."),
     "cancel": ("change", "Cancel jobs that have not finished."),
     "retry": ("change", "Queue failed or cancelled jobs again."),
     "clean": ("clean", "Delete old finished jobs and their results."),

@@ -58,7 +58,7 @@ class Outputs:
             return {"output": _json(found.value), "base64": None}
         tail = Tail(self._outlook.store.home, number, found.attempt if found else of.attempt, 2 if self._stderr else 1)
         try:
-            return _text(b"".join(tail.more()), over=of.state in ENDED)
+            return text_or_base64(b"".join(tail.more()), over=of.state in ENDED)
         finally:
             tail.close()
 
@@ -128,7 +128,8 @@ def _json(value: bytes) -> Any:
         return value.decode("utf-8", "backslashreplace")
 
 
-def _text(data: bytes, *, over: bool) -> Shape:
+def text_or_base64(data: bytes, *, over: bool) -> dict[str, str | None]:
+    """The output that a job printed, as text or else as base64; null while nothing came of one that is not `over`."""
     if not data and not over:
         return {"output": None, "base64": None}
     try:

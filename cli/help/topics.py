@@ -18,6 +18,7 @@ TOPICS = {
     "watch": "the live view: its keys, filter and actions",
     "words": "what job, lane, flush and other words mean, and the marks in status",
     "json": "what each command prints with --json",
+    "sql": "the views for datasette, sqlite-utils and your own queries",
     "exit-codes": "what each exit code means",
     "settings": "every key of config.toml",
     "commands": "every command and option",

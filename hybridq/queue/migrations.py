@@ -5,6 +5,8 @@ Rule: a step never changes once it was released; `schema` runs each once.
 
 from typing import TYPE_CHECKING
 
+from . import views
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -138,6 +140,12 @@ def promises(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def documented(db: "Database") -> None:
+    """The views that datasette and sqlite-utils read."""
+    for statement in views.statements():
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -147,4 +155,5 @@ STEPS = {  # after the first release's own
     "0007_kinds_of_history": kinds,
     "0008_one_tally": tally,
     "0009_promises": promises,
+    "0010_views": documented,
 }

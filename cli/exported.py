@@ -1,0 +1,99 @@
+"""Jobs as `export` gives them: what the queue holds of one, with its output, as one record.
+
+Rule: nothing is lost on the way. JSON stays JSON, digit by digit; an output that is no UTF-8 is base64, and one that
+is long is named by its file; what is not there any more is counted.
+"""
+
+import json
+import os
+
+import msgspec
+from msgspec import Raw
+
+from hybridq.job import ENDED
+from hybridq.outlook import Outlook
+from hybridq.queue.export import ExportedJob
+from hybridq.queue.outputs import Tail, missing, output_path
+from hybridq.status.rows import exit_code
+
+from .documents import JobRecord
+from .shapes import text_or_base64
+
+LONG = 1024 * 1024  # bytes of an output in a file; a longer one is named
+NOTHING: dict[str, str | None] = {"output": None, "base64": None, "output_file": None}
+_raw = msgspec.json.Decoder(Raw).decode
+
+
+class Records:
+    """Makes records of what the queue holds."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        self._outlook = outlook
+
+    def of(self, job: ExportedJob) -> JobRecord:
+        """The record of a job. Its input, and an output that is JSON, are `Raw`."""
+        usage = {} if job.usage is None else msgspec.json.decode(job.usage)
+        drafted = job.value is None and job.state not in ENDED and job.draft_attempt is not None
+        value, attempt = (job.draft_value, job.draft_attempt) if drafted else (job.value, job.result_attempt)
+        return JobRecord(
+            id=job.id,
+            group=job.group,
+            key=job.key,
+            handler=job.handler,
+            state=job.state,
+            mode=job.mode,
+            attempt=job.attempt,
+            input=as_json(job.input),
+            **(NOTHING | {"output": as_json(value)} if value is not None else self._printed(job, attempt)),
+            draft=drafted,
+            error=job.error,
+            exit_code=exit_code(self._outlook.config, job.handler, job.state, job.exit_code),
+            dropped=job.dropped,
+            missing=self._missing(job),
+            cut=usage.pop("cut", None),
+            submitted=job.submitted,
+            started=job.started,
+            first=job.first,
+            finished=job.finished,
+            deadline=job.deadline,
+            cost=job.cost,
+            streamed=job.streamed,
+            usage=usage or None,
+        )
+
+    def _printed(self, job: ExportedJob, attempt: int | None) -> dict[str, str | None]:
+        """What an attempt has printed, as far as it has; where it is long, its file."""
+        number = job.attempt if attempt is None else attempt
+        if not number:
+            return NOTHING
+        path = output_path(self._outlook.store.home, job.id, number)
+        if path.exists() and path.stat().st_size > LONG:
+            return NOTHING | {"output_file": os.fsencode(path).decode("utf-8", "backslashreplace")}
+        tail = Tail(self._outlook.store.home, job.id, number, 1)
+        try:
+            return NOTHING | text_or_base64(b"".join(tail.more()), over=job.state in ENDED)
+        finally:
+            tail.close()
+
+    def _missing(self, job: ExportedJob) -> int:
+        if job.value is not None or job.result_attempt is None:
+            return 0
+        return missing(self._outlook.store.home, job.id, job.result_attempt, 1, job.out)
+
+
+def as_json(data: bytes) -> Raw:
+    """JSON as it is kept, in one line; of what is none the text. Half of a surrogate pair stands for a file's name that
+    is no UTF-8: it stays its escape, which Python and many others read."""
+    try:
+        _raw(data)
+        data.decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Raw(json.dumps(_loaded(data)).encode())
+    return Raw(data.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in data or b"\r" in data else data)
+
+
+def _loaded(data: bytes) -> object:
+    try:
+        return json.loads(data, parse_constant=str)
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", "backslashreplace")
