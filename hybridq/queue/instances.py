@@ -56,9 +56,18 @@ def last_end(store: Store, handler: str) -> float:
     return max((float(at) for (at,) in (*batch, *streams) if at is not None), default=0.0)
 
 
-def open_flush_of(store: Store, handler: str) -> tuple[float, int] | None:
-    """When the flush that runs now began, and how many of its jobs have not ended; None: none runs."""
+def open_flush_of(store: Store, handler: str) -> tuple[float, int, bool] | None:
+    """When the flush that runs now began, how many of its jobs have not ended, and whether a drain runs it; None: none
+    runs."""
     row = store.row(
-        "SELECT max(started), total(jobs - done - failed) FROM flush WHERE handler = ? AND ended IS NULL", (handler,)
+        "SELECT max(started), total(jobs - done - failed), max(rule = 'drain') FROM flush"
+        " WHERE handler = ? AND ended IS NULL",
+        (handler,),
     )
-    return None if row is None or row[0] is None else (float(row[0]), max(0, int(row[1])))
+    return None if row is None or row[0] is None else (float(row[0]), max(0, int(row[1])), bool(row[2]))
+
+
+def begun_of(store: Store, handler: str) -> frozenset[int]:
+    """The cohorts of which something runs in a batch."""
+    sql = "SELECT id FROM cohort INDEXED BY cohort_running WHERE running > 0 AND lane = 'batch' AND handler = ?"
+    return frozenset(number for (number,) in store.rows(sql, (handler,)))

@@ -32,11 +32,11 @@ def paid(tmp_path: Path) -> Outlook:
     [
         (("show", "done"), r"cost +6\.00 EUR"),
         (("explain", "done"), r"cost +6\.00 EUR; forecast .* EUR"),
-        (("explain", "held"), r"held until .*: a batch.* costs 0\.80 EUR, streaming 4\.00 EUR"),
+        (("explain", "held"), r"held for the night price at .*: a batch costs 0\.80 EUR then, streaming 4\.00 EUR now"),
         (("report",), r"The jobs cost 6\.00 EUR"),
         (
             ("submit", "echo", "more", "--dry-run"),
-            r"costs 0\.40 EUR .*: a batch.* costs 0\.40 EUR, streaming 2\.00 EUR",
+            r"costs 0\.40 EUR .*: a batch costs 0\.40 EUR then, streaming 2\.00 EUR now",
         ),
     ],
 )

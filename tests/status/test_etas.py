@@ -52,7 +52,7 @@ def test_a_held_row_starts_when_its_flush_is_planned(tmp_path: Path) -> None:
 
 def test_a_held_row_tells_its_own_costs(tmp_path: Path) -> None:
     """Of two that one flush runs each says what itself costs then and now; the head says what both do."""
-    outlook = queue(tmp_path, night(time.time(), 1800) + ECHO.replace("timeout = 60", "expected = 36\nfixed = 0.001"))
+    outlook = queue(tmp_path, night(time.time(), 1800) + ECHO.replace("20ms", "3.6s"))
     with outlook.store:
         submit_all(outlook, asking(group="one"), [b"1"] * 100)
         submit_all(outlook, asking(group="three"), [b"1"] * 300)
@@ -60,8 +60,8 @@ def test_a_held_row_tells_its_own_costs(tmp_path: Path) -> None:
         found = look(outlook)
         runner.close(outlook.store)
     told = {row.group: row.why.partition(": ")[2] for row in found.rows}
-    assert told == {"one": "costs 0.20 then, 1.00 now", "three": "costs 0.60 then, 3.00 now"}
-    assert found.head.next_flush_why == "night price: costs 0.80 then, 4.00 now"
+    assert told == {"one": "costs 0.02 then, 0.10 now", "three": "costs 0.06 then, 0.30 now"}
+    assert found.head.next_flush_why == "night price: costs 0.08 then, 0.40 now"
 
 
 def test_the_daemons_own_plan_counts(outlook: Outlook) -> None:
