@@ -25,7 +25,8 @@ REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
 PRICES = (
     "streamed: the cost of the same jobs if each had run as it came, in a call of its own, at the prices of those"
-    " hours. What such a call takes is measured now and then in a batch; what chance would tell as well counts as 0"
+    " hours. What such a call takes is measured now and then in a batch; what chance would tell as well counts as 0."
+    " Commands are taken to last as long in either lane"
 )
 Rows = Sequence[Sequence[str]]
 

@@ -14,9 +14,10 @@ from ..job import Lane
 from ..outlook import Outlook
 from ..queue.cohorts import Cohort
 from ..queue.runner import served_since
-from ..queue.submissions import NEAR, around
+from ..queue.submissions import around
 
 BEGINS = 200_000  # cohorts of which it is remembered when they would have begun
+FEW, MANY = 256, 2048  # cohorts that are foreseen at once, after twice as many: for their starts, or for prices as well
 
 
 class _Starts(NamedTuple):
@@ -91,16 +92,15 @@ class Streaming:
         return self._outlook.estimate(handler).startup() or 0.0
 
     def _foresee(self, cohort: Cohort) -> None:
+        """Run those whose numbers are about the same, and what came before them."""
         outlook, name = self._outlook, cohort.handler
-        rows, since, estimate = (
-            around(outlook.store, name, cohort.id),
-            served_since(outlook.store),
-            outlook.estimate(name),
-        )
+        estimate, since = outlook.estimate(name), served_since(outlook.store)
+        some = FEW if outlook.tariff_of(name).flat else MANY
+        first = cohort.id - cohort.id % some
+        rows = around(outlook.store, name, first, first + some - 1, 2 * some)
         each = {size: estimate.mean_time(Lane.STREAM, size) or 0.0 for size in {row.size for row in rows}}
         # What streamed by itself, without a daemon, left no instance behind.
         came = [Came(row.at, row.jobs, each[row.size], row.lane == Lane.BATCH or row.ended > since) for row in rows]
         slots, idle = outlook.slots(name, Lane.STREAM), outlook.handler(name).idle
         found = begins(came, slots, self._usual(name), idle)
-        # Of those long before it too few are known that came before them.
-        self._begun |= {row.cohort: at for row, at in zip(rows, found, strict=True) if row.cohort >= cohort.id - NEAR}
+        self._begun |= {row.cohort: at for row, at in zip(rows, found, strict=True) if row.cohort >= first}
