@@ -20,7 +20,6 @@ from .documents import JobRecord
 from .shapes import text_or_base64
 
 LONG = 1024 * 1024  # bytes of an output in a file; a longer one is named
-NOTHING: dict[str, str | None] = {"output": None, "base64": None, "output_file": None}
 _raw = msgspec.json.Decoder(Raw).decode
 
 
@@ -35,6 +34,7 @@ class Records:
         usage = {} if job.usage is None else msgspec.json.decode(job.usage)
         drafted = job.value is None and job.state not in ENDED and job.draft_attempt is not None
         value, attempt = (job.draft_value, job.draft_attempt) if drafted else (job.value, job.result_attempt)
+        output, encoded, file = self._printed(job, attempt) if value is None else (as_json(value), None, None)
         return JobRecord(
             id=job.id,
             group=job.group,
@@ -44,7 +44,9 @@ class Records:
             mode=job.mode,
             attempt=job.attempt,
             input=as_json(job.input),
-            **(NOTHING | {"output": as_json(value)} if value is not None else self._printed(job, attempt)),
+            output=output,
+            base64=encoded,
+            output_file=file,
             draft=drafted,
             error=job.error,
             exit_code=exit_code(self._outlook.config, job.handler, job.state, job.exit_code),
@@ -61,17 +63,17 @@ class Records:
             usage=usage or None,
         )
 
-    def _printed(self, job: ExportedJob, attempt: int | None) -> dict[str, str | None]:
-        """What an attempt has printed, as far as it has; where it is long, its file."""
+    def _printed(self, job: ExportedJob, attempt: int | None) -> tuple[str | None, str | None, str | None]:
+        """What an attempt has printed so far: text, or base64, or where it is long its file."""
         number = job.attempt if attempt is None else attempt
         if not number:
-            return NOTHING
+            return None, None, None
         path = output_path(self._outlook.store.home, job.id, number)
         if path.exists() and path.stat().st_size > LONG:
-            return NOTHING | {"output_file": os.fsencode(path).decode("utf-8", "backslashreplace")}
+            return None, None, os.fsencode(path).decode("utf-8", "backslashreplace")
         tail = Tail(self._outlook.store.home, job.id, number, 1)
         try:
-            return NOTHING | text_or_base64(b"".join(tail.more()), over=job.state in ENDED)
+            return *text_or_base64(b"".join(tail.more()), over=job.state in ENDED), None
         finally:
             tail.close()
 
