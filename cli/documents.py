@@ -26,6 +26,7 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     output: Any
     base64: str | None
     output_file: str | None
+    stderr: str | None
     draft: bool
     error: str | None
     exit_code: int | None

@@ -20,6 +20,7 @@ from .documents import JobRecord
 from .shapes import text_or_base64
 
 LONG = 1024 * 1024  # bytes of an output in a file; a longer one is named
+STDERR = 2000  # characters of standard error that are given
 _raw = msgspec.json.Decoder(Raw).decode
 
 
@@ -47,6 +48,7 @@ class Records:
             output=output,
             base64=encoded,
             output_file=file,
+            stderr=self._said(job),
             draft=drafted,
             error=job.error,
             exit_code=exit_code(self._outlook.config, job.handler, job.state, job.exit_code),
@@ -76,6 +78,17 @@ class Records:
             return *text_or_base64(b"".join(tail.more()), over=job.state in ENDED), None
         finally:
             tail.close()
+
+    def _said(self, job: ExportedJob) -> str | None:
+        """The end of what it has said on standard error, which mostly is why it failed."""
+        if not job.err or job.result_attempt is None:
+            return None
+        try:
+            with output_path(self._outlook.store.home, job.id, job.result_attempt, 2).open("rb") as file:
+                file.seek(max(0, job.err - 4 * STDERR))  # a character has four bytes at most
+                return file.read(4 * STDERR).decode("utf-8", "backslashreplace")[-STDERR:]
+        except FileNotFoundError:
+            return None
 
     def _missing(self, job: ExportedJob) -> int:
         if job.value is not None or job.result_attempt is None:

@@ -174,6 +174,7 @@ FIELDS = {
     "starting": "money that the start takes, part of `cost`",
     "startup": "seconds that starting programs took",
     "state": "where it stands; of a group: running, else queued, failed, done, cancelled, if a job is",
+    "stderr": "the last 2,000 characters of standard error; all of it: `hybridq output ID --stderr`",
     "stream": "`stdout` or `stderr`",
     "streamed": "money that it would have cost streamed",
     "submitted": "time of the submission",
