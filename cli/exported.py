@@ -20,7 +20,7 @@ from .documents import JobRecord
 from .shapes import text_or_base64
 
 LONG = 1024 * 1024  # bytes of an output in a file; a longer one is named
-NOTHING: dict[str, str | None] = {"output": None, "base64": None, "output_file": None}
+STDERR = 2000  # characters of standard error that are given
 _raw = msgspec.json.Decoder(Raw).decode
 
 
@@ -35,6 +35,7 @@ class Records:
         usage = {} if job.usage is None else msgspec.json.decode(job.usage)
         drafted = job.value is None and job.state not in ENDED and job.draft_attempt is not None
         value, attempt = (job.draft_value, job.draft_attempt) if drafted else (job.value, job.result_attempt)
+        output, encoded, file = self._printed(job, attempt) if value is None else (as_json(value), None, None)
         return JobRecord(
             id=job.id,
             group=job.group,
@@ -44,7 +45,10 @@ class Records:
             mode=job.mode,
             attempt=job.attempt,
             input=as_json(job.input),
-            **(NOTHING | {"output": as_json(value)} if value is not None else self._printed(job, attempt)),
+            output=output,
+            base64=encoded,
+            output_file=file,
+            stderr=self._said(job),
             draft=drafted,
             error=job.error,
             exit_code=exit_code(self._outlook.config, job.handler, job.state, job.exit_code),
@@ -61,19 +65,30 @@ class Records:
             usage=usage or None,
         )
 
-    def _printed(self, job: ExportedJob, attempt: int | None) -> dict[str, str | None]:
-        """What an attempt has printed, as far as it has; where it is long, its file."""
+    def _printed(self, job: ExportedJob, attempt: int | None) -> tuple[str | None, str | None, str | None]:
+        """What an attempt has printed so far: text, or base64, or where it is long its file."""
         number = job.attempt if attempt is None else attempt
         if not number:
-            return NOTHING
+            return None, None, None
         path = output_path(self._outlook.store.home, job.id, number)
         if path.exists() and path.stat().st_size > LONG:
-            return NOTHING | {"output_file": os.fsencode(path).decode("utf-8", "backslashreplace")}
+            return None, None, os.fsencode(path).decode("utf-8", "backslashreplace")
         tail = Tail(self._outlook.store.home, job.id, number, 1)
         try:
-            return NOTHING | text_or_base64(b"".join(tail.more()), over=job.state in ENDED)
+            return *text_or_base64(b"".join(tail.more()), over=job.state in ENDED), None
         finally:
             tail.close()
+
+    def _said(self, job: ExportedJob) -> str | None:
+        """The end of what it has said on standard error, which mostly is why it failed."""
+        if not job.err or job.result_attempt is None:
+            return None
+        try:
+            with output_path(self._outlook.store.home, job.id, job.result_attempt, 2).open("rb") as file:
+                file.seek(max(0, job.err - 4 * STDERR))  # a character has four bytes at most
+                return file.read(4 * STDERR).decode("utf-8", "backslashreplace")[-STDERR:]
+        except FileNotFoundError:
+            return None
 
     def _missing(self, job: ExportedJob) -> int:
         if job.value is not None or job.result_attempt is None:

@@ -22,6 +22,7 @@ from hybridq.runner.drain import DrainLimits, Progress, run_drain
 from hybridq.selection import Group, check_group
 from hybridq.when import count, money, parse_deadline
 
+from .documents import Drained
 from .draw.words import SEPARATOR
 from .logs import to_stderr
 from .submitting.options import check_money
@@ -121,11 +122,18 @@ class _Bar:
         self._tell(so_far.total - so_far.left, so_far.failed, so_far.finish, so_far.finish90)
 
 
-def _sums(end: Progress) -> dict[str, object]:
-    """What became of the jobs that it began with; it has ended, so there is no ETA."""
-    told = {name: getattr(end, name) for name in ("done", "failed", "cancelled", "left", "cost", "unserved")}
-    told["held"] = end.held or None
-    return {"jobs": end.total, **told}
+def _sums(end: Progress) -> Drained:
+    """It has ended, so there is no ETA."""
+    return Drained(
+        jobs=end.total,
+        done=end.done,
+        failed=end.failed,
+        cancelled=end.cancelled,
+        left=end.left,
+        cost=end.cost,
+        unserved=tuple(end.unserved),
+        held=end.held or None,
+    )
 
 
 def _summary(end: Progress, currency: str) -> str:

@@ -169,6 +169,7 @@ complete -c hybridq -n '__hybridq_is completions' -l write -x -a '(__fish_comple
 complete -c hybridq -n '__hybridq_is completions' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at completions -eq 1 --write' -a 'bash zsh fish'
 complete -c hybridq -n __fish_use_subcommand -a help -d 'Explain a topic: handlers, models, settings, exit codes and more.'
+complete -c hybridq -n '__hybridq_is help' -l schema -d 'With json: print its JSON Schema.'
 complete -c hybridq -n '__hybridq_is help' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at help -eq 1' 
 complete -c hybridq -n __fish_use_subcommand -a demo -d 'Watch hybridq work on Python\'s own library, and see the measured results.'

@@ -5,8 +5,6 @@ Rule: what is kept is what is read; `write` makes anew those pages that come fro
 
 from pathlib import Path
 
-from . import reference, settings
-
 FOLDER = Path(__file__).with_name("pages")
 TOPICS = {
     "deciding": "how hybridq chooses when to run a job, and what a batch waits for",
@@ -23,7 +21,6 @@ TOPICS = {
     "settings": "every key of config.toml",
     "commands": "every command and option",
 }
-_MADE = {"settings": settings.page, "commands": reference.page}
 
 
 def text(topic: str) -> str:
@@ -33,7 +30,9 @@ def text(topic: str) -> str:
 
 def made() -> dict[str, str]:
     """The pages that come from the code, as they are to be now."""
-    return {topic: page() for topic, page in _MADE.items()}
+    from . import json_page, reference, settings  # they import every command, which a reader does without
+
+    return {"settings": settings.page(), "commands": reference.page(), "json": json_page.page()}
 
 
 def write() -> None:

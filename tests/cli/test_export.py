@@ -31,7 +31,7 @@ def ran(tmp_path: Path) -> Queue:
     queue = Queue(tmp_path, WORKERS)
     lines = ['{"input": {"a": 1}, "key": "k"}', '{"input": "bad"}', '{"input": "Grüße,\\n\\"x\\""}']
     queue.run("submit", "echo", "--group", "g", "--mode", "batch", "--jsonl", "-", input="\n".join(lines))
-    queue.run("submit", "--detach", "--mode", "batch", "--", "sh", "-c", "printf '\\377'; exit 3")
+    queue.run("submit", "--detach", "--mode", "batch", "--", "sh", "-c", "printf '\\377'; echo no >&2; exit 3")
     queue.run("drain")
     queue.run("submit", "--detach", "--mode", "batch", "--deadline", "20h", "--", "true")
     return queue
@@ -67,6 +67,14 @@ def test_what_is_no_text_survives(ran: Queue) -> None:
     assert (base64.b64decode(row["base64"]), row["output"]) == (b"\xff", "")
 
 
+def test_the_end_of_standard_error_is_there(ran: Queue) -> None:
+    """Why a command failed is in its row: its last 2,000 characters; of what said nothing it is null."""
+    assert [each["stderr"] for each in records(ran, "3-4")] == [None, "no\n"]
+    ran.run("submit", "--wait", "--", "sh", "-c", "seq 5000 >&2")
+    (said,) = (each["stderr"] for each in records(ran, "last"))
+    assert (len(said), said[-5:]) == (2000, "5000\n")
+
+
 def test_a_name_that_is_no_text_survives(ran: Queue, tmp_path: Path) -> None:
     """A file's name that is no UTF-8 is an escape that Python reads back."""
     (tmp_path / os.fsdecode(b"\xff.txt")).write_text("")
@@ -87,7 +95,7 @@ def test_csv_is_read_by_what_reads_csv(ran: Queue) -> None:
     rows = table(ran)
     assert [row["id"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert (rows[0]["output"], rows[2]["output"], rows[2]["draft"]) == ('{"a": 1}', 'Grüße,\n"x"', "0")
-    assert rows[3]["input"] == "sh -c 'printf '\"'\"'\\377'\"'\"'; exit 3'"
+    assert rows[3]["input"] == "sh -c 'printf '\"'\"'\\377'\"'\"'; echo no >&2; exit 3'"
     assert rows[0]["finished"].endswith("Z")
     assert list(rows[0]) == list(records(ran, "1")[0])
 
