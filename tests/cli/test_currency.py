@@ -33,7 +33,7 @@ def paid(tmp_path: Path) -> Outlook:
         (("show", "done"), r"cost +6\.00 EUR"),
         (("explain", "done"), r"cost +6\.00 EUR; forecast .* EUR"),
         (("explain", "held"), r"held for the night price at .*: a batch costs 0\.80 EUR then, streaming 4\.00 EUR now"),
-        (("report",), r"The jobs cost 6\.00 EUR"),
+        (("report",), r"3 of 5 jobs have ended and cost 6\.00 EUR"),
         (
             ("submit", "echo", "more", "--dry-run"),
             r"costs 0\.40 EUR .*: a batch costs 0\.40 EUR then, streaming 2\.00 EUR now",
@@ -67,7 +67,7 @@ def test_the_page_names_it_too(paid: Outlook, tmp_path: Path) -> None:
     pytest.importorskip("plotly")
     assert command(paid.store.home, "report", "--html", str(tmp_path / "page.html")).returncode == 0
     page = (tmp_path / "page.html").read_text()
-    assert "The jobs cost 6.00 EUR" in page
+    assert "3 of 5 jobs have ended and cost 6.00 EUR" in page
     assert re.search(r'"text": ?"EUR"', page)
 
 
