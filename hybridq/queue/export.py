@@ -89,10 +89,6 @@ class Selected:
         streams = [_ids(self._store, span, states, after) for span in self._spans]
         yield from (number for number, _ in groupby(merge(*streams)))
 
-    def count(self, *states: State) -> int:
-        """How many of them are in one of these states."""
-        return sum(1 for _ in self.ids(*states))
-
 
 class _Span(Struct, frozen=True):
     """Ids with both ends included, of which a condition holds that is looked up anew each time: jobs move."""

@@ -55,7 +55,7 @@ def test_programs_read_numbers(paid: Outlook) -> None:
     """A sentence names the unit there too; its kind and the figures do not."""
     found = document(paid, "explain", "held")
     assert found["decision"]["reason_kind"] == "saves"
-    assert "not 4.00 EUR" in found["decision"]["reason"]
+    assert "4.00 EUR now" in found["decision"]["reason"]
     assert isinstance(found["decision"]["considered"][0]["cost"], float)
     rows = {row["group"]: row for row in document(paid, "status", "--all")["rows"]}
     assert rows["held"]["why_kind"] == "nobody"
