@@ -35,6 +35,8 @@ COMMANDS = {
     "drain": ("run", "Run all held jobs now, then exit."),
     "simulate": ("simulate", "Simulate a workload: hybridq beside streaming or batching everything."),
     "report": ("report", "Report what really ran: cost, savings, waits, promises, failures."),
+    "backup": ("backup", "Copy the whole queue into one file, while it works."),
+    "restore": ("backup", "Put a queue back from a backup."),
     "handlers": ("configuration", "List the configured handlers."),
     "config": ("configuration", "Show every setting and where it comes from."),
     "completions": ("configuration", "Print a shell completion script."),
@@ -42,7 +44,8 @@ COMMANDS = {
     "demo": ("demo", "Watch hybridq work on Python's own library, and see the measured results."),
 }
 # The headings of the help, each by the command that it stands above.
-_HEADINGS = {"submit": "Jobs", "daemon": "Running jobs", "simulate": "Costs and waits", "handlers": "Setup"}
+_HEADINGS = {"submit": "Jobs", "daemon": "Running jobs", "simulate": "Costs and waits"}
+_HEADINGS |= {"backup": "Looking after it", "handlers": "Setup"}
 # Options whose twin is read elsewhere, because it must be told apart from the option.
 _OWN_TWIN = frozenset({"--audience", "--version", "--help"})
 

@@ -156,6 +156,15 @@ complete -c hybridq -n '__hybridq_is report' -l since -x  -d 'Only jobs submitte
 complete -c hybridq -n '__hybridq_is report' -l html -r -F -d 'Write an HTML page with charts.'
 complete -c hybridq -n '__hybridq_is report' -l json -d 'Print JSON'
 complete -c hybridq -n '__hybridq_is report' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n __fish_use_subcommand -a backup -d 'Copy the whole queue into one file, while it works.'
+complete -c hybridq -n '__hybridq_is backup' -l json -d 'Print JSON: file, jobs, outputs, missing, bytes.'
+complete -c hybridq -n '__hybridq_is backup' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at backup -eq 1' -F
+complete -c hybridq -n __fish_use_subcommand -a restore -d 'Put a queue back from a backup.'
+complete -c hybridq -n '__hybridq_is restore' -l force -d 'Move the jobs that are in the queue aside.'
+complete -c hybridq -n '__hybridq_is restore' -l json -d 'Print JSON: jobs, outputs, made, again, aside, config.'
+complete -c hybridq -n '__hybridq_is restore' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at restore -eq 1' -F
 complete -c hybridq -n __fish_use_subcommand -a handlers -d 'List the configured handlers.'
 complete -c hybridq -n '__hybridq_is handlers' -l check -d 'Test each handler.'
 complete -c hybridq -n '__hybridq_is handlers' -l json -d 'Print JSON.'

@@ -29,7 +29,7 @@ class Runner:
         """Register; raises AlreadyRunning for a second daemon."""
         self.kind = kind
         self.since = time.time()
-        self._daemon = _only_daemon(store.home) if kind == "daemon" else None
+        self._daemon = only_daemon(store.home) if kind == "daemon" else None
         self._daemon_path = store.home.folder / DAEMON_LOCK
         self._lock_path = store.home.runners / f"{uuid.uuid4().hex}.lock"
         with store.tx() as connection:  # around both, so that a lock without a row is never one in the making
@@ -166,7 +166,8 @@ def _strays(store: Store) -> set[str]:
     return {name for name in files if Path(name).stem not in known}
 
 
-def _only_daemon(home: Home) -> int:
+def only_daemon(home: Home) -> int:
+    """Hold the lock that one daemon of a queue has; returns its descriptor. Raises AlreadyRunning."""
     descriptor = open_private(home.folder / DAEMON_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

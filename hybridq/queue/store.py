@@ -61,7 +61,7 @@ class Store:
             connection = _connect(home.database)
             try:
                 if version(connection, str(home.database)) < VERSION or copied(connection):
-                    with _locked(home):
+                    with holding(home):
                         migrate(connection, __version__, recount if copied(connection) else None)
                         connection.execute("PRAGMA journal_mode = WAL")
                         if copied(connection):
@@ -165,7 +165,7 @@ class Store:
         # What the disk refuses now stays in the log, where it is as safe: what was written is no failure for that.
         with contextlib.suppress(BlockingIOError, sqlite3.OperationalError):
             if log_size(self.home) > above:
-                with _locked(self.home, "checkpoint.lock", wait=False):
+                with holding(self.home, "checkpoint.lock", wait=False):
                     self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
 
@@ -255,7 +255,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _create(home: Home) -> None:
     """Make the file beside its place and rename it: twenty first starts at once all find it whole."""
-    with _locked(home):
+    with holding(home):
         if holds(home.database):
             return
         fresh = home.database.with_name(home.database.name + ".new")
@@ -276,7 +276,8 @@ def _create(home: Home) -> None:
 
 
 @contextlib.contextmanager
-def _locked(home: Home, name: str = "schema.lock", *, wait: bool = True) -> Iterator[None]:
+def holding(home: Home, name: str = "schema.lock", *, wait: bool = True) -> Iterator[None]:
+    """A lock of this queue while the context lasts. Not `wait`: raises BlockingIOError where another has it."""
     descriptor = open_private(home.folder / name, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
