@@ -13,7 +13,7 @@ import typer
 
 from hybridq.errors import BadData
 from hybridq.home import Home
-from hybridq.when import clock, count, how_many
+from hybridq.when import clock, count, file_size, how_many
 
 from .reach import look
 from .tell import print_document, say
@@ -46,7 +46,7 @@ def backup(
         print_document({**document, "missing": made.missing, "bytes": made.bytes}, one_line=True)
     else:
         what = f"{how_many(made.jobs)} and {how_many(made.outputs, 'file')} of output"
-        print(f"backed up {what} to {file} ({_size(made.bytes)})")
+        print(f"backed up {what} to {file} ({file_size(made.bytes)})")
     if made.missing:
         are = "file of output is" if made.missing == 1 else "files of output are"
         say(f"{count(made.missing)} {are} not in it: deleted before the backup, or while it was made")
@@ -84,12 +84,3 @@ def restore(
         print("config.toml was restored, too")
     if done.aside:
         print(f"the queue before is in {done.aside}: HYBRIDQ_HOME={done.aside} hybridq")
-
-
-def _size(size: float) -> str:
-    """Bytes, as people read them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -205,6 +205,15 @@ def how_many(number: int, what: str = "job") -> str:
     return f"1 {what}" if number == 1 else f"{count(number)} {what}s"
 
 
+def file_size(size: float) -> str:
+    """Bytes, as people read them: `12 kB`, `3.4 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB" if size < 999.95 else f"{size / 1000:.1f} TB"
+
+
 def _seconds(text: str) -> float | None:
     """What a duration says, or None where the text is none."""
     text = text.strip().lower()

@@ -61,7 +61,7 @@ def back_up(store: Store, path: Path, now: float) -> BackedUp:
     the disk refuses.
     """
     _check_place(path)
-    with _one_at_a_time(store.home), _snapshot(store) as copy:
+    with one_at_a_time(store.home), _snapshot(store) as copy:
         about = About(format=FORMAT, release=__version__, schema=VERSION, made=now, jobs=_jobs(copy))
         with _in_its_place(path) as file:
             with tarfile.open(fileobj=file, mode="w:gz" if path.suffix in COMPRESSED else "w") as tar:
@@ -112,12 +112,13 @@ def _check_place(path: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(home: Home) -> Iterator[None]:
+def one_at_a_time(home: Home) -> Iterator[None]:
+    """Nobody else makes a backup of this queue, or restores it, while the context lasts. Raises TryAgain."""
     try:
         with holding(home, "backup.lock", wait=False):
             yield
     except BlockingIOError:
-        raise TryAgain("another backup of this queue is being made; try again") from None
+        raise TryAgain("another backup or restore of this queue is under way; try again") from None
 
 
 @contextmanager

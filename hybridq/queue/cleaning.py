@@ -67,8 +67,13 @@ def sweep(store: Store) -> Iterator[None]:
     """Remove what nobody can see and whose writer is gone: submissions that were never accepted, and what was being
     cleaned away. Yields after each chunk, for whoever has others to serve meanwhile."""
     show_for_dead(store)
+    yield from _removing(store, abandoned(store))
+
+
+def abandoned(store: Store) -> list[int]:
+    """The cohorts that nobody can see and whose writer is gone, for which nothing was promised."""
     gone = f"writer NOT IN (SELECT id FROM runner) AND '{PROMISED}' || writer NOT IN (SELECT name FROM meta)"
-    yield from _removing(store, _unseen(store, gone))
+    return _unseen(store, gone)
 
 
 def take_back(store: Store, writer: int) -> None:

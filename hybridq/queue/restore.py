@@ -19,7 +19,7 @@ from msgspec import Struct
 from ..errors import BadData, NotAllowed, TryAgain
 from ..home import Home, open_private
 from .acceptance import show
-from .backup import ABOUT, CONFIG, DATABASE, OUTPUTS, opened, read_about
+from .backup import ABOUT, CONFIG, DATABASE, OUTPUTS, one_at_a_time, opened, read_about
 from .cleaning import sweep
 from .read_only import alone
 from .rescue import give_back
@@ -55,7 +55,7 @@ def restore(home: Home, path: Path, now: float, *, force: bool = False) -> Resto
     with opened(path) as tar:
         about = read_about(tar)
         home.prepare()
-        with _no_daemon(home):
+        with _no_daemon(home), one_at_a_time(home):
             _check(home, force)
             with _unpacked(home, tar) as (staging, outputs):
                 with Store.open(staging) as fresh:

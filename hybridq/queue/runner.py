@@ -154,13 +154,14 @@ def forget_lock(store: Store, mark: str) -> None:
 
 def sweep_locks(store: Store) -> None:
     """Take away the locks of runners that died before their row was there, or after it went."""
-    if _strays(store):
+    if stray_locks(store):
         with store.tx():
-            for stray in _strays(store):
+            for stray in stray_locks(store):
                 (store.home.runners / stray).unlink(missing_ok=True)
 
 
-def _strays(store: Store) -> set[str]:
+def stray_locks(store: Store) -> set[str]:
+    """The lock files of runners that have no row."""
     files = os.listdir(store.home.runners)  # before the rows: a row may come meanwhile, and its lock with it
     known = {Path(lock).stem for (lock,) in store.rows("SELECT lock FROM runner")}
     return {name for name in files if Path(name).stem not in known}

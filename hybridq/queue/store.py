@@ -25,6 +25,7 @@ from .restored import copied, recount
 from .schema import VERSION, migrate, version
 from .sqlite_errors import BUSY, translating
 
+SQLITE = sqlite3.sqlite_version_info
 EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log, to empty it
 RESTARTING = 0.005  # ... to have it written over
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
