@@ -192,7 +192,11 @@ async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None
     service = Service(engine)
     install_signals(service, lambda number: _heard(service, number))
     log.info("daemon pid %d serves %s", os.getpid(), home.folder)
-    ready()
+    try:
+        ready()
+    except BaseException:
+        await engine.close()
+        raise
     with Wakeups(engine, lambda: service.batch.wake.set()):  # noqa: PLW0108 - the loop is made by `run`
         await service.run()
     log.info("stopped")

@@ -44,6 +44,7 @@ MAY = {  # what a room imports besides itself and the ground
     "simulate": {"report", "outlook", "queue", "brain", "config"},
     "status": {"money", "outlook", "queue", "brain", "config"},
     "runner": {"status", "money", "handlers", "outlook", "queue", "brain", "config"},
+    "metrics": {"money", "outlook", "queue", "brain", "config"},
     "doctor": {"queue", "brain", "config"},
     "submit": {"money", "outlook", "queue", "brain", "config"},
     "demo": {"submit", "handlers", "outlook", "queue"},
