@@ -35,6 +35,7 @@ COMMANDS = {
     "drain": ("run", "Run all held jobs now, then exit."),
     "simulate": ("simulate", "Simulate a workload: hybridq beside streaming or batching everything."),
     "report": ("report", "Report what really ran: cost, savings, waits, promises, failures."),
+    "service": ("service", "Keep a daemon running: install, remove or show its service."),
     "metrics": ("metrics", "Print figures of the queue for Prometheus."),
     "doctor": ("doctor", "Check the queue and this machine, and say what to do."),
     "backup": ("backup", "Copy the whole queue into one file, while it works."),
@@ -47,7 +48,7 @@ COMMANDS = {
 }
 # The headings of the help, each by the command that it stands above.
 _HEADINGS = {"submit": "Jobs", "daemon": "Running jobs", "simulate": "Costs and waits"}
-_HEADINGS |= {"metrics": "Looking after it", "handlers": "Setup"}
+_HEADINGS |= {"service": "Looking after it", "handlers": "Setup"}
 # Options whose twin is read elsewhere, because it must be told apart from the option.
 _OWN_TWIN = frozenset({"--audience", "--version", "--help"})
 

@@ -32,7 +32,7 @@ def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
 
 
 def _runner(head: Head) -> list[str]:
-    parts = [head.daemon or "none: hybridq daemon starts one"]
+    parts = [head.daemon or "none: hybridq daemon starts one, hybridq service install keeps one"]
     if head.runners:
         parts.append(words.other_runners(head.runners))
     return [*parts, f"load {head.load:.2f} a core"]

@@ -11,6 +11,8 @@ from hybridq.when import clock
 
 from ..draw.words import foreseen_start
 
+FOR_GOOD = "; hybridq service install keeps a daemon running"
+
 
 def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
     """What just accepted jobs wait for, as far as it is no plan: a limit on money, or a runner; else "".
@@ -18,9 +20,9 @@ def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
     `it`: `it starts`; `held`: why a limit keeps them.
     """
     if held:
-        return held + ("; and no daemon runs: hybridq daemon, or hybridq drain" if alone else "")
+        return held + (f"; and no daemon runs: hybridq daemon, or hybridq drain{FOR_GOOD}" if alone else "")
     if alone:
-        return f"no daemon runs: {it} when you run {_runners(cohort, time.time())}"
+        return f"no daemon runs: {it} when you run {_runners(cohort, time.time())}{FOR_GOOD}"
     return ""
 
 

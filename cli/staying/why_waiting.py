@@ -22,6 +22,7 @@ from hybridq.when import clock
 
 from ..draw import words
 from ..tell import is_tty, say
+from .unserved import FOR_GOOD
 
 LONG = 60.0  # seconds; a shorter wait for a batch explains itself
 SIGNS = ("CI", "cron", "systemd service")  # by which nobody is taken to wait, whatever the command does
@@ -64,7 +65,7 @@ def tell_waiting(outlook: Outlook, number: int, *, json: bool = False) -> str:
     if held := held_words(outlook, cohort(store, of.cohort), now):
         say(f"job {number}: {held}")
     elif not lists.served(store):
-        say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain")
+        say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain{FOR_GOOD}")
     else:
         _tell_plan(outlook, f"job {number}", Ids(((number, number),)), now, json=json)
     return held
@@ -101,7 +102,7 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector], 
     if held := "" if first is None else held_words(outlook, first, now):
         say(held)
     elif not lists.served(store):
-        say(f"no daemon runs, so {waiting:,} of these jobs wait for hybridq daemon or hybridq drain")
+        say(f"no daemon runs, so {waiting:,} of these jobs wait for hybridq daemon or hybridq drain{FOR_GOOD}")
     elif first is not None and first.name is not None:
         _tell_plan(outlook, first.name, Group(first.name), now, json=json)
     return held

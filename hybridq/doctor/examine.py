@@ -17,6 +17,7 @@ from .database import repair as put_right
 from .finding import Finding, Level, problem, well
 from .handlers import check_handlers
 from .machine import check_machine
+from .service import check_service
 
 
 def examine(home: Home, environ: Mapping[str, str], now: float) -> list[Finding]:
@@ -27,9 +28,10 @@ def examine(home: Home, environ: Mapping[str, str], now: float) -> list[Finding]
         found = [problem("database", str(refused), "")]
         if home.folder.exists():
             found += check_machine(home)
-        return [*found, *_configured(home, None, environ)]
+        return [*found, *_configured(home, None, environ), check_service(home, None, environ)]
     with store:
-        return [*check_database(store, now), *check_machine(home), *_configured(home, store, environ)]
+        found = [*check_database(store, now), *check_machine(home), *_configured(home, store, environ)]
+        return [*found, check_service(home, store, environ)]
 
 
 def repair(home: Home, environ: Mapping[str, str], now: float) -> list[Finding]:
