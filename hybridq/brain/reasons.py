@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from ..job import Held, Lane
 from ..reason import Reason, about
+from .chains import Part
 from .conditions import Conditions
-from .schedule import Part
 from .work import HeldWork, delay_of, estimate_of
 
 LEAST = 1e-9  # money; less is rounding
