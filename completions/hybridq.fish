@@ -7,14 +7,14 @@ end
 
 function __hybridq_is -a command -d 'Whether this is the command, and none of its own follows'
     set -l words (commandline -opc)
-    test "$words[2]" = $command; and not contains -- -- $words
+    string match -q -- "$command *" "$words[2..] "; and not contains -- -- $words
 end
 
 function __hybridq_at -a command compare place -d 'Whether that place comes next; the rest are options with values'
     __hybridq_is $command; or return
     set -l next 1
     set -l value no
-    for word in (commandline -opc)[3..]
+    for word in (commandline -opc)[(math 2 + (count (string split ' ' -- $command)))..]
         if test $value = yes
             set value no
         else if contains -- $word $argv[4..]
@@ -119,6 +119,65 @@ complete -c hybridq -n '__hybridq_is retry' -l failed -d 'Only failed jobs, not 
 complete -c hybridq -n '__hybridq_is retry' -l json -d 'Print JSON: the number of jobs and their ids.'
 complete -c hybridq -n '__hybridq_is retry' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at retry -ge 1' -k -a '(__hybridq_values selectors)'
+complete -c hybridq -n __fish_use_subcommand -a schedule -d 'Run work again and again: each night, each hour, every 15 minutes.'
+complete -c hybridq -n '__hybridq_is schedule' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is schedule' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at schedule -eq 1' -a 'add show pause resume run remove edit'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l zone -x  -d 'Its time zone, such as Europe/Berlin'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l within -x  -d 'Needed so long after each time, such as 4h; it runs when that is cheapest.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l missed -x -a 'once all skip' -d 'What to make up for after nothing ran: once (the last time), all (100), skip.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l overlap -x -a 'queue skip cancel' -d 'If the one before has not ended: queue it all the same, skip it, or cancel that.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l shell -x  -d 'Run this line with /bin/sh.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l mode -x -a 'stream batch adaptive' -d 'Run in this mode; do not let hybridq decide.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l audience -x -a 'user background' -d 'Who waits for it: user or background [env var: HYBRIDQ_AUDIENCE].'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l priority -x  -d 'Higher runs first.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l group -x -k -a '(__hybridq_values groups)' -d 'Add the jobs to this group.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l retries -x  -d 'How often to retry a failed job.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l timeout -x  -d 'Longest run time of one try.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l cwd -x -a '(__fish_complete_directories)' -d 'Run the command in this folder.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l env -x  -d 'Keep this variable, or set NAME=VALUE.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l env-file -r -F -d 'Read variables, one NAME=VALUE per line.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l clean-env -d 'Keep only a few common variables.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l stdin -l no-stdin -d 'Pass standard input to the command, or not'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l max-cost -x  -d 'Avoid modes forecast to cost more; warn if all do.'
+complete -c hybridq -n '__hybridq_is "schedule add"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule add"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule add" -eq 1 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' 
+complete -c hybridq -n '__hybridq_at "schedule add" -eq 2 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' 
+complete -c hybridq -n '__hybridq_at "schedule add" -eq 3 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' -k -a '(__hybridq_values handlers)'
+complete -c hybridq -n '__hybridq_at "schedule add" -ge 4 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' -F
+complete -c hybridq -n '__hybridq_is "schedule show"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule show"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule show" -eq 1' -k -a '(__hybridq_values schedules)'
+complete -c hybridq -n '__hybridq_is "schedule pause"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule pause"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule pause" -eq 1' -k -a '(__hybridq_values schedules)'
+complete -c hybridq -n '__hybridq_is "schedule resume"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule resume"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule resume" -eq 1' -k -a '(__hybridq_values schedules)'
+complete -c hybridq -n '__hybridq_is "schedule run"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule run"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule run" -eq 1' -k -a '(__hybridq_values schedules)'
+complete -c hybridq -n '__hybridq_is "schedule remove"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule remove"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule remove" -eq 1' -k -a '(__hybridq_values schedules)'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l when -x  -d 'New times, as for add.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l zone -x  -d 'Its time zone, such as Europe/Berlin'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l within -x  -d 'Needed so long after each time, such as 4h; it runs when that is cheapest.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l missed -x -a 'once all skip' -d 'What to make up for after nothing ran: once (the last time), all (100), skip.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l overlap -x -a 'queue skip cancel' -d 'If the one before has not ended: queue it all the same, skip it, or cancel that.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l shell -x  -d 'Run this line with /bin/sh.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l mode -x -a 'stream batch adaptive' -d 'Run in this mode; do not let hybridq decide.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l priority -x  -d 'Higher runs first.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l group -x -k -a '(__hybridq_values groups)' -d 'Add the jobs to this group.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l retries -x  -d 'How often to retry a failed job.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l timeout -x  -d 'Longest run time of one try.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l max-cost -x  -d 'Avoid modes forecast to cost more; warn if all do.'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -l json -d 'Print JSON'
+complete -c hybridq -n '__hybridq_is "schedule edit"' -s h -l help -d 'Show this message and exit.'
+complete -c hybridq -n '__hybridq_at "schedule edit" -eq 1 --when --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --max-cost' -k -a '(__hybridq_values schedules)'
+complete -c hybridq -n '__hybridq_at "schedule edit" -eq 2 --when --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --max-cost' -k -a '(__hybridq_values handlers)'
+complete -c hybridq -n '__hybridq_at "schedule edit" -ge 3 --when --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --max-cost' -F
 complete -c hybridq -n __fish_use_subcommand -a clean -d 'Delete old finished jobs and their results.'
 complete -c hybridq -n '__hybridq_is clean' -l older -x  -d 'Only jobs that finished longer ago than this'
 complete -c hybridq -n '__hybridq_is clean' -l dry-run -d 'Show what would be deleted; delete nothing.'

@@ -10,6 +10,7 @@ TOPICS = {
     "deciding": "how hybridq chooses when to run a job, and what a batch waits for",
     "handlers": "kinds of work: commands, workers, line filters, Python functions",
     "models": "language models: OpenAI, Anthropic and compatible servers",
+    "schedules": "work that comes back: times, windows, what was missed",
     "plugins": "how to add a new kind of handler as a Python package",
     "python": "submitting from Python",
     "promises": "what hybridq guarantees, and its limits",

@@ -43,7 +43,7 @@ MAY = {  # what a room imports besides itself and the ground
     "money": {"outlook", "queue", "brain", "config"},
     "simulate": {"report", "outlook", "queue", "brain", "config"},
     "status": {"money", "outlook", "queue", "brain", "config"},
-    "runner": {"status", "money", "handlers", "outlook", "queue", "brain", "config"},
+    "runner": {"submit", "status", "money", "handlers", "outlook", "queue", "brain", "config"},
     "service": {"config"},
     "metrics": {"money", "outlook", "queue", "brain", "config"},
     "doctor": {"service", "queue", "brain", "config"},
