@@ -41,7 +41,7 @@ from .submitting.asked import (
     Timeout,
 )
 from .submitting.options import Options
-from .submitting.recurring import CommandAfterDashes, captured, check_name, edited, local_zone, timed, window
+from .submitting.recurring import TYPED, CommandAfterDashes, captured, check_name, edited, local_zone, timed, window
 from .tell import print_document, say
 
 
@@ -161,7 +161,9 @@ def add(
     span = window(within)
     outlook = connect(dict(os.environ))
     with outlook.store:
-        request, data, tell = captured(outlook, check_name(name), words or (), ctx.obj, shell, options, stdin)
+        request, data, tell = captured(
+            outlook, check_name(name), words or (), ctx.obj, shell, options, stdin, ctx.meta[TYPED]
+        )
         now = time.time()
         new = Schedule(
             name=name,
@@ -280,7 +282,7 @@ def edit(
             overlap=overlap or of.overlap,
         )
         if words or ctx.obj or shell is not None or asked:
-            of = edited(outlook, of, words or (), ctx.obj, shell, asked)
+            of = edited(outlook, of, words or (), ctx.obj, shell, asked, ctx.meta[TYPED])
         kept.change(outlook.store, of)
         wake(outlook.store)
         _tell(outlook, name, json)

@@ -22,7 +22,7 @@ from hybridq.submit import command_of
 from hybridq.visible import visible_line
 from hybridq.when import parse_span
 
-from ..suggestions import Misread, as_command
+from ..suggestions import Misread, as_command, without
 from ..tell import say
 from .options import Options, check
 from .options import request as of_options
@@ -31,6 +31,7 @@ from .surroundings import Surroundings
 from .words import understood
 
 NAME = re.compile(r"[^\W_][\w.-]{0,99}")  # also in keys and shells
+TYPED = "hybridq.typed"  # in the context: the whole line
 LONGEST = 366 * 86400.0  # seconds of a window
 
 
@@ -39,6 +40,7 @@ class CommandAfterDashes(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what comes before `--` as options and words."""
+        ctx.meta[TYPED] = ["hybridq", "schedule", ctx.info_name, *args]
         if "--" in args:
             place = args.index("--")
             ctx.obj = args[place + 1 :]
@@ -88,16 +90,19 @@ def captured(
     shell: str | None,
     options: Options,
     stdin: bool | None,
+    typed: Sequence[str],
 ) -> tuple[Request, bytes, Callable[[], None]]:
-    """What `submit` would have stored of this, and what tells of the variables that are kept. Raises what it does."""
+    """What `submit` would have stored of this, and what tells of the variables that are kept. Raises what it does; a
+    hint corrects the line as it was `typed`."""
     check(options)
     try:
         source = understood(words, after, shell=shell, each=False, lines=None, jsonl=None)
         who = Found(Audience.BACKGROUND, f"schedule {name}")
         submission = Submission(outlook, source, options, "", stdin, stays=lambda _: False, detached=True, who=who)
     except Misread as problem:
-        hint = as_command([*words, *(after or ())], program=("hybridq", "schedule", "add", name, "WHEN"))
-        raise UsageError(f"{problem}{hint if words else ''}") from None
+        said = [*words, *(after or ())]
+        hint = as_command(said, before=without(typed, said)) if words else ""
+        raise UsageError(f"{problem}{hint}") from None
     request, data = submission.single()
     if len(data) > LARGEST_INPUT:
         raise too_large(data)
@@ -119,12 +124,13 @@ def edited(
     after: Sequence[str] | None,
     shell: str | None,
     asked: dict[str, Any],
+    typed: Sequence[str],
 ) -> Schedule:
     """The same schedule with another command, or with these options otherwise. Raises as `captured` does."""
     old, options = schedule.request, Options(**asked)
     check(options)
     if words or after or shell is not None:
-        request, data, tell = captured(outlook, schedule.name, words, after, shell, options, None)
+        request, data, tell = captured(outlook, schedule.name, words, after, shell, options, None, typed)
         request = replace(request, **{field: getattr(old, field) for field in ALSO if field not in asked})
         schedule = replace(schedule, input=data, environment=None)
         tell()
