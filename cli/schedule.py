@@ -25,23 +25,23 @@ from hybridq.visible import visible_line
 
 from .draw.words import SEPARATOR
 from .reach import look, reach
-from .submitting.asked import (
-    AudienceOf,
-    CleanEnv,
-    Cwd,
-    Env,
-    EnvFile,
-    InGroup,
-    MaxCost,
-    ModeOf,
-    Priority,
-    Retries,
-    Shell,
-    Stdin,
-    Timeout,
-)
+from .submitting import asked
 from .submitting.options import Options
-from .submitting.recurring import TYPED, CommandAfterDashes, captured, check_name, edited, local_zone, timed, window
+from .submitting.recurring import (
+    TYPED,
+    CommandAfterDashes,
+    OfMissed,
+    OfOverlap,
+    Within,
+    Words,
+    Zone,
+    captured,
+    check_name,
+    edited,
+    local_zone,
+    timed,
+    window,
+)
 from .tell import print_document, say
 
 
@@ -70,21 +70,6 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON. Times are epoch seconds (UTC), durations seconds.")]
 Name = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Its name.", show_default=False)]
-Words = Annotated[list[str] | None, typer.Argument(metavar="[HANDLER INPUT | -- CMD ARG...]", show_default=False)]
-Zone = Annotated[
-    str | None, typer.Option(metavar="ZONE", help="Its time zone, such as Europe/Berlin. Default: this machine's.")
-]
-Within = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="Needed so long after each time, such as 4h; it runs when that is cheapest."),
-]
-OfMissed = Annotated[
-    Missed | None, typer.Option(help="What to make up for after nothing ran: once (the last time), all (100), skip.")
-]
-OfOverlap = Annotated[
-    Overlap | None,
-    typer.Option(help="If the one before has not ended: queue it all the same, skip it, or cancel that."),
-]
 
 
 @app.callback()
@@ -118,19 +103,18 @@ def add(
     within: Within = None,
     missed: OfMissed = None,
     overlap: OfOverlap = None,
-    shell: Shell = None,
-    mode: ModeOf = None,
-    audience: AudienceOf = None,
-    priority: Priority = None,
-    group: InGroup = None,
-    retries: Retries = None,
-    timeout: Timeout = None,
-    cwd: Cwd = None,
-    env: Env = None,
-    env_file: EnvFile = None,
-    clean_env: CleanEnv = False,
-    stdin: Stdin = None,
-    max_cost: MaxCost = None,
+    shell: asked.Shell = None,
+    mode: asked.ModeOf = None,
+    priority: asked.Priority = None,
+    group: asked.InGroup = None,
+    retries: asked.Retries = None,
+    timeout: asked.Timeout = None,
+    cwd: asked.Cwd = None,
+    env: asked.Env = None,
+    env_file: asked.EnvFile = None,
+    clean_env: asked.CleanEnv = False,
+    stdin: asked.Stdin = None,
+    max_cost: asked.MaxCost = None,
     json: Json = False,
 ) -> None:
     """Add a schedule.
@@ -146,7 +130,6 @@ def add(
     """
     options = Options(
         mode=mode,
-        audience=audience,
         priority=priority,
         group=group,
         retries=retries,
@@ -251,13 +234,13 @@ def edit(
     within: Within = None,
     missed: OfMissed = None,
     overlap: OfOverlap = None,
-    shell: Shell = None,
-    mode: ModeOf = None,
-    priority: Priority = None,
-    group: InGroup = None,
-    retries: Retries = None,
-    timeout: Timeout = None,
-    max_cost: MaxCost = None,
+    shell: asked.Shell = None,
+    mode: asked.ModeOf = None,
+    priority: asked.Priority = None,
+    group: asked.InGroup = None,
+    retries: asked.Retries = None,
+    timeout: asked.Timeout = None,
+    max_cost: asked.MaxCost = None,
     json: Json = False,
 ) -> None:
     """Change a schedule, for what it makes from now on.
@@ -265,8 +248,8 @@ def edit(
     A new command or input takes the folder and the variables of now. "none" removes the window: --within none.
     """
     given = {"mode": mode, "priority": priority, "group": group, "retries": retries, "timeout": timeout}
-    asked = {key: value for key, value in {**given, "max_cost": max_cost}.items() if value is not None}
-    if all(each is None for each in (words, ctx.obj, when, zone, within, missed, overlap, shell)) and not asked:
+    changed = {key: value for key, value in {**given, "max_cost": max_cost}.items() if value is not None}
+    if all(each is None for each in (words, ctx.obj, when, zone, within, missed, overlap, shell)) and not changed:
         raise UsageError(f"nothing to change: hybridq schedule edit {name} --when WHEN, or another option")
     span = window(within)
     outlook = connect(dict(os.environ))
@@ -281,8 +264,8 @@ def edit(
             missed=missed or of.missed,
             overlap=overlap or of.overlap,
         )
-        if words or ctx.obj or shell is not None or asked:
-            of = edited(outlook, of, words or (), ctx.obj, shell, asked, ctx.meta[TYPED])
+        if words or ctx.obj or shell is not None or changed:
+            of = edited(outlook, of, words or (), ctx.obj, shell, changed, ctx.meta[TYPED])
         kept.change(outlook.store, of)
         wake(outlook.store)
         _tell(outlook, name, json)

@@ -65,6 +65,7 @@ def _details(found: Detail, now: float) -> Iterator[Fact]:
     if found.input is not None and found.input_bytes is not None:
         cut = f" ({count(found.input_bytes)} bytes)" if found.input_bytes > ONE_LINE else ""
         yield "input", visible_line(found.input, ONE_LINE) + cut
+    yield from _schedule(found, now)
     yield from _others(found.others)
     yield from _asked(found)
     yield from _tried(found, now)
@@ -137,6 +138,7 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
         yield "who waits", f"{row.audience.value} ({found.signal})"
     if found.decision.forecast.assumed:
         yield "assumed", ", ".join(found.decision.forecast.assumed)
+    yield from _schedule(found, now)
     if found.flush is not None:
         yield from _flushes(found, found.flush, now)
     elif found.planned is not None and row.why_kind == found.decision.reason.kind:
@@ -171,6 +173,12 @@ def _flush(flush: FlushRecord, now: float, currency: str) -> str:
     jobs = f"{count(flush.done)} done" + (f", {count(flush.failed)} failed" if flush.failed else "")
     cost = f", cost {money(flush.cost, currency)}" if flush.cost else ""
     return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}{cost}: {why}"
+
+
+def _schedule(found: Detail | Explanation, now: float) -> Iterator[Fact]:
+    """The schedule that made it, where one did."""
+    if found.schedule is not None and found.instant is not None:
+        yield "schedule", f"{found.schedule}, due {clock(found.instant, now)}"
 
 
 def _others(others: tuple[int, ...]) -> Iterator[Fact]:

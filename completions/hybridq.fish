@@ -129,7 +129,6 @@ complete -c hybridq -n '__hybridq_is "schedule add"' -l missed -x -a 'once all s
 complete -c hybridq -n '__hybridq_is "schedule add"' -l overlap -x -a 'queue skip cancel' -d 'If the one before has not ended: queue it all the same, skip it, or cancel that.'
 complete -c hybridq -n '__hybridq_is "schedule add"' -l shell -x  -d 'Run this line with /bin/sh.'
 complete -c hybridq -n '__hybridq_is "schedule add"' -l mode -x -a 'stream batch adaptive' -d 'Run in this mode; do not let hybridq decide.'
-complete -c hybridq -n '__hybridq_is "schedule add"' -l audience -x -a 'user background' -d 'Who waits for it: user or background [env var: HYBRIDQ_AUDIENCE].'
 complete -c hybridq -n '__hybridq_is "schedule add"' -l priority -x  -d 'Higher runs first.'
 complete -c hybridq -n '__hybridq_is "schedule add"' -l group -x -k -a '(__hybridq_values groups)' -d 'Add the jobs to this group.'
 complete -c hybridq -n '__hybridq_is "schedule add"' -l retries -x  -d 'How often to retry a failed job.'
@@ -142,10 +141,10 @@ complete -c hybridq -n '__hybridq_is "schedule add"' -l stdin -l no-stdin -d 'Pa
 complete -c hybridq -n '__hybridq_is "schedule add"' -l max-cost -x  -d 'Avoid modes forecast to cost more; warn if all do.'
 complete -c hybridq -n '__hybridq_is "schedule add"' -l json -d 'Print JSON'
 complete -c hybridq -n '__hybridq_is "schedule add"' -s h -l help -d 'Show this message and exit.'
-complete -c hybridq -n '__hybridq_at "schedule add" -eq 1 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' 
-complete -c hybridq -n '__hybridq_at "schedule add" -eq 2 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' 
-complete -c hybridq -n '__hybridq_at "schedule add" -eq 3 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' -k -a '(__hybridq_values handlers)'
-complete -c hybridq -n '__hybridq_at "schedule add" -ge 4 --zone --within --missed --overlap --shell --mode --audience --priority --group --retries --timeout --cwd --env --env-file --max-cost' -F
+complete -c hybridq -n '__hybridq_at "schedule add" -eq 1 --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --cwd --env --env-file --max-cost' 
+complete -c hybridq -n '__hybridq_at "schedule add" -eq 2 --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --cwd --env --env-file --max-cost' 
+complete -c hybridq -n '__hybridq_at "schedule add" -eq 3 --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --cwd --env --env-file --max-cost' -k -a '(__hybridq_values handlers)'
+complete -c hybridq -n '__hybridq_at "schedule add" -ge 4 --zone --within --missed --overlap --shell --mode --priority --group --retries --timeout --cwd --env --env-file --max-cost' -F
 complete -c hybridq -n '__hybridq_is "schedule show"' -l json -d 'Print JSON'
 complete -c hybridq -n '__hybridq_is "schedule show"' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at "schedule show" -eq 1' -k -a '(__hybridq_values schedules)'

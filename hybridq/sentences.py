@@ -270,28 +270,6 @@ def _late_final(reason: Reason, told: _Telling) -> str:
     return f"the draft makes the deadline {due}, but the final will probably be late: done by {done}"
 
 
-def _missed(reason: Reason, told: _Telling) -> str:
-    missed, left = reason.jobs or 0, reason.of or 0
-    late = "" if reason.due is None else f"nothing ran at {told.at(reason.due)}, so this comes late"
-    earlier = missed - (reason.due is not None)
-    were = "instant was" if earlier == 1 else "instants were"
-    then = f", {'it is' if earlier == 1 else 'they are'} made up for" if not left else ""
-    others = f"{count(earlier)} earlier {were} missed{then}" if earlier else ""
-    return f"schedule {reason.text}: {'; '.join(filter(None, [late, others]))}"
-
-
-def _left_out(reason: Reason, told: _Telling) -> str:
-    jobs = reason.jobs or 1
-    which = f"the occurrence of {told.at(reason.due)}" if jobs == 1 else f"{count(jobs)} occurrences"
-    return f"schedule {reason.text}: {which} left out, for this had not ended (--overlap skip)"
-
-
-def _beside(reason: Reason, told: _Telling) -> str:
-    jobs = reason.jobs or 1
-    which = f"job {reason.of} has" if jobs == 1 else f"{count(jobs)} earlier ones have"
-    return f"schedule {reason.text}: {which} not ended yet, and this does not wait (--overlap queue)"
-
-
 _Says = Callable[[Reason, _Telling], str]
 _WHO_FIRST = ("untimed", "unpriced", "little")
 _WHO_LAST = ("people first", "costs more", "saves", "no daemon")
@@ -343,11 +321,6 @@ _SAYS: dict[str, _Says] = {
     # What came of it.
     "cut": lambda r, t: f"the answer was cut ({r.text})",
     "charged": _charged,
-    # What a schedule tells of its occurrences.
-    "missed": _missed,
-    "left out": _left_out,
-    "replaced": lambda r, t: f"schedule {r.text}: replaced by its occurrence of {t.at(r.due)} (--overlap cancel)",
-    "beside": _beside,
     "ahead": lambda r, t: f"the clock was ahead by {span(r.span or 0.0)} when it was accepted; it counts as come now",
     "final misses": lambda r, t: "the final misses the deadline",
     "late final": _late_final,

@@ -199,6 +199,21 @@ def planned_flush(head: Head, now: float) -> str:
     return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
 
 
+LEFT_OUT = {"missed": "missed", "overlap": "left out", "key": "left out"}
+
+
+def scheduled(head: Head, now: float) -> list[str]:
+    """`schedule nightly at 02:00`, `5 missed today`: where there are schedules."""
+    left: dict[str, int] = {}
+    for kind, instants in head.left_out.items():
+        word = LEFT_OUT.get(kind, "left out")
+        left[word] = left.get(word, 0) + instants
+    due = (
+        [] if head.next_occurrence is None else [f"schedule {head.next_schedule} at {clock(head.next_occurrence, now)}"]
+    )
+    return [*due, *(f"{count(instants)} {word} in 24h" for word, instants in left.items())]
+
+
 def tariff(head: Head, now: float) -> str:
     """`peak x1 until 22:00, then x0.4`."""
     named = f"{head.factor_name} x{head.factor:g}".lstrip()

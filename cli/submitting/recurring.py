@@ -5,12 +5,14 @@ Rule: what it hands in is what `submit` would have stored, and refused for the s
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from msgspec.structs import replace
 from typer.core import TyperCommand
 
 from hybridq.audience import Found
+from hybridq.brain.occurrence import Missed, Overlap
 from hybridq.brain.policy import check_mode
 from hybridq.brain.recurrence import Recurrence, zoned
 from hybridq.errors import UsageError
@@ -33,6 +35,22 @@ from .words import understood
 NAME = re.compile(r"[^\W_][\w.-]{0,99}")  # also in keys and shells
 TYPED = "hybridq.typed"  # in the context: the whole line
 LONGEST = 366 * 86400.0  # seconds of a window
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[HANDLER INPUT | -- CMD ARG...]", show_default=False)]
+Zone = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="Its time zone, such as Europe/Berlin. Default: this machine's.")
+]
+Within = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Needed so long after each time, such as 4h; it runs when that is cheapest."),
+]
+OfMissed = Annotated[
+    Missed | None, typer.Option(help="What to make up for after nothing ran: once (the last time), all (100), skip.")
+]
+OfOverlap = Annotated[
+    Overlap | None,
+    typer.Option(help="If the one before has not ended: queue it all the same, skip it, or cancel that."),
+]
 
 
 class CommandAfterDashes(TyperCommand):

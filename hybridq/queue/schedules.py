@@ -127,6 +127,24 @@ def next_due(store: Store) -> float | None:
     return None if row is None or row[0] is None else float(row[0])
 
 
+def next_name(store: Store) -> tuple[str, float] | None:
+    """The schedule that is due next, and when; None: none is."""
+    found = store.row(
+        "SELECT name, due FROM schedule INDEXED BY schedule_due WHERE due IS NOT NULL ORDER BY due, id LIMIT 1"
+    )
+    return None if found is None else (str(found[0]), float(found[1]))
+
+
+def left_since(store: Store, since: float) -> dict[str, int]:
+    """How many instants no job was made of since then, by why."""
+    rows = store.rows(
+        "SELECT kind, sum(instants) FROM occurrence INDEXED BY occurrence_left WHERE job IS NULL AND at >= ?"
+        " GROUP BY kind",
+        (since,),
+    )
+    return {str(kind): int(instants) for kind, instants in rows}
+
+
 def names(store: Store, prefix: str, limit: int) -> list[str]:
     """The schedules whose names begin so: for completion."""
     where = "substr(name, 1, length(?1)) = ?1 ORDER BY name LIMIT ?2"

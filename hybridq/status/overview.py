@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ..errors import NoSuchJob
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, machine_load
-from ..queue import cohorts, lists
+from ..queue import cohorts, lists, schedules
 from ..queue.account import saved_of
 from ..queue.cohorts import Cohort
 from ..queue.group_sums import ended_groups, groups_with
@@ -30,6 +30,7 @@ RECENT = 5  # ended rows that are shown unasked, where nobody says how many fit
 ALARMING = 86400.0  # seconds for which what failed stands before what else ended
 BATCHED = (Lane.BATCH, State.DONE)
 LIVE = (State.RUNNING, State.QUEUED)
+DAY = 86400.0  # seconds for which it is told what schedules left out
 AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
 
 
@@ -82,6 +83,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
     change = next((found[0] for days in AHEAD if (found := tariff.changes(now, now + days))), None)
     at, why = foresight.next_flush()
     cost = sum(each.cost for each in sums)
+    schedule, due = schedules.next_name(outlook.store) or ("", None)
     return Head(
         now=now,
         daemon=daemons[0] if daemons else "",
@@ -100,6 +102,9 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         next_flush_why=sentence(replace(why, runs=None), now, outlook.config.policy.currency),
         next_flush_why_kind="" if why is NONE else why.kind,
         currency=outlook.config.policy.currency,
+        next_schedule=schedule,
+        next_occurrence=due,
+        left_out=schedules.left_since(outlook.store, now - DAY),
         cost=cost,
         saved=saved_of(cost, sum(each.streamed for each in sums), untold=_untold(outlook, foresight)),
     )

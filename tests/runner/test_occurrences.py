@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.occurrence import Missed, Overlap
+from hybridq.happenings import happened
 from hybridq.job import Happening, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue import schedules
@@ -31,7 +32,7 @@ DAY = 86400.0
 def story(outlook: Outlook, number: int) -> list[str]:
     """What the schedule tells of a job."""
     told = history(outlook.store, job(outlook.store, number).cohort, number)
-    return [sentence(each.reason, each.at) for each in told if each.kind is Happening.RECURRED]
+    return [happened(each.kind, each.jobs, each.reason, each.at) for each in told if each.kind is Happening.RECURRED]
 
 
 def left(outlook: Outlook, schedule: Schedule) -> list[tuple[str, int]]:
