@@ -14,7 +14,10 @@ function __hybridq_at -a command compare place -d 'Whether that place comes next
     __hybridq_is $command; or return
     set -l next 1
     set -l value no
-    for word in (commandline -opc)[(math 2 + (count (string split ' ' -- $command)))..]
+    set -l own (string split ' ' -- $command)
+    set -l after (math 2 + (count $own))
+    set -l words (commandline -opc)
+    for word in $words[$after..]
         if test $value = yes
             set value no
         else if contains -- $word $argv[4..]

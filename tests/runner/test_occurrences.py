@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from hybridq.brain.occurrence import Missed, Overlap
+from hybridq.brain.plan import plan
 from hybridq.happenings import happened
 from hybridq.job import Happening, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue import schedules
+from hybridq.queue.buckets import buckets
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.cohorts import cohort, job
 from hybridq.queue.history import history
@@ -23,10 +25,11 @@ from hybridq.selection import parse_selector
 from hybridq.sentences import sentence
 from hybridq.status.detail import explanation
 from hybridq.submit import deciding
-from tests.support.building import asking, queue, run_jobs, submit_all
+from tests.support.building import ECHO, asking, night, queue, run_jobs, submit_all
 from tests.support.recurring import HOUR, NIGHT, keys, recurring
 
 DAY = 86400.0
+AUTUMN = 1_791_626_400.0  # 2026-10-10, noon in Berlin
 
 
 def story(outlook: Outlook, number: int) -> list[str]:
@@ -37,7 +40,7 @@ def story(outlook: Outlook, number: int) -> list[str]:
 
 def left(outlook: Outlook, schedule: Schedule) -> list[tuple[str, int]]:
     """Why no job was made, and of how many instants."""
-    return [(each.kind, each.instants) for each in occurrences(outlook.store, schedule, 10) if each.job is None]
+    return [(each.kind, each.instants) for each in occurrences(outlook.store, schedule, 100) if each.job is None]
 
 
 def test_what_is_due_becomes_a_job_with_its_key(outlook: Outlook) -> None:
@@ -134,6 +137,31 @@ def test_the_window_is_a_deadline(outlook: Outlook) -> None:
     recurring(outlook, within=4 * HOUR)
     make_all_due(outlook, NIGHT + 3 * HOUR)
     assert cohort(outlook.store, job(outlook.store, 1).cohort).due == NIGHT + 4 * HOUR
+
+
+def test_a_month_with_a_week_off(outlook: Outlook) -> None:
+    """A drain each hour over thirty days with a change of the clock, and the machine off for seven of them: each night
+    that was seen has its job, the newest missed one too, and no night has two."""
+    of, begin = recurring(outlook, zone="Europe/Berlin", since=AUTUMN), AUTUMN
+    for hour in range(30 * 24):
+        if not 10 * 24 <= hour < 17 * 24:
+            make_all_due(outlook, begin + hour * HOUR)
+    nights = [key[8:18] for key in keys(outlook)]
+    assert len(nights) == len(set(nights)) == 30 - 7 + 1
+    assert {key[19:27] for key in keys(outlook)} == {"02:00:00"}
+    assert left(outlook, of) == [("missed", 6)]
+
+
+def test_many_schedules_share_the_flush_of_the_cheapest_hour(tmp_path: Path) -> None:
+    """Due within the same window, they are held until its price falls, and planned as one flush then."""
+    now = NIGHT + 5
+    made = queue(tmp_path, ECHO.replace("20ms", "10m") + night(NIGHT, 2 * HOUR))
+    with made.store:
+        for number in range(3):
+            recurring(made, f"s{number}", within=4 * HOUR, mode=None, data=b'"' + b"x" * 100 + b'"')
+        make_all_due(made, now)
+        (flush,) = plan(buckets(made.store, "echo", now).held, made.conditions("echo", now)).later
+        assert (flush.jobs, flush.at) == (3, NIGHT + 2 * HOUR)
 
 
 def test_a_handler_that_is_gone_loses_no_occurrence(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def recurring(
     timing: str = "0 2 * * *",
     *,
     since: float = NIGHT - HOUR,
+    zone: str = "UTC",
     within: float | None = None,
     missed: Missed = Missed.ONCE,
     overlap: Overlap = Overlap.QUEUE,
@@ -30,7 +31,7 @@ def recurring(
     new = Schedule(
         name=name,
         timing=timing,
-        zone="UTC",
+        zone=zone,
         since=since,
         within=within,
         missed=missed,
