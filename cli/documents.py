@@ -186,6 +186,13 @@ class Retried(Struct, frozen=True, kw_only=True):
     ids: list[int]
 
 
+class Unscheduled(Struct, frozen=True, kw_only=True):
+    """What `schedule remove` removed."""
+
+    removed: str
+    unended: list[int]
+
+
 class CleanedAway(Struct, frozen=True, kw_only=True):
     """What `clean` deleted, or would."""
 
