@@ -39,6 +39,10 @@ PRINTED = {  # the command lines, by what they are to show
     "drain": ("drain", "--group", "g"),
     "clean": ("clean", "g", "--dry-run"),
     "simulate": ("simulate", "--days", "0.02"),
+    "service": ("service", "status"),
+    "doctor": ("doctor",),
+    "back up": ("backup", "again.tar"),
+    "restore": ("restore", "--force", "made.tar"),
     "report": ("report",),
     "list handlers": ("handlers",),
     "check handlers": ("handlers", "--check"),
@@ -58,6 +62,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Queue:
     made.run("submit", "--detach", "--key", "k", "--mode", "batch", "--deadline", "20h", "--", "true", cwd=made.folder)
     made.run("submit", "--detach", "--mode", "batch", "--deadline", "20h", "--", "true")
     made.run("cancel", "6")
+    made.run("backup", "made.tar", cwd=made.folder)
     return made
 
 
@@ -97,7 +102,7 @@ def test_the_log_of_a_daemon_is_as_promised(tmp_path: Path) -> None:
 
 def test_each_command_with_json_has_its_shape() -> None:
     """The schema names each command that prints JSON, and no other."""
-    assert COMMANDS.keys() - SHAPES.keys() == {"completions", "help"}
+    assert COMMANDS.keys() - SHAPES.keys() == {"completions", "help", "metrics"}
     assert SHAPES.keys() <= COMMANDS.keys()
 
 
