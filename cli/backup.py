@@ -1,7 +1,7 @@
 """`backup` and `restore`: the whole queue in one file, and back.
 
-Rule: a backup disturbs nobody, and from cron it is silent with `--quiet` as long as nothing is missing. A restore takes the place of a queue
-only where nobody uses it and nothing is lost that was not asked for.
+Rule: a backup disturbs nobody, and with `--quiet` it is silent as long as nothing is missing. A restore takes the place
+of a queue only where nobody uses it and nothing is lost that was not asked for.
 """
 
 import os
