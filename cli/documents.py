@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from hybridq.config.origin import Setting
+from hybridq.doctor.finding import Finding
 from hybridq.job import Forecast, Mode, State
 
 
@@ -199,6 +200,23 @@ class CleanedAway(Struct, frozen=True, kw_only=True):
     cleaned: int
     cost: float
     dry_run: bool
+
+
+class BackupFile(Struct, frozen=True, kw_only=True):
+    """What `backup` wrote."""
+
+    file: str
+    jobs: int
+    outputs: int
+    missing: int
+    bytes: int
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """What `doctor` found."""
+
+    ok: bool
+    checks: tuple[Finding, ...]
 
 
 class Drained(Struct, frozen=True, kw_only=True):

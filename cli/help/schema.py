@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from hybridq.demo.measured import Measured
+from hybridq.queue.restore import Restored
 from hybridq.report.report import Report
+from hybridq.service.manager import ServiceState
 from hybridq.simulate.simulation import Rehearsal
 from hybridq.status.detail import Detail, Explanation
 from hybridq.status.recurring import Recurring, ScheduleDetail
@@ -39,6 +41,10 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "drain": (of.Drained,),
     "simulate": (Rehearsal,),
     "report": (Report,),
+    "service": (ServiceState,),
+    "doctor": (of.Examined,),
+    "backup": (of.BackupFile,),
+    "restore": (Restored,),
     "handlers": (of.Listed,),
     "config": (of.Configuration,),
     "demo": (Measured,),

@@ -40,6 +40,10 @@ PRINTED = {  # the command lines, by what they are to show
     "schedule": ("schedule",),
     "clean": ("clean", "g", "--dry-run"),
     "simulate": ("simulate", "--days", "0.02"),
+    "service": ("service", "status"),
+    "doctor": ("doctor",),
+    "back up": ("backup", "again.tar"),
+    "restore": ("restore", "--force", "made.tar"),
     "report": ("report",),
     "list handlers": ("handlers",),
     "check handlers": ("handlers", "--check"),
@@ -61,6 +65,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Queue:
     made.run("cancel", "6")
     made.run("schedule", "add", "nightly", "@nightly", "--mode", "batch", "--", "true")
     made.run("schedule", "run", "nightly")
+    made.run("backup", "made.tar", cwd=made.folder)
     return made
 
 
@@ -109,7 +114,7 @@ def test_the_log_of_a_daemon_is_as_promised(tmp_path: Path) -> None:
 
 def test_each_command_with_json_has_its_shape() -> None:
     """The schema names each command that prints JSON, and no other."""
-    assert COMMANDS.keys() - SHAPES.keys() == {"completions", "help"}
+    assert COMMANDS.keys() - SHAPES.keys() == {"completions", "help", "metrics"}
     inner = {name for command in COMMANDS for name in within(command)}
     assert SHAPES.keys() - COMMANDS.keys() == inner
 
