@@ -12,7 +12,7 @@ from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps, shared
 from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
-from .job import Held, Lane, Mode, State
+from .job import LANES, Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.instances import begun_of, last_end, open_flush_of, stream_rate, streams_of
@@ -122,7 +122,7 @@ class Outlook:
                 tariff=self.tariff,
                 estimate=self.estimate(name),
                 jobs=jobs,
-                slots={lane: self.slots(name, lane) for lane in Lane},
+                slots={lane: self.slots(name, lane) for lane in LANES},
                 used=self._used(name, now) if keeps(handler) else None,
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
                 ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,

@@ -72,7 +72,8 @@ class Stay(Struct, frozen=True):
     @property
     def _streams(self) -> bool:
         whole = self.of.jobs == self.accepted.jobs
-        return self.of.lane is Lane.STREAM and whole and self.state not in ENDED
+        streams = self.of.lane is Lane.STREAM or (self.of.lane is Lane.NONE and self.of.mode is not Mode.BATCH)
+        return streams and whole and self.state not in ENDED
 
     def _takes_over(self) -> None:
         say(f"the daemon has stopped, so this submit runs {self._what} itself")

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import HandlerConfig, PolicyConfig, TariffConfig
-from ..job import Held, Lane, Mode, State
+from ..job import LANES, Held, Lane, Mode, State
 from .arrivals import coming, joining
 from .conditions import Conditions, PriceByTime, part_of
 from .estimate import Estimate
@@ -135,7 +135,7 @@ def _instance(facts: Facts) -> _Instance:
         return _Instance(handler.traits.starts == "never", 0.0)
     warm = facts.used is not None and now - facts.used < handler.idle
     stays = 0.0 if facts.used is None else facts.used + handler.idle
-    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in Lane)
+    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in LANES)
     began = [each.began for each in facts.streams if each.began is not None]
     began += [facts.flush[0]] if facts.flush else []
     if warm or not began or taken < facts.slots[Lane.STREAM] or not shared(handler):
