@@ -13,12 +13,14 @@ from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import State
 from hybridq.queue.cancel_retry import cancel as cancel_jobs
 from hybridq.queue.cancel_retry import retry as retry_jobs
+from hybridq.queue.gates import broken
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
 from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 from hybridq.when import how_many
 
+from . import documents
 from .reach import reach
 from .tell import is_tty, print_document
 
@@ -46,7 +48,7 @@ def cancel(
             confirm(f"cancel all unfinished jobs ({how_many(len(jobs))})?")
         changed = cancel_these(store, jobs)
     if json:
-        print_document({"cancelled": changed, "ids": jobs}, one_line=True)
+        print_document(documents.Cancelled(cancelled=changed, ids=jobs), one_line=True)
     else:
         print(f"{how_many(changed)} cancelled")
 
@@ -64,7 +66,7 @@ def retry(
         jobs = _ids(store, named, states)
         changed = retry_these(store, jobs, "failed" if failed else "failed or was cancelled")
     if json:
-        print_document({"queued": changed, "ids": jobs}, one_line=True)
+        print_document(documents.Retried(queued=changed, ids=jobs), one_line=True)
     else:
         print(f"{how_many(changed)} queued again")
 
@@ -90,6 +92,11 @@ def retry_these(store: Store, jobs: list[int], which: str = "failed or was cance
     changed = retry_jobs(store, jobs, time.time())
     wake(store)
     if not changed:
+        if (found := broken(store, jobs)) is not None:
+            job, why = found
+            how = {"failed": "failed", "cancelled": "was cancelled"}.get(why.mode, "was not done")
+            first = f". Retry the first: hybridq retry {why.other}" if why.other else ". Submit it again"
+            raise NoSuchJob(f"nothing was queued again: job {job} waits for {why.text}, which {how}{first}")
         raise NoSuchJob(f"nothing was queued again: none of these jobs {which}")
     return changed
 

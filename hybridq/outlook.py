@@ -8,14 +8,14 @@ import os
 from .brain.arrivals import ARRIVALS, RECENT
 from .brain.conditions import Conditions
 from .brain.estimate import Estimate, Model
-from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps, shared
+from .brain.gather import SAME_AT_ALL_HOURS, Facts, FlushAtWork, gather, keeps, shared
 from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
-from .job import Held, Lane, Mode, State
+from .job import LANES, Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
-from .queue.instances import last_end, open_flushes_of, stream_rate, streams_of
+from .queue.instances import begun_of, last_end, open_flushes_of, stream_rate, streams_of
 from .queue.learned import last_learned, models, planned_for
 from .queue.runner import living, own_load
 from .queue.store import Store
@@ -130,12 +130,13 @@ class Outlook:
                 tariff=self.tariff,
                 estimate=self.estimate(name),
                 jobs=jobs,
-                slots={lane: self.slots(name, lane) for lane in Lane},
+                slots={lane: self.slots(name, lane) for lane in LANES},
                 used=self._used(name, now) if keeps(handler) else None,
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
                 ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,
                 rate=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
-                flushes=[(began, 0 if rest is not None else room) for began, room in flushes],
+                flushes=flushes if rest is None else [flush._replace(left=0) for flush in flushes],
+                begun=begun_of(self.store, name) if any(flush.drained for flush in flushes) else frozenset(),
                 rest=rest or (),
                 held=work,
                 came=came,
@@ -147,14 +148,14 @@ class Outlook:
             )
         )
 
-    def _flushes(self, name: str, running: int) -> list[tuple[float, int]]:
-        """When each flush that runs began, the oldest first, and how many queued jobs it will take: what runs is of the
-        newest, as that overtakes the others. At a provider each is over at once."""
+    def _flushes(self, name: str, running: int) -> list[FlushAtWork]:
+        """The flushes that run, the oldest first: what runs is of the newest, as that overtakes the others. At a
+        provider each is over at once."""
         if not running or self.handler(name).traits.remote:
             return []
         found = []
-        for began, unended in reversed(open_flushes_of(self.store, name)):
-            found.append((began, max(0, unended - running)))
+        for began, unended, drained in reversed(open_flushes_of(self.store, name)):
+            found.append(FlushAtWork(began, max(0, unended - running), drained))
             running = max(0, running - unended)
         return found[::-1]
 

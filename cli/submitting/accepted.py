@@ -7,6 +7,7 @@ is on standard error. With no daemon running it is said who will run the job, an
 import shlex
 import sys
 import time
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,9 @@ from ..draw import words
 from ..staying.unserved import why_waiting
 from ..tell import folded, is_tty, print_document, put, say, spoken
 from .submission import Foretold, Skipped
+
+if TYPE_CHECKING:
+    from ..documents import Submitted
 
 LONG = 60.0  # seconds for which something is held that a person did not foresee
 
@@ -61,11 +65,13 @@ def foretold(parts: list[Foretold], skipped: Skipped, then: Then, currency: str)
     """Print what would happen to a submission, part by part; returns the exit code."""
     now = time.time()
     if then.json:
+        from ..documents import Part, Planned
+
         plans = [
-            {"jobs": of.jobs, "held": of.held or None, "deadline": of.deadline, **_decided(of.decision, currency)}
+            Part(jobs=of.jobs, held=of.held or None, deadline=of.deadline, **_decided(of.decision, currency))
             for of in parts
         ]
-        print_document({"submitted": False, "parts": plans, "left_out": skipped.count}, one_line=True)
+        print_document(spoken(Planned(parts=tuple(plans), left_out=skipped.count), now, currency), one_line=True)
     else:
         for of in parts:
             named = "" if len(parts) == 1 and of.jobs == 1 else f"{how_many(of.jobs)}{words.SEPARATOR}"
@@ -84,7 +90,9 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     _tell_skipped(skipped)
     if accepted is None:
         if then.json:
-            print_document({"id": None, "last": None, "jobs": 0, "left_out": skipped.count}, one_line=True)
+            from ..documents import Nothing
+
+            print_document(Nothing(left_out=skipped.count), one_line=True)
         if skipped.count:
             raise BadData("nothing was submitted: every input was bad")
         say("nothing new: jobs with these keys already exist")
@@ -94,7 +102,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     now, currency = time.time(), outlook.config.policy.currency
     held = "" if first.state in ENDED else sentence(why_withheld(outlook, of, now), now, currency)
     if then.json:
-        print_document(_as_json(accepted, skipped, held, currency), one_line=True)
+        print_document(spoken(_as_json(accepted, skipped, held, currency), now, currency), one_line=True)
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
     if accepted.decision.warning is not None and not (then.json or accepted.existed):
@@ -105,7 +113,9 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if follows or then.wait:
         from ..staying.stay import Stay
 
-        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final).run()
+        return Stay(
+            outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final, json=then.json
+        ).run()
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
@@ -125,15 +135,26 @@ def _existed(accepted: Accepted, state: State) -> str:
 
 def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: str, then: Then) -> None:
     now, currency, alone = time.time(), outlook.config.policy.currency, daemon_of(outlook.store) is None
+    name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
     if is_tty(sys.stderr):
-        name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
         promise = words.promise(replace(cohort.decision, warning=None), now, currency)  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
     it = "it starts" if accepted.jobs == 1 else "they start"
-    if why := why_waiting(it, cohort, alone, held):
+    if unmet := _unmet(outlook, accepted, cohort):
+        say(f"{name} was {unmet}" if accepted.jobs == 1 else unmet)
+    elif why := why_waiting(it, cohort, alone, held):
         say(why)
     elif is_tty(sys.stderr) and (sooner := _sooner(outlook, accepted, cohort, now)):
         say(sooner if then.detach else f"{sooner}. Next time, say that you wait: --wait")
+
+
+def _unmet(outlook: Outlook, accepted: Accepted, cohort: Cohort) -> str:
+    """For which job it was cancelled at once; "": for none."""
+    if cohort.lane is not Lane.NONE:
+        return ""
+    from hybridq.queue.gates import cause_of
+
+    return sentence(cause_of(outlook.store, accepted.first), time.time(), long=True)
 
 
 def _sooner(outlook: Outlook, accepted: Accepted, cohort: Cohort, now: float) -> str:
@@ -154,20 +175,23 @@ def _tell_skipped(skipped: Skipped) -> None:
         say(line)
 
 
-def _as_json(accepted: Accepted, skipped: Skipped, held: str, currency: str) -> dict[str, object]:
-    return {
-        "id": accepted.first,
-        "last": accepted.last,
-        "jobs": accepted.jobs,
-        "group": accepted.group,
-        "existed": accepted.existed,
-        "left_out": skipped.count,
-        "held": held or None,
+def _as_json(accepted: Accepted, skipped: Skipped, held: str, currency: str) -> "Submitted":
+    from ..documents import Submitted
+
+    return Submitted(
+        id=accepted.first,
+        last=accepted.last,
+        jobs=accepted.jobs,
+        group=accepted.group,
+        existed=accepted.existed,
+        left_out=skipped.count,
+        held=held or None,
         **_decided(accepted.decision, currency),
-    }
+    )
 
 
-def _decided(decision: Decision, currency: str) -> dict[str, object]:
+def _decided(decision: Decision, currency: str) -> dict[str, Any]:
+    """The fields of `documents.Decided`."""
     forecast, now = decision.promised, time.time()
     return {
         "mode": decision.mode,
@@ -179,5 +203,5 @@ def _decided(decision: Decision, currency: str) -> dict[str, object]:
         "finish90": forecast.finish90,
         "cost": forecast.cost,
         "served": decision.served,
-        "considered": spoken(decision.considered, now, currency),
+        "considered": decision.considered,
     }

@@ -11,7 +11,7 @@ from itertools import chain
 from msgspec.structs import replace
 
 from ..config.values import HandlerConfig
-from ..job import Lane
+from ..job import LANES, Lane
 from ..when import span
 from .calls import NONE, Overhead
 from .commands import like
@@ -124,7 +124,7 @@ class Estimate:
     def startup(self, q: float = 0.5) -> float | None:
         """Seconds that one start takes: learned in either lane, else as configured, else None."""
         if self._starts is None:
-            self._starts = sorted(s for lane in Lane for s in self._started(lane))
+            self._starts = sorted(s for lane in LANES for s in self._started(lane))
         starts = self._starts
         if not starts:
             return _around(self._handler.fixed, q)
@@ -208,10 +208,18 @@ class Estimate:
     def timed(self, kind: str = "") -> int:
         """How many run times are known that tell of the next, of the lane that knows more; of a kind of command those
         of this command."""
+        return max(self._counted(kind))
+
+    def runs(self, kind: str = "") -> int:
+        """How many are known in all: streamed and batched, the first of a new instance and later ones."""
+        return sum(self._counted(kind))
+
+    def _counted(self, kind: str) -> list[int]:
+        """How many run times are known of each sort, of which none tells of another."""
         models = self._models.values()
         if kind and self._handler.traits.commands:
-            return max(len(model.commands.get(kind, ())) for model in models)
-        return max(max(len(model.times), len(model.firsts)) for model in models)
+            return [len(model.commands.get(kind, ())) for model in models]
+        return [len(times) for model in models for times in (model.times, model.firsts)]
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""

@@ -100,7 +100,8 @@ def gains(flush: Flush, now: float) -> float:
 
 def flushing_etas(conditions: Conditions) -> dict[int, Eta]:
     """For each class of queued work that the running flush will take, by key: its place in what is left of that."""
-    whole, ahead = sum(h.jobs for h in conditions.flushing), min(conditions.urgent_ahead or 0.0, conditions.batch_ahead)
+    whole = sum(h.jobs for h in conditions.flushing)
+    ahead, least = _before_next(conditions)
     now, rest = conditions.now + ahead, conditions.batch_ahead - ahead
     etas: dict[int, Eta] = {}
     jobs = 0
@@ -111,10 +112,18 @@ def flushing_etas(conditions: Conditions) -> dict[int, Eta]:
         begin = now + rest * jobs / whole
         jobs += h.jobs
         finish = now + rest * jobs / whole
-        wider = finish + NINETIETH * max(conditions.urgent_spread, conditions.batch_spread * math.sqrt(jobs / whole))
+        wider = finish + NINETIETH * max(least, conditions.batch_spread * math.sqrt(jobs / whole))
         latest = promised(Lane.BATCH, conditions.now, finish, wider, conditions.estimate, h.deadline)
         etas[h.key] = Eta(start=begin, finish=finish, finish90=latest)
     return etas
+
+
+def _before_next(conditions: Conditions) -> tuple[float, float]:
+    """Seconds until the running flush claims next, and the least standard deviation of what follows: where it has jobs
+    of several deadlines or priorities, of which the first may have overtaken others; else its place tells all."""
+    if conditions.urgent_ahead is None or len({(h.deadline, h.rank) for h in conditions.flushing}) < 2:
+        return 0.0, 0.0
+    return min(conditions.urgent_ahead, conditions.batch_ahead), conditions.urgent_spread
 
 
 def stream_eta(jobs: int, size: float, conditions: Conditions) -> Eta:

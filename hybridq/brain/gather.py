@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import HandlerConfig, PolicyConfig, TariffConfig
-from ..job import Held, Lane, Mode, State
+from ..job import LANES, Held, Lane, Mode, State
 from .arrivals import coming, joining
 from .conditions import Conditions, PriceByTime, part_of
 from .estimate import Estimate
@@ -27,6 +27,15 @@ Came = tuple[float, Lane]
 
 FEW = 64  # classes of held work that are planned to tell what follows the running flush
 SAME_AT_ALL_HOURS = Tariff(TariffConfig())
+
+
+class FlushAtWork(NamedTuple):
+    """A flush that runs: when it began (epoch seconds), how many of the held jobs it will take, and whether a drain
+    runs it, which nothing overtakes."""
+
+    began: float
+    left: int
+    drained: bool = False
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -44,7 +53,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     streams: Sequence[Streaming] = ()  # some of the stream jobs that run, and then of those that wait
     ended: float | None = None  # when something last ended on its instances; None: nobody knows
     rate: float = 0.0  # stream jobs a second of late
-    flushes: Sequence[tuple[float, int]] = ()  # when those that run began, and how many of `held` each will take
+    flushes: Sequence[FlushAtWork] = ()  # those that run, the oldest first
+    begun: frozenset[int] = frozenset()  # where a drain runs one, maybe of one group alone: the cohorts that run
     rest: Sequence[Held] = ()  # what they will take and that is not in `held`
     held: Sequence[Held] = ()
     came: Sequence[Came] = ()  # the last background submissions
@@ -108,7 +118,7 @@ def _world(facts: Facts, flushing: tuple[Held, ...], held: tuple[Held, ...]) -> 
         max_flush=handler.max_flush,
         held=held,
         flushing=flushing,
-        urgent_ahead=None if handler.traits.remote else lanes.urgent_ahead,
+        urgent_ahead=None if handler.traits.remote or _drained(facts) else lanes.urgent_ahead,
         urgent_spread=lanes.urgent_spread,
         urgent_before=_order(flushing[-1]) if flushing else (math.inf, 0),
         batch_ahead=0.0 if handler.traits.remote else lanes.batch_ahead,
@@ -149,7 +159,7 @@ def _instance(facts: Facts) -> _Instance:
         return _Instance(handler.traits.starts == "never", 0.0)
     warm = facts.used is not None and now - facts.used < handler.idle
     stays = 0.0 if facts.used is None else facts.used + handler.idle
-    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in Lane)
+    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in LANES)
     began = [each.began for each in facts.streams if each.began is not None]
     began += [_begun(facts)] if facts.flushes else []
     if warm or not began or taken < facts.slots[Lane.STREAM] or not shared(handler):
@@ -166,10 +176,11 @@ def _taken(facts: Facts) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
     """What the running flushes will still take of what is held, in its order, and the rest: of what came before one
     began first that of which some has begun."""
     left, flushing = list(facts.held), list(facts.rest)
-    for began, room in facts.flushes:
-        rest = []
-        for each in sorted(left, key=lambda each: (not each.begun, *_order(each))):
-            jobs = min(each.jobs, room) if each.since <= began else 0
+    for flush in facts.flushes:
+        room, rest = flush.left, list[Held]()
+        passed = _passed_over(left, facts.begun) if flush.drained else frozenset()
+        for each in _first_begun(left):
+            jobs = 0 if each.since > flush.began or each.key in passed else min(each.jobs, room)
             room -= jobs
             flushing += [part_of(each, jobs)] if jobs else []
             rest += [part_of(each, each.jobs - jobs)] if jobs < each.jobs else []
@@ -177,14 +188,32 @@ def _taken(facts: Facts) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
     return tuple(sorted(flushing, key=_order)), tuple(left)
 
 
+def _first_begun(held: Sequence[Held]) -> list[Held]:
+    """In the order in which a flush takes them; where that differs, what has begun was not passed over."""
+    differ = len({_order(each) for each in held}) > 1
+    return sorted(held, key=lambda each: (differ and not each.begun, *_order(each)))
+
+
+def _passed_over(held: Sequence[Held], begun: frozenset[int]) -> frozenset[int]:
+    """The cohorts that are none of a drain's: it goes by the same order, and what runs now comes after them."""
+    order = [each.key for each in sorted(held, key=_order)]
+    last = max((place for place, key in enumerate(order) if key in begun), default=0)
+    return frozenset(key for key in order[:last] if key >= 0 and key not in begun)
+
+
 def _order(held: Held) -> tuple[float, int]:
     """By what jobs of a batch go one after another."""
     return held.deadline, held.rank
 
 
+def _drained(facts: Facts) -> bool:
+    """Whether drains alone run flushes: nothing overtakes those."""
+    return bool(facts.flushes) and all(flush.drained for flush in facts.flushes)
+
+
 def _begun(facts: Facts) -> float:
     """When the oldest flush that runs began (epoch seconds); 0: none runs."""
-    return min((began for began, _ in facts.flushes), default=0.0)
+    return min((flush.began for flush in facts.flushes), default=0.0)
 
 
 def _batched(came: Sequence[Came]) -> list[float]:

@@ -20,6 +20,7 @@ from .estimate import Estimate
 from .forecast import beside, gains, promised
 from .plan import plan
 from .price_steps import PriceSteps
+from .reasons import own
 from .urgent import overtakes, urgent_flushes, urgent_start
 
 NEW = -1  # the key of the submission that is being decided; no cohort has it
@@ -84,7 +85,8 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     )
     urgent = next((f for f in urgent_flushes((*conditions.held, new), conditions) if NEW in f.keys), None)
     if urgent is not None:
-        return _urgent(request, jobs, size, conditions, urgent)
+        why = own(urgent.reason, [new], conditions, urgent.at)
+        return _urgent(request, jobs, size, conditions, replace(urgent, reason=why))
     planned = plan((*conditions.held, new), conditions)
     flush = next(f for f in (*planned.due, *planned.later) if NEW in f.keys)
     keys, last = set(flush.keys), (deadline, new.rank)
@@ -99,7 +101,8 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     sooner = min(gains(flush, conditions.now), max(0.0, start - conditions.now - conditions.batch_ahead))
     shared, slots = max(jobs, sharing), conditions.batch_slots
     run = _LaneRun(Lane.BATCH, start, cold, ahead, shared, slots, fixed, spread, since, sooner)
-    return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
+    note = own(flush.reason, [new], conditions, flush.at)
+    return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=note)
 
 
 def _urgent(request: Request, jobs: int, size: float, conditions: Conditions, flush: Flush) -> Forecast:

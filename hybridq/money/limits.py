@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..brain.costs import UNLIMITED, Spending, mean_size
-from ..job import Held, Lane, State
+from ..job import LANES, Held, Lane, State
 from ..outlook import Outlook
 from ..queue.buckets import counted_in
 from ..queue.cohorts import tally
@@ -125,7 +125,7 @@ class Budget:
         """What runs now that a handler's budget is for."""
         store, handlers = self._outlook.store, self._outlook.config.handlers
         counts = tally(store)
-        running = {Work(handler, lane): counts.get((handler, lane, State.RUNNING), 0) for lane in Lane}
+        running = {Work(handler, lane): counts.get((handler, lane, State.RUNNING), 0) for lane in LANES}
         for name, config in handlers.items():
             if config.draft and handler in (name, config.draft):
                 drafts = drafts_running(store, name) if counts.get((name, Lane.STREAM, State.RUNNING)) else 0

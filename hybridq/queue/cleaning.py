@@ -14,14 +14,15 @@ import msgspec
 from ..seam import reached
 from .acceptance import PROMISED, show_for_dead
 from .account import Cleaned
-from .outputs import remove
+from .dependencies import forget, lone
+from .outputs import remove, remove_after
 from .runner import Runner
 from .store import Store
 
 CHUNK = 1000  # jobs a transaction: writers wait for about 10 ms
 TOGETHER = 500  # submissions that become invisible at once, but for a group that has more
 CLEANED = "cleaned"  # in `meta`: how many jobs were cleaned away; `cleaned_cost`: what they had cost
-_OF_JOBS = (("result", "id"), ("draft", "id"), ("key", "job"), ("job", "id"))  # table, column
+_OF_JOBS = (("result", "id"), ("draft", "id"), ("key", "job"), ("occurrence", "job"), ("job", "id"))  # table, column
 _OF_COHORTS = (("history", "cohort"), ("promise", "cohort"), ("withheld", "cohort"), ("cohort", "id"))
 _AMONG = "id IN (SELECT value FROM json_each(?))"
 _ENDED_SINGLE = "name IS NULL AND queued = 0 AND running = 0 AND finished < ? AND accepted IS NOT NULL"
@@ -67,8 +68,13 @@ def sweep(store: Store) -> Iterator[None]:
     """Remove what nobody can see and whose writer is gone: submissions that were never accepted, and what was being
     cleaned away. Yields after each chunk, for whoever has others to serve meanwhile."""
     show_for_dead(store)
+    yield from _removing(store, abandoned(store))
+
+
+def abandoned(store: Store) -> list[int]:
+    """The cohorts that nobody can see and whose writer is gone, for which nothing was promised."""
     gone = f"writer NOT IN (SELECT id FROM runner) AND '{PROMISED}' || writer NOT IN (SELECT name FROM meta)"
-    yield from _removing(store, _unseen(store, gone))
+    return _unseen(store, gone)
 
 
 def take_back(store: Store, writer: int) -> None:
@@ -147,6 +153,7 @@ def _removing(store: Store, cohorts: Iterable[int]) -> Iterator[None]:
     while left:
         gone, over = _some_of(store, left, after)
         remove(store.home, gone)
+        remove_after(store.home, lone(store, gone))
         reached("cleaning")
         _delete(store, gone, over)
         for _ in over:
@@ -157,6 +164,7 @@ def _removing(store: Store, cohorts: Iterable[int]) -> Iterator[None]:
 
 def _delete(store: Store, jobs: list[int], cohorts: list[int]) -> None:
     with store.tx(durable=False) as connection:
+        forget(connection, jobs)
         for where, numbers in ((_OF_JOBS, _json(jobs)), (_OF_COHORTS, _json(cohorts))):
             for table, column in where:
                 connection.execute(

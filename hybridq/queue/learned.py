@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from ..brain.estimate import Model
-from ..job import Flush, Lane
+from ..job import LANES, Flush, Lane
 from ..reason import Reason, read, stored
 from .cohorts import lineage, named
 from .store import Store
@@ -26,7 +26,7 @@ class Promise(Struct, frozen=True, kw_only=True):
 
 def models(store: Store, handler: str) -> dict[Lane, Model]:
     """What is known of a handler, by lane; an empty Model where nothing is, or nothing that can be read."""
-    known = {lane: Model() for lane in Lane}
+    known = {lane: Model() for lane in LANES}
     for lane, learned in store.rows("SELECT lane, learned FROM model WHERE handler = ?", (handler,)):
         with suppress(msgspec.DecodeError, ValueError):
             known[Lane(lane)] = msgspec.json.decode(learned, type=Model)

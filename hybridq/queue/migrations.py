@@ -5,6 +5,8 @@ Rule: a step never changes once it was released; `schema` runs each once.
 
 from typing import TYPE_CHECKING
 
+from . import views
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -138,6 +140,89 @@ def promises(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def documented(db: "Database") -> None:
+    """The views that datasette and sqlite-utils read."""
+    for statement in views.statements():
+        db.conn.execute(statement)
+
+
+def schedules(db: "Database") -> None:
+    """Work that comes back: what each schedule hands in and when, and what became of each instant."""
+    for statement in (
+        """CREATE TABLE schedule (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            timing TEXT NOT NULL,       -- as it was typed: a cron line, @nightly, every 15m
+            zone TEXT NOT NULL,
+            since REAL NOT NULL,        -- when it was made; `every 15m` counts from here
+            within REAL,                -- seconds from each instant until its deadline; NULL: none
+            missed TEXT NOT NULL,
+            overlap TEXT NOT NULL,
+            request BLOB NOT NULL,      -- JSON, as a cohort has it
+            environment INTEGER,
+            input BLOB NOT NULL,
+            reached REAL NOT NULL,      -- the instant up to which all is dealt with
+            due REAL)                   -- the next instant; NULL: it is paused, or never comes again""",
+        # One look finds what has come, however many there are.
+        "CREATE INDEX schedule_due ON schedule (due) WHERE due IS NOT NULL",
+        "CREATE INDEX schedule_environment ON schedule (environment) WHERE environment IS NOT NULL",
+        """CREATE TABLE occurrence (
+            schedule INTEGER NOT NULL,
+            instant REAL NOT NULL,
+            job INTEGER,                -- NULL: none was made of it
+            kind TEXT NOT NULL,         -- why none was
+            instants INTEGER NOT NULL,  -- of the last of so many this tells
+            at REAL NOT NULL,           -- when that was settled
+            PRIMARY KEY (schedule, instant)) WITHOUT ROWID""",
+        "CREATE INDEX occurrence_job ON occurrence (job) WHERE job IS NOT NULL",
+        "CREATE INDEX occurrence_left ON occurrence (at) WHERE job IS NULL",
+        "DROP TRIGGER environment_forgotten",
+        *(
+            f"""CREATE TRIGGER environment_{name} AFTER {event} WHEN old.environment IS NOT NULL BEGIN
+                DELETE FROM environment WHERE id = old.environment
+                    AND NOT EXISTS (SELECT 1 FROM cohort WHERE environment = old.environment)
+                    AND NOT EXISTS (SELECT 1 FROM schedule WHERE environment = old.environment);
+            END"""
+            for name, event in (
+                ("forgotten", "DELETE ON cohort"),
+                ("unscheduled", "DELETE ON schedule"),
+                ("rescheduled", "UPDATE OF environment ON schedule"),
+            )
+        ),
+    ):
+        db.conn.execute(statement)
+
+
+def dependencies(db: "Database") -> None:
+    """What jobs wait for before they may begin: other jobs, or a time (see `dependencies`)."""
+    for statement in (
+        """CREATE TABLE gate (
+            id INTEGER PRIMARY KEY,
+            open INTEGER NOT NULL,      -- how much it still waits for, the time included; 0: it has let its jobs begin
+            broken INTEGER NOT NULL DEFAULT 0, -- how many of those that were to be done were not
+            timed INTEGER NOT NULL DEFAULT 0, -- 1: it waits for a time as well,
+            at REAL,                    -- this one; NULL: it has come, or there is none
+            opened REAL,                -- when it let its jobs begin; NULL: not yet, or they never waited
+            jobs INTEGER NOT NULL DEFAULT 1, -- how many are waited for
+            done TEXT NOT NULL,         -- which, as JSON: ranges of ids
+            ended TEXT NOT NULL DEFAULT '[]', -- those of which it is enough that they have ended
+            name TEXT NOT NULL DEFAULT '')""",
+        "CREATE INDEX gate_at ON gate (at) WHERE at IS NOT NULL",
+        # Of many submissions that wait for the same large group each would have as many rows as that has jobs.
+        "CREATE INDEX gate_shared ON gate (done) WHERE jobs > 32",
+        """CREATE TABLE dependency (
+            awaited INTEGER NOT NULL,   -- a job that is not done; once it is, the row goes
+            gate INTEGER NOT NULL,
+            whatever INTEGER NOT NULL DEFAULT 0, -- 1: it is enough that it has ended
+            PRIMARY KEY (awaited, gate)) WITHOUT ROWID""",
+        "ALTER TABLE job ADD COLUMN gate INTEGER",
+        "ALTER TABLE job ADD COLUMN cause INTEGER",  # the job for which this one was cancelled
+        "CREATE INDEX job_cause ON job (cohort) WHERE cause IS NOT NULL",
+        "CREATE INDEX job_gate ON job (gate) WHERE gate IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -147,4 +232,7 @@ STEPS = {  # after the first release's own
     "0007_kinds_of_history": kinds,
     "0008_one_tally": tally,
     "0009_promises": promises,
+    "0010_views": documented,
+    "0011_schedules": schedules,
+    "0012_dependencies": dependencies,
 }

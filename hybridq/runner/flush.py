@@ -146,6 +146,8 @@ class FlushRun:
 
     async def _claims(self) -> tuple[OpenFlush | None, list[Claim]]:
         """The next chunk, of the flush whose jobs are due first; None: there is none."""
+        if len(self._open) == 1:
+            self._open[0].over = False  # what waited for its next try may be due by now
         while (flush := self._next()) is not None:
             if claims := await self._claims_of(flush):
                 return flush, claims

@@ -1,7 +1,7 @@
 """A submit that runs its own job: at once where nobody serves the queue, or when the daemon goes meanwhile.
 
-Rule: it claims one cohort's stream jobs and nothing else, and what it leaves before its end is given back whole. It
-never prints; its threads have connections and event loops of their own.
+Rule: it claims one cohort's stream jobs and what these wait for, nothing else, and what it leaves before its end is
+given back whole. It never prints; its threads have connections and event loops of their own.
 """
 
 import asyncio
@@ -18,10 +18,12 @@ from ..home import Home
 from ..job import Mode
 from ..queue.cohorts import Cohort, cohort
 from ..queue.lists import served
+from ..queue.progress import moved_from
 from ..queue.rescue import rescue
 from ..queue.store import Store
 from .daemon import Service
 from .engine import Engine
+from .forerunners import brought
 
 
 class InlineRun:
@@ -70,12 +72,28 @@ class InlineRun:
     async def _serve(self) -> None:
         home, config, cohort = self._of
         self._loop = asyncio.get_running_loop()
-        self._service = Service(Engine(home, config, "submit"), only=(cohort,), batch=False)
+        engine = Engine(home, config, "submit")
+        before = brought(engine.store, cohort, time.time())
+        only = {cohort, *before}
+        self._service = Service(engine, only=only, drain=bool(before), batch=bool(before))
         self._begun.set()
-        await self._service.run()
+        moving = asyncio.create_task(_follow_moves(engine.store, only)) if before else None
+        try:
+            await self._service.run()
+        finally:
+            if moving is not None:
+                moving.cancel()
+
+
+async def _follow_moves(store: Store, only: set[int]) -> None:
+    """What is released of these goes on in other cohorts."""
+    while True:
+        await asyncio.sleep(MOVES)
+        only |= moved_from(store, only)
 
 
 LOOK = 1.0  # seconds
+MOVES = 0.1  # seconds between two looks at what moved
 
 
 class Failover:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hybridq.brain.estimate import Estimate, Model, Observation
-from hybridq.brain.gather import Facts, gather
+from hybridq.brain.gather import Facts, FlushAtWork, gather
 from hybridq.brain.lanes import Streaming
 from hybridq.brain.lessons import taught
 from hybridq.brain.tariff import Tariff
@@ -80,7 +80,9 @@ def test_the_rest_of_a_running_flush_is_no_held_work() -> None:
     old = Held(key=1, jobs=5, size=1.0, deadline=NOW + 900, since=NOW - 30.0, delay_cost=0.005)
     due = replace(old, key=2, jobs=2, deadline=NOW + 60)
     new = replace(old, key=3, jobs=9, since=NOW - 5.0)
-    world = gather(facts(jobs={(Lane.BATCH, State.RUNNING): 1}, held=(old, due, new), flushes=[(NOW - 10.0, 4)]))
+    world = gather(
+        facts(jobs={(Lane.BATCH, State.RUNNING): 1}, held=(old, due, new), flushes=[FlushAtWork(NOW - 10.0, 4)])
+    )
     assert [(each.key, each.jobs) for each in world.flushing] == [(2, 2), (1, 2)]
     assert [(each.key, each.jobs) for each in world.held] == [(1, 3), (3, 9)]
     assert world.batch_ahead == pytest.approx(2.0 * 4.5, rel=0.01)
@@ -139,7 +141,7 @@ def test_the_start_that_runs_for_another_is_waited_for_and_not_paid_again() -> N
     assert world.starts(NOW + 4000)
     two = facts(jobs=one, streams=(Streaming(NOW - 1.0, 1.0),), estimate=known, slots={Lane.STREAM: 2, Lane.BATCH: 2})
     assert not gather(two).warm  # it starts an instance of its own
-    flushing = facts(jobs={(Lane.BATCH, State.RUNNING): 1}, flushes=[(NOW - 1.0, 0)], estimate=known)
+    flushing = facts(jobs={(Lane.BATCH, State.RUNNING): 1}, flushes=[FlushAtWork(NOW - 1.0, 0)], estimate=known)
     assert gather(flushing).batch_ahead == pytest.approx(3.0, rel=0.02)
 
 
@@ -174,7 +176,7 @@ def test_a_call_that_began_when_something_ended_is_waited_for_no_longer_than_it_
     """On one instance jobs of a batch that take 2 s go one a call: with the last end 1.5 s ago half a second is left,
     before a job that streams as before one that was claimed a second ago and waits for it; or which runs since then."""
     rest = Held(key=1, jobs=3, size=1.0, deadline=NOW + 900, since=NOW - 60.0, delay_cost=0.0)
-    flush = {"flushes": [(NOW - 60.0, 0)], "rest": (rest,)}
+    flush = {"flushes": [FlushAtWork(NOW - 60.0, 0)], "rest": (rest,)}
     calls = {(Lane.BATCH, State.RUNNING): 2}
     assert gather(facts(jobs=calls, ended=NOW - 1.5, **flush)).stream_ahead == pytest.approx(0.5, rel=0.02)
     crowd = {**calls, (Lane.STREAM, State.RUNNING): 1}
@@ -186,3 +188,16 @@ def test_a_call_that_began_when_something_ended_is_waited_for_no_longer_than_it_
     queued = (Streaming(NOW - 0.5, 1.0, queued=True),)
     after = gather(facts(jobs=crowd, streams=queued, ended=NOW - 0.5, **flush))
     assert after.stream_ahead == pytest.approx(1.5 + 2.0 + 2.0, rel=0.02)
+
+
+def test_a_drain_of_one_group_takes_nothing_of_its_neighbours() -> None:
+    """What is due before that which a drain has begun, and has not begun itself, is held as before; any other flush
+    takes it."""
+    held = [Held(key=key, jobs=5, size=1.0, deadline=NOW + key, since=NOW - 9, delay_cost=0.0) for key in (1, 2, 3)]
+    running = {(Lane.BATCH, State.RUNNING): 1}
+    drained = gather(
+        facts(jobs=running, flushes=[FlushAtWork(NOW - 5, 5, drained=True)], held=held, begun=frozenset({2}))
+    )
+    assert ([each.key for each in drained.flushing], [each.key for each in drained.held]) == ([2], [1, 3])
+    flushed = gather(facts(jobs=running, flushes=[FlushAtWork(NOW - 5, 5)], held=held))
+    assert [each.key for each in flushed.flushing] == [1]

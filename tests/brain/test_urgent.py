@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.forecast import flushing_etas, held_etas
-from hybridq.brain.gather import gather
+from hybridq.brain.gather import FlushAtWork, gather
 from hybridq.brain.policy import classify, promote
 from hybridq.brain.urgent import urgent_flushes
 from hybridq.config.values import HandlerConfig
@@ -27,7 +27,7 @@ def new(key: int = 2, **changes: object) -> Held:
 
 def world(*held: Held, **others: object) -> Conditions:
     """A worker with one instance, a minute after a flush of 1,000 jobs of 2 s began."""
-    return gather(facts(jobs=RUNS, flushes=[(NOW - 30.0, 1000)], held=(LONG, *held), **others))
+    return gather(facts(jobs=RUNS, flushes=[FlushAtWork(NOW - 30.0, 1000)], held=(LONG, *held), **others))
 
 
 def test_a_near_deadline_overtakes_and_a_far_one_waits() -> None:
@@ -47,7 +47,7 @@ def test_a_higher_priority_overtakes_and_the_same_does_not() -> None:
 def test_what_is_due_after_all_of_the_flush_waits() -> None:
     """A flush of an earlier deadline is not overtaken, though what waits for it will be late."""
     due = replace(LONG, deadline=NOW + 300)
-    behind = gather(facts(jobs=RUNS, flushes=[(NOW - 30.0, 1000)], held=(due, new(deadline=NOW + 600))))
+    behind = gather(facts(jobs=RUNS, flushes=[FlushAtWork(NOW - 30.0, 1000)], held=(due, new(deadline=NOW + 600))))
     assert behind.urgent == ()
 
 
@@ -55,7 +55,7 @@ def test_without_a_flush_nothing_is_overtaken() -> None:
     """Nor is one whose batch is at a provider, for that is no instance of ours."""
     near = new(deadline=NOW + 600)
     assert gather(facts(held=(near,))).urgent == ()
-    remote = facts(HandlerConfig(kind="openai"), jobs=RUNS, flushes=[(NOW - 30.0, 1000)], held=(LONG, near))
+    remote = facts(HandlerConfig(kind="openai"), jobs=RUNS, flushes=[FlushAtWork(NOW - 30.0, 1000)], held=(LONG, near))
     assert gather(remote).urgent == ()
 
 
@@ -71,7 +71,7 @@ def test_it_begins_after_the_calls_that_run() -> None:
 def test_several_instances_are_free_sooner() -> None:
     """Of four, the second that is free takes it; of a command, which waits for none, the first."""
     slots = {"slots": {Lane.STREAM: 4, Lane.BATCH: 4}, "jobs": {(Lane.BATCH, State.RUNNING): 5}}
-    held = {"flushes": [(NOW - 30.0, 1000)], "held": (LONG,)}
+    held = {"flushes": [FlushAtWork(NOW - 30.0, 1000)], "held": (LONG,)}
     assert gather(facts(**slots, **held)).urgent_ahead == pytest.approx(0.8, rel=0.1)
     assert gather(facts(HandlerConfig(kind="shell"), **slots, **held)).urgent_ahead == pytest.approx(0.4, rel=0.1)
 
