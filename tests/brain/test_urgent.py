@@ -106,3 +106,12 @@ def test_a_cohort_that_has_begun_is_of_the_flush_before_one_that_was_held() -> N
     """What is due later, held before the flush began, is not taken for a part of it."""
     held = new(deadline=NOW + 7200, since=NOW - 100.0)
     assert [each.key for each in world(held).flushing] == [1]
+
+
+def test_nothing_overtakes_a_drain() -> None:
+    """What a drain runs ends first: it looks at nothing that comes meanwhile."""
+    near = new(deadline=NOW + 60)
+    drained = facts(jobs=RUNS, flushes=[FlushAtWork(NOW - 30.0, 1000, drained=True)], held=(LONG, near))
+    assert gather(drained).urgent == ()
+    flushed = replace(drained, flushes=[FlushAtWork(NOW - 30.0, 1000)])
+    assert gather(flushed).urgent
