@@ -6,7 +6,7 @@ Rule: the decision is the policy's; what is kept is what was decided with. Nothi
 import math
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -49,7 +49,7 @@ class _Deciding:
     def __init__(self, outlook: Outlook, now: float, behind: Waits | None, stays: bool, waits: bool) -> None:
         self._outlook, self._now = outlook, now
         self._behind, self._begins = behind, _begins(outlook, behind, now)
-        self._stays, self._waits, self._alone = stays, waits, daemon_of(outlook.store) is None
+        self._stays, self._waits = stays, waits
         self._within = _within_budgets(outlook, now)
         self._parts = 0
         self._shared: dict[Kind, tuple[int, Decision]] = {}  # how many parts there were, and what was decided
@@ -79,11 +79,16 @@ class _Deciding:
             person = request.audience is Audience.USER or None  # else the command waits, whoever that is for
             reason = Reason("no daemon", runs=True, waits=person, signal=request.signal)
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
-        if self._alone and not (self._stays and decision.mode is Mode.STREAM):
+        if not (self._stays and decision.mode is Mode.STREAM) and self._alone:
             told = decision.reason
             decision = replace(decision, served=False, reason=replace(told, runs=None) if told.runs else told)
         cost = delay_cost(self._outlook.config.policy, request.audience)
         return self._within(decision, request.handler, jobs, size), cost
+
+    @cached_property
+    def _alone(self) -> bool:
+        """Whether no daemon runs this queue."""
+        return daemon_of(self._outlook.store) is None
 
     def _nobody_else(self, request: Request) -> bool:
         """Whether a person, or the command itself, waits for something that only this process will run."""

@@ -12,10 +12,10 @@ from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
 from hybridq.queue.gates import cause_of
-from hybridq.queue.lists import served
 from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
 from hybridq.queue.results import Result, result
+from hybridq.queue.runner import attended
 from hybridq.queue.store import Store
 from hybridq.sentences import how_ended, sentence
 from hybridq.when import clock
@@ -143,7 +143,7 @@ def not_done(failed: int, cancelled: int, named: str) -> int:
 def fate(store: Store, awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
     rescue(store, time.time())
-    if served(store) or awaited.count(State.RUNNING):
+    if attended(store) or awaited.count(State.RUNNING):
         return "it goes on"
     return "it stays queued, but no daemon runs. Start one: hybridq daemon, or for good: hybridq service install"
 

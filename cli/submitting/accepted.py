@@ -119,7 +119,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
-        _tell_promise(outlook, accepted, of, held, then)
+        _tell_promise(outlook, accepted, of, held, then, alone=alone)
     return 0
 
 
@@ -133,8 +133,8 @@ def _existed(accepted: Accepted, state: State) -> str:
     return f"{count(accepted.existed)} more already existed, by their keys"
 
 
-def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: str, then: Then) -> None:
-    now, currency, alone = time.time(), outlook.config.policy.currency, daemon_of(outlook.store) is None
+def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: str, then: Then, *, alone: bool) -> None:
+    now, currency = time.time(), outlook.config.policy.currency
     name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
     if is_tty(sys.stderr):
         promise = words.promise(replace(cohort.decision, warning=None), now, currency)  # that was said already

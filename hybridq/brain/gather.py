@@ -98,12 +98,11 @@ def _world(facts: Facts, flushing: tuple[Held, ...], held: tuple[Held, ...]) -> 
     )
     conditions = Conditions(
         now=facts.now,
-        # A provider has prices of its own; what is paid by the job costs no more for our load.
         tariff=SAME_AT_ALL_HOURS if handler.traits.remote else facts.tariff,
         policy=facts.policy,
         estimate=facts.estimate,
         modes=facts.modes,
-        load=0.0 if handler.traits.remote or handler.price is not None else facts.load,
+        load=facts.load if priced_by_load(handler) else 0.0,
         loaded=facts.loaded,
         stream_ahead=lanes.stream_ahead,
         stream_spread=lanes.stream_spread,
@@ -136,6 +135,11 @@ def _world(facts: Facts, flushing: tuple[Held, ...], held: tuple[Held, ...]) -> 
     then = plan(held, replace(conditions, now=facts.now + lanes.batch_ahead, batch_ahead=0.0))
     lanes.follow(sum(flush.jobs for flush in then.due))
     return replace(conditions, stream_ahead=lanes.stream_ahead, stream_spread=lanes.stream_spread)
+
+
+def priced_by_load(handler: HandlerConfig) -> bool:
+    """Whether its jobs are dearer while the machine is busy: not those of a provider, nor what is paid by the job."""
+    return not handler.traits.remote and handler.price is None
 
 
 def keeps(handler: HandlerConfig) -> bool:

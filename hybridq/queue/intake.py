@@ -150,9 +150,10 @@ def kept_variables(store: Store, request: Request) -> int | None:
     if not request.env and not request.left_out:
         return None
     data = msgspec.json.encode(Environment(request.env, request.left_out))
-    store.connection.execute("INSERT OR IGNORE INTO environment (variables) VALUES (?)", (data,))
-    (number,) = store.connection.execute("SELECT id FROM environment WHERE variables = ?", (data,)).fetchone()
-    return int(number)
+    kept = store.connection.execute("SELECT id FROM environment WHERE variables = ?", (data,)).fetchone()
+    if kept is not None:
+        return int(kept[0])
+    return store.connection.execute("INSERT INTO environment (variables) VALUES (?)", (data,)).lastrowid
 
 
 def accept_cohort(

@@ -70,11 +70,6 @@ def runners(store: Store) -> list[tuple[str, int, float]]:
     return [(str(k), int(p), float(s)) for k, p, s in store.rows("SELECT kind, pid, since FROM runner ORDER BY id")]
 
 
-def served(store: Store) -> bool:
-    """Whether a daemon or a drain runs this queue. Ask after `rescue`."""
-    return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
-
-
 def open_flushes(store: Store) -> dict[str, list[tuple[float, Reason]]]:
     """When each flush that runs now began (epoch seconds), the oldest first, and why it is run, by handler."""
     found: dict[str, list[tuple[float, Reason]]] = {}

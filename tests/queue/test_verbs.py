@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_read_is_learned_anew(store: Store) -> None:
         connection.execute(
             "INSERT INTO model (handler, lane, learned, at) VALUES ('h', 'batch', ?, 1)", (b'{"seen":"x"}',)
         )
-    assert models(store, "h") == {lane: Model() for lane in LANES}
+    assert models(store, "h") == ({lane: Model() for lane in LANES}, 1.0)
 
 
 def test_what_a_dead_writer_left_is_taken_away(store: Store) -> None:
