@@ -27,6 +27,7 @@ LINE = 400  # cells: as much of one sentence as is ever printed outside a table
 RULES = {
     "plan": "cheapest time",
     "worth-it": "waiting saves nothing",
+    "trial": "finding out what sharing saves",
     "deadline": "deadline",
     "full": "full",
     "drain": "started by hand",

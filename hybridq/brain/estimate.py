@@ -23,6 +23,7 @@ from .model import judged as judged
 from .model import learn_many as learn_many
 from .trials import Trial, gain
 
+TRIES = 24  # jobs of batches that have not told that calls save anything: nobody is held any more to find out
 UNTRIED = 0.6  # of its jobs' times one by one, that a batch is thought to take while none of them has told
 
 
@@ -102,9 +103,9 @@ class Estimate:
         return overhead.factor(min(overhead.in_a_call(jobs), most), self._shared())
 
     def by_itself(self) -> float | None:
-        """Seconds of each job of batches of late, beside its part of a call; None: unknown."""
+        """Seconds of each job of batches of late, beside its part of a call; None: unknown, as it is while untried."""
         usual = self.usual(Lane.BATCH)
-        return None if usual is None else usual * self.overhead.beside(self._shared())
+        return None if usual is None or self.untried else usual * self.overhead.beside(self._shared())
 
     def _shared(self) -> float:
         """How many jobs shared a call of late."""
@@ -200,6 +201,19 @@ class Estimate:
         are known with their share of it."""
         apart = self._handler.traits.commands or self._each
         return NONE if apart else self._models[Lane.BATCH].overhead.sane()
+
+    @property
+    def idle(self) -> float:
+        """Seconds that an instance is kept without work."""
+        return self._handler.idle
+
+    @property
+    def untried(self) -> bool:
+        """Whether jobs may share calls, and too few have been in batches to know that it saves nothing."""
+        handler, batch = self._handler, self._models[Lane.BATCH]
+        may = handler.traits.starts == "kept" and not (self._each or self.by_the_job) and handler.chunk != 1
+        told = self.overhead.jobs or batch.seen + len(batch.firsts) >= TRIES
+        return may and not told and self.timed() >= ENOUGH
 
     def overhead_cost(self) -> float:
         """Money of that, at the machine's rate; 0 where jobs have a price."""
