@@ -17,7 +17,7 @@ A price about to be let pass is another matter: what that loses may be PASSED of
 import math
 
 from ..job import Flush
-from .arrivals import More, best_timer
+from .arrivals import More, best_timer, coming
 from .conditions import Conditions
 from .work import HeldWork
 
@@ -26,6 +26,7 @@ CROWD = 8.0  # calls; at 8 of what is held 95 % begins when it was said, at 4 81
 # Seconds that background work is held at most to find out what sharing a call saves: a few times in a handler's life an
 # hour keeps nobody waiting. Where it is too short for a few to come, little could be shared.
 TRY = 3600.0
+AMPLE = 2.0  # times as long as it takes for enough to come in the mean
 ROUNDING = 1e-6  # relative
 PASSED = 0.25  # of a start: of 1/4, 1/2 and 1 the best on prices by the hour (mean 1.025, 1.026 and 1.031 of the bound)
 
@@ -61,7 +62,7 @@ class Company:
     def trial(self, members: list[int]) -> tuple[float, float] | None:
         """Where nobody knows what sharing a call saves: until when these are held at most to find out, and when enough
         others are likely to have joined. None: they are not."""
-        work, coming = self.work, self.conditions.coming
+        work = self.work
         if not self.conditions.estimate.untried or not all(map(self._calm, members)):
             return None
         whole = 2 * (work.slots + 1)
@@ -69,11 +70,12 @@ class Company:
         if missing <= 0:
             return work.now, work.now
         first = self._first(members)
-        wait = min(TRY, self._timer(first, self.conditions.policy.theta * work.cost[first] / work.held[first].jobs))
-        if coming * wait < whole:
+        rate = coming(self.conditions.joined or (), work.held[first].since)
+        most = min(TRY, self._timer(first, self.conditions.policy.theta * work.cost[first] / work.held[first].jobs))
+        if rate * most < AMPLE * whole:
             return None
-        latest = work.held[first].since + wait
-        return latest, min(latest, work.now + missing / coming)
+        latest = work.held[first].since + AMPLE * whole / rate  # by nothing that changes while it is held
+        return latest, min(latest, work.now + missing / rate)
 
     def waits_on(self, flush: Flush) -> bool:
         """Whether a flush that waits for a cheaper price will, once that is there, still wait for those to join."""

@@ -112,6 +112,13 @@ def test_a_trial_promises_its_latest_begin_and_is_likely_sooner() -> None:
     assert (eta.finish or 0) < (eta.start or 0) < (eta.finish90 or 0)
 
 
+def test_a_trial_goes_on_though_fewer_come() -> None:
+    """How many will come is foreseen when the first is held: what is told does not change while it waits."""
+    first = plan(waiting(1), world()).later[0].at
+    later = plan(waiting(1), world(now=NOON + 300, coming=1 / 600.0)).later[0]
+    assert (later.rule, later.at) == ("trial", pytest.approx(first))
+
+
 def test_a_batch_alone_costs_what_streaming_does() -> None:
     """That batches of late shared their calls makes one that nobody joins no cheaper."""
     shared = replace(known(10, 1.0, 4), overhead=Overhead(8 / 3, 8.0, 4))
