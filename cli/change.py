@@ -19,6 +19,7 @@ from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 from hybridq.when import how_many
 
+from . import documents
 from .reach import reach
 from .tell import is_tty, print_document
 
@@ -46,7 +47,7 @@ def cancel(
             confirm(f"cancel all unfinished jobs ({how_many(len(jobs))})?")
         changed = cancel_these(store, jobs)
     if json:
-        print_document({"cancelled": changed, "ids": jobs}, one_line=True)
+        print_document(documents.Cancelled(cancelled=changed, ids=jobs), one_line=True)
     else:
         print(f"{how_many(changed)} cancelled")
 
@@ -64,7 +65,7 @@ def retry(
         jobs = _ids(store, named, states)
         changed = retry_these(store, jobs, "failed" if failed else "failed or was cancelled")
     if json:
-        print_document({"queued": changed, "ids": jobs}, one_line=True)
+        print_document(documents.Retried(queued=changed, ids=jobs), one_line=True)
     else:
         print(f"{how_many(changed)} queued again")
 

@@ -19,6 +19,7 @@ from hybridq.submit import wake
 from hybridq.when import how_many, parse_span
 
 from .change import confirm
+from .documents import CleanedAway
 from .reach import reach
 from .tell import is_tty, print_document
 
@@ -74,6 +75,6 @@ def clean(
 
 def _told(what: Cleaned, json: bool, dry_run: bool, text: str) -> None:
     if json:
-        print_document({"cleaned": what.jobs, "cost": what.cost, "dry_run": dry_run}, one_line=True)
+        print_document(CleanedAway(cleaned=what.jobs, cost=what.cost, dry_run=dry_run), one_line=True)
     else:
         print(text)

@@ -5,7 +5,8 @@ A module named here has `app = typer.Typer()` at its top and one function a comm
 `COMMANDS`. Nothing else is needed: rich stays off in help, `-h` works, and each option gets its environment
 twin after its longest spelling: of `submit` `HYBRIDQ_<OPTION>` (`--max-cost`: `HYBRIDQ_MAX_COST`), of all others
 `HYBRIDQ_<COMMAND>_<OPTION>` (`status --mode`: `HYBRIDQ_STATUS_MODE`), since the same word means another thing there.
-Arguments and options are completed by their metavar: SELECTOR, ID, GROUP, HANDLER, FILE or FOLDER.
+Arguments and options are completed by their metavar: SELECTOR, ID, GROUP, SCHEDULE, HANDLER, FILE or FOLDER. A module
+whose app has a callback is a command with commands of its own, such as `schedule add`.
 """
 
 import gc
@@ -27,13 +28,20 @@ COMMANDS = {
     "output": ("output", "Print a job's output, or the output of every job in a group, in order."),
     "follow": ("output", "Print a job's output as it arrives, and exit with the job's exit code."),
     "wait": ("output", "Wait until jobs finish."),
+    "export": ("export", "Export jobs with their inputs, outputs, errors, times and costs."),
     "cancel": ("change", "Cancel jobs that have not finished."),
     "retry": ("change", "Queue failed or cancelled jobs again."),
+    "schedule": ("schedule", "Run work again and again: each night, each hour, every 15 minutes."),
     "clean": ("clean", "Delete old finished jobs and their results."),
     "daemon": ("run", "Run jobs as they come, until stopped."),
     "drain": ("run", "Run all held jobs now, then exit."),
     "simulate": ("simulate", "Simulate a workload: hybridq beside streaming or batching everything."),
     "report": ("report", "Report what really ran: cost, savings, waits, promises, failures."),
+    "service": ("service", "Keep a daemon running: install, remove or show its service."),
+    "metrics": ("metrics", "Print figures of the queue for Prometheus."),
+    "doctor": ("doctor", "Check the queue and this machine, and say what to do."),
+    "backup": ("backup", "Copy the whole queue into one file, while it works."),
+    "restore": ("backup", "Put a queue back from a backup."),
     "handlers": ("configuration", "List the configured handlers."),
     "config": ("configuration", "Show every setting and where it comes from."),
     "completions": ("configuration", "Print a shell completion script."),
@@ -41,7 +49,8 @@ COMMANDS = {
     "demo": ("demo", "Watch hybridq work on Python's own library, and see the measured results."),
 }
 # The headings of the help, each by the command that it stands above.
-_HEADINGS = {"submit": "Jobs", "daemon": "Running jobs", "simulate": "Costs and waits", "handlers": "Setup"}
+_HEADINGS = {"submit": "Jobs", "daemon": "Running jobs", "simulate": "Costs and waits"}
+_HEADINGS |= {"service": "Looking after it", "handlers": "Setup"}
 # Options whose twin is read elsewhere, because it must be told apart from the option.
 _OWN_TWIN = frozenset({"--audience", "--version", "--help"})
 
@@ -57,7 +66,7 @@ class LazyGroup(TyperGroup):
         """The names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """The command of that name, from its module; None where there is none."""
         return load_command(cmd_name) if cmd_name in COMMANDS else None
 
@@ -102,20 +111,36 @@ def hybridq(
     """One queue for work that is urgent and work that can wait. Without a command, shows the queue."""
 
 
-def load_command(name: str) -> TyperCommand:
-    """The command of that name, built from its module alone."""
+def load_command(name: str) -> TyperCommand | TyperGroup:
+    """The command of that name, built from its module alone; one with commands of its own has them with it."""
     module = import_module(f".{COMMANDS[name][0]}", __package__)
     gc.freeze()
     gc.enable()
+    if module.app.registered_callback is not None:
+        return _with_commands(name, typer.main.get_command(module.app))
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.registered_commands = [found for found in module.app.registered_commands if _name(found) == name]
     command = typer.main.get_command(alone)
     if not isinstance(command, TyperCommand):
         raise TypeError(f"{name} is no command of {module.__name__}")
-    for option in command.params:
-        if isinstance(option, TyperOption):
-            _give_twin(name, option)
+    _give_twins(name, command)
     return command
+
+
+def _with_commands(name: str, group: Any) -> TyperGroup:
+    if not isinstance(group, TyperGroup):
+        raise TypeError(f"{name} has no commands of its own")
+    _give_twins(name, group)
+    for own, command in group.commands.items():
+        _give_twins(f"{name} {own}", command)
+    return group
+
+
+def within(name: str) -> dict[str, Any]:
+    """The commands of a command, by their whole names: `schedule add`; of most there are none."""
+    command = load_command(name)
+    own = command.commands if isinstance(command, TyperGroup) else {}
+    return {f"{name} {word}": each for word, each in own.items()}
 
 
 def call(args: Sequence[str]) -> None:
@@ -131,12 +156,13 @@ def twin(command: str, option: TyperOption) -> str | None:
     if longest in _OWN_TWIN or not longest.startswith("--"):
         return None
     name = longest.removeprefix("--") if command == "submit" else command + longest.removeprefix("-")
-    return "HYBRIDQ_" + name.replace("-", "_").upper()
+    return "HYBRIDQ_" + name.replace("-", "_").replace(" ", "_").upper()
 
 
-def _give_twin(command: str, option: TyperOption) -> None:
-    if option.envvar is None:
-        option.envvar = twin(command, option)
+def _give_twins(name: str, command: Any) -> None:
+    for option in command.params:
+        if isinstance(option, TyperOption) and option.envvar is None:
+            option.envvar = twin(name, option)
 
 
 def _name(info: Any) -> str:

@@ -23,6 +23,7 @@ from hybridq.outlook import CORES
 from hybridq.visible import visible
 from hybridq.when import written
 
+from .documents import Configuration, Listed
 from .tell import is_tty, print_document
 
 app = typer.Typer()
@@ -30,19 +31,6 @@ BELOW = "    "  # before what has no room in its row
 LAST = 16  # cells that the last column has at least, unless it is narrower
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of `hybridq handlers`; `ok` and `says` only after a check."""
-
-    name: str
-    kind: str
-    modes: tuple[str, ...]
-    instances: int
-    at_once: int  # jobs that run at the same time at most
-    runs: str
-    ok: bool | None = None
-    says: str = ""
 
 
 @app.command()
@@ -76,7 +64,7 @@ def config(
     settings = origins(load_config(home, os.environ), home, os.environ)
     if json:
         file = str(home.config_file)
-        print_document({"path": file, "database": str(home.database), "settings": settings})
+        print_document(Configuration(path=file, database=str(home.database), settings=settings))
         return
     absent = "" if home.config_file.exists() else "  (no such file: using defaults)"
     print(visible(f"{home.config_file}{absent}\n"))

@@ -5,6 +5,7 @@ its home removed, and the terminal as it was.
 """
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ from hybridq.demo.stage import Stage
 from hybridq.queue.doorbell import VIEWER, Doorbell
 
 from .exit_codes import INTERRUPTED
-from .tell import leaving, print_document, say
+from .tell import leaving, print_document, say, spoken
 
 if TYPE_CHECKING:
     from hybridq.status.snapshot import Snapshot
@@ -52,7 +53,7 @@ def demo(
                     _watch(stage, run, plain)
                 measured = run.measured(lambda text: None if json else say(text))
     if json:
-        print_document(measured, one_line=True)
+        print_document(spoken(measured, time.time(), ""), one_line=True)
     else:
         _closing(measured)
 

@@ -93,7 +93,7 @@ def follow(
             if only is not None:
                 from .shapes import Events
 
-                told, unit = tell_waiting(outlook, only), outlook.config.policy.currency
+                told, unit = tell_waiting(outlook, only, json=json), outlook.config.policy.currency
                 told_as = Events(outlook, only) if json else None
                 code = follow_job(store, only, Printer(raw=raw), told_as, final=wait_final, told=told, currency=unit)
             elif group is not None:
@@ -127,7 +127,7 @@ def wait(
     with outlook.store as store:
         awaited = Awaited(store, named, final=wait_final)
         with leaving(lambda: fate(store, awaited)):
-            told = tell_all_waiting(outlook, awaited, named)
+            told = tell_all_waiting(outlook, awaited, named, json=json)
             words, unit = shlex.join(selectors or ["all"]), outlook.config.policy.currency
             code = await_all(store, awaited, words, seconds, told=told, currency=unit)
             tell_final(outlook, awaited, words, "wait")

@@ -4,6 +4,7 @@ Rule: a daemon's log goes to standard error, one line an event, harmless for a t
 bar to a person, one line to cron, nothing with `--quiet`; errors are always told.
 """
 
+import logging
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Annotated, Self
 import typer
 
 from hybridq.config.read import load_config
+from hybridq.config.values import Config
 from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
 from hybridq.queue.select import ranges
@@ -22,6 +24,7 @@ from hybridq.runner.drain import DrainLimits, Progress, run_drain
 from hybridq.selection import Group, check_group
 from hybridq.when import count, money, parse_deadline
 
+from .documents import Drained
 from .draw.words import SEPARATOR
 from .logs import to_stderr
 from .submitting.options import check_money
@@ -33,6 +36,10 @@ app = typer.Typer()
 @app.command()
 def daemon(
     json_logs: Annotated[bool, typer.Option("--json-logs", help="Log JSON, one object per line.")] = False,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Serve figures for Prometheus: :9464 is on this machine alone."),
+    ] = None,
 ) -> None:
     """Run jobs as they come, until stopped.
 
@@ -43,7 +50,25 @@ def daemon(
 
     to_stderr(as_json=json_logs)
     home = Home.find(os.environ)
-    run_daemon(home, load_config(home, os.environ))
+    config = load_config(home, os.environ)
+    with ExitStack() as beside:
+        run_daemon(home, config, ready=_serving(home, config, metrics, beside) if metrics else lambda: None)
+
+
+def _serving(home: Home, config: Config, address: str, beside: ExitStack) -> Callable[[], None]:
+    """What begins to serve metrics at this address, until the stack is left."""
+    from .metrics import require
+
+    require()
+    from hybridq.metrics.exposition import parse_address, served
+
+    where = parse_address(address)
+
+    def serve() -> None:
+        url = beside.enter_context(served(home, config, os.environ, where))
+        logging.getLogger("hybridq").info("serves metrics on %s", url)
+
+    return serve
 
 
 @app.command()
@@ -121,11 +146,18 @@ class _Bar:
         self._tell(so_far.total - so_far.left, so_far.failed, so_far.finish, so_far.finish90)
 
 
-def _sums(end: Progress) -> dict[str, object]:
-    """What became of the jobs that it began with; it has ended, so there is no ETA."""
-    told = {name: getattr(end, name) for name in ("done", "failed", "cancelled", "left", "cost", "unserved")}
-    told["held"] = end.held or None
-    return {"jobs": end.total, **told}
+def _sums(end: Progress) -> Drained:
+    """It has ended, so there is no ETA."""
+    return Drained(
+        jobs=end.total,
+        done=end.done,
+        failed=end.failed,
+        cancelled=end.cancelled,
+        left=end.left,
+        cost=end.cost,
+        unserved=tuple(end.unserved),
+        held=end.held or None,
+    )
 
 
 def _summary(end: Progress, currency: str) -> str:

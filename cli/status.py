@@ -50,7 +50,11 @@ def status(
         typer.Option(min=1, max=EVERYTHING, metavar="N", help=f"Show at most this many rows (default {ROWS})."),
     ] = None,
 ) -> None:
-    """Show the queue: what runs, what is held until when, and why."""
+    """Show the queue: what runs, what is held until when, and why.
+
+    A narrow terminal has fewer columns: without room for IN, the time until ETA, and for PROGRESS, WHY begins with the
+    progress. hybridq help words explains the columns and marks.
+    """
     if watch and json:
         raise UsageError("--watch and --json cannot be used together")
     chosen = [parse_selector(word) for word in selectors or ()]

@@ -141,7 +141,7 @@ def print_json(outlook: Outlook, jobs: list[int], *, draft: bool, stderr: bool) 
     states = set()
     for number in jobs:
         found = outputs.of(number)
-        states.add(found["state"])
+        states.add(found.state)
         print_document(found, one_line=True)
     if len(jobs) == 1 and not draft and (state := state_of(store, jobs[0])[0]) in ENDED:
         return code_of(state, result(store, jobs[0]))

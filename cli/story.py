@@ -65,6 +65,7 @@ def _details(found: Detail, now: float) -> Iterator[Fact]:
     if found.input is not None and found.input_bytes is not None:
         cut = f" ({count(found.input_bytes)} bytes)" if found.input_bytes > ONE_LINE else ""
         yield "input", visible_line(found.input, ONE_LINE) + cut
+    yield from _schedule(found, now)
     yield from _others(found.others)
     yield from _asked(found)
     yield from _tried(found, now)
@@ -137,10 +138,12 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
         yield "who waits", f"{row.audience.value} ({found.signal})"
     if found.decision.forecast.assumed:
         yield "assumed", ", ".join(found.decision.forecast.assumed)
+    yield from _schedule(found, now)
     if found.flush is not None:
         yield from _flushes(found, found.flush, now)
     elif found.planned is not None and row.why_kind == found.decision.reason.kind:
-        yield "flush", f"planned for {clock(found.planned, now)}, {words.until(found.planned, now)}"
+        planned = "planned by" if row.why_kind == words.BUSY else "planned for"
+        yield "flush", f"{planned} {clock(found.planned, now)}, {words.until(found.planned, now)}"
     if found.promise is not None:
         yield "promised", _promised(found.promise, row, found, now)
     if row.cost is not None:
@@ -170,6 +173,12 @@ def _flush(flush: FlushRecord, now: float, currency: str) -> str:
     jobs = f"{count(flush.done)} done" + (f", {count(flush.failed)} failed" if flush.failed else "")
     cost = f", cost {money(flush.cost, currency)}" if flush.cost else ""
     return f"{ran}, {jobs} in {span(max(0.0, flush.ended - flush.started))}{cost}: {why}"
+
+
+def _schedule(found: Detail | Explanation, now: float) -> Iterator[Fact]:
+    """The schedule that made it, where one did."""
+    if found.schedule is not None and found.instant is not None:
+        yield "schedule", f"{found.schedule}, due {clock(found.instant, now)}"
 
 
 def _others(others: tuple[int, ...]) -> Iterator[Fact]:
@@ -208,8 +217,9 @@ def _promised(promise: Promise, row: Row, found: Detail | Explanation, now: floa
 
 
 def _as_fine(at: float, now: float, promise: Promise) -> str:
-    """The instant to the second where the promise was, else to the minute, however long ago it is."""
-    shown, seconds = clock(at, now), clock(promise.finish or at, promise.made).count(":") == 2
+    """The instant to the second where the promise was, else to the minute, the nearest, however long ago it is."""
+    seconds = clock(promise.finish or at, promise.made).count(":") == 2
+    shown = clock(at if seconds else 60.0 * round(at / 60), now)
     minute = shown[:-3] if shown.count(":") == 2 else shown
     return f"{minute}:{int(at) % 60:02}" if seconds else minute
 

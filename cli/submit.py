@@ -12,10 +12,24 @@ import typer
 from typer.core import TyperCommand
 
 from hybridq.errors import UsageError
-from hybridq.job import Audience, Mode
 from hybridq.submit import connect
 
 from .submitting.accepted import Then, after, foretold
+from .submitting.asked import (
+    AudienceOf,
+    CleanEnv,
+    Cwd,
+    Env,
+    EnvFile,
+    InGroup,
+    MaxCost,
+    ModeOf,
+    Priority,
+    Retries,
+    Shell,
+    Stdin,
+    Timeout,
+)
 from .submitting.options import Options, check
 from .submitting.submission import Skipped, Submission
 from .submitting.words import Source, understood
@@ -60,37 +74,28 @@ def submit(
         list[str] | None,
         typer.Argument(metavar="[HANDLER INPUT... | -- CMD ARG...]", show_default=False),
     ] = None,
-    shell: Annotated[str | None, typer.Option(metavar="STRING", help="Run this line with /bin/sh.")] = None,
+    shell: Shell = None,
     each: Annotated[bool, typer.Option("--each", help="One job per FILE; its path is the input.")] = False,
     lines: Annotated[str | None, typer.Option(metavar="FILE", help="One job per line; - for standard input.")] = None,
     jsonl: Annotated[str | None, typer.Option(metavar="FILE", help="One job per JSON object: input, options.")] = None,
-    mode: Annotated[Mode | None, typer.Option(help="Run in this mode; do not let hybridq decide.")] = None,
-    audience: Annotated[
-        Audience | None, typer.Option(help="Who waits for it: user or background [env var: HYBRIDQ_AUDIENCE].")
-    ] = None,
+    mode: ModeOf = None,
+    audience: AudienceOf = None,
     deadline: Annotated[
         str | None, typer.Option(metavar="TIME", help="When the result is needed: 2h, 06:00, tomorrow 06:00.")
     ] = None,
-    priority: Annotated[int | None, typer.Option(help="Higher runs first.")] = None,
-    group: Annotated[str | None, typer.Option(metavar="GROUP", help="Add the jobs to this group.")] = None,
+    priority: Priority = None,
+    group: InGroup = None,
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Submit only once: the same key gives the same job.")
     ] = None,
-    retries: Annotated[int | None, typer.Option(help="How often to retry a failed job.")] = None,
-    timeout: Annotated[str | None, typer.Option(metavar="TIME", help="Longest run time of one try.")] = None,
-    cwd: Annotated[str | None, typer.Option(metavar="FOLDER", help="Run the command in this folder.")] = None,
-    env: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Keep this variable, or set NAME=VALUE.")
-    ] = None,
-    env_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Read variables, one NAME=VALUE per line.")
-    ] = None,
-    clean_env: Annotated[bool, typer.Option("--clean-env", help="Keep only a few common variables.")] = False,
-    stdin: Annotated[
-        bool | None,
-        typer.Option("--stdin/--no-stdin", help="Pass standard input to the command, or not. Default: detect."),
-    ] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Avoid modes forecast to cost more; warn if all do.")] = None,
+    retries: Retries = None,
+    timeout: Timeout = None,
+    cwd: Cwd = None,
+    env: Env = None,
+    env_file: EnvFile = None,
+    clean_env: CleanEnv = False,
+    stdin: Stdin = None,
+    max_cost: MaxCost = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, then exit with the job's exit code.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the output as it arrives.")] = False,
     wait_final: Annotated[

@@ -33,18 +33,19 @@ def meant(args: Sequence[str], commands: Sequence[str]) -> str:
     return f"no command named '{name}'. List them: hybridq --help"
 
 
-def as_command(words: Sequence[str], options: Sequence[str] = ()) -> str:
+def as_command(words: Sequence[str], options: Sequence[str] = (), before: Sequence[str] = ("hybridq", "submit")) -> str:
     """A hint for somebody who left out the `--` before a command, or the `--shell` before a line, or nothing.
 
-    `words` is what may be the command, `options` what was asked of `submit` beside it.
+    `words` is what may be the command, `options` what was asked beside it of the line
+    that is `before` it.
     """
     options = [each for each in options if each != "--each"]  # a command has no files of its own
     if shutil.which(words[0]):
-        return f". To run a command, put -- before it: {typed(['hybridq', 'submit', *options, '--', *words])}"
+        return f". To run a command, put -- before it: {typed([*before, *options, '--', *words])}"
     program, *rest = words[0].split() or [""]
     if rest and shutil.which(program):
         line = " ".join([words[0], *map(shlex.quote, words[1:])])
-        return f". To run a shell line: {typed(['hybridq', 'submit', *options, '--shell', line])}"
+        return f". To run a shell line: {typed([*before, *options, '--shell', line])}"
     return ""
 
 

@@ -9,8 +9,9 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import FrameType
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import typer
@@ -32,7 +33,12 @@ def print_document(value: Any, *, one_line: bool = False) -> None:
 def document(value: Any, *, one_line: bool = False) -> str:
     """The same as text."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=-1 if one_line else 2).decode()
-    return "\n".join(re.sub(_ODD, _escape, line) for line in text.split("\n"))
+    return "\n".join(harmless(line) for line in text.split("\n"))
+
+
+def harmless(line: str) -> str:
+    """A line of JSON that means the same, with the escapes of all that a terminal might obey."""
+    return re.sub(_ODD, _escape, line)
 
 
 def spoken(value: Any, now: float, currency: str) -> Any:
@@ -42,13 +48,20 @@ def spoken(value: Any, now: float, currency: str) -> Any:
     if not isinstance(value, msgspec.Struct):
         return value
     told: dict[str, Any] = {}
+    reasons = told_as_reasons(type(value))
     for name in value.__struct_fields__:
         field = getattr(value, name)
-        if isinstance(field, Reason):
-            told |= {name: sentence(field, now, currency), f"{name}_kind": field.kind}
+        if name in reasons:
+            told |= {name: field and sentence(field, now, currency), f"{name}_kind": field and field.kind}
         else:
             told[name] = spoken(field, now, currency)
     return told
+
+
+@cache
+def told_as_reasons(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields that hold a reason, or may."""
+    return frozenset(each.name for each in msgspec.structs.fields(kind) if Reason in (each.type, *get_args(each.type)))
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -79,12 +79,10 @@ def find_audience(
         signal = "many jobs in one submission"
     elif foreground is None or not (stdin_tty or output_tty):
         signal = "no terminal"
-    elif not foreground:
-        signal = "a terminal, but in the background"
     else:
-        of = lineage()
-        caller, signal = of.caller, _nobody_there(environ, of, before(of.caller))
-        if not signal:
+        of = lineage()  # also in the background, where a shell puts a part of a loop at times: the next is told by it
+        caller, signal = of.caller, "a terminal, but in the background"
+        if foreground and not (signal := _nobody_there(environ, of, before(caller))):
             return Found(Audience.USER, "a terminal in the foreground", caller)
     return Found(Audience.BACKGROUND, signal, caller)
 

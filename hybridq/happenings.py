@@ -3,10 +3,12 @@
 Rule: pure functions of what the queue kept; text of somebody else is not yet safe for a terminal.
 """
 
+from collections.abc import Callable
+
 from .job import Happening
 from .reason import SAID, Reason
 from .sentences import sentence
-from .when import count
+from .when import clock, count
 
 
 def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: str = "") -> str:
@@ -14,6 +16,8 @@ def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: s
     why = sentence(reason, now, currency)
     if reason.kind == SAID and reason.text:
         return why
+    if kind is Happening.RECURRED and reason.kind in _RECURRED:
+        return f"schedule {reason.text}: {_RECURRED[reason.kind](reason, now)}"
     if kind in _EVENTS:
         one, several = _EVENTS[kind]
         return one if jobs == 1 else several.format(count(jobs))
@@ -22,6 +26,37 @@ def happened(kind: Happening, jobs: int, reason: Reason, now: float, currency: s
     return why
 
 
+def _missed(reason: Reason, now: float) -> str:
+    late = "" if reason.due is None else f"nothing ran at {clock(reason.due, now)}, so this comes late"
+    earlier = (reason.jobs or 0) - (reason.due is not None)
+    were = "instant was" if earlier == 1 else "instants were"
+    then = "" if reason.of else f", {'it is' if earlier == 1 else 'they are'} made up for"
+    others = f"{count(earlier)} earlier {were} missed{then}" if earlier else ""
+    return "; ".join(filter(None, [late, others]))
+
+
+def _left_out(reason: Reason, now: float) -> str:
+    jobs = reason.jobs or 1
+    which = f"the occurrence of {_at(reason, now)}" if jobs == 1 else f"{count(jobs)} occurrences"
+    return f"{which} left out, for this had not ended (--overlap skip)"
+
+
+def _beside(reason: Reason, now: float) -> str:
+    jobs = reason.jobs or 1
+    which = f"job {reason.of} has" if jobs == 1 else f"{count(jobs)} earlier ones have"
+    return f"{which} not ended yet, and this does not wait (--overlap queue)"
+
+
+def _at(reason: Reason, now: float) -> str:
+    return "a time that nobody knows" if reason.due is None else clock(reason.due, now)
+
+
+_RECURRED: dict[str, Callable[[Reason, float], str]] = {  # what a schedule tells of its occurrences
+    "missed": _missed,
+    "left out": _left_out,
+    "replaced": lambda r, now: f"replaced by its occurrence of {_at(r, now)} (--overlap cancel)",
+    "beside": _beside,
+}
 _EVENTS = {
     Happening.CANCELLED: ("cancelled", "{} jobs cancelled"),
     Happening.RETRIED: ("queued again by retry", "{} jobs queued again by retry"),

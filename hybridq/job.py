@@ -64,6 +64,7 @@ class Happening(StrEnum):
     CANCELLED = "cancelled"
     RETRIED = "retried"
     CHARGED = "charged"  # though they were cancelled
+    RECURRED = "recurred"  # what their schedule tells of them
     BEFORE_NOW = "before now"  # accepted while the clock was ahead
     SAID = "said"  # whatever an earlier release said in words alone
 

@@ -15,7 +15,7 @@ from .errors import UsageError
 from .job import Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
-from .queue.instances import last_end, open_flush_of, stream_rate, streams_of
+from .queue.instances import begun_of, last_end, open_flush_of, stream_rate, streams_of
 from .queue.learned import last_learned, models, planned_for
 from .queue.runner import living, own_load
 from .queue.store import Store
@@ -112,6 +112,7 @@ class Outlook:
         came = arrivals(self.store, name, ARRIVALS, now)
         first = min((each.since for each in work), default=None)
         jobs = {(lane, state): jobs for (of, lane, state), jobs in tally(self.store).items() if of == name}
+        flush = self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0))
         return gather(
             Facts(
                 now=now,
@@ -126,7 +127,8 @@ class Outlook:
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
                 ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,
                 rate=stream_rate(self.store, name, now, RECENT) if shared(handler) else 0.0,
-                flush=self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0)),
+                flush=flush and flush[:2],
+                begun=begun_of(self.store, name) if flush and flush[2] else frozenset(),
                 held=work,
                 came=came,
                 before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
@@ -137,12 +139,13 @@ class Outlook:
             )
         )
 
-    def _flush(self, name: str, running: int) -> tuple[float, int] | None:
-        """When the flush that runs began, and how many queued jobs it will take. At a provider each is over at once."""
+    def _flush(self, name: str, running: int) -> tuple[float, int, bool] | None:
+        """When the flush that runs began, how many queued jobs it will take, and whether a drain runs it. At a provider
+        each is over at once."""
         if not running or self.handler(name).traits.remote or (found := open_flush_of(self.store, name)) is None:
             return None
-        began, unended = found
-        return began, max(0, unended - running)
+        began, unended, drained = found
+        return began, max(0, unended - running), drained
 
     def _used(self, name: str, now: float) -> float | None:
         """When a handler was last used by a runner that is still there and keeps its instance; None: by none."""

@@ -44,6 +44,7 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     held: int | None = None  # jobs that are, of a group of which others run
     jobs: int | None = None
     of: int | None = None  # jobs that these are some of
+    known: int | None = None  # run times in all, alike or not
     load: float | None = None  # per core
     factor: float | None = None  # of the price now
     next_factor: float | None = None  # of the price then
@@ -60,11 +61,11 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
         return self.kind == "dear" or (self.kind == "limit" and self.text == ITS_LIMIT and not self.jobs)
 
 
-def about(amount: float) -> float:
-    """Money as it is told, to two decimals, or to two digits of what is less: what is kept changes no sooner."""
+def about(amount: float, digits: int = 2) -> float:
+    """Money as it is told, to two decimals, or to so many digits of what is less: what is kept changes no sooner."""
     if not amount or not math.isfinite(amount):
         return amount
-    return round(amount, max(2, 1 - math.floor(math.log10(abs(amount)))))
+    return round(amount, max(2, digits - 1 - math.floor(math.log10(abs(amount)))))
 
 
 def said(text: str) -> Reason:

@@ -88,8 +88,15 @@ def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
     if reason.until is None:
         return "" if stateless else "held"
     until = told.at(reason.until)
-    until = _MOST.get(reason.kind, "until {}").format(until) if reason.most else f"until {until}"
+    if reason.most:
+        until = _MOST.get(reason.kind, "until {} at most").format(until)
+    else:
+        until = f"for the {reason.price} price at {until}" if _for_a_price(reason) else f"until {until}"
     return until if stateless else f"held {until}"
+
+
+def _for_a_price(reason: Reason) -> bool:
+    return reason.kind == "saves" and bool(reason.price)
 
 
 def _who(reason: Reason, told: _Telling) -> str:
@@ -106,6 +113,8 @@ def _untimed(reason: Reason, told: _Telling) -> str:
     what = (
         "run times" + (f" of {reason.text}" if told.long else "") + (f" in mode {reason.mode}" if reason.mode else "")
     )
+    if reason.jobs and reason.of and reason.jobs < min(reason.of, reason.known or 0):
+        return f"{count(reason.known or 0)} {what} known, but only {reason.jobs} of the {reason.of} alike that it takes"
     if reason.jobs and reason.of and reason.jobs < reason.of:
         return f"{reason.jobs} of {reason.of} {what} known"
     return f"no {what} yet"
@@ -114,15 +123,23 @@ def _untimed(reason: Reason, told: _Telling) -> str:
 def _saves(reason: Reason, told: _Telling) -> str:
     saves, whole, costs = reason.saves or 0.0, reason.whole or 0.0, reason.costs
     waiting = "" if costs is None or costs < LITTLE * saves else f", waiting costs {told.sum(costs)}"
-    sooner = ", and comes sooner" if costs is not None and costs < 0 else ""
-    price = f" at the {reason.price} price" if reason.price else ""
+    after = ", and comes sooner" if costs is not None and costs < 0 else waiting
+    price = f"{reason.price} price: " if reason.price and reason.runs is None else ""  # else its hour is told with it
     if 0 < whole < LEAST:
-        return f"costs {100 * saves / whole:.0f}% less{price}{sooner or waiting}"
-    paid, other = told.both(max(0.0, whole - saves), whole)
-    if told.long:
-        mine, its = MODES.get(reason.mode, "a batch"), MODES.get(reason.other, "streaming")
-        return f"{mine}{price} costs {paid}, {its} {other}{sooner or waiting}"
-    return f"costs {paid}, not {other}{price}{sooner or waiting}"
+        return f"{price}costs {100 * saves / whole:.0f}% less{after}"
+    return f"{price}{_beside(reason, told, max(0.0, whole - saves), whole)}{after}"
+
+
+def _beside(reason: Reason, told: _Telling, paid: float, whole: float) -> str:
+    """What it costs, and what it would cost otherwise: now or streamed, or as it was when it was accepted."""
+    one, other = told.both(paid, whole)
+    mine, its = MODES.get(reason.mode, reason.mode), MODES.get(reason.other, reason.other)
+    later = reason.factor is not None or (reason.mode and reason.until is not None)
+    if told.long and reason.mode:
+        return f"{mine} costs {one} then, {its} {other} now" if later else f"{mine} costs {one}, {its} {other}"
+    if later:
+        return f"costs {one} then, {other} now"
+    return f"costs {one}, {its} {other}" if reason.mode else f"costs {one}, at submission {other}"
 
 
 _MORE = {
@@ -207,7 +224,9 @@ def _charged(reason: Reason, told: _Telling) -> str:
 
 def _busy(reason: Reason, told: _Telling) -> str:
     load = f"load {reason.load or 0.0:.1f} a core"
-    return load if reason.most else f"machine busy, {load}"
+    if not reason.most:
+        return f"machine busy, {load}"
+    return f"until the machine is idle, {load}" if reason.runs is None else load
 
 
 def _late(reason: Reason, told: _Telling) -> str:
@@ -215,6 +234,25 @@ def _late(reason: Reason, told: _Telling) -> str:
     if reason.half is not None and reason.half <= (reason.due or 0.0):
         return f"the deadline {due} may be missed: half of such jobs are done by {told.at(reason.half)}, 90% by {done}"
     return f"the deadline {due} will probably be missed: done by {done}"
+
+
+def _fastest(reason: Reason, told: _Telling) -> str:
+    first = MODES.get(reason.mode, "this")
+    return f"no mode is sure to make the deadline {told.at(reason.due)}; {first} is done first"
+
+
+def _no_costs(reason: Reason, told: _Telling) -> str:
+    """A cheaper hour (`sooner`) may be there, but not for what must begin before it."""
+    cheaper, due = told.at(reason.sooner), told.at(reason.due)
+    if reason.sooner is None:
+        why = "no cheaper hour ahead"
+    elif reason.due is None:
+        why = f"the cheaper hour at {cheaper} comes after the longest hold"
+    elif reason.due <= reason.sooner:
+        why = f"the deadline {due} comes before the cheaper hour at {cheaper}"
+    else:
+        why = f"the cheaper hour at {cheaper} may be too late for the deadline {due}"
+    return f"waiting saves nothing: no costs known yet, {why}"
 
 
 def _over_limit(reason: Reason, told: _Telling) -> str:
@@ -243,7 +281,7 @@ _SAYS: dict[str, _Says] = {
     "untimed": _untimed,
     "unpriced": lambda r, t: f"no costs of {r.text} known",
     "batch late": _batch_late,
-    "fastest": lambda r, t: f"no way is sure to make the deadline {t.at(r.due)}, this is the fastest",
+    "fastest": _fastest,
     "draft sooner": lambda r, t: (
         f"a draft takes {span(r.span or 0.0)}, {MODES.get(r.other, r.other)} {span(r.other_span or 0.0)}"
     ),
@@ -265,7 +303,7 @@ _SAYS: dict[str, _Says] = {
     "busy": _busy,
     "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; no costs known yet",
     "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; no costs known yet",
-    "no costs": lambda r, t: "waiting saves nothing: no costs known yet, no cheaper hour ahead",
+    "no costs": _no_costs,
     "sharing": lambda r, t: f"others may share the {r.text} ({t.sum(r.costs or 0.0)})",
     "waited enough": lambda r, t: (
         f"waiting saves nothing more: waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})"

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from .errors import UsageError
 
+NEAR = 600.0  # seconds; an instant less far away is told with its seconds
 NO_MONEY = 1e-9  # what is less is left by rounding
 CENTURY = 100 * 366 * 86400.0
 EARLIEST, LATEST = -61_900_000_000.0, 253_400_000_000.0  # epoch seconds: what a calendar has, whatever the zone
@@ -87,7 +88,7 @@ def clock(at: float, now: float) -> str:
     if at < EARLIEST:
         return "before the year 10"
     then, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now).date()
-    time = then.strftime("%H:%M:%S" if abs(at - now) < 600 else "%H:%M")
+    time = then.strftime("%H:%M:%S" if abs(at - now) < NEAR else "%H:%M")
     if then.date() == today:
         return time
     if then.date() == today + timedelta(days=1):
@@ -121,19 +122,28 @@ def written(seconds: float) -> str:
     return f"{seconds * 1000:g}ms"
 
 
+def nearest(at: float, now: float) -> float:
+    """An instant ahead as an ETA tells it: from ten minutes on the nearest minute that is no less far away."""
+    if at - now < NEAR:
+        return at
+    minute = 60.0 * round(at / 60)
+    return minute if minute - now >= NEAR else minute + 60
+
+
 def eta(p50: float | None, p90: float | None, now: float) -> str:
     """When something will be done: `22:14 ±6m`, the 50th to the 90th percentile; `unknown`, not a guess.
 
     An instant that has passed is shown as `now`'s own: an ETA never lies in the past. A spread of minutes has no
-    seconds: it is an estimate, and every view is short of room.
+    seconds, and nor has one behind an instant that has none: it is an estimate, and every view is short of room.
     """
     if p50 is None or not math.isfinite(p50):
         return "unknown"
     likely = max(p50, now)
     spread = p90 - likely if p90 is not None else 0.0
-    if not math.isfinite(spread) or spread < 0.5:
-        return clock(likely, now)
-    return f"{clock(likely, now)} ±{span(60 * round(spread / 60) if spread >= 60 else round(spread))}"
+    shown, coarse = clock(nearest(likely, now), now), likely - now >= NEAR
+    if not math.isfinite(spread) or spread < (30 if coarse else 0.5):
+        return shown
+    return f"{shown} ±{span(60 * max(1, round(spread / 60)) if coarse or spread >= 60 else round(spread))}"
 
 
 def money(x: float, currency: str = "", *, fine: bool = False) -> str:
@@ -193,6 +203,15 @@ def count(n: int) -> str:
 def how_many(number: int, what: str = "job") -> str:
     """So many of them: `1 job`, `1,234 jobs`."""
     return f"1 {what}" if number == 1 else f"{count(number)} {what}s"
+
+
+def file_size(size: float) -> str:
+    """Bytes, as people read them: `12 kB`, `3.4 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB" if size < 999.95 else f"{size / 1000:.1f} TB"
 
 
 def _seconds(text: str) -> float | None:

@@ -1,5 +1,6 @@
 """Queues that several test files begin with."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -17,6 +18,12 @@ from tests.support.provider import KEY, Provider
 
 # In the background of a shell without job control Control-C is ignored, and so it would be by all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What runs the tests must not be seen by what they run: these tell who waits, what is drawn and which queue it is.
+_AUTOMATIC = ("CI", "GITHUB_ACTIONS", "INVOCATION_ID", "JOURNAL_STREAM", "MAKEFLAGS", "GIT_DIR", "GIT_PREFIX")
+_TERMINAL = ("TMUX", "TMUX_PANE", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "PAGER")
+for name in (*_AUTOMATIC, *_TERMINAL, *(name for name in os.environ if name.startswith("HYBRIDQ_"))):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture

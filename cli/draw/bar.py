@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from hybridq.visible import visible_line
-from hybridq.when import count, eta
+from hybridq.when import count
 
 from . import words
 from .palette import DONE
@@ -53,8 +53,7 @@ def draining(name: str, total: int, console: Console) -> Iterator[Callable[..., 
             if failed:
                 parts.append(f"{count(failed)} failed")
             if ended < total:
-                left = "" if p50 is None else f", {words.until(p50, now)}"
-                parts.append(f"done {eta(p50, p90, now)}{left}")
+                parts.append("done unknown" if p50 is None else words.done_by(p50, p90, now))
             draw(ended, words.SEPARATOR.join(parts))
 
         yield tell

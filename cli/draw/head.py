@@ -26,13 +26,18 @@ def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
     return [
         _head_line("daemon", _runner(head), width, PLAIN if head.daemon or head.runners else ALARM),
         _head_line("queue", _tally(head, width - LABEL), width, failed=FAILED),
-        _head_line("flush", words.next_flush(head, now), width, STRONG if head.next_flush else PLAIN),
+        _head_line(
+            "flush",
+            [*words.next_flush(head, now), *words.scheduled(head, now)],
+            width,
+            STRONG if head.next_flush else PLAIN,
+        ),
         _head_line("tariff", [words.tariff(head, now), words.saved_words(head), words.spent_words(head)], width),
     ]
 
 
 def _runner(head: Head) -> list[str]:
-    parts = [head.daemon or "none: hybridq daemon starts one"]
+    parts = [head.daemon or "none: hybridq daemon starts one, hybridq service install keeps one"]
     if head.runners:
         parts.append(words.other_runners(head.runners))
     return [*parts, f"load {head.load:.2f} a core"]

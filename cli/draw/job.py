@@ -16,7 +16,7 @@ from hybridq.job import ENDED, Decision, Forecast, Lane, Mode, State
 from hybridq.sentences import sentence
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible
-from hybridq.when import clock, decimals, eta, money, money_to, span
+from hybridq.when import clock, decimals, eta, money, money_to, nearest, span
 
 from . import words
 from .palette import ALARM, LATE, LOOK, PLAIN, QUIET, STRONG
@@ -99,7 +99,8 @@ def _facts(row: Row, now: float, currency: str) -> Iterator[tuple[str, Text]]:
     if row.started is not None:
         yield "started", Text(_ago(row.started, now))
     elif row.start is not None and row.state not in ENDED:
-        yield "starts", Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
+        name = words.starts(row.start, row.eta, row.why_kind)
+        yield name, Text(f"{clock(row.start, now)}, {words.until(row.start, now)}")
     yield from _end(row, now)
     if row.cost is not None:
         yield "cost", Text(money(row.cost, currency))
@@ -115,7 +116,7 @@ def _end(row: Row, now: float) -> Iterator[tuple[str, Text]]:
         if row.started is not None:
             yield "took", Text(words.took(row, now))
     elif row.state not in ENDED:
-        left = "" if row.eta is None else f", {words.until(row.eta, now)}"
+        left = "" if row.eta is None else f", {words.until(nearest(row.eta, now), now)}"
         yield "done", Text(f"{words.done_at(row, now)}{left}")
     if deadline := told_deadline(row, now):
         yield "deadline", Text(deadline, style=LATE if row.late else PLAIN)

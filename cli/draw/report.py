@@ -25,7 +25,8 @@ REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
 PRICES = (
     "streamed: the cost of the same jobs if each had run as it came, in a call of its own, at the prices of those"
-    " hours. What such a call takes is measured now and then in a batch; what chance would tell as well counts as 0"
+    " hours. What such a call takes is measured now and then in a batch; what chance would tell as well counts as 0."
+    " Commands are taken to last as long in either lane"
 )
 Rows = Sequence[Sequence[str]]
 
@@ -59,23 +60,42 @@ def headline(found: Report) -> str:
         return _nothing(found)
     total, gathered = found.total, found.gathered
     cost, streamed, saves = _amounts(found, total)
-    said = f"The jobs cost {cost}; streaming all of them as they came would have cost {streamed}"
+    cost = f"{_ended(found)} cost {cost}"
+    said = f"{cost}; streaming all of them as they came would have cost {streamed}"
     if total.share is not None:
         more = saves.startswith("-")
         share = percent_of(abs(total.share))
         said += ": nothing saved" if saves == _none(found) else f": {saves.lstrip('-')} ({share}) {_MORE[more]}"
     elif found.untold:
-        said = f"The jobs cost {cost}; what streaming all of them would have cost is not known yet"
+        said = f"{cost}; what streaming all of them would have cost is not known yet"
     if gathered.sooner is None:
         return f"{said}."
     held, was = gathered.held.p50, gathered.was.p50
     assert held is not None  # noqa: S101 - else there would be nothing to compare
     assert was is not None  # noqa: S101 - the same
-    jobs = how_many(gathered.jobs, "job")
     return (
-        f"{said}. Of {jobs} that people saw streamed, half showed output within {span(was)}; held for the next batch,"
-        f" within {span(held)}."
+        f"{said}. {_compared(gathered)} showed output within {span(was)}; held for the next batch, within {span(held)}."
     )
+
+
+def _ended(found: Report) -> str:
+    """Whose cost it is."""
+    if not found.open:
+        return "The jobs"
+    ended = found.jobs - found.open
+    return f"{count(ended)} of {how_many(found.jobs, 'job')} {'has' if ended == 1 else 'have'} ended and"
+
+
+def _compared(gathered: Comparison) -> str:
+    """Of which of people's jobs it is told when they showed output."""
+    jobs, unknown = gathered.jobs, gathered.unknown
+    if jobs + unknown == 1:
+        return "The job that a person saw streamed"
+    said = f"Of {count(jobs + unknown)} jobs that people saw streamed,"
+    if not unknown:
+        return f"{said} half"
+    others = f"no flush followed the other{'s' if unknown > 1 else ''}"
+    return f"{said} {count(jobs)} can be compared ({others}): {'it' if jobs == 1 else 'half of these'}"
 
 
 def numbers(found: Report) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from hybridq.job import ENDED, Decision, Forecast, Lane, State
 from hybridq.sentences import sentence
 from hybridq.status.snapshot import Head, Row
 from hybridq.visible import visible_line
-from hybridq.when import clock, count, eta, money, span
+from hybridq.when import clock, count, eta, money, nearest, span
 
 from .troubles import troubles
 
@@ -24,6 +24,7 @@ DAY = 86400.0
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
 LEAST = 0.01  # money; less does not matter by itself
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
+BUSY = "busy"  # the kind of reason of what begins as soon as the machine is idle
 RULES = {
     "plan": "cheapest time",
     "worth-it": "waiting saves nothing",
@@ -138,7 +139,7 @@ def countdown(row: Row, now: float) -> str:
     """How long that is from now; empty where nothing is foreseen or nothing is left to wait for."""
     if row.state in ENDED or row.eta is None:
         return ""
-    return left(row.eta, now)
+    return left(nearest(row.eta, now), now)
 
 
 def left(at: float, now: float) -> str:
@@ -180,6 +181,8 @@ def next_flush(head: Head, now: float) -> list[str]:
     if head.next_flush is None:
         return ["none planned" if head.held else "nothing is held"]
     when = f"{clock(head.next_flush, now)}, {until(head.next_flush, now)}"
+    if head.next_flush_why_kind == BUSY:
+        when = f"by {when} at most"
     if head.next_flush < head.now:
         when = f"runs since {clock(head.next_flush, now)}"
     return [when, head.next_flush_why] if head.next_flush_why else [when]
@@ -192,7 +195,24 @@ def planned_flush(head: Head, now: float) -> str:
     at = datetime.fromtimestamp(head.next_flush).isoformat(" ", "seconds")
     if head.next_flush <= head.now:
         at = f"since {at}" if head.next_flush < head.now else "now"
+    elif head.next_flush_why_kind == BUSY:
+        at = f"by {at}"
     return f"{at}{SEPARATOR}{head.next_flush_why}" if head.next_flush_why else at
+
+
+LEFT_OUT = {"missed": "missed", "overlap": "left out", "key": "left out"}
+
+
+def scheduled(head: Head, now: float) -> list[str]:
+    """`schedule nightly at 02:00`, `5 missed today`: where there are schedules."""
+    left: dict[str, int] = {}
+    for kind, instants in head.left_out.items():
+        word = LEFT_OUT.get(kind, "left out")
+        left[word] = left.get(word, 0) + instants
+    due = (
+        [] if head.next_occurrence is None else [f"schedule {head.next_schedule} at {clock(head.next_occurrence, now)}"]
+    )
+    return [*due, *(f"{count(instants)} {word} in 24h" for word, instants in left.items())]
 
 
 def tariff(head: Head, now: float) -> str:
@@ -207,11 +227,12 @@ def tariff(head: Head, now: float) -> str:
 
 def saved_words(head: Head) -> str:
     """What was saved against streaming all as it came, and which part of the price that is; or that it was more."""
-    if head.saved <= -LEAST:
-        return f"{money(-head.saved, head.currency)} more than streamed"
+    if head.saved is None:
+        return "saved: not known yet"
     whole = head.cost + head.saved
-    part = f" ({100 * head.saved / whole:.0f}%)" if whole > 0 and head.saved > 0 else ""
-    return f"saved {money(head.saved, head.currency)}{part}"
+    part = f" ({percent_of(abs(head.saved) / whole)})" if whole > 0 and head.saved else ""
+    told = f"{money(abs(head.saved), head.currency)}{part}"
+    return f"{told} more than streamed" if head.saved < 0 else f"saved {told}"
 
 
 def spent_words(head: Head) -> str:
@@ -227,7 +248,7 @@ def promise_words(forecast: Forecast, now: float, *, served: bool = True, curren
     when = done_by(forecast.finish, forecast.finish90, now) if served else "done when a daemon or a drain runs it"
     parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
-        parts.insert(0, f"starts {clock(forecast.start, now)}")
+        parts.insert(0, f"{foreseen_start(forecast)} {clock(forecast.start, now)}")
     if forecast.cost is not None:
         parts.append(f"costs {money(forecast.cost, currency)}{_starting(forecast, forecast.cost, currency)}")
     if forecast.assumed:
@@ -235,9 +256,21 @@ def promise_words(forecast: Forecast, now: float, *, served: bool = True, curren
     return SEPARATOR.join(parts)
 
 
+def starts(start: float, finish: float | None, kind: str) -> str:
+    """`starts`, or `starts by` where that is likely to be sooner: of what the load alone holds (`kind` of the reason),
+    and of what comes after such."""
+    return "starts by" if kind == BUSY or (finish is not None and finish < start) else "starts"
+
+
+def foreseen_start(forecast: Forecast) -> str:
+    """The same of a forecast."""
+    kind = "" if forecast.note is None else forecast.note.kind
+    return starts(forecast.start or 0.0, forecast.finish, kind)
+
+
 def done_by(p50: float | None, p90: float | None, now: float) -> str:
     """`done 22:14 ±6m, in 41m`, or `done: unknown`."""
-    return "done: unknown" if p50 is None else f"done {eta(p50, p90, now)}, {until(p50, now)}"
+    return "done: unknown" if p50 is None else f"done {eta(p50, p90, now)}, {until(nearest(p50, now), now)}"
 
 
 def _starting(forecast: Forecast, cost: float, currency: str) -> str:

@@ -15,6 +15,7 @@ app = typer.Typer()
 @app.command("help")
 def show_help(
     topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="A topic, or a command.", show_default=False)] = "",
+    schema: Annotated[bool, typer.Option("--schema", help="With json: print its JSON Schema.")] = False,
 ) -> None:
     """Explain a topic: handlers, models, settings, exit codes and more.
 
@@ -22,6 +23,10 @@ def show_help(
     """
     from ..commands import COMMANDS, call
     from .topics import TOPICS, text
+
+    if schema:
+        _print_schema(topic)
+        return
 
     if topic in COMMANDS and topic not in TOPICS:
         call([topic, "--help"])
@@ -36,6 +41,15 @@ def show_help(
         print("Topics for hybridq help TOPIC:\n")
         print("\n".join(f"  {name:{wide}}  {line}" for name, line in TOPICS.items()))
         print("\nhybridq help COMMAND is the same as hybridq COMMAND --help.")
+
+
+def _print_schema(topic: str) -> None:
+    if topic != "json":
+        raise UsageError("only one topic has a schema: hybridq help json --schema")
+    from ..tell import print_document
+    from .schema import schema
+
+    print_document(schema())
 
 
 def _print(page: str) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from ..commands import COMMANDS, load_command
+from ..commands import COMMANDS, load_command, within
+
+AnyCommand = TyperCommand | TyperGroup
 
 _INTRODUCTION = """# Commands
 
@@ -14,14 +16,19 @@ What `hybridq COMMAND --help` prints for each command. You can set an option by 
 
 def page() -> str:
     """The whole page, as Markdown."""
-    return "\n".join([_INTRODUCTION, *(_command(name) for name in COMMANDS)])
+    return "\n".join([_INTRODUCTION, *(section for name in COMMANDS for section in _sections(name))])
 
 
-def _command(name: str) -> str:
-    command = load_command(name)
+def _sections(name: str) -> Iterator[str]:
+    yield _command(name, load_command(name), "##")
+    for inner, command in within(name).items():
+        yield _command(inner, command, "###")
+
+
+def _command(name: str, command: AnyCommand, heading: str) -> str:
     arguments = [param for param in command.params if isinstance(param, TyperArgument)]
     usage = " ".join(["hybridq", name, *(_place(argument) for argument in arguments)])
-    parts = [f"## hybridq {name}", "", "```text", usage, "", _paragraphs(command), "```", ""]
+    parts = [f"{heading} hybridq {name}", "", "```text", usage, "", _paragraphs(command), "```", ""]
     options = list(_options(command))
     if options:
         parts += ["| option | variable | what it does |", "|---|---|---|", *options, ""]
@@ -32,13 +39,13 @@ def _place(argument: TyperArgument) -> str:
     return argument.metavar or (argument.name or "").upper()
 
 
-def _paragraphs(command: TyperCommand) -> str:
+def _paragraphs(command: AnyCommand) -> str:
     """Its help, without the marks that keep lines as they are."""
     lines = [line.strip() for line in (command.help or "").replace("\b", "").strip().splitlines()]
     return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
 
 
-def _options(command: TyperCommand) -> Iterator[str]:
+def _options(command: AnyCommand) -> Iterator[str]:
     for param in command.params:
         if isinstance(param, TyperOption) and not param.hidden:
             takes = "" if param.is_flag or param.count else f" {_takes(param)}"

@@ -5,24 +5,23 @@ Rule: what is kept is what is read; `write` makes anew those pages that come fro
 
 from pathlib import Path
 
-from . import reference, settings
-
 FOLDER = Path(__file__).with_name("pages")
 TOPICS = {
     "deciding": "how hybridq chooses when to run a job, and what a batch waits for",
     "handlers": "kinds of work: commands, workers, line filters, Python functions",
     "models": "language models: OpenAI, Anthropic and compatible servers",
+    "schedules": "work that comes back: times, windows, what was missed",
     "plugins": "how to add a new kind of handler as a Python package",
     "python": "submitting from Python",
     "promises": "what hybridq guarantees, and its limits",
     "watch": "the live view: its keys, filter and actions",
     "words": "what job, lane, flush and other words mean, and the marks in status",
     "json": "what each command prints with --json",
+    "sql": "the views for datasette, sqlite-utils and your own queries",
     "exit-codes": "what each exit code means",
     "settings": "every key of config.toml",
     "commands": "every command and option",
 }
-_MADE = {"settings": settings.page, "commands": reference.page}
 
 
 def text(topic: str) -> str:
@@ -32,7 +31,9 @@ def text(topic: str) -> str:
 
 def made() -> dict[str, str]:
     """The pages that come from the code, as they are to be now."""
-    return {topic: page() for topic, page in _MADE.items()}
+    from . import json_page, reference, settings  # they import every command, which a reader does without
+
+    return {"settings": settings.page(), "commands": reference.page(), "json": json_page.page()}
 
 
 def write() -> None:

@@ -65,7 +65,9 @@ _hybridq() {
                 _hybridq_takes "$command" "${words[i]}"
                 [[ -n $takes ]] && ((i++)) ;;
             *)
-                if [[ -z $command ]]; then command=${words[i]}; else ((position++)); fi ;;
+                if [[ -z $command ]]; then command=${words[i]}
+                elif _hybridq_within "$command ${words[i]}"; then command+=" ${words[i]}"
+                else ((position++)); fi ;;
         esac
     done
     if [[ $word == --*=* ]]; then
@@ -108,35 +110,45 @@ _ZSH_COMMAND = """\
                 return
             fi
 """
+_ZSH_INNER = """\
+            if (( CURRENT > 2 )) && [[ $words[1] == (OUTER) ]]; then
+                words[1,2]=("$words[1] $words[2]")
+                (( CURRENT-- ))
+            fi
+"""
 
 
 def bash(commands: Sequence[Command]) -> str:
     """The script for bash 4 and later."""
     takes = [
-        f"        {_alternatives(f'{command.name}{name}' for name in option.names)})"
+        f"        {_alternatives(_word(f'{command.name}{name}') for name in option.names)})"
         f" takes={_quote(_bash_kind(option))} ;;"
         for command in commands
         for option in command.options
         if option.kind
     ]
     about = [
-        f"        {command.name})\n"
+        f"        {_word(command.name)})\n"
         f"            options={_quote(' '.join(n for o in command.options for n in o.names))}\n"
         f"            places=({' '.join(_quote(_bash_kind(place)) for place in command.places)}) ;;"
         for command in commands
     ]
-    names = _quote(" ".join([*(command.name for command in commands), "--help", "--version"]))
+    names = _quote(" ".join([*_firsts(commands), "--help", "--version"]))
+    inner = _alternatives(_quote(command.name) for command in commands if " " in command.name)
     head = f"# bash completion for hybridq, {MADE_BY}\n"
     body = _BASH.replace('words "$commands"', f"words {names}")
     return (
         f"{head}\n_hybridq_takes() {{\n    takes=\n    case $1$2 in\n" + "\n".join(takes) + "\n    esac\n}\n"
+        f"\n_hybridq_within() {{\n    case $1 in\n        {inner}) ;;\n        *) return 1 ;;\n    esac\n}}\n"
         "\n_hybridq_about() {\n    case $1 in\n" + "\n".join(about) + "\n    esac\n}\n" + body
     )
 
 
 def zsh(commands: Sequence[Command]) -> str:
     """The script for zsh."""
-    listing = "\n".join(f"                {_quote(f'{c.name}:{c.help}')}" for c in commands)
+    listing = "\n".join(f"                {_quote(f'{c.name}:{c.help}')}" for c in commands if " " not in c.name)
+    outer = "|".join(dict.fromkeys(c.name.partition(" ")[0] for c in commands if " " in c.name))
+    inner = _ZSH_INNER.replace("OUTER", outer) if outer else ""
     return (
         f"#compdef hybridq\n# zsh completion for hybridq, {MADE_BY}\n{_ZSH_VALUES}\n_hybridq() {{\n"
         "    local _hybridq_program=${~words[1]} context state line\n    typeset -A opt_args\n"
@@ -144,7 +156,7 @@ def zsh(commands: Sequence[Command]) -> str:
         " '(- *)--version[Print the version.]' '1:command:->command' '*::argument:->argument'\n"
         "    case $state in\n        command)\n            local -a found\n            found=(\n"
         f"{listing}\n            )\n            _describe command found ;;\n"
-        f"        argument)\n{_ZSH_COMMAND}            case $words[1] in\n"
+        f"        argument)\n{_ZSH_COMMAND}{inner}            case $words[1] in\n"
         + "\n".join(_zsh_command(command) for command in commands)
         + '\n            esac ;;\n    esac\n}\n\n_hybridq "$@"\n'
     )
@@ -158,6 +170,16 @@ def _alternatives(names: Iterable[str]) -> str:
     return " | ".join(names)
 
 
+def _firsts(commands: Sequence[Command]) -> list[str]:
+    """The commands that stand first on a line."""
+    return [command.name for command in commands if " " not in command.name]
+
+
+def _word(text: str) -> str:
+    """As one word of a pattern."""
+    return _quote(text) if " " in text else text
+
+
 def _quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
@@ -168,7 +190,7 @@ def _zsh_command(command: Command) -> str:
         last = command.repeats and number == len(command.places)
         specs.append(_quote(f"{'*' if last else number}:{place.name}:{_zsh_values(place)}"))
     lines = " \\\n".join(f"                        {spec}" for spec in specs)
-    return f"                {command.name})\n                    _arguments -S \\\n{lines} ;;"
+    return f"                {_word(command.name)})\n                    _arguments -S \\\n{lines} ;;"
 
 
 def _zsh_option(option: Option) -> str:

@@ -1,4 +1,4 @@
-"""What a shell may complete from the queue: ids, groups and handlers, one a line on standard output.
+"""What a shell may complete from the queue: ids, groups, schedules and handlers, one a line on standard output.
 
 The completion scripts ask `hybridq __complete KIND PREFIX` at every press of TAB, so this imports little,
 never makes a queue, and answers nothing at all where something is wrong.
@@ -40,6 +40,13 @@ def selectors(prefix: str) -> list[str]:
     return [*(word for word in ("last", "all") if word.startswith(prefix)), *groups(prefix), *ids(prefix)]
 
 
+def schedules(prefix: str) -> list[str]:
+    """The schedules' names that begin so."""
+    from hybridq.queue.schedules import names
+
+    return _from_queue(names, prefix)
+
+
 def _from_queue(read: Callable[[Any, str, int], list[str]], prefix: str) -> list[str]:
     """What the queue knows, or nothing where there is no queue yet."""
     from hybridq.home import Home
@@ -52,7 +59,7 @@ def _from_queue(read: Callable[[Any, str, int], list[str]], prefix: str) -> list
         return read(store, prefix, LIMIT)
 
 
-KINDS = {"ids": ids, "groups": groups, "handlers": handlers, "selectors": selectors}
+KINDS = {"ids": ids, "groups": groups, "handlers": handlers, "schedules": schedules, "selectors": selectors}
 
 
 def complete(args: Sequence[str]) -> NoReturn:

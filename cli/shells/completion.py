@@ -6,9 +6,9 @@ Making a script imports every command; completing with one does not.
 
 from typing import Any, NamedTuple
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from ..commands import COMMANDS, load_command
+from ..commands import COMMANDS, load_command, within
 
 MADE_BY = "made by `hybridq completions --write FOLDER`"
 
@@ -20,6 +20,7 @@ _KINDS = {
     "JOB": "ids",
     "GROUP": "groups",
     "HANDLER": "handlers",
+    "SCHEDULE": "schedules",
     "FILE": "files",
     "PATH": "files",
     "INPUT": "files",
@@ -47,7 +48,7 @@ class Place(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One command with what follows it."""
+    """One command with what follows it; one of another's own is called by both names: `schedule add`."""
 
     name: str
     help: str
@@ -58,15 +59,21 @@ class Command(NamedTuple):
 
 def commands() -> list[Command]:
     """Every command of the table, read from its module."""
-    return [_command(name, line, load_command(name)) for name, (_, line) in COMMANDS.items()]
+    found = []
+    for name, (_, line) in COMMANDS.items():
+        own = within(name)
+        found.append(_command(name, line, load_command(name), tuple(each.partition(" ")[2] for each in own)))
+        found += [_command(each, (of.help or "").partition("\n")[0], of) for each, of in own.items()]
+    return found
 
 
-def _command(name: str, line: str, command: TyperCommand) -> Command:
+def _command(name: str, line: str, command: TyperCommand | TyperGroup, own: tuple[str, ...] = ()) -> Command:
     shown = [param for param in command.params if not getattr(param, "hidden", False)]
     options = [_option(param) for param in shown if isinstance(param, TyperOption)]
     options.append(Option(("-h", "--help"), "Show this message and exit.", "", (), False))
     arguments = [param for param in shown if isinstance(param, TyperArgument)]
     places = tuple(place for argument in arguments for place in _places(argument))
+    places += (Place("command", "words", own),) if own else ()
     return Command(name, line, tuple(options), places, any(argument.nargs == -1 for argument in arguments))
 
 

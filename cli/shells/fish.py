@@ -15,14 +15,17 @@ end
 
 function __hybridq_is -a command -d 'Whether this is the command, and none of its own follows'
     set -l words (commandline -opc)
-    test "$words[2]" = $command; and not contains -- -- $words
+    string match -q -- "$command *" "$words[2..] "; and not contains -- -- $words
 end
 
 function __hybridq_at -a command compare place -d 'Whether that place comes next; the rest are options with values'
     __hybridq_is $command; or return
     set -l next 1
     set -l value no
-    for word in (commandline -opc)[3..]
+    set -l own (string split ' ' -- $command)
+    set -l after (math 2 + (count $own))
+    set -l words (commandline -opc)
+    for word in $words[$after..]
         if test $value = yes
             set value no
         else if contains -- $word $argv[4..]
@@ -48,8 +51,9 @@ def fish(commands: Sequence[Command]) -> str:
     lines = ["complete -c hybridq -f", "complete -c hybridq -n __fish_use_subcommand -l version -s h -l help"]
     lines.append("complete -c hybridq -n 'contains -- -- (commandline -opc)' -a '(__hybridq_command)'")
     for command in commands:
-        lines.append(f"complete -c hybridq -n __fish_use_subcommand -a {command.name} -d {_quote(command.help)}")
-        here = f"complete -c hybridq -n '__hybridq_is {command.name}'"
+        if " " not in command.name:
+            lines.append(f"complete -c hybridq -n __fish_use_subcommand -a {command.name} -d {_quote(command.help)}")
+        here = f"complete -c hybridq -n '__hybridq_is {_word(command.name)}'"
         lines.extend(f"{here} {_option(option)}" for option in command.options)
         lines.extend(_place(command, number) for number, place in enumerate(command.places, 1) if place.kind)
     return f"# fish completion for hybridq, {MADE_BY}\n{_HEAD}\n" + "\n".join(lines) + "\n"
@@ -65,7 +69,7 @@ def _option(option: Option) -> str:
 def _place(command: Command, number: int) -> str:
     place, last = command.places[number - 1], command.repeats and number == len(command.places)
     takes = [name for option in command.options if option.kind for name in option.names]
-    at = " ".join(["__hybridq_at", command.name, "-ge" if last else "-eq", str(number), *takes])
+    at = " ".join(["__hybridq_at", _word(command.name), "-ge" if last else "-eq", str(number), *takes])
     return f"complete -c hybridq -n '{at}' {_values(place)}"
 
 
@@ -77,6 +81,11 @@ def _values(what: Option | Place) -> str:
         "words": f"-a '{' '.join(what.words)}'",
     }
     return fixed.get(what.kind, f"-k -a '(__hybridq_values {what.kind})'")
+
+
+def _word(text: str) -> str:
+    """As one word within single quotes."""
+    return f'"{text}"' if " " in text else text
 
 
 def _quote(text: str) -> str:

@@ -137,7 +137,7 @@ def fate(store: Store, awaited: Awaited) -> str:
     rescue(store, time.time())
     if served(store) or awaited.count(State.RUNNING):
         return "it goes on"
-    return "it stays queued, but no daemon runs. Start one: hybridq daemon"
+    return "it stays queued, but no daemon runs. Start one: hybridq daemon, or for good: hybridq service install"
 
 
 def _failed(job: int, found: Result | None) -> str:

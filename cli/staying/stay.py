@@ -8,6 +8,7 @@ import contextlib
 import logging
 import shlex
 import sys
+import time
 
 from msgspec import Struct
 
@@ -24,7 +25,7 @@ from ..tell import is_tty, leaving, say
 from .follow import await_all, fate, follow_job
 from .printer import Printer
 from .unserved import why_waiting
-from .why_waiting import tell_final
+from .why_waiting import tell_final, tell_held, tell_waiting
 
 
 class Stay(Struct, frozen=True):
@@ -38,6 +39,7 @@ class Stay(Struct, frozen=True):
     held: str  # why a limit on money lets it not begin
     follows: bool  # shows the output
     final: bool  # of an adaptive job, not only its draft is awaited
+    json: bool  # what there is to know was printed as JSON
 
     def run(self) -> int:
         """Stay until the end; returns the exit code. Raises TryAgain where the queue lets nobody stay."""
@@ -104,6 +106,8 @@ class Stay(Struct, frozen=True):
         if not self._own:
             if why := why_waiting(f"{self._what} starts", self.of, self.alone, self.held):
                 say(why)
+            elif not (self.json or self._follows_group):
+                self._tell_plan()
         elif self.held:
             say(self.held)
         elif self.of.mode is Mode.ADAPTIVE and self.final:
@@ -113,6 +117,17 @@ class Stay(Struct, frozen=True):
             )
         elif self.follows and is_tty(sys.stderr):  # elsewhere nobody asks who runs it
             say(f"no daemon runs, so this submit runs {self._what} itself")
+
+    @property
+    def _follows_group(self) -> bool:
+        """Whether how far it is will be shown, with until when it is held."""
+        return self.follows and self.accepted.jobs > 1
+
+    def _tell_plan(self) -> None:
+        if self.accepted.existed:  # by now it may be held for something else
+            tell_waiting(self.outlook, self.accepted.first)
+        else:
+            tell_held(self.of, self._what, time.time(), self._currency)
 
     def _left(self) -> str:
         becomes = "is queued again; hybridq daemon or hybridq drain will run it"

@@ -7,6 +7,7 @@ is on standard error. With no daemon running it is said who will run the job, an
 import shlex
 import sys
 import time
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,9 @@ from ..draw import words
 from ..staying.unserved import why_waiting
 from ..tell import folded, is_tty, print_document, put, say, spoken
 from .submission import Foretold, Skipped
+
+if TYPE_CHECKING:
+    from ..documents import Submitted
 
 LONG = 60.0  # seconds for which something is held that a person did not foresee
 
@@ -61,11 +65,13 @@ def foretold(parts: list[Foretold], skipped: Skipped, then: Then, currency: str)
     """Print what would happen to a submission, part by part; returns the exit code."""
     now = time.time()
     if then.json:
+        from ..documents import Part, Planned
+
         plans = [
-            {"jobs": of.jobs, "held": of.held or None, "deadline": of.deadline, **_decided(of.decision, currency)}
+            Part(jobs=of.jobs, held=of.held or None, deadline=of.deadline, **_decided(of.decision, currency))
             for of in parts
         ]
-        print_document({"submitted": False, "parts": plans, "left_out": skipped.count}, one_line=True)
+        print_document(spoken(Planned(parts=tuple(plans), left_out=skipped.count), now, currency), one_line=True)
     else:
         for of in parts:
             named = "" if len(parts) == 1 and of.jobs == 1 else f"{how_many(of.jobs)}{words.SEPARATOR}"
@@ -84,7 +90,9 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     _tell_skipped(skipped)
     if accepted is None:
         if then.json:
-            print_document({"id": None, "last": None, "jobs": 0, "left_out": skipped.count}, one_line=True)
+            from ..documents import Nothing
+
+            print_document(Nothing(left_out=skipped.count), one_line=True)
         if skipped.count:
             raise BadData("nothing was submitted: every input was bad")
         say("nothing new: jobs with these keys already exist")
@@ -94,7 +102,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     now, currency = time.time(), outlook.config.policy.currency
     held = "" if first.state in ENDED else sentence(why_withheld(outlook, of, now), now, currency)
     if then.json:
-        print_document(_as_json(accepted, skipped, held, currency), one_line=True)
+        print_document(spoken(_as_json(accepted, skipped, held, currency), now, currency), one_line=True)
     alone = daemon_of(outlook.store) is None
     follows = then.follow or _follows_by_itself(accepted, of, then)
     if accepted.decision.warning is not None and not (then.json or accepted.existed):
@@ -105,7 +113,9 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if follows or then.wait:
         from ..staying.stay import Stay
 
-        return Stay(outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final).run()
+        return Stay(
+            outlook, accepted, of, first.state, alone, held, follows=follows, final=then.final, json=then.json
+        ).run()
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
@@ -154,20 +164,23 @@ def _tell_skipped(skipped: Skipped) -> None:
         say(line)
 
 
-def _as_json(accepted: Accepted, skipped: Skipped, held: str, currency: str) -> dict[str, object]:
-    return {
-        "id": accepted.first,
-        "last": accepted.last,
-        "jobs": accepted.jobs,
-        "group": accepted.group,
-        "existed": accepted.existed,
-        "left_out": skipped.count,
-        "held": held or None,
+def _as_json(accepted: Accepted, skipped: Skipped, held: str, currency: str) -> "Submitted":
+    from ..documents import Submitted
+
+    return Submitted(
+        id=accepted.first,
+        last=accepted.last,
+        jobs=accepted.jobs,
+        group=accepted.group,
+        existed=accepted.existed,
+        left_out=skipped.count,
+        held=held or None,
         **_decided(accepted.decision, currency),
-    }
+    )
 
 
-def _decided(decision: Decision, currency: str) -> dict[str, object]:
+def _decided(decision: Decision, currency: str) -> dict[str, Any]:
+    """The fields of `documents.Decided`."""
     forecast, now = decision.promised, time.time()
     return {
         "mode": decision.mode,
@@ -179,5 +192,5 @@ def _decided(decision: Decision, currency: str) -> dict[str, object]:
         "finish90": forecast.finish90,
         "cost": forecast.cost,
         "served": decision.served,
-        "considered": spoken(decision.considered, now, currency),
+        "considered": decision.considered,
     }

@@ -89,16 +89,17 @@ class Submission:
         *,
         stays: Callable[[bool], bool],
         detached: bool,
+        who: Found | None = None,
     ) -> None:
         """`waits`: the option by which somebody waits; `stdin`: whether standard input is a command's, as asked;
         `stays`: whether this process stays with many jobs, or with one, and so runs it where nobody else does;
-        `detached`: it was asked not to."""
+        `detached`: it was asked not to. `who` waits; None: that is found out."""
         self._outlook = outlook
         self._config = _handler(outlook, source.handler)
         self._source = source = source.meant(self._config.traits.commands)
         self._options = options
         self._stdin = self._standard_input(stdin)
-        self._waits, self._may_stay, self._detached = waits, stays, detached
+        self._waits, self._may_stay, self._detached, self._named = waits, stays, detached, who
         self._size(source.many and len(source.each or ()) != 1)
         self._now = time.time()
         self._requests: dict[tuple[object, ...], Request] = {}
@@ -107,7 +108,7 @@ class Submission:
     def _size(self, many: bool) -> None:
         """Find out who waits for many jobs, or for one, and whether this process stays with them."""
         self._stays = self._may_stay(many)
-        self._who = self._found(many)
+        self._who = self._named or self._found(many)
 
     def _found(self, many: bool) -> Found:
         return find_audience(
@@ -135,7 +136,7 @@ class Submission:
 
     def one(self) -> Accepted:
         """Submit the single job."""
-        request, data = self._single()
+        request, data = self.single()
         return submit(self._outlook, request, data, key=self._options.key, stays=self._stays, waits=bool(self._waits))
 
     def many(self, skipped: Skipped) -> Accepted | None:
@@ -154,7 +155,7 @@ class Submission:
             jobs: Iterable[tuple[Request, bytes, str | None]]
             jobs = self._stream(self._inputs(), skipped, lambda _: None)
         else:
-            jobs = [(*self._single(), None)]
+            jobs = [(*self.single(), None)]
         for request, data, _ in jobs:
             total = sums.setdefault(id(request), [0, 0.0])
             total[0] += 1
@@ -171,7 +172,8 @@ class Submission:
         why = would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now)
         return sentence(why, self._now, self._outlook.config.policy.currency)
 
-    def _single(self) -> tuple[Request, bytes]:
+    def single(self) -> tuple[Request, bytes]:
+        """The single job as it would be stored. Raises UsageError, BadData."""
         request = self._request(None)  # what is wrong with it is said before anything is read
         return request, self._source.one(self._config.traits.commands, self._stdin.data if self._stdin else b"")
 

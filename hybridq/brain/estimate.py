@@ -222,10 +222,18 @@ class Estimate:
     def timed(self, kind: str = "") -> int:
         """How many run times are known that tell of the next, of the lane that knows more; of a kind of command those
         of this command."""
+        return max(self._counted(kind))
+
+    def runs(self, kind: str = "") -> int:
+        """How many are known in all: streamed and batched, the first of a new instance and later ones."""
+        return sum(self._counted(kind))
+
+    def _counted(self, kind: str) -> list[int]:
+        """How many run times are known of each sort, of which none tells of another."""
         models = self._models.values()
         if kind and self._handler.traits.commands:
-            return max(len(model.commands.get(kind, ())) for model in models)
-        return max(max(len(model.times), len(model.firsts)) for model in models)
+            return [len(model.commands.get(kind, ())) for model in models]
+        return [len(times) for model in models for times in (model.times, model.firsts)]
 
     def usual(self, lane: Lane) -> float | None:
         """The mean seconds of the jobs of late, whatever their sizes were; None: unknown."""

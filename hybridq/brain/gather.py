@@ -43,6 +43,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     ended: float | None = None  # when something last ended on its instances; None: nobody knows
     rate: float = 0.0  # stream jobs a second of late
     flush: tuple[float, int] | None = None  # when the one that runs began, and how many of `held` it will take
+    begun: frozenset[int] = frozenset()  # of one that a drain runs, maybe of one group alone: its cohorts that run
     left: int = 0  # jobs that it will take and that are not in `held`
     held: Sequence[Held] = ()
     came: Sequence[Came] = ()  # the last background submissions
@@ -153,8 +154,11 @@ def _taken(facts: Facts) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
         return (), tuple(facts.held)
     began, room = facts.flush
     flushing, left = [], []
-    for each in sorted(facts.held, key=lambda each: each.deadline):
-        jobs = min(each.jobs, room) if each.since <= began else 0
+    order = sorted(facts.held, key=lambda each: each.deadline)
+    passed = max((place for place, each in enumerate(order) if each.key in facts.begun), default=0)
+    for place, each in enumerate(order):
+        passed_over = place < passed and each.key >= 0 and each.key not in facts.begun  # it goes by the same order
+        jobs = 0 if each.since > began or passed_over else min(each.jobs, room)
         room -= jobs
         if jobs:
             flushing.append(part_of(each, jobs))

@@ -20,6 +20,7 @@ from .estimate import Estimate
 from .forecast import beside, gains, promised
 from .plan import plan
 from .price_steps import PriceSteps
+from .reasons import own
 
 NEW = -1  # the key of the submission that is being decided; no cohort has it
 
@@ -94,7 +95,8 @@ def _batch(request: Request, jobs: int, size: float, conditions: Conditions) -> 
     sooner = min(gains(flush, conditions.now), max(0.0, start - conditions.now - conditions.batch_ahead))
     shared, slots = max(jobs, sharing), conditions.batch_slots
     run = _LaneRun(Lane.BATCH, start, cold, ahead, shared, slots, fixed, spread, since, sooner)
-    return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=flush.reason)
+    note = own(flush.reason, [new], conditions, flush.at)
+    return _forecast(Mode.BATCH, request, jobs, size, conditions, run, note=note)
 
 
 def batch_now(request: Request, jobs: int, size: float, conditions: Conditions) -> Forecast:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from ..job import Flush, Held
 from ..reason import Reason
+from .chains import TIE, Chains, Part, fit_cheap_hours
 from .conditions import Conditions
 from .reasons import GATHER, flush_reason
-from .schedule import TIE, Chains, Part, fit_cheap_hours
 from .sharing import Company
 from .work import HeldWork
 

@@ -116,7 +116,8 @@ def _lacking(request: Request, considered: tuple[Forecast, ...], conditions: Con
         return Reason("unpriced", request.handler)
     how = untimed[0] if 0 < len(untimed) < len(considered) else ""
     what = "this command" if request.kind else request.handler
-    return Reason("untimed", what, mode=how, jobs=conditions.estimate.timed(request.kind), of=ENOUGH)
+    alike, known = conditions.estimate.timed(request.kind), conditions.estimate.runs(request.kind)
+    return Reason("untimed", what, mode=how, jobs=alike, of=ENOUGH, known=known)
 
 
 def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], conditions: Conditions) -> Decision:
@@ -124,7 +125,7 @@ def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], con
     able = [f for f in considered if f.makes_deadline and not _unserved(request, f, considered)]
     if not able:
         best = min(considered, key=lambda f: f.finish90 or math.inf)
-        reason = _for(request, Reason("fastest", due=request.deadline), best, conditions)
+        reason = _for(request, Reason("fastest", mode=best.mode, due=request.deadline), best, conditions)
         warning = _warning(request, best)
         return Decision(mode=best.mode, reason=reason, considered=considered, warning=warning)
     limit = math.inf if request.max_cost is None else request.max_cost

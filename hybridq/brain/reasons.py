@@ -3,13 +3,16 @@
 Savings are against running each job when it was accepted, waiting is since then, both until the flush.
 """
 
+import math
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from ..job import Held, Lane
 from ..reason import AT_MOST, Reason, about
-from .schedule import Part
-from .work import HeldWork
+from .chains import Part
+from .conditions import Conditions
+from .work import HeldWork, delay_of, estimate_of
 
 LEAST = 1e-9  # money; less is rounding
 GATHER = 5.0  # seconds that jobs of unknown cost gather before a flush that nothing speaks against
@@ -53,7 +56,7 @@ def _because(work: HeldWork, part: Part) -> Reason:
 def _figures(work: HeldWork, part: Part) -> Reason:
     less, wait = saved_by_waiting(work, part), cost_of_waiting(work, part)
     if less > LEAST:
-        return Reason("saves", saves=about(less), whole=about(_at_once(work, part)), costs=about(wait))
+        return _saves(work, part, wait)
     shared = work.shared(min(work.held[i].jobs / work.held[i].cohorts for i in part.members))
     if wait > 0 and shared > 0:
         what = "start" if shared > work.overhead else "call"
@@ -61,9 +64,35 @@ def _figures(work: HeldWork, part: Part) -> Reason:
     return Reason("nothing")
 
 
-def _at_once(work: HeldWork, part: Part) -> float:
-    """Money that this part would have cost when its jobs were accepted."""
-    return _share(work, part) * sum(work.cost[i] * work.prices.tariff(work.held[i].since) for i in part.members)
+def _saves(work: HeldWork, part: Part, wait: float) -> Reason:
+    """What it costs then, beside what it would cost now; where that is no more, what it would have cost when its jobs
+    were accepted."""
+    share, prices = _share(work, part), work.prices
+    price, factor = prices.over(work.begin(part.at), work.length(part.members)), prices.tariff(work.now)
+    ahead = part.at > work.now and price < factor
+    whole = share * sum(work.cost[i] * (factor if ahead else prices.tariff(work.held[i].since)) for i in part.members)
+    paid = share * price * sum(work.cost[i] for i in part.members)
+    return Reason(
+        "saves",
+        saves=about(whole, 3) - about(paid, 3),
+        whole=about(whole, 3),
+        costs=about(wait),
+        factor=factor if ahead else None,
+        next_factor=round(price, 4),
+    )
+
+
+def own(reason: Reason, held: Sequence[Held], conditions: Conditions, at: float) -> Reason:
+    """The reason of a flush at `at` as it is told of these jobs of it alone: with their money."""
+    costs = [estimate_of(conditions, h.kind).cost(Lane.BATCH, h.size) for h in held]
+    if reason.kind != "saves" or reason.next_factor is None or None in costs:
+        return reason
+    paid = whole = wait = 0.0
+    for of, cost in zip(held, costs, strict=True):
+        whole += of.jobs * (cost or 0.0) * (reason.factor or conditions.tariff.factor(of.since))
+        paid += of.jobs * (cost or 0.0) * reason.next_factor
+        wait += delay_of(of, conditions) / 3600 * max(0.0, at - of.since)
+    return replace(reason, saves=whole - paid, whole=whole, costs=wait)
 
 
 def _share(work: HeldWork, part: Part) -> float:
@@ -86,4 +115,7 @@ def _unknown(work: HeldWork, part: Part) -> Reason:
         return Reason("cheaper", factor=now, next_factor=then)
     if part.rule == "worth-it" and part.at > work.now:
         return Reason("gathers", span=GATHER)
-    return Reason("no costs")
+    if (cheaper := work.cheaper_ahead()) is None:
+        return Reason("no costs")
+    due = min(work.held[i].deadline for i in part.members)
+    return Reason("no costs", sooner=cheaper, due=None if due == math.inf else due)

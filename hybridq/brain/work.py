@@ -40,7 +40,7 @@ class HeldWork:
         self._conditions = conditions
         self.load = conditions.load  # per core
         sizes = _sizes(held)
-        cost = cache(lambda size, kind: _estimate(conditions, kind).cost(Lane.BATCH, size))
+        cost = cache(lambda size, kind: estimate_of(conditions, kind).cost(Lane.BATCH, size))
         costs = [cost(size, h.kind) for size, h in zip(sizes, held, strict=True)]
         self.known = None not in costs
         self.cost = [h.jobs * (c if c is not None and self.known else 1.0) for h, c in zip(held, costs, strict=True)]
@@ -50,7 +50,7 @@ class HeldWork:
         self.begun = conditions.warm and not conditions.fresh
         self.slots = max(1, conditions.batch_slots)
         self.startup = conditions.estimate.startup() or 0.0
-        mean = cache(lambda size, kind: _estimate(conditions, kind).mean_time(Lane.BATCH, size) or 0.0)
+        mean = cache(lambda size, kind: estimate_of(conditions, kind).mean_time(Lane.BATCH, size) or 0.0)
         self._at_once = conditions.estimate.at_once
         share = conditions.estimate.together(Lane.BATCH, sum(h.jobs for h in held) / self.slots)
         self.seconds = [
@@ -86,6 +86,12 @@ class HeldWork:
         """What the price then is called, where it is lower than now's; else ""."""
         return cheaper_name(self._conditions, at)
 
+    def cheaper_ahead(self) -> float | None:
+        """When a lower price than now's begins; None: none is foreseen."""
+        tariff = self._conditions.tariff
+        changes = tariff.changes(self.now, self.now + AHEAD)
+        return next((at for at, factor in changes if factor < tariff.factor(self.now)), None)
+
     def length(self, members: Iterable[int]) -> float:
         """Seconds that one flush of these classes takes."""
         each = [self.seconds[i] for i in members]
@@ -102,11 +108,10 @@ class HeldWork:
         return all(each is not None for each in known)
 
     def _delay(self, held: Held) -> float:
-        """Money a second of waiting costs. Who asked for a batch is not thought to be in a hurry."""
+        """Money a second of waiting costs."""
         if not self.known:
             return 0.0
-        calm = self._conditions.policy.background_delay_cost
-        return (min(held.delay_cost, calm * held.cohorts) if held.pinned else held.delay_cost) / 3600
+        return delay_of(held, self._conditions) / 3600
 
     def _instants(self) -> list[float]:
         """Where a flush may be planned: now, the turns of the price, and the latest starts."""
@@ -115,7 +120,13 @@ class HeldWork:
         return sorted({self.now, *turns, *_firsts(self.latest, self.now, turns)})
 
 
-def _estimate(conditions: Conditions, kind: str) -> Estimate:
+def delay_of(held: Held, conditions: Conditions) -> float:
+    """Money an hour of their waiting costs. Who asked for a batch is not thought to be in a hurry."""
+    calm = conditions.policy.background_delay_cost
+    return min(held.delay_cost, calm * held.cohorts) if held.pinned else held.delay_cost
+
+
+def estimate_of(conditions: Conditions, kind: str) -> Estimate:
     """What is known of a kind of command; while that is nothing, of all of them: a plan needs some figure."""
     found = conditions.estimate.of(kind, 2)
     return conditions.estimate if found.mean_time(Lane.BATCH, 0.0) is None else found
@@ -128,7 +139,7 @@ def _latest(held: Sequence[Held], busy: Sequence[float], conditions: Conditions,
     deadline at the 95th percentile. Without a deadline it is held for `hold` at most.
     """
     estimate, now, slots = conditions.estimate, conditions.now, max(1, conditions.batch_slots)
-    late = cache(lambda size, kind: _estimate(conditions, kind).run_time(Lane.BATCH, size, LATEST))
+    late = cache(lambda size, kind: estimate_of(conditions, kind).run_time(Lane.BATCH, size, LATEST))
     latest, seconds, jobs = [now] * len(held), 0.0, 0
     startup = estimate.startup(LATEST) or 0.0
     margin = cache(lambda size, bits: _margin(estimate, size, bits))

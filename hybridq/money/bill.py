@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from ..brain.baseline import begins
+from ..brain.baseline import Begun
 from ..brain.outcome import Outcome, settle
 from ..brain.tariff import Tariff
 from ..errors import NoSuchJob
@@ -21,24 +21,20 @@ from ..outlook import Outlook
 from ..queue import holds
 from ..queue.claims import Claim
 from ..queue.cohorts import Cohort, cohort, environment
-from ..queue.instances import used_before
 from ..queue.outputs import output_path
-from ..queue.runner import living
 from ..queue.store import Store
-from ..queue.submissions import NEAR, around
 from .sharing import Sharing
+from .streaming import Streaming
 
 FEW = 100  # sets of variables that are remembered
 KEPT = 10_000  # cohorts whose terms are remembered
-BEGINS = 200_000  # cohorts of which it is remembered when they would have begun
 
 
 class Terms(NamedTuple):
     """What one cohort's jobs cost at factor 1, at which tariff, and how often they are retried.
 
-    `start`: seconds of the start that each would have paid streamed; None: the one that was really made. `streams`:
-    when (epoch seconds) the first of them would have begun then, and `slots` as many at once; None: they did stream.
-    `llm`: by what it used.
+    `start`: seconds of the start that each would have paid streamed; None: see `Streaming`. `streams`: how the first
+    of them would have begun then, and `slots` as many at once; None: they did stream. `llm`: by what it used.
     """
 
     retries: int
@@ -46,7 +42,7 @@ class Terms(NamedTuple):
     per_job: float
     tariff: Tariff
     start: float | None
-    streams: float | None
+    streams: Begun | None
     slots: int
     llm: bool
 
@@ -58,7 +54,7 @@ class Billing:
         self._outlook = outlook
         self._known: dict[tuple[int, bool], tuple[Cohort, Terms]] = {}
         self._variables: dict[int, dict[str, str]] = {}
-        self._begins: dict[int, float] = {}  # by cohort, see `_streams`
+        self._streaming = Streaming(outlook)
         self.sharing = Sharing(outlook)
 
     def used(self, claim: Claim, draft: bool, answer: int) -> float | None:
@@ -92,8 +88,8 @@ class Billing:
     ) -> list[Outcome]:
         """What becomes of these attempts, with what each cost and what it would have cost streamed.
 
-        `startup` seconds of a start that was made for them are paid by the first; streamed, it would have been too, but
-        for an instance that was up when it came.
+        `startup` seconds of a start that was made for them are paid by the first; streamed, those that would have been
+        made then.
         `together`: how many shared each one's call. `since`: when (epoch seconds) these were begun, one after another;
         None: each as long ago as it took. A `draft` costs what the jobs of its maker cost.
         """
@@ -111,6 +107,10 @@ class Billing:
             cost = streamed = (terms.per_job + took * terms.per_second) * factor
             if terms.streams is not None:
                 streamed = self._streamed(event, claim, draft, startup, together)
+            elif startup and not draft:
+                streamed -= (
+                    (startup - self._streaming.own(of, startup, claim.id - of.first)) * terms.per_second * factor
+                )
             startup = 0.0
             if event.cost is not None:
                 told = event.streamed if isinstance(event, Output) else None
@@ -126,12 +126,14 @@ class Billing:
             )
             made = draft and (maker := self._maker(of)) != of.handler
             settled.append(replace(outcome, by=maker) if made else outcome)
+        if settled:
+            self._streaming.used(of.handler)
         return settled
 
     def forget(self) -> None:
         """The configuration changed: agree on the terms anew."""
         self._known.clear()
-        self._begins.clear()
+        self._streaming.forget()
 
     def _look(self, number: int, draft: bool = False) -> tuple[Cohort, Terms]:
         known = self._known.get((number, draft))
@@ -160,8 +162,8 @@ class Billing:
         """Money that a job would have cost streamed as it came, in a call of its own."""
         of, terms = self._look(claim.cohort, draft)
         gain, apart = self.sharing.gain(of.handler), 1 - 1 / together
-        alone = max(0.0, event.busy + (gain or 0.0) * apart) + self._start(of, startup, terms)
-        begun = (terms.streams or 0.0) + (claim.id - of.first) // terms.slots * alone
+        alone = max(0.0, event.busy + (gain or 0.0) * apart) + self._start(claim, of, terms, startup)
+        begun = (terms.streams.at if terms.streams else 0.0) + (claim.id - of.first) // terms.slots * alone
         factor = terms.tariff.mean(begun, begun + alone)
         if gain is None and apart and isinstance(event, Output):
             self.sharing.owe(of.handler, of.id, apart * terms.per_second * factor)
@@ -179,40 +181,17 @@ class Billing:
             price or 0.0,
             tariff,
             start=outlook.estimate(by).startup() if each else None,
-            streams=None if as_it_came else self._streams(cohort, tariff),
+            streams=None if as_it_came else self._streaming.begun(cohort),
             slots=outlook.slots(cohort.handler, Lane.STREAM),
             llm=handler.traits.llm,
         )
 
-    def _start(self, cohort: Cohort, startup: float, terms: Terms) -> float:
-        """Seconds of the start that a job would have paid streamed; `startup`: what it has paid. None where a runner
-        that is there had an instance up when it came."""
-        if terms.start is not None or not startup:
-            return terms.start or 0.0
-        store, came = self._outlook.store, cohort.accepted
-        idle = self._outlook.handler(cohort.handler).idle
-        warm = any(since < came for since in living(store)) and used_before(store, cohort, came - idle)
-        return 0.0 if warm else startup
-
-    def _streams(self, cohort: Cohort, tariff: Tariff) -> float:
-        """When the first of these would have begun, had all jobs of their handler been streamed as they came."""
-        if tariff.flat:
-            return cohort.accepted  # whenever it is, it costs the same
-        if cohort.id not in self._begins:
-            if len(self._begins) >= BEGINS:
-                self._begins.clear()
-            came, estimate = (
-                around(self._outlook.store, cohort.handler, cohort.id),
-                self._outlook.estimate(cohort.handler),
-            )
-            each = {size: estimate.mean_time(Lane.STREAM, size) or 0.0 for size in {size for *_, size in came}}
-            slots = self._outlook.slots(cohort.handler, Lane.STREAM)
-            found = begins([(at, jobs, each[size]) for _, at, jobs, size in came], slots)
-            # Of those long before it too few are known that came before them.
-            self._begins |= {
-                number: at for (number, *_), at in zip(came, found, strict=True) if number >= cohort.id - NEAR
-            }
-        return self._begins[cohort.id]
+    def _start(self, claim: Claim, of: Cohort, terms: Terms, startup: float) -> float:
+        """Seconds of the start that a job would have paid streamed; `startup`: what it has paid."""
+        if terms.start is not None:
+            return terms.start
+        place = claim.id - of.first if not claim.tries else of.jobs  # one that is tried again has told its start
+        return self._streaming.needed(of, startup, place)
 
 
 def charge_cancelled(store: Store, settling: Billing, job: int, attempt: int) -> None:

@@ -9,7 +9,17 @@ from ..job import Audience, Lane, Mode
 from ..reason import Reason
 
 TOLD = 1.0  # seconds: no promise is told more finely, and so none is held to less
+TINY = 1e-9  # of a sum: what differs by less differs by rounding
 SUBMISSION, FLUSH, HALF = "submission", "flush", "half"  # when something was promised: at which of these, or half-way
+
+
+def saved_of(cost: float, streamed: float, *, untold: bool) -> float | None:
+    """Money saved, of what jobs cost and would have cost streamed; below 0 where it was more. None: not known yet, as
+    what sharing calls saves is `untold` of some, and nothing else was saved."""
+    saved = streamed - cost
+    if untold and saved <= TINY * streamed:
+        return None
+    return 0.0 if abs(saved) <= TINY * streamed else saved
 
 
 class Sum(Struct, frozen=True, kw_only=True):

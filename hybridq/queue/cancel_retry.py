@@ -37,6 +37,11 @@ def cancel(store: Store, jobs: Iterable[int], now: float) -> int:
     return sum(_cancel(store, chunk, now, told) for chunk in _chunks(jobs))
 
 
+def cancel_within(store: Store, jobs: Iterable[int], now: float) -> int:
+    """The same of a few jobs, within the caller's own `tx`."""
+    return _cancel(store, json.dumps(list(jobs)), now, {})
+
+
 def retry(store: Store, jobs: Iterable[int], now: float) -> int:
     """Queue again what of these jobs failed or was cancelled, with all its retries; returns how many."""
     told: Told = {}

@@ -21,7 +21,7 @@ from .store import Store
 CHUNK = 1000  # jobs a transaction: writers wait for about 10 ms
 TOGETHER = 500  # submissions that become invisible at once, but for a group that has more
 CLEANED = "cleaned"  # in `meta`: how many jobs were cleaned away; `cleaned_cost`: what they had cost
-_OF_JOBS = (("result", "id"), ("draft", "id"), ("key", "job"), ("job", "id"))  # table, column
+_OF_JOBS = (("result", "id"), ("draft", "id"), ("key", "job"), ("occurrence", "job"), ("job", "id"))  # table, column
 _OF_COHORTS = (("history", "cohort"), ("promise", "cohort"), ("withheld", "cohort"), ("cohort", "id"))
 _AMONG = "id IN (SELECT value FROM json_each(?))"
 _ENDED_SINGLE = "name IS NULL AND queued = 0 AND running = 0 AND finished < ? AND accepted IS NOT NULL"
@@ -67,8 +67,13 @@ def sweep(store: Store) -> Iterator[None]:
     """Remove what nobody can see and whose writer is gone: submissions that were never accepted, and what was being
     cleaned away. Yields after each chunk, for whoever has others to serve meanwhile."""
     show_for_dead(store)
+    yield from _removing(store, abandoned(store))
+
+
+def abandoned(store: Store) -> list[int]:
+    """The cohorts that nobody can see and whose writer is gone, for which nothing was promised."""
     gone = f"writer NOT IN (SELECT id FROM runner) AND '{PROMISED}' || writer NOT IN (SELECT name FROM meta)"
-    yield from _removing(store, _unseen(store, gone))
+    return _unseen(store, gone)
 
 
 def take_back(store: Store, writer: int) -> None:

@@ -56,3 +56,9 @@ def note(
         "INSERT INTO history (cohort, job, at, kind, jobs, text) VALUES (?, ?, ?, ?, ?, ?)",
         (cohort, job, at, kind, jobs, "" if reason is None else stored(reason)),
     )
+
+
+def note_of(connection: sqlite3.Connection, job: int, kind: Happening, reason: Reason, at: float) -> None:
+    """Keep what happened to one job, wherever it is by now."""
+    for (cohort,) in connection.execute("SELECT cohort FROM job WHERE id = ?", (job,)).fetchall():
+        note(connection, cohort, kind, reason, at, job=job)

@@ -5,10 +5,8 @@ Rule: a few rows each, by an index or by the last ids. Reads only.
 
 from ..brain.commands import kind_in
 from ..brain.lanes import Streaming
-from .cohorts import Cohort
 from .store import Store
 
-BEFORE = 1024  # submissions of all handlers, by which it is told whether an instance was up
 LAST = 64  # submissions to a handler's stream lane, by which it is told how often they come
 AT_ONCE = 0.1  # seconds within which a stream job begins that finds a free slot
 LATEST = 8  # stream jobs that came last, of which one has ended last
@@ -58,21 +56,18 @@ def last_end(store: Store, handler: str) -> float:
     return max((float(at) for (at,) in (*batch, *streams) if at is not None), default=0.0)
 
 
-def open_flush_of(store: Store, handler: str) -> tuple[float, int] | None:
-    """When the flush that runs now began, and how many of its jobs have not ended; None: none runs."""
+def open_flush_of(store: Store, handler: str) -> tuple[float, int, bool] | None:
+    """When the flush that runs now began, how many of its jobs have not ended, and whether a drain runs it; None: none
+    runs."""
     row = store.row(
-        "SELECT max(started), total(jobs - done - failed) FROM flush WHERE handler = ? AND ended IS NULL", (handler,)
+        "SELECT max(started), total(jobs - done - failed), max(rule = 'drain') FROM flush"
+        " WHERE handler = ? AND ended IS NULL",
+        (handler,),
     )
-    return None if row is None or row[0] is None else (float(row[0]), max(0, int(row[1])))
+    return None if row is None or row[0] is None else (float(row[0]), max(0, int(row[1])), bool(row[2]))
 
 
-def used_before(store: Store, cohort: Cohort, after: float) -> bool:
-    """Whether jobs of this cohort's handler, of those that came shortly before it, ran when it came, or had since
-    `after` (epoch seconds)."""
-    return bool(
-        store.rows(
-            "SELECT 1 FROM cohort WHERE id BETWEEN ?1 - ?2 AND ?1 - 1 AND handler = ?3 AND started <= ?4"
-            " AND (running > 0 OR finished >= ?5) LIMIT 1",
-            (cohort.id, BEFORE, cohort.handler, cohort.accepted, after),
-        )
-    )
+def begun_of(store: Store, handler: str) -> frozenset[int]:
+    """The cohorts of which something runs in a batch."""
+    sql = "SELECT id FROM cohort INDEXED BY cohort_running WHERE running > 0 AND lane = 'batch' AND handler = ?"
+    return frozenset(number for (number,) in store.rows(sql, (handler,)))

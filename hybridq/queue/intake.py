@@ -47,10 +47,12 @@ def accept(
     now: float,
     key: str | None = None,
     durable: bool = True,
+    typed: bool = True,
 ) -> Accepted:
     """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else.
 
-    Not `durable`: the caller lets `Store.sync` follow before it acknowledges.
+    Not `durable`: the caller lets `Store.sync` follow before it acknowledges. Not `typed`: nobody did, so that it does
+    not become the `last` one.
     """
     if len(data) > LARGEST_INPUT:
         raise too_large(data)
@@ -67,7 +69,8 @@ def accept(
             keep(store, key, job, digest_of(request, data))
         part = Part(request, cohort, job, job, 1, len(data))
         accept_cohort(store, part, request.group, decision, delay_cost, now)
-        came(connection, cohort)
+        if typed:
+            came(connection, cohort)
         reached("accepting")
     return Accepted(first=job, last=job, jobs=1, group=request.group, decision=decision)
 
@@ -97,7 +100,7 @@ def too_large(data: bytes) -> BadData:
 
 def open_cohort(store: Store, request: Request, writer: int | None) -> int:
     """Begin a cohort that nobody sees yet; its number. `writer` is the mark of who writes it."""
-    variables = _variables(store, request)
+    variables = kept_variables(store, request)
     cohort = store.connection.execute(
         "INSERT INTO cohort (handler, name, lane, mode, audience, pinned, due, rank, delay_cost, request, writer,"
         " environment) VALUES (?, ?, '', '', ?, ?, ?, ?, 0, ?, ?, ?)",
@@ -108,7 +111,7 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
             request.mode is not None,
             math.inf if request.deadline is None else request.deadline,
             -request.priority,
-            _told(request),
+            as_kept(request),
             writer,
             variables,
         ),
@@ -117,12 +120,12 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
     return cohort
 
 
-def _told(request: Request) -> bytes:
+def as_kept(request: Request) -> bytes:
     """A request as it is kept."""
     return msgspec.json.encode(replace(request, env={}, left_out={}))
 
 
-def _variables(store: Store, request: Request) -> int | None:
+def kept_variables(store: Store, request: Request) -> int | None:
     """Where the variables of a request are kept, once for all that have the same; None: it has none."""
     if not request.env and not request.left_out:
         return None
@@ -167,7 +170,7 @@ def accept_cohort(
             part.jobs,
             part.jobs if writer is None else 0,
             submission,
-            _told(part.asked) if part.kind else None,
+            as_kept(part.asked) if part.kind else None,
             part.cohort,
         ),
     )

@@ -25,7 +25,9 @@ SAMPLE = 50_000  # done jobs of an audience, and promises, that are looked at on
 FLUSHES = 20_000  # the newest flushes that are looked at one by one
 REASONS = 1_000  # different texts of failures that are read, the most frequent first
 _SPREAD = 1 << 32
-_NUMBER = re.compile(r"(?<!exit )(?<![\d.,:-])-?\d[\d.,:]*")  # an exit code is no measure: it tells reasons apart
+_NUMBER = re.compile(
+    r"(?<!exit )(?<!exit code )(?<![\d.,:-])-?\d[\d.,:]*"
+)  # an exit code is no measure: it tells reasons apart
 
 
 def read(store: Store, since: float, now: float) -> Ledger:

@@ -5,6 +5,8 @@ Rule: a step never changes once it was released; `schema` runs each once.
 
 from typing import TYPE_CHECKING
 
+from . import views
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -138,6 +140,59 @@ def promises(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def documented(db: "Database") -> None:
+    """The views that datasette and sqlite-utils read."""
+    for statement in views.statements():
+        db.conn.execute(statement)
+
+
+def schedules(db: "Database") -> None:
+    """Work that comes back: what each schedule hands in and when, and what became of each instant."""
+    for statement in (
+        """CREATE TABLE schedule (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            timing TEXT NOT NULL,       -- as it was typed: a cron line, @nightly, every 15m
+            zone TEXT NOT NULL,
+            since REAL NOT NULL,        -- when it was made; `every 15m` counts from here
+            within REAL,                -- seconds from each instant until its deadline; NULL: none
+            missed TEXT NOT NULL,
+            overlap TEXT NOT NULL,
+            request BLOB NOT NULL,      -- JSON, as a cohort has it
+            environment INTEGER,
+            input BLOB NOT NULL,
+            reached REAL NOT NULL,      -- the instant up to which all is dealt with
+            due REAL)                   -- the next instant; NULL: it is paused, or never comes again""",
+        # One look finds what has come, however many there are.
+        "CREATE INDEX schedule_due ON schedule (due) WHERE due IS NOT NULL",
+        "CREATE INDEX schedule_environment ON schedule (environment) WHERE environment IS NOT NULL",
+        """CREATE TABLE occurrence (
+            schedule INTEGER NOT NULL,
+            instant REAL NOT NULL,
+            job INTEGER,                -- NULL: none was made of it
+            kind TEXT NOT NULL,         -- why none was
+            instants INTEGER NOT NULL,  -- of the last of so many this tells
+            at REAL NOT NULL,           -- when that was settled
+            PRIMARY KEY (schedule, instant)) WITHOUT ROWID""",
+        "CREATE INDEX occurrence_job ON occurrence (job) WHERE job IS NOT NULL",
+        "CREATE INDEX occurrence_left ON occurrence (at) WHERE job IS NULL",
+        "DROP TRIGGER environment_forgotten",
+        *(
+            f"""CREATE TRIGGER environment_{name} AFTER {event} WHEN old.environment IS NOT NULL BEGIN
+                DELETE FROM environment WHERE id = old.environment
+                    AND NOT EXISTS (SELECT 1 FROM cohort WHERE environment = old.environment)
+                    AND NOT EXISTS (SELECT 1 FROM schedule WHERE environment = old.environment);
+            END"""
+            for name, event in (
+                ("forgotten", "DELETE ON cohort"),
+                ("unscheduled", "DELETE ON schedule"),
+                ("rescheduled", "UPDATE OF environment ON schedule"),
+            )
+        ),
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -147,4 +202,6 @@ STEPS = {  # after the first release's own
     "0007_kinds_of_history": kinds,
     "0008_one_tally": tally,
     "0009_promises": promises,
+    "0010_views": documented,
+    "0011_schedules": schedules,
 }

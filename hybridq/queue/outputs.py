@@ -16,7 +16,7 @@ from ..home import Home, open_private
 from ..job import Failure, Output, Partial
 
 SUFFIX = {1: "out", 2: "err"}
-_PER_FOLDER = 1000
+PER_FOLDER = 1000
 _READ = 256 * 1024
 
 log = logging.getLogger("hybridq")
@@ -24,7 +24,7 @@ log = logging.getLogger("hybridq")
 
 def output_path(home: Home, job: int, attempt: int, stream: int = 1) -> Path:
     """Where this output of this attempt is, if it has any. `stream` is 1 for standard output, 2 for error."""
-    return home.outputs / str(job // _PER_FOLDER) / f"{job}.{attempt}.{SUFFIX[stream]}"
+    return home.outputs / str(job // PER_FOLDER) / f"{job}.{attempt}.{SUFFIX[stream]}"
 
 
 def missing(home: Home, job: int, attempt: int, stream: int, size: int | None) -> int:
@@ -40,7 +40,7 @@ def missing(home: Home, job: int, attempt: int, stream: int, size: int | None) -
 def remove(home: Home, jobs: Iterable[int]) -> None:
     """Take away all that these jobs put out, of every attempt."""
     going = set(jobs)
-    for folder in {home.outputs / str(job // _PER_FOLDER) for job in going}:
+    for folder in {home.outputs / str(job // PER_FOLDER) for job in going}:
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(folder):
                 number = name.split(".", 1)[0]

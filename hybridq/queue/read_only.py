@@ -30,7 +30,7 @@ def open_to_read(home: Home) -> Store:
     gc.collect()  # the error's frames are a cycle, and as long as they live SQLite keeps what it had locked
     with translating(home.database):
         if may_write(home.database):
-            return Store(home, _alone(home), checkpoints=False)
+            return Store(home, alone(home), checkpoints=False)
         return _Frozen(home)
 
 
@@ -59,7 +59,7 @@ class _Frozen(Store):
                 raise TryAgain(f"{self.home.database} changed while it was being read; try again")
 
 
-def _alone(home: Home) -> sqlite3.Connection:
+def alone(home: Home) -> sqlite3.Connection:
     """A connection that needs no file but the database and its log: on a full disk it keeps the index of the log in
     its own memory, and others out meanwhile."""
     connection = _connect(home, "rw")

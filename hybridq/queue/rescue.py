@@ -14,7 +14,7 @@ from .flushes import end_flushes
 from .history import note
 from .orphans import kill_orphans
 from .remote import all_away, held_away
-from .runner import Runner, dead, forget_lock
+from .runner import Runner, bury, dead, forget_lock
 from .store import Store
 from .suspects import blame, end_guilty, let_be
 
@@ -40,7 +40,7 @@ def rescue(store: Store, now: float) -> int:
         kill_orphans(store, mark)  # before its row goes: should we die in between, the next one finds it again
         show(store, runner)
         with store.tx() as connection:
-            if not connection.execute("DELETE FROM runner WHERE id = ?", (runner,)).rowcount:
+            if not bury(connection, runner):
                 continue  # somebody else was faster
             rescued += _release(store, runner, now, Happening.RESCUED)
             _close_books(store, runner, now)

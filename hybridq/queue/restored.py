@@ -21,6 +21,27 @@ def recount(connection: sqlite3.Connection) -> None:
 
     The sums over cohorts follow by their triggers; money counts in the quarter in which its submission ended.
     """
+    connection.execute(
+        "CREATE TEMP TABLE money AS SELECT handler, lane, mode, sum(cost) AS cost, sum(streamed) AS streamed"
+        " FROM main.cohort WHERE accepted IS NOT NULL GROUP BY handler, lane, mode"
+    )
+    _count(connection)
+    for statement in (
+        "DELETE FROM spent",
+        f"INSERT INTO spent SELECT handler, CAST(finished / {QUARTER} AS INTEGER), sum(cost) FROM cohort"
+        " WHERE cost > 0 AND accepted IS NOT NULL AND finished IS NOT NULL GROUP BY 1, 2",
+    ):
+        connection.execute(statement)
+
+
+def recount_jobs(connection: sqlite3.Connection) -> None:
+    """The same of jobs alone: what has been spent is known by its sums only, and stays."""
+    connection.execute("CREATE TEMP TABLE money AS SELECT handler, lane, mode, cost, streamed FROM main.tally")
+    _count(connection)
+
+
+def _count(connection: sqlite3.Connection) -> None:
+    """Count the jobs anew; the sums of all begin with the `money` that is told beside them."""
     sums = ", ".join(f"sum(state = '{state}') AS {state}" for state in _STATES)
     for statement in (
         "DELETE FROM job WHERE cohort NOT IN (SELECT id FROM cohort)",
@@ -28,16 +49,13 @@ def recount(connection: sqlite3.Connection) -> None:
         " FROM main.job GROUP BY cohort",
         f"UPDATE cohort SET jobs = 0, size = 0, {', '.join(f'{state} = 0' for state in _STATES)}, class = NULL",
         *(f"DELETE FROM {table}" for table in ("class", "groups", "tally")),
-        "INSERT INTO tally (handler, lane, mode, cost, streamed) SELECT handler, lane, mode, sum(cost), sum(streamed)"
-        " FROM cohort WHERE accepted IS NOT NULL GROUP BY handler, lane, mode",
+        "INSERT INTO tally (handler, lane, mode, cost, streamed) SELECT * FROM temp.money",
         f"UPDATE cohort SET jobs = there.jobs, size = there.size, "
         f"{', '.join(f'{s} = there.{s} * (accepted IS NOT NULL)' for s in _STATES)}"
         " FROM temp.there WHERE there.cohort = cohort.id",
         "UPDATE groups SET (cost, streamed) = (SELECT coalesce(sum(cost), 0), coalesce(sum(streamed), 0) FROM cohort"
         " WHERE name = groups.name AND accepted IS NOT NULL)",
-        "DELETE FROM spent",
-        f"INSERT INTO spent SELECT handler, CAST(finished / {QUARTER} AS INTEGER), sum(cost) FROM cohort"
-        " WHERE cost > 0 AND accepted IS NOT NULL AND finished IS NOT NULL GROUP BY 1, 2",
         "DROP TABLE temp.there",
+        "DROP TABLE temp.money",
     ):
         connection.execute(statement)

@@ -8,6 +8,7 @@ that it starts (see `burial`), so that what outlives it is found, too.
 import fcntl
 import math
 import os
+import sqlite3
 import time
 import uuid
 from contextlib import suppress
@@ -18,6 +19,7 @@ from ..home import Home, is_at, open_private
 from .store import Store
 
 DAEMON_LOCK = "daemon.lock"
+SERVED = "served_since"  # in `meta`: since when a daemon runs, but for the time since it died; none that stopped
 
 
 class Runner:
@@ -27,7 +29,7 @@ class Runner:
         """Register; raises AlreadyRunning for a second daemon."""
         self.kind = kind
         self.since = time.time()
-        self._daemon = _only_daemon(store.home) if kind == "daemon" else None
+        self._daemon = only_daemon(store.home) if kind == "daemon" else None
         self._daemon_path = store.home.folder / DAEMON_LOCK
         self._lock_path = store.home.runners / f"{uuid.uuid4().hex}.lock"
         with store.tx() as connection:  # around both, so that a lock without a row is never one in the making
@@ -64,6 +66,7 @@ class Runner:
         try:
             with store.tx() as connection:
                 connection.execute("DELETE FROM runner WHERE id = ?", (self.id,))
+                connection.execute("DELETE FROM meta WHERE name = ? AND ?", (SERVED, self._daemon is not None))
             self._lock_path.unlink(missing_ok=True)
             kin_file(store, self.mark).unlink(missing_ok=True)
         finally:  # a runner whose row stays is dead from now on
@@ -85,6 +88,22 @@ def alive(store: Store, runner: int, kind: str | None = None) -> bool:
     """Whether this runner (of this kind) is signed on and lives."""
     row = store.row("SELECT lock FROM runner WHERE id = ?1 AND kind = coalesce(?2, kind)", (runner, kind))
     return row is not None and locked(store.home.runners / row[0])
+
+
+def bury(connection: sqlite3.Connection, runner: int) -> bool:
+    """Sign off a runner that died; False: somebody else was faster."""
+    row = connection.execute("DELETE FROM runner WHERE id = ? RETURNING kind, since", (runner,)).fetchone()
+    if row is not None and row[0] == "daemon":
+        connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (SERVED, row[1]))
+    return row is not None
+
+
+def served_since(store: Store) -> float:
+    """Since when (epoch seconds) daemons run this queue, whichever of them died meanwhile; infinity: none runs it."""
+    rows = store.rows(
+        "SELECT since FROM runner WHERE kind = 'daemon' UNION ALL SELECT value FROM meta WHERE name = ?", (SERVED,)
+    )
+    return min((float(since) for (since,) in rows), default=math.inf)
 
 
 def living(store: Store) -> list[float]:
@@ -135,19 +154,21 @@ def forget_lock(store: Store, mark: str) -> None:
 
 def sweep_locks(store: Store) -> None:
     """Take away the locks of runners that died before their row was there, or after it went."""
-    if _strays(store):
+    if stray_locks(store):
         with store.tx():
-            for stray in _strays(store):
+            for stray in stray_locks(store):
                 (store.home.runners / stray).unlink(missing_ok=True)
 
 
-def _strays(store: Store) -> set[str]:
+def stray_locks(store: Store) -> set[str]:
+    """The lock files of runners that have no row."""
     files = os.listdir(store.home.runners)  # before the rows: a row may come meanwhile, and its lock with it
     known = {Path(lock).stem for (lock,) in store.rows("SELECT lock FROM runner")}
     return {name for name in files if Path(name).stem not in known}
 
 
-def _only_daemon(home: Home) -> int:
+def only_daemon(home: Home) -> int:
+    """Hold the lock that one daemon of a queue has; returns its descriptor. Raises AlreadyRunning."""
     descriptor = open_private(home.folder / DAEMON_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

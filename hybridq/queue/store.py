@@ -25,6 +25,7 @@ from .restored import copied, recount
 from .schema import VERSION, migrate, version
 from .sqlite_errors import BUSY, translating
 
+SQLITE = sqlite3.sqlite_version_info
 EMPTYING = 0.1  # seconds that writers may be kept off for readers of the old log, to empty it
 RESTARTING = 0.005  # ... to have it written over
 FIRST_WAIT, LAST_WAIT = 0.0003, 0.004  # seconds between two tries to write
@@ -61,7 +62,7 @@ class Store:
             connection = _connect(home.database)
             try:
                 if version(connection, str(home.database)) < VERSION or copied(connection):
-                    with _locked(home):
+                    with holding(home):
                         migrate(connection, __version__, recount if copied(connection) else None)
                         connection.execute("PRAGMA journal_mode = WAL")
                         if copied(connection):
@@ -165,7 +166,7 @@ class Store:
         # What the disk refuses now stays in the log, where it is as safe: what was written is no failure for that.
         with contextlib.suppress(BlockingIOError, sqlite3.OperationalError):
             if log_size(self.home) > above:
-                with _locked(self.home, "checkpoint.lock", wait=False):
+                with holding(self.home, "checkpoint.lock", wait=False):
                     self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
 
@@ -255,7 +256,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _create(home: Home) -> None:
     """Make the file beside its place and rename it: twenty first starts at once all find it whole."""
-    with _locked(home):
+    with holding(home):
         if holds(home.database):
             return
         fresh = home.database.with_name(home.database.name + ".new")
@@ -276,7 +277,8 @@ def _create(home: Home) -> None:
 
 
 @contextlib.contextmanager
-def _locked(home: Home, name: str = "schema.lock", *, wait: bool = True) -> Iterator[None]:
+def holding(home: Home, name: str = "schema.lock", *, wait: bool = True) -> Iterator[None]:
+    """A lock of this queue while the context lasts. Not `wait`: raises BlockingIOError where another has it."""
     descriptor = open_private(home.folder / name, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

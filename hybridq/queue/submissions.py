@@ -5,6 +5,7 @@ Rule: a submission is named by its first cohort, for ever; every other cohort of
 """
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,10 +15,22 @@ from ..job import Caller, Lane, Request
 from .cohorts import Cohort, cohorts
 from .store import Store
 
-NEAR = 2048  # cohorts after one that are read with it, and half of those before it
+NEAR = 2048  # half of the cohorts before one among which those that came before it are looked for
 _LAST = "last"  # in `meta`: the submission that was accepted last
 _RECENT = 64  # cohorts that are looked at for what a caller submitted last
 _OF = "(id = ?1 OR submission = ?1) AND accepted IS NOT NULL"
+
+
+class Near(NamedTuple):
+    """One cohort: when it was accepted and when its last job has ended (epoch seconds; infinity: none has), its jobs,
+    their mean bytes of input, and their lane."""
+
+    cohort: int
+    at: float
+    jobs: int
+    size: float
+    lane: str
+    ended: float
 
 
 def came(connection: sqlite3.Connection, submission: int) -> None:
@@ -73,11 +86,18 @@ def newest(store: Store) -> Cohort:
     return cohorts(store, where, (last(store),))[0]
 
 
-def around(store: Store, handler: str, cohort: int) -> list[tuple[int, float, int, float]]:
-    """(cohort, when it was accepted, jobs, mean bytes of input) of a cohort and those handed in about then to the same
-    handler, in the order in which they came."""
-    return store.rows(
-        "SELECT id, accepted, jobs, size / max(jobs, 1) FROM cohort WHERE id BETWEEN ? AND ? AND handler = ?"
-        " AND accepted IS NOT NULL ORDER BY accepted, id",
-        (cohort - 2 * NEAR, cohort + NEAR, handler),
+def around(store: Store, handler: str, first: int, last: int, before: int) -> list[Near]:
+    """The cohorts of a handler from one number to another, and up to so many of the last before them, in the order in
+    which they came."""
+    these, columns = "handler = ?1 AND accepted IS NOT NULL", ", ".join(Near._fields)
+    of = (
+        "SELECT id AS cohort, accepted AS at, jobs, size / max(jobs, 1) AS size, lane,"
+        " coalesce(finished, 9e999) AS ended FROM cohort WHERE"
     )
+    rows = store.rows(
+        f"SELECT {columns} FROM (SELECT * FROM ({of} id BETWEEN ?2 - ?4 AND ?2 - 1 AND {these}"
+        f" ORDER BY id DESC LIMIT ?5) UNION ALL {of} id BETWEEN ?2 AND ?3 AND {these})"
+        " ORDER BY at, cohort",
+        (handler, first, last, 2 * NEAR, before),
+    )
+    return [Near(*row) for row in rows]

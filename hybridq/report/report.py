@@ -10,12 +10,11 @@ from statistics import median
 from msgspec import Struct, structs
 
 from ..job import Audience, Lane
-from ..queue.account import FLUSH, HALF, SUBMISSION, Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum
+from ..queue.account import FLUSH, HALF, SUBMISSION, Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum, saved_of
 from .figures import LEAST, NEAR, off, share
 from .waits import Comparison, Waited, compare_gathered, waits
 
 FAR = 3.0  # times the real time beyond which a 90th percentile is far too late
-TINY = 1e-9  # of a sum: what differs by less differs by rounding
 CAUSES = 10  # reasons of failures that are told one by one
 
 
@@ -210,8 +209,8 @@ def _saved(ledger: Ledger, untold: Collection[str]) -> Iterator[Saved]:
 def _priced(handler: str | None, audience: Audience | None, ledger: Ledger, untold: Collection[str]) -> Saved:
     of = [each for each in ledger.sums if handler in (None, each.handler) and audience in (None, each.audience)]
     cost, streamed = sum(each.cost for each in of), sum(each.streamed for each in of)
-    nothing = streamed - cost <= TINY * streamed  # that could be told: what sharing saves is still to come
-    known = not (nothing and any(each.handler in untold and each.lane is Lane.BATCH for each in of))
+    some = any(each.handler in untold and each.lane is Lane.BATCH for each in of)
+    known = saved_of(cost, streamed, untold=some) is not None
     return Saved(
         handler=handler,
         audience=audience,

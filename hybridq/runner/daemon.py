@@ -27,6 +27,7 @@ from . import loop
 from .batch import BatchLoop
 from .engine import Engine
 from .load import OwnLoad
+from .occurrences import SCHEDULES, OccurrenceLoop, set_right
 from .review import Review
 from .stream import StreamLoop
 from .telling import Telling
@@ -40,7 +41,7 @@ AFTER = 0.002  # seconds that the batch loop looks later than the stream loop, s
 
 class Service:
     """Both loops over one engine, or one of them. `only` are the cohorts whose stream jobs it runs, where it does
-    not run all; `drain` limits and hastens the batch lane (see `drain`)."""
+    not run all; `drain` limits and hastens the batch lane (see `drain`); `recurs`: it makes what schedules hand in."""
 
     def __init__(
         self,
@@ -50,12 +51,14 @@ class Service:
         drain: bool = False,
         stream: bool = True,
         batch: bool = True,
+        recurs: bool = False,
     ) -> None:
         self.engine = engine
         self._only = only
         self._drain = drain
         self._with_stream = stream
         self._with_batch = batch
+        self._recurs = recurs
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
 
@@ -79,12 +82,15 @@ class Service:
             async with asyncio.TaskGroup() as tasks:
                 self.stream = StreamLoop(engine, tasks, only=self._only)
                 self.batch = BatchLoop(engine, tasks, drain=self._drain, only=self._only)
+                self.occurrences = OccurrenceLoop(engine)
                 events.add_reader(engine.bell.fileno(), self._rung)
                 own = [tasks.create_task(self._housekeeping()), tasks.create_task(self._sweeping())]
                 if self._with_stream:
                     own.append(tasks.create_task(loop.run_loop(self.stream)))
                 if self._with_batch:
                     own.append(tasks.create_task(loop.run_loop(self.batch)))
+                if self._recurs:
+                    own.append(tasks.create_task(loop.run_loop(self.occurrences)))
                 await self._stop.wait()
                 await self._wind_up()
                 for task in (*own, *self.batch.away):
@@ -100,6 +106,10 @@ class Service:
         self.engine.bell.clear()
         self.stream.wake.set()
         asyncio.get_running_loop().call_later(AFTER, self.batch.wake.set)
+
+    def wake(self, name: str) -> None:
+        """The instant has come that was named for a handler, or for the schedules."""
+        (self.occurrences if name == SCHEDULES else self.batch).wake.set()
 
     async def _housekeeping(self) -> None:
         engine, review, looked = self.engine, Review(self.engine), False
@@ -122,6 +132,8 @@ class Service:
                     hasten(engine.store, back, time.time())
                 if (back or not looked) and (ahead := come_by_now(engine.store, time.time())):
                     log.warning("%d submissions came while the clock was ahead; they count as submitted now", ahead)
+                if self._recurs and (back or not looked):
+                    set_right(engine.outlook, time.time())
                 looked = True
                 load.look(time.time())
                 review.turn(time.time())
@@ -143,6 +155,7 @@ class Service:
         engine.stopping = True
         self.stream.wake.set()
         self.batch.wake.set()
+        self.occurrences.wake.set()
         working: set[asyncio.Task[None]] = {*engine.streaming.values(), *self.batch.flushing.values()}
         if not working:
             return
@@ -189,11 +202,15 @@ async def _daemon(home: Home, config: Config, ready: Callable[[], None]) -> None
     from .wakeups import Wakeups
 
     engine = Engine(home, config, "daemon")
-    service = Service(engine)
+    service = Service(engine, recurs=True)
     install_signals(service, lambda number: _heard(service, number))
     log.info("daemon pid %d serves %s", os.getpid(), home.folder)
-    ready()
-    with Wakeups(engine, lambda: service.batch.wake.set()):  # noqa: PLW0108 - the loop is made by `run`
+    try:
+        ready()
+    except BaseException:
+        await engine.close()
+        raise
+    with Wakeups(engine, service.wake):
         await service.run()
     log.info("stopped")
 

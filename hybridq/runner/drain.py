@@ -28,6 +28,7 @@ from ..when import clock, count, span
 from .daemon import Service, install_signals
 from .drain_window import Window
 from .engine import Engine
+from .occurrences import make_all_due
 
 LOOK = 0.2  # seconds between two looks at how far it is
 
@@ -73,6 +74,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
     began = time.time()
     with Store.open(home) as store:
         rescue(store, began)
+        make_all_due(Outlook(store, config), began)
         stream = daemon_of(store) is None
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:

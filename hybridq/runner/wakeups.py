@@ -1,7 +1,7 @@
-"""What wakes the batch loop: APScheduler, when a plan may change or a price does, and a clock that was set back.
+"""What wakes the loops: APScheduler, when a plan may change, a price does or a schedule is due; and a clock set back.
 
-Rule: it only wakes. What is due is the plan's to say, so a wake-up that is late, lost or doubled
-changes nothing; the loop has its own tick.
+Rule: it only wakes. What is due is the plan's to say, or the store's, so a wake-up that is late, lost or doubled
+changes nothing; each loop has its own tick.
 """
 
 from collections.abc import Callable
@@ -29,10 +29,10 @@ class StepDetector:
 
 
 class Wakeups:
-    """Wakes an engine's batch loop at the instants that its plans named. A context manager."""
+    """Wakes an engine's loops at the instants that they named. A context manager."""
 
-    def __init__(self, engine: Engine, wake: Callable[[], None]) -> None:
-        """`wake` wakes the batch loop."""
+    def __init__(self, engine: Engine, wake: Callable[[str], None]) -> None:
+        """`wake` hears for which name an instant has come: a handler's, or that of all schedules."""
         self._engine, self._wake = engine, wake
         # One-shot jobs that fell due while the machine slept still run, once.
         self._scheduler = AsyncIOScheduler(
@@ -47,6 +47,6 @@ class Wakeups:
     def __exit__(self, *_: object) -> None:
         self._scheduler.shutdown(wait=False)
 
-    def _set(self, handler: str, at: float) -> None:
+    def _set(self, name: str, at: float) -> None:
         when = datetime.fromtimestamp(at, UTC)
-        self._scheduler.add_job(self._wake, "date", run_date=when, id=handler, replace_existing=True)
+        self._scheduler.add_job(self._wake, "date", [name], run_date=when, id=name, replace_existing=True)

@@ -22,6 +22,7 @@ from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
 from ..queue.read_only import rescue_if_writable
 from ..queue.results import result
+from ..queue.schedules import occurrence_of
 from ..queue.select import meant
 from ..queue.store import Store
 from ..selection import Ids, Selector
@@ -73,6 +74,8 @@ class Detail(Row, frozen=True, kw_only=True):
     others: tuple[int, ...] = ()  # of a group: the first job of each part that was asked for or decided otherwise
     promise: Promise | None = None
     history: tuple[Happened, ...] = ()
+    schedule: str | None = None  # that made it
+    instant: float | None = None  # for which it was made
     currency: str = ""
 
 
@@ -92,6 +95,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     planned: float | None  # when its flush is planned; None: it has run, or nothing is planned
     promise: Promise | None
     history: tuple[Happened, ...]
+    schedule: str | None = None  # as in Detail
+    instant: float | None = None
     currency: str = ""
 
 
@@ -153,6 +158,7 @@ def _explanation(outlook: Outlook, row: Row, cohort: Cohort) -> Explanation:
         currency=outlook.config.policy.currency,
         promise=first_promise(outlook.store, cohort.id),
         history=_history(outlook, cohort.id, one, row.finished if row.state in BY_ITSELF else None),
+        **_occurrence(outlook, one),
     )
 
 
@@ -189,6 +195,7 @@ def _job_facts(outlook: Outlook, of: Job, now: float) -> dict[str, Any]:
         "not_before": of.ready if of.ready > now else None,
         "files": _files(store, of),
         "flush": flush_record(store, of.flush),
+        **_occurrence(outlook, of.id),
         "history": _history(outlook, of.cohort, of.id, of.finished if of.state in BY_ITSELF else None),
     }
     if found is not None:
@@ -208,6 +215,12 @@ def _job_facts(outlook: Outlook, of: Job, now: float) -> dict[str, Any]:
             "usage": usage or None,
         }
     return facts
+
+
+def _occurrence(outlook: Outlook, one: int | None) -> dict[str, Any]:
+    """The schedule that made a job, and for which instant."""
+    made = None if one is None else occurrence_of(outlook.store, one)
+    return {} if made is None else {"schedule": made[0], "instant": made[1]}
 
 
 def _files(store: Store, of: Job) -> tuple[str, ...]:

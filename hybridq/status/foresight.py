@@ -17,11 +17,12 @@ from ..brain.conditions import Conditions
 from ..brain.costs import mean_size
 from ..brain.forecast import Eta, flushing_etas, held_etas, rest_eta, running_eta, stream_eta
 from ..brain.plan import Plan, plan
-from ..job import Held, Lane, Mode, State
+from ..brain.reasons import own
+from ..job import Flush, Held, Lane, Mode, State
 from ..money.why_held import WhyHeld, has_budget
 from ..outlook import Outlook
 from ..queue.buckets import buckets, counted_in
-from ..queue.cohorts import Cohort, tally
+from ..queue.cohorts import Cohort, held, tally
 from ..queue.group_sums import group_sums, queued_parts
 from ..queue.holds import withheld
 from ..queue.learned import intended
@@ -43,10 +44,11 @@ Foreseen = tuple[Eta, Reason]
 class _Batch(Struct):
     """The held work of one handler, planned."""
 
+    name: str
     conditions: Conditions
     planned: Plan
     etas: dict[int, Eta]
-    reasons: dict[int, Reason]
+    flushes: dict[int, Flush]
     under: dict[int, int]  # cohorts and classes: the key under which each was planned
 
 
@@ -125,7 +127,15 @@ class Foresight:
         cohorts = [cohort.id] if cohort.name is None else queued_parts(store, cohort.name, CLASSES)
         classes = counted_in(store, {cohort.id, *cohorts} - batch.under.keys())
         keys = {key: batch.under.get(classes.get(key, key), key) for key in (cohort.id, *cohorts)}
-        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), batch.reasons.get(keys[cohort.id], NONE)
+        flush = batch.flushes.get(keys[cohort.id])
+        why = NONE if flush is None else self._own(flush, batch, [each for each in cohorts if keys[each] in flush.keys])
+        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), why
+
+    def _own(self, flush: Flush, batch: _Batch, cohorts: list[int]) -> Reason:
+        """Why these are run then, in their own money where it is about money."""
+        if flush.reason.kind != "saves":
+            return flush.reason
+        return own(flush.reason, held(self._outlook.store, batch.name, cohorts), batch.conditions, flush.at)
 
     def streamed(self, cohort: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
@@ -213,11 +223,11 @@ class Foresight:
         told = [(at, reason) for handler, at, _, reason in self._intended if handler == name and at > self.now]
         if not self._drain:
             planned = _as_told(planned, told)
-        reasons = {key: flush.reason for flush in (*planned.due, *planned.later) for key in flush.keys}
+        flushes = {key: flush for flush in (*planned.due, *planned.later) for key in flush.keys}
         etas = flushing_etas(conditions)
         for key, eta in held_etas(conditions.held, conditions, planned, WORK).items():
             etas[key] = replace(eta, start=etas[key].start) if key in etas else eta  # of one that is split
-        return _Batch(conditions, planned, etas, reasons, found.under())
+        return _Batch(name, conditions, planned, etas, flushes, found.under())
 
     def _affordable(self, name: str, classes: list[Held]) -> list[Held]:
         """Without what a limit on money holds: of that no flush is planned."""

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from ..errors import NoSuchJob
 from ..job import ENDED, Lane, Mode, State
 from ..outlook import Outlook, machine_load
-from ..queue import cohorts, lists
+from ..queue import cohorts, lists, schedules
+from ..queue.account import saved_of
 from ..queue.cohorts import Cohort
 from ..queue.group_sums import ended_groups, groups_with
 from ..queue.read_only import rescue_if_writable
@@ -21,13 +22,15 @@ from ..queue.select import meant, ranges
 from ..selection import All, Ids, Selector
 from ..sentences import sentence
 from ..when import clock
-from .foresight import Foresight
+from .foresight import NONE, Foresight
 from .rows import Rows
 from .snapshot import Head, Row, Snapshot
 
 RECENT = 5  # ended rows that are shown unasked, where nobody says how many fit
 ALARMING = 86400.0  # seconds for which what failed stands before what else ended
+BATCHED = (Lane.BATCH, State.DONE)
 LIVE = (State.RUNNING, State.QUEUED)
+DAY = 86400.0  # seconds for which it is told what schedules left out
 AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
 
 
@@ -80,6 +83,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
     change = next((found[0] for days in AHEAD if (found := tariff.changes(now, now + days))), None)
     at, why = foresight.next_flush()
     cost = sum(each.cost for each in sums)
+    schedule, due = schedules.next_name(outlook.store) or ("", None)
     return Head(
         now=now,
         daemon=daemons[0] if daemons else "",
@@ -96,10 +100,20 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         ),
         next_flush=at,
         next_flush_why=sentence(replace(why, runs=None), now, outlook.config.policy.currency),
+        next_flush_why_kind="" if why is NONE else why.kind,
         currency=outlook.config.policy.currency,
+        next_schedule=schedule,
+        next_occurrence=due,
+        left_out=schedules.left_since(outlook.store, now - DAY),
         cost=cost,
-        saved=sum(each.streamed for each in sums) - cost,
+        saved=saved_of(cost, sum(each.streamed for each in sums), untold=_untold(outlook, foresight)),
     )
+
+
+def _untold(outlook: Outlook, foresight: Foresight) -> bool:
+    """Whether jobs were done in batches of which it is not known yet what sharing calls has saved."""
+    batched = {name for (name, lane, state), jobs in foresight.tally.items() if jobs and (lane, state) == BATCHED}
+    return bool(batched and batched & outlook.untold())
 
 
 class _View:

@@ -25,9 +25,13 @@ class Head(Struct, frozen=True, kw_only=True):
     held: int = 0  # queued jobs of the batch lane
     next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
+    next_flush_why_kind: str = ""  # the kind of that reason
+    next_schedule: str = ""  # the one that is due next; empty: none is
+    next_occurrence: float | None = None  # when
+    left_out: dict[str, int] = {}  # within a day, instants of schedules of which no job was made, by why
     cost: float = 0.0  # money, so far
     currency: str = ""
-    saved: float = 0.0  # money, against streaming all as it came
+    saved: float | None = 0.0  # money, against streaming all as it came; below 0: it was more; None: not known yet
 
 
 class Failed(Struct, frozen=True, kw_only=True):

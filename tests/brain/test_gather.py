@@ -185,3 +185,14 @@ def test_a_call_that_began_when_something_ended_is_waited_for_no_longer_than_it_
     queued = (Streaming(NOW - 0.5, 1.0, queued=True),)
     after = gather(facts(jobs=crowd, streams=queued, ended=NOW - 0.5, **flush))
     assert after.stream_ahead == pytest.approx(1.5 + 2.0 + 2.0, rel=0.02)
+
+
+def test_a_drain_of_one_group_takes_nothing_of_its_neighbours() -> None:
+    """What is due before that which a drain has begun, and has not begun itself, is held as before; any other flush
+    takes it."""
+    held = [Held(key=key, jobs=5, size=1.0, deadline=NOW + key, since=NOW - 9, delay_cost=0.0) for key in (1, 2, 3)]
+    running = {(Lane.BATCH, State.RUNNING): 1}
+    drained = gather(facts(jobs=running, flush=(NOW - 5, 5), held=held, begun=frozenset({2})))
+    assert ([each.key for each in drained.flushing], [each.key for each in drained.held]) == ([2], [1, 3])
+    flushed = gather(facts(jobs=running, flush=(NOW - 5, 5), held=held))
+    assert [each.key for each in flushed.flushing] == [1]

@@ -25,7 +25,7 @@ def test_waits_for_the_cheap_price_with_its_numbers() -> None:
     flush = only(plan([held(delay_cost=0.5, since=NOON)], conditions()))
     assert flush.at == NOON + 4 * HOUR
     assert flush.rule == "plan"
-    assert told(flush).endswith("costs 5.00, not 10.00, waiting costs 2.00")
+    assert told(flush).endswith("costs 5.00 then, 10.00 now, waiting costs 2.00")
 
 
 def test_small_work_does_not_wait_for_a_cent() -> None:
@@ -38,6 +38,13 @@ def test_small_work_does_not_wait_for_a_cent() -> None:
 def test_free_waiting_goes_to_the_last_cheap_instant() -> None:
     """When waiting is free the flush waits for more jobs until the cheap price is about to end."""
     assert only(plan([held()], conditions())).at == NOON + 8 * HOUR - 1
+
+
+def test_a_cheaper_hour_after_the_deadline_is_told() -> None:
+    """Of what nobody knows the cost of it is not said that no cheaper hour is ahead when one begins after it is due."""
+    due = held(deadline=NOON + HOUR, since=NOON - 60)
+    flush = only(plan([due], conditions(estimate=Estimate(None, None, HandlerConfig()))))
+    assert told(flush).endswith("the deadline 13:00 comes before the cheaper hour at 16:00")
 
 
 def test_deadline_starts_the_job_in_time() -> None:

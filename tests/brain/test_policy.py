@@ -53,7 +53,9 @@ def test_large_background_work_waits_for_the_night() -> None:
     assert decision.forecast.start == NOON + 10 * HOUR
     assert batch.cost == pytest.approx((1000 * 10 + 2) / 3600 * 0.5)
     assert stream.cost == pytest.approx(1000 * 10 / 3600 + 2 / 3600)
-    assert told(decision.reason).startswith("held until 22:00: a batch at the night price costs 1.39, streaming 2.78")
+    assert told(decision.reason).startswith(
+        "held for the night price at 22:00: a batch costs 1.39 then, streaming 2.78 now"
+    )
 
 
 def test_a_few_quick_jobs_run_at_once() -> None:
@@ -165,6 +167,9 @@ def test_impossible_deadline_takes_the_fastest_and_warns() -> None:
     """Where nothing makes the deadline the fastest is taken, with a warning that says when it will be done."""
     decision = classify(request(deadline=NOON + 5), 1, 100, conditions())
     assert decision.mode is Mode.STREAM
+    assert told(decision.reason).startswith(
+        "runs now: no mode is sure to make the deadline 12:00:05; streaming is done first"
+    )
     assert told(decision.warning).startswith("the deadline 12:00:05 will probably be missed: done by 12:00:1")
 
 

@@ -63,6 +63,13 @@ def test_the_run_times_that_are_known_are_counted_truly() -> None:
     assert "2 of 3 run times of digest known" in told(decision.reason)
 
 
+def test_run_times_that_are_not_alike_are_counted_all() -> None:
+    """Streamed and batched ones, first and later ones: all are told, and that too few of them are alike."""
+    two = learn_many(Model(), [Observation(size=100, busy=1.0), Observation(size=100, busy=1.0, startup=1.0)])
+    decision = classify(request(), 1, 100, conditions(estimate=Estimate(two, two, HandlerConfig())))
+    assert "4 run times of digest known, but only 1 of the 3 alike that it takes" in told(decision.reason)
+
+
 def test_what_half_of_such_jobs_make_is_not_probably_missed() -> None:
     """A deadline between the 50th and the 90th percentile may be missed; one before both probably is."""
     known = Estimate(learn_many(Model(), [Observation(size=100, busy=s) for s in (2.0, 3.0, 4.0, 9.0)] * 3))
@@ -93,7 +100,9 @@ def test_a_load_that_decides_is_named() -> None:
     decision = classify(request(), 500, 100, conditions(load=1.9, tariff=flat))
     assert decision.mode is Mode.BATCH
     assert told(decision.reason).startswith("held until the machine is idle, starts by 12:15: load 1.9 a core")
-    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith("held until 22:00: a batch")
+    assert told(classify(request(), 500, 100, conditions(load=1.9)).reason).startswith(
+        "held for the night price at 22:00: a batch"
+    )
 
 
 def test_a_providers_batch_waits_for_no_other() -> None:

@@ -76,6 +76,16 @@ def test_bash_completes_from_the_queue(queue: Path) -> None:
     assert bash_completes(queue, "submit", "--mode", "batch", "dig") == ["digest"]
 
 
+def test_bash_completes_the_commands_of_a_command(queue: Path) -> None:
+    """`schedule` has commands of its own, each with its options and places; what is none of them is no place."""
+    assert bash_completes(queue, "schedule", "re") == ["resume", "remove"]
+    assert bash_completes(queue, "schedule", "edit", "--over") == ["--overlap"]
+    assert bash_completes(queue, "schedule", "edit", "--overlap", "ca") == ["cancel"]
+    assert bash_completes(queue, "schedule", "show", "") == ["weekly-audit"]
+    assert bash_completes(queue, "schedule", "add", "x", "@weekly", "dig") == ["digest"]
+    assert bash_completes(queue, "schedule", "add", "x", "@weekly", "--group", "night") == ["nightly"]
+
+
 def test_bash_replaces_what_follows_a_colon_alone(tmp_path: Path) -> None:
     """readline splits words at `:` and `=` and replaces the last piece: that alone is offered."""
     folder = filled(tmp_path, "hostile", "team:late", "k=v:x")

@@ -44,6 +44,11 @@ TYPED = [
     ("hybridq drain --group=team:la", "hybridq drain --group=team:late"),
     ("hybridq drain --group team:late --handler dig", "hybridq drain --group team:late --handler digest"),
     ("hybridq wait status --he", "hybridq wait status --help"),
+    ("hybridq schedule ad", "hybridq schedule add"),
+    ("hybridq schedule pause wee", "hybridq schedule pause weekly-audit"),
+    ("hybridq schedule add x @weekly --missed sk", "hybridq schedule add x @weekly --missed skip"),
+    ("hybridq schedule add x @weekly dig", "hybridq schedule add x @weekly digest"),
+    ("hybridq schedule add x @weekly -- document-vie", "hybridq schedule add x @weekly -- document-viewer"),
     ("hybridq completions fi", "hybridq completions fish"),
     ("hybridq wait my", r"hybridq wait my\ group\;\ \$\(touch\ pwned\)"),
 ]

@@ -32,11 +32,11 @@ def paid(tmp_path: Path) -> Outlook:
     [
         (("show", "done"), r"cost +6\.00 EUR"),
         (("explain", "done"), r"cost +6\.00 EUR; forecast .* EUR"),
-        (("explain", "held"), r"held until .*: a batch.* costs 0\.80 EUR, streaming 4\.00 EUR"),
-        (("report",), r"The jobs cost 6\.00 EUR"),
+        (("explain", "held"), r"held for the night price at .*: a batch costs 0\.80 EUR then, streaming 4\.00 EUR now"),
+        (("report",), r"3 of 5 jobs have ended and cost 6\.00 EUR"),
         (
             ("submit", "echo", "more", "--dry-run"),
-            r"costs 0\.40 EUR .*: a batch.* costs 0\.40 EUR, streaming 2\.00 EUR",
+            r"costs 0\.40 EUR .*: a batch costs 0\.40 EUR then, streaming 2\.00 EUR now",
         ),
     ],
 )
@@ -55,7 +55,7 @@ def test_programs_read_numbers(paid: Outlook) -> None:
     """A sentence names the unit there too; its kind and the figures do not."""
     found = document(paid, "explain", "held")
     assert found["decision"]["reason_kind"] == "saves"
-    assert "not 4.00 EUR" in found["decision"]["reason"]
+    assert "4.00 EUR now" in found["decision"]["reason"]
     assert isinstance(found["decision"]["considered"][0]["cost"], float)
     rows = {row["group"]: row for row in document(paid, "status", "--all")["rows"]}
     assert rows["held"]["why_kind"] == "nobody"
@@ -67,7 +67,7 @@ def test_the_page_names_it_too(paid: Outlook, tmp_path: Path) -> None:
     pytest.importorskip("plotly")
     assert command(paid.store.home, "report", "--html", str(tmp_path / "page.html")).returncode == 0
     page = (tmp_path / "page.html").read_text()
-    assert "The jobs cost 6.00 EUR" in page
+    assert "3 of 5 jobs have ended and cost 6.00 EUR" in page
     assert re.search(r'"text": ?"EUR"', page)
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator
+from importlib import resources
 from itertools import pairwise
 
 import pyte
@@ -17,6 +18,7 @@ from rich.console import Console
 from hybridq.job import Decision, Lane, Mode, State
 from hybridq.reason import said
 from hybridq.status.snapshot import Head, Snapshot
+from hybridq.when import clock
 from hybridq_cli.draw import plain, words
 from hybridq_cli.draw.queue import QueueView
 
@@ -65,6 +67,8 @@ def test_what_a_common_terminal_shows() -> None:
     assert titles(60) == ["ID", "WHAT", "MODE", "STATE", "ETA"]
     assert titles(80) == titles(90) == ["ID", "WHAT", "MODE", "STATE", "ETA", "WHY"]
     assert titles(110) == ["ID", "WHAT", "MODE", "STATE", "PROGRESS", "ETA", "IN", "WHY"]
+    page = resources.files("hybridq_cli.help").joinpath("pages/words.md").read_text()
+    assert [int(width) for width in re.findall(r"below about ([0-9]+)", page)] == [110, 80, 60]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 90, 120])
@@ -180,10 +184,11 @@ def test_times_that_jobs_took_are_told_alike(width: int) -> None:
 
 
 def test_a_loss_is_not_called_saved() -> None:
-    """What cost more than streaming would have says so; less than a hundredth of it is nothing."""
+    """What cost more than streaming would have says so, and which part of that; what is not known yet is no 0."""
     head = replace(busy().head, saved=-0.25, currency="EUR")
-    assert words.saved_words(head) == "0.25 EUR more than streamed"
-    assert words.saved_words(replace(head, saved=-0.004)) == "saved 0 EUR"
+    assert words.saved_words(head) == "0.25 EUR (6%) more than streamed"
+    assert words.saved_words(replace(head, saved=-0.004)).startswith("< 0.01 EUR (0.10%) more")
+    assert words.saved_words(replace(head, saved=None)) == "saved: not known yet"
 
 
 def test_the_tariff_names_its_own_hour_where_that_differs() -> None:
@@ -252,6 +257,15 @@ def test_an_instant_that_has_passed_is_now() -> None:
     late = row(1, state=State.RUNNING, eta=NOW - 500, eta90=NOW - 400)
     assert words.countdown(late, NOW) == "now"
     assert words.done_at(late, NOW) == words.done_at(row(1, eta=NOW), NOW)
+
+
+def test_the_countdown_is_that_of_the_minute_beside_it() -> None:
+    """Where an ETA has no seconds, the time until then is that until the minute that is told, as of any start."""
+    minute = NOW - NOW % 60
+    for seconds, left in ((3629, "1h 00m"), (3631, "1h 01m"), (3659, "1h 01m")):
+        held = row(7, "x", eta=minute + seconds)
+        assert words.countdown(held, minute) == left
+        assert words.done_at(held, minute) == clock(minute + (3600 if seconds < 3630 else 3660), minute)
 
 
 def test_an_unknown_eta_is_called_unknown() -> None:

@@ -1,7 +1,8 @@
 """What is drawn and said of one job or group: sentences, `show`, `explain`, and its history."""
 
 from hybridq.job import Decision, Forecast, Mode, State
-from hybridq.reason import said
+from hybridq.reason import Reason, said
+from hybridq.status.snapshot import Head
 from hybridq_cli.draw import job, words
 
 from ..support.snapshots import HOSTILE, NOW, busy, group, row, shown
@@ -23,6 +24,19 @@ def test_show_tells_all_that_is_known() -> None:
     for part in ("899", "✗ failed", "exit code  3", "took       58s", "started", "\\x1b[2J"):
         assert part in text
     assert "\x1b" not in text
+
+
+def test_what_may_begin_sooner_starts_by_then() -> None:
+    """What the load alone holds, and what comes after such, is told to start by its instant, not at it."""
+    load = Forecast(mode=Mode.BATCH, start=NOW + 900, finish=NOW + 909, note=Reason("busy", most=True))
+    after = Forecast(mode=Mode.BATCH, start=NOW + 900, finish=NOW + 840)
+    sure = Forecast(mode=Mode.BATCH, start=NOW + 900, finish=NOW + 909)
+    told = [words.promise_words(each, NOW).split(words.SEPARATOR)[0].rpartition(" ")[0] for each in (load, after, sure)]
+    assert told == ["starts by", "starts by", "starts"]
+    held = row(7, "x", start=NOW + 900, eta=NOW + 460, why_kind="busy")
+    assert "starts by" in shown(job.draw_detail(held, NOW))
+    head = Head(now=NOW, next_flush=NOW + 900, next_flush_why_kind="busy")
+    assert words.next_flush(head, NOW)[0].endswith(", in 15m at most")
 
 
 def test_one_forecast_is_one_number_wherever_it_is_told() -> None:

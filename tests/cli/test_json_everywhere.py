@@ -11,7 +11,7 @@ from hybridq_cli.commands import COMMANDS, load_command
 from tests.cli.test_output import WORKERS
 from tests.support.user import Queue
 
-WITHOUT = {"daemon", "completions", "help"}  # a log, which has --json-logs; and a script
+WITHOUT = {"daemon", "completions", "help", "export", "metrics"}  # logs, scripts, and what has a format of its own
 
 
 @pytest.fixture

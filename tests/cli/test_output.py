@@ -104,7 +104,8 @@ def test_a_follow_says_that_nobody_runs_it(queue: Queue) -> None:
         assert "no daemon runs, so job 1 waits for" in follower.stderr.readline()
         follower.send_signal(signal.SIGINT)
         _, said = follower.communicate(timeout=30)
-    assert said.startswith("hybridq: it stays queued, but no daemon runs. Start one: hybridq daemon. Come back with: ")
+    start = "Start one: hybridq daemon, or for good: hybridq service install. Come back with: "
+    assert said.startswith(f"hybridq: it stays queued, but no daemon runs. {start}")
 
 
 def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:

@@ -6,13 +6,15 @@ import re
 from pathlib import Path
 
 import pexpect
+import pytest
 from msgspec.structs import replace
 
 from hybridq.installed import install_command
 from hybridq.job import Audience
 from hybridq.report.report import Saved
 from hybridq_cli.draw.report import headline, sections
-from tests.support.building import HYBRIDQ, command, environment
+from hybridq_cli.draw.words import saved_words
+from tests.support.building import ECHO, HYBRIDQ, asking, command, environment, look, queue, run_jobs, submit_all, typed
 from tests.support.ledgers import Past, asked
 
 
@@ -41,6 +43,23 @@ def test_it_says_what_the_rules_are(past: Past) -> None:
     said = command(past.home, "report").stdout
     assert re.search(r"started by hand +1 +4", said)
     assert "waiting saves nothing" not in said
+
+
+@pytest.mark.parametrize(
+    ("shared", "part", "says"),
+    [(True, 1.0, "not known yet"), (True, 2.0, "(50%)"), (False, 0.8, "(25%) more"), (False, 1.0, None)],
+    ids=["not known", "saved", "lost", "nothing"],
+)
+def test_status_tells_the_savings_of_the_report(tmp_path: Path, shared: bool, part: float, says: str | None) -> None:
+    """The same jobs have the same savings in both, are dearer in both, or not known yet in both."""
+    outlook = queue(tmp_path, ECHO.replace('protocol = "lines"\n', "") if shared else ECHO)
+    with outlook.store:
+        submit_all(outlook, asking(), [b"1"] * 4)
+        run_jobs(outlook, 4)
+        with outlook.store.tx() as connection:
+            connection.execute("UPDATE cohort SET streamed = cost * ?", (part,))
+        assert (says or "saved 0") in saved_words(look(outlook).head)
+        assert (says or "nothing saved") in typed(outlook, "report").replace("\n", " ")
 
 
 def test_money_adds_up_as_it_is_told(past: Past) -> None:

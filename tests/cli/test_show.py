@@ -111,7 +111,7 @@ def test_what_was_drained_is_told_as_it_went(tmp_path: Path) -> None:
     assert command(outlook.store.home, "drain", "--quiet").returncode == 0
     told = " ".join(typed(outlook, "explain", "g").split())
     assert re.search(r"flush 1 at [\d:]+, price x1, 500 done in .*: started by hand", told)
-    assert "at submission: held until" in told
+    assert "at submission: held for the night price at" in told
     assert "sooner: drained" in told
     assert re.search(r"cost [<\d. ]+; forecast [<\d. ]+", told)
     assert look(outlook).rows[0].why == ""

@@ -36,7 +36,7 @@ def test_without_a_daemon_it_says_so(queue: Queue) -> None:
     """With no daemon running, one line on standard error says what the job waits for."""
     said = queue.run("submit", "--mode", "batch", "--", "true").stderr
     assert said.startswith("hybridq: no daemon runs: it starts when you run hybridq daemon (then at ")
-    assert said.endswith(") or hybridq drain (at once)\n")
+    assert said.endswith(") or hybridq drain (at once); hybridq service install keeps a daemon running\n")
     assert said.count("\n") == 1
 
 

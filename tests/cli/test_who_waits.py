@@ -59,6 +59,10 @@ TYPED = {
     ),
     "two files": (["touch a b; hq submit echo --each a b --json"], nobody(MANY)),
     "put into the background": ([f"{S} & wait"], nobody("a terminal, but in the background")),
+    "a loop whose first went into the background": (
+        [f"{S} & wait; {S}"],
+        nobody("a terminal, but in the background", LOOP),
+    ),
     "a terminal left": ([f"setsid -w {S}"], nobody("no terminal")),
     "without a hangup": ([f"nohup {S} </dev/null 2>/dev/null >o; cat o"], nobody("no terminal")),
     "detached": (["hq submit echo x --detach"], nobody("--detach")),
@@ -146,9 +150,6 @@ def queue(tmp_path: Path) -> Queue:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {shlex.join(HYBRIDQ)} "$@"\n')
     program.chmod(0o755)
-    inherited = ("TMUX", "TMUX_PANE", "INVOCATION_ID", "JOURNAL_STREAM", "MAKEFLAGS", "GIT_DIR", "GIT_PREFIX")
-    for name in inherited:
-        queue.environment.pop(name, None)
     queue.environment |= {"PATH": f"{program.parent}:{os.environ['PATH']}", "TERM": "xterm"}
     (tmp_path / "work").mkdir()
     return queue
@@ -161,6 +162,14 @@ def found(queue: Queue) -> list[str]:
         " WHERE origin IS NULL AND accepted IS NOT NULL ORDER BY id"
     )
     return [said for (said,) in rows]
+
+
+def callers(queue: Queue) -> list[tuple[object, ...]]:
+    """What the kernel told of who called, and when each was over: for a failure's sake."""
+    return queue.rows(
+        "SELECT id, json_extract(CAST(request AS TEXT), '$.caller'), accepted, finished FROM cohort"
+        " WHERE origin IS NULL ORDER BY id"
+    )
 
 
 @contextmanager
@@ -196,7 +205,7 @@ def test_typed_at_a_prompt(queue: Queue, name: str) -> None:
     piped = " | " in "".join(lines)
     assert [right if one == taken and (piped or right.startswith("background")) else one for one, right in pairs] == (
         expected
-    )
+    ), callers(queue)
 
 
 @pytest.mark.parametrize("name", PLAIN)

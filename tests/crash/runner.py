@@ -12,11 +12,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 
+from hybridq.brain.occurrence import Missed
 from hybridq.job import Audience, Mode, Request
 from hybridq.queue.rescue import rescue
+from hybridq.runner.occurrences import key_of, make_all_due
 from hybridq.submit import connect, submit, submit_many
+from tests.support.recurring import recurring
 
 WORKER = """
 import json, os, sys, time
@@ -107,6 +111,22 @@ class Crash(Doomed):
         worker.write_text(WORKER)
         super().__init__(folder, CONFIG.format(python=sys.executable, worker=worker, log=self.log), seed)
         self.kills = 0
+        self.nights: list[str] = []  # the keys of the occurrences that have come
+
+    def recur(self, nights: int = 20) -> None:
+        """Schedules that are due: by now, and so many nights of one of them."""
+        now = time.time()
+        number = len(self.nights)
+        new = recurring(
+            self.outlook,
+            f"s{number}",
+            "every 1h",
+            since=now - 3600 * nights - 1,
+            missed=Missed.ALL,
+            data=b'"%d"' % number,
+        )
+        instants = takewhile(lambda at: at <= now, new.recurrence.all_after(new.reached))
+        self.nights += [key_of(new, at) for at in instants]
 
     def submit(self, jobs: int) -> None:
         """A batch of so many jobs, where it is needed, and two stream jobs."""
@@ -121,22 +141,34 @@ class Crash(Doomed):
     def round(self, jobs: int) -> None:
         """Start a runner on fresh work and kill it somewhere in the middle."""
         self.submit(jobs)
+        self.recur()
         with self.runner(self.random.choice(["daemon", "drain"])) as process:
             time.sleep(self.random.uniform(0.0, 0.6))
             process.send_signal(signal.SIGKILL)
         self.kills += 1
 
     def finish(self) -> None:
-        """Let whoever looks next rescue, and a drain run in peace to the end."""
+        """Let whoever looks next make what is due and rescue, and a drain run in peace to the end."""
+        make_all_due(self.outlook, time.time())
         rescue(self.outlook.store, time.time())
         self.drain()
 
     def verdict(self) -> dict[str, int]:
         """Check that each job has exactly one result, the right one; returns the figures."""
+        keys = [key for (key,) in self.outlook.store.rows("SELECT name FROM key")]
+        assert sorted(keys) == sorted(self.nights)
+        assert self.outlook.store.row("SELECT count(*), count(DISTINCT job) FROM occurrence") == (len(keys), len(keys))
+        self.jobs += len(self.nights)
         self.check("result of")
         ran = Counter(line.split()[0] for line in self.log.read_text().splitlines())
         again = sum(ran.values()) - len(ran)
-        return {"jobs": self.jobs, "kills": self.kills, "run again": again, "per kill": again // max(1, self.kills)}
+        return {
+            "jobs": self.jobs,
+            "occurrences": len(self.nights),
+            "kills": self.kills,
+            "run again": again,
+            "per kill": again // max(1, self.kills),
+        }
 
 
 def main(rounds: int, jobs: int = 1000, seed: int = 7) -> None:

@@ -55,6 +55,19 @@ def test_a_kill_at_each_named_point_loses_nothing(tmp_path: Path, point: str) ->
     assert told == counted, "the flushes do not add up"
 
 
+@pytest.mark.parametrize("kind", ["daemon", "drain"])
+def test_a_kill_in_the_midst_of_an_occurrence_leaves_none_of_it(tmp_path: Path, kind: str) -> None:
+    """Killed between the job and the end of its transaction, a runner leaves neither; the next one makes each once."""
+    crash = Crash(tmp_path, seed=1)
+    for _ in range(3):
+        crash.recur()
+    with crash.runner(kind, HYBRIDQ_TEST_DIE_AT="accepting:25") as process:
+        assert process.wait(60) == -signal.SIGKILL
+    assert crash.outlook.store.row("SELECT count(*) FROM occurrence") == (20,)
+    crash.finish()
+    crash.verdict()
+
+
 def test_a_submit_that_is_killed_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     """Killed inside its transaction, a submit leaves no job; with its key it can simply be repeated."""
     crash = Crash(tmp_path, seed=1)

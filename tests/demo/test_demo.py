@@ -25,6 +25,8 @@ from hybridq.errors import HybridqError
 from hybridq.job import Lane, Mode, State
 from hybridq.queue.results import result
 from hybridq_cli.draw import measured as view
+from hybridq_cli.tell import document, spoken
+from tests.docs.test_json import check
 
 COMMAND = (sys.executable, "-c", "from hybridq_cli.main import run; run()")
 DAEMON = (*COMMAND, "daemon")
@@ -62,6 +64,11 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     return tmp_path
+
+
+def test_its_figures_as_json_are_as_promised(seen: Seen) -> None:
+    """`demo --json` has the fields of its schema."""
+    check("demo", json.loads(document(spoken(seen.measured, 0.0, ""))))
 
 
 def test_the_library_is_more_than_a_toy() -> None:

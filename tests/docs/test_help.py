@@ -28,7 +28,7 @@ def test_each_topic_has_a_page_and_no_other_is_there() -> None:
     assert sorted(TOPICS) == sorted(path.stem for path in FOLDER.iterdir())
 
 
-@pytest.mark.parametrize("topic", ["settings", "commands"])
+@pytest.mark.parametrize("topic", ["settings", "commands", "json"])
 def test_what_is_made_from_the_code_is_what_is_kept(topic: str) -> None:
     """The kept page is the one that the code makes: python -m hybridq_cli.help.topics writes it."""
     assert text(topic) == made()[topic]

@@ -43,7 +43,10 @@ MAY = {  # what a room imports besides itself and the ground
     "money": {"outlook", "queue", "brain", "config"},
     "simulate": {"report", "outlook", "queue", "brain", "config"},
     "status": {"money", "outlook", "queue", "brain", "config"},
-    "runner": {"status", "money", "handlers", "outlook", "queue", "brain", "config"},
+    "runner": {"submit", "status", "money", "handlers", "outlook", "queue", "brain", "config"},
+    "service": {"config"},
+    "metrics": {"money", "outlook", "queue", "brain", "config"},
+    "doctor": {"service", "queue", "brain", "config"},
     "submit": {"money", "outlook", "queue", "brain", "config"},
     "demo": {"submit", "handlers", "outlook", "queue"},
 }
@@ -138,14 +141,14 @@ def test_what_is_pure_asks_no_clock(name: str) -> None:
 
 @pytest.mark.parametrize("name", LIBRARY)
 def test_the_library_knows_nothing_of_its_face(name: str) -> None:
-    """No rich, no typer, no printing, no exiting in `hybridq/`; processes only by the hands."""
+    """No rich, no typer, no printing, no exiting in `hybridq/`; processes only by the hands and the service."""
     other = imports(name)[1]
     assert not other & {"rich", "typer", "click"}
     # programs of their own, which answer on stdout
     program = name in {"hybridq.demo.digest", "hybridq.handlers.worker.callee"}
     called = {node.func.id for node in nodes(name) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert program or not called & {"print", "exit", "input"}
-    if room_of(name) not in {"handlers", "demo"}:
+    if room_of(name) not in {"handlers", "demo", "service"}:
         assert "subprocess" not in other
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hybridq.config.read import load_config
+from hybridq.config.values import PolicyConfig
 from hybridq_cli.commands import COMMANDS
 from tests.support.served import Queue
 
@@ -41,6 +42,20 @@ def test_every_command_is_in_the_reference() -> None:
     """The reference names each command, and no other."""
     named = re.findall(r"^\| `hybridq (\w+)` \|", README, re.MULTILINE)
     assert sorted(named) == sorted(COMMANDS)
+
+
+def test_what_an_hour_of_waiting_counts_is_told_truly() -> None:
+    """The README and the page that says how it decides tell the defaults, of background work by the setting's name."""
+    policy, sum_ = PolicyConfig(), "(?:as|costs) ([0-9.e-]+)"
+    hour = "person's waiting (?:counts as|costs) ([0-9.]+), an hour of the machine"
+    for page in (README, (ROOT / "cli" / "help" / "pages" / "deciding.md").read_text()):
+        told = " ".join(page.split())
+        ((person, machine),) = re.findall(f"{hour} {sum_},", told)
+        ((nobody, name),) = re.findall(
+            rf"background submission, however many its jobs, {sum_} \(`policy\.(\w+)`\)", told
+        )
+        assert (float(person), float(machine)) == (policy.user_delay_cost, policy.machine_cost)
+        assert float(nobody) == getattr(policy, name)
 
 
 def test_every_command_has_help() -> None:

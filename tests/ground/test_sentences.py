@@ -20,7 +20,7 @@ SAYS = Path(sentences.__file__)
 SOURCES = [path.read_text() for path in SAYS.parent.rglob("*.py") if path != SAYS]
 NIGHT = Reason(
     "saves", runs=False, until=NOON + 10 * HOUR, price="night", saves=6.0, whole=10.0, costs=1.0, waits=False,
-    signal="cron",
+    signal="cron", mode="batch", other="stream",
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_each_kind_that_is_made_has_its_words() -> None:
     [
         (Reason("untimed", "digest", runs=True, waits=True, jobs=1, of=3),
          "runs now: you are waiting; 1 of 3 run times known"),
-        (NIGHT, "held until 22:00: costs 4.00 EUR, not 10.00 EUR at the night price, waiting costs 1.00 EUR;"
+        (NIGHT, "held for the night price at 22:00: costs 4.00 EUR then, 10.00 EUR now, waiting costs 1.00 EUR;"
                 " nobody is waiting"),
         (Reason("same", runs=True, other="batch"), "runs now: a batch would save nothing and end later"),
         (Reason("busy", runs=False, until=NOON + 2280, most=True, load=4.93),
@@ -66,16 +66,41 @@ def test_the_long_form_says_what_told_who_waits() -> None:
 
 def test_the_long_form_names_what_costs_are_compared() -> None:
     """A batch with streaming; and what is next to nothing has its digits, so that more is seen to be more."""
-    assert "a batch at the night price costs 4.00, streaming 10.00, waiting" in sentence(NIGHT, NOON, long=True)
+    assert "a batch costs 4.00 then, streaming 10.00 now, waiting" in sentence(NIGHT, NOON, long=True)
     tiny = Reason("over limit", costs=3.2e-6, whole=1e-8)
     assert sentence(tiny, NOON) == "costs about 0.000003200, more than --max-cost, 0.000000010"
 
 
+def test_costs_are_beside_what_they_are_compared_with() -> None:
+    """Of a flush with what it would cost now, or where that is no more, did cost when its jobs were accepted."""
+    flush = Reason("saves", runs=False, until=NOON + HOUR, saves=6.0, whole=10.0, factor=1.0, next_factor=0.4)
+    assert sentence(flush, NOON) == "held until 13:00: costs 4.00 then, 10.00 now"
+    ran = msgspec.structs.replace(flush, runs=True, until=None, factor=None)
+    assert sentence(ran, NOON) == "runs now: costs 4.00, at submission 10.00"
+    streams = msgspec.structs.replace(ran, mode="stream", other="batch")
+    assert sentence(streams, NOON) == "runs now: costs 4.00, a batch 10.00"
+
+
+@pytest.mark.parametrize(
+    ("sooner", "due", "says"),
+    [
+        (None, None, "no cheaper hour ahead"),
+        (9 * HOUR, 8 * HOUR, "the deadline 20:00 comes before the cheaper hour at 21:00"),
+        (9 * HOUR, 10 * HOUR, "the cheaper hour at 21:00 may be too late for the deadline 22:00"),
+        (11 * HOUR, None, "the cheaper hour at 23:00 comes after the longest hold"),
+    ],
+)
+def test_a_cheaper_hour_that_is_out_of_reach_is_told(sooner: float | None, due: float | None, says: str) -> None:
+    """That there is none is told only where there is none."""
+    ahead = Reason("no costs", runs=True, sooner=sooner and NOON + sooner, due=due and NOON + due)
+    assert sentence(ahead, NOON) == f"runs now: waiting saves nothing: no costs known yet, {says}"
+
+
 def test_amounts_stay_short_and_say_something() -> None:
     """A sign stands before each amount; of next to nothing a part is told; a small cost of waiting is left out."""
-    assert "costs $4.00, not $10.00 at the night price, waiting" in sentence(NIGHT, NOON, "$")
+    assert "costs $4.00 then, $10.00 now, waiting" in sentence(NIGHT, NOON, "$")
     tiny = msgspec.structs.replace(NIGHT, saves=3e-6, whole=4e-6, costs=1e-9)
-    assert sentence(tiny, NOON, "EUR") == "held until 22:00: costs 75% less at the night price; nobody is waiting"
+    assert sentence(tiny, NOON, "EUR") == "held for the night price at 22:00: costs 75% less; nobody is waiting"
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,9 @@ def test_a_flush_tells_how_far_it_is(tmp_path: Path) -> None:
     """Of ten jobs three are done and one has failed: six are left; of a flush that ended nothing is told."""
     past = Past(tmp_path)
     number = open_flush(past.store, past.runner, "echo", "drain", said("a test"), 1.0, 10, START)
-    assert open_flush_of(past.store, "echo") == (START, 10)
+    assert open_flush_of(past.store, "echo") == (START, 10, True)
     progress(past.store, number, 3, 1)
-    assert open_flush_of(past.store, "echo") == (START, 6)
+    assert open_flush_of(past.store, "echo") == (START, 6, True)
     close_flush(past.store, number, 9, 1, 0.0, 0.0, START + 9)
     assert open_flush_of(past.store, "echo") is None
 

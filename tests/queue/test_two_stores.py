@@ -20,7 +20,7 @@ from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.reason import said
-from tests.support.schedules import interleaved
+from tests.support.interleaving import interleaved
 from tests.support.verbs import BACKGROUND, check_counters, deciding, ended
 
 DO = deciding(Mode.STREAM)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from msgspec.structs import replace
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from hybridq.brain.policy import promote, reclassify
 from hybridq.brain.promotion import promotion_reason
 from hybridq.job import Audience, Happening, Lane, Mode, Request
+from hybridq.outlook import Outlook
 from hybridq.queue import ledger
 from hybridq.queue.account import FLUSH, HALF, Cause
 from hybridq.queue.cancel_retry import cancel
@@ -22,7 +24,7 @@ from hybridq.report.report import report
 from hybridq.report.waits import Waited
 from hybridq_cli.draw.report import headline, sections
 from hybridq_cli.draw.words import NONE
-from tests.support.building import environment
+from tests.support.building import asking, command, environment, submit_all
 from tests.support.ledgers import START, Past, asked
 
 USER, BACKGROUND = Audience.USER, Audience.BACKGROUND
@@ -297,10 +299,32 @@ def test_failures_by_reason(past: Past) -> None:
     assert (found.failed, found.done, found.other_causes) == (5, 1, 0)
 
 
+def test_the_headline_says_which_jobs_it_counts(past: Past) -> None:
+    """Of three jobs that people saw streamed no flush followed one, and one job is open: both are said."""
+    for at in (0, 1, 300):
+        past.stream(*past.submit(at, audience=Audience.USER, mode=Mode.STREAM), at + 1, at + 2, at + 3)
+    past.flush(100, 110, past.submit(10, 4))
+    whole = headline(past.report())
+    assert whole.startswith("The jobs cost ")
+    assert "Of 3 jobs that people saw streamed, 2 can be compared (no flush followed the other): half of these" in whole
+    past.submit(400)
+    assert headline(past.report()).startswith("7 of 8 jobs have ended and cost ")
+
+
 def test_exit_codes_are_different_reasons() -> None:
     """An exit code is no measure: it stays; a number that is always the same stays too."""
     told = alike([("exit 13", 5, 1.0), ("port 80 is taken", 2, 0.5), ("exit 12", 1, 0.0), ("exit -9", 1, 0.0)])
     assert [each.reason for each in told] == ["exit 13", "port 80 is taken", "exit 12", "exit -9"]
+
+
+def test_commands_that_ended_with_several_exit_codes_have_a_row_for_each(outlook: Outlook) -> None:
+    """As real commands end: each code with its own jobs."""
+    with outlook.store:
+        for code in (3, 4, 4):
+            submit_all(outlook, asking("shell"), [b'{"argv": ["sh", "-c", "exit %d"]}' % code])
+        command(outlook.store.home, "drain")
+        causes = ledger.read(outlook.store, 0.0, time.time()).causes
+    assert [(each.reason, each.jobs) for each in causes] == [("exit code 4", 2), ("exit code 3", 1)]
 
 
 def test_of_very_many_reasons_the_rest_is_counted(past: Past) -> None:

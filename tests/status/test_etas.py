@@ -46,8 +46,22 @@ def test_a_held_row_starts_when_its_flush_is_planned(tmp_path: Path) -> None:
     assert row.eta is not None
     assert row.eta90 is not None
     assert row.start < row.eta <= row.eta90
-    assert row.why.startswith("held until")
-    assert row.why.endswith(f": {found.head.next_flush_why}")
+    assert row.why.startswith("held for the night price at")
+    assert found.head.next_flush_why == f"night price: {row.why.partition(': ')[2]}"
+
+
+def test_a_held_row_tells_its_own_costs(tmp_path: Path) -> None:
+    """Of two that one flush runs each says what itself costs then and now; the head says what both do."""
+    outlook = queue(tmp_path, night(time.time(), 1800) + ECHO.replace("20ms", "3.6s"))
+    with outlook.store:
+        submit_all(outlook, asking(group="one"), [b"1"] * 100)
+        submit_all(outlook, asking(group="three"), [b"1"] * 300)
+        runner = Runner(outlook.store, "daemon")
+        found = look(outlook)
+        runner.close(outlook.store)
+    told = {row.group: row.why.partition(": ")[2] for row in found.rows}
+    assert told == {"one": "costs 0.02 then, 0.10 now", "three": "costs 0.06 then, 0.30 now"}
+    assert found.head.next_flush_why == "night price: costs 0.08 then, 0.40 now"
 
 
 def test_the_daemons_own_plan_counts(outlook: Outlook) -> None:

@@ -43,7 +43,7 @@ HYBRIDQ = (sys.executable, "-c", "from hybridq_cli.main import run; run()")
 def queue(folder: Path, config: str = ECHO) -> Outlook:
     """A queue in `folder`/home with this config.toml. Close its `store`."""
     home = folder / "home"
-    home.mkdir(mode=0o700, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / "config.toml").write_text(config)
     return connect({}, home=home)
 

@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+from hybridq.brain.occurrence import Missed, Overlap
 from hybridq.home import Home
 from hybridq.job import Audience, Decision, Mode, Request
+from hybridq.queue import schedules
 from hybridq.queue.intake import accept
+from hybridq.queue.schedules import Schedule
 from hybridq.queue.store import Store
 from hybridq.reason import said
 
@@ -13,7 +16,8 @@ KEPT = Path(__file__).parents[2] / "completions"
 
 
 def filled(folder: Path, hostile: str, *more: str, last: int = 3) -> Path:
-    """The folder as a home with a handler, the groups `nightly`, `hostile` and those named, and a job `last`."""
+    """The folder as a home with a handler, the groups `nightly`, `hostile` and those named, the schedule
+    `weekly-audit`, and a job `last`."""
     folder.chmod(0o700)
     (folder / "config.toml").write_text("[handlers.digest]\ncommand = 'cat'\n")
     with Store.open(Home.find({"HYBRIDQ_HOME": str(folder)})) as store:
@@ -23,7 +27,24 @@ def filled(folder: Path, hostile: str, *more: str, last: int = 3) -> Path:
                     connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", (last - 1,))
             request = Request(handler="digest", audience=Audience.USER, group=group)
             accept(store, request, b"x", lambda *_: (Decision(mode=Mode.BATCH, reason=said("x")), 0.0), now=1.0)
+        schedules.add(store, _schedule("weekly-audit"))
     return folder
+
+
+def _schedule(name: str) -> Schedule:
+    return Schedule(
+        name=name,
+        timing="@weekly",
+        zone="UTC",
+        since=0.0,
+        within=None,
+        missed=Missed.ONCE,
+        overlap=Overlap.QUEUE,
+        request=Request(handler="digest", audience=Audience.BACKGROUND),
+        input=b"x",
+        reached=0.0,
+        due=None,
+    )
 
 
 def program(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """Keeps a queue of this release for later ones to migrate: `python -m tests.support.fixture`.
 
-It holds a group with done, failed, cancelled and queued jobs, a running one, a draft, a flush and what was learned.
+It holds a group with done, failed, cancelled and queued jobs, a running one, a draft, a flush, what was learned, and a
+schedule.
 """
 
 import sqlite3
@@ -15,6 +16,7 @@ from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.schema import VERSION
 from hybridq.submit import submit
 from tests.support.building import asking, queue, run_jobs, submit_all
+from tests.support.recurring import recurring
 
 RELEASES = Path(__file__).parents[1] / "queue" / "releases"
 
@@ -28,6 +30,7 @@ def make(folder: Path) -> Path:
         for mode in (Mode.BATCH, Mode.BATCH, Mode.STREAM):
             submit(made, asking(mode=mode), b'"y"')
         cancel(store, [7], time.time())
+        recurring(made, since=time.time())
         return store.home.database
 
 

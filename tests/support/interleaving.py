@@ -13,19 +13,19 @@ POINTS = ("BEGIN", "COMMIT", "ROLLBACK")
 
 def interleaved(home: Home, seed: int, actors: Sequence[Callable[[Store], object]]) -> None:
     """Run these at once, each with a store of its own; the same seed gives the same order. Raises what one raised."""
-    schedule = _Schedule(random.Random(seed), len(actors))
+    turns = _Turns(random.Random(seed), len(actors))
     problems: list[BaseException] = []
 
     def act(number: int) -> None:
-        schedule.wait(number)
+        turns.wait(number)
         try:
             with Store.open(home) as store:
-                store.connection = _Stopping(store.connection, lambda: schedule.point(number))  # type: ignore[assignment]
+                store.connection = _Stopping(store.connection, lambda: turns.point(number))  # type: ignore[assignment]
                 actors[number](store)
         except BaseException as problem:
             problems.append(problem)
         finally:
-            schedule.end(number)
+            turns.end(number)
 
     threads = [threading.Thread(target=act, args=(number,)) for number in range(len(actors))]
     for thread in threads:
@@ -36,7 +36,7 @@ def interleaved(home: Home, seed: int, actors: Sequence[Callable[[Store], object
         raise problems[0]
 
 
-class _Schedule:
+class _Turns:
     """Whose turn it is."""
 
     def __init__(self, source: random.Random, actors: int) -> None:
