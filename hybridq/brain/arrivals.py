@@ -8,7 +8,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
 
 from ..job import Held
 
@@ -17,24 +16,6 @@ RECENT = 600.0  # seconds within which stream jobs came that tell how busy they 
 KNOWN = 3  # of them must have come before what is held, to be enough
 TIMERS = 24  # that are tried in hindsight,
 RATIO = 1.5  # each so many times as long as the one before
-
-
-class More(NamedTuple):
-    """What a batch costs beside its first call and its jobs: money of each other call that so many submissions fill,
-    and `again` where it begins more than `idle` seconds after the one before."""
-
-    call: float = 0.0
-    fill: float = math.inf
-    again: float = 0.0
-    idle: float = 0.0
-
-    def cost(self, submissions: float, seconds: float) -> float:
-        """Of a batch of so many, so many seconds after the one before."""
-        calls = self.call * (math.ceil(submissions / self.fill) - 1) if self.call else 0.0
-        return calls + (self.again if seconds > self.idle else 0.0)
-
-
-NO_MORE = More()
 
 
 def joining(before: Sequence[float], first: float, accepted: Sequence[float]) -> float:
@@ -47,22 +28,21 @@ def joining(before: Sequence[float], first: float, accepted: Sequence[float]) ->
 
 
 @lru_cache(maxsize=1024)
-def best_timer(came: tuple[float, ...], start: float, delay: float, more: More = NO_MORE) -> float:
+def best_timer(came: tuple[float, ...], start: float, delay: float) -> float:
     """Seconds that the first of a batch had best waited for others to join it, had those that came (epoch seconds)
-    each waited at `delay` money a second and each batch cost a `start`, and `more` where that is due: the best fixed
-    rule in hindsight. 0 where none or one came; infinity where waiting is free."""
+    each waited at `delay` money a second and each batch cost a `start`: the best fixed rule in hindsight. 0 where none
+    or one came; infinity where waiting is free."""
     if start <= 0:
         return 0.0
     if delay <= 0:
         return math.inf
     if len(came) < 2:
         return 0.0
-    most = (start + (more.again if more.idle < start / delay else 0.0)) / delay
-    waits = [0.0, *(most * RATIO**-step for step in range(TIMERS))]
-    return min(waits, key=lambda seconds: _cost_of_each(came, seconds, start, delay, more))
+    waits = [0.0, *(start / delay * RATIO**-step for step in range(TIMERS))]
+    return min(waits, key=lambda seconds: _cost_of_each(came, seconds, start, delay))
 
 
-def _cost_of_each(came: tuple[float, ...], seconds: float, start: float, delay: float, more: More) -> float:
+def _cost_of_each(came: tuple[float, ...], seconds: float, start: float, delay: float) -> float:
     """Money that each of these would cost beside its own run, did the first of each batch wait so many seconds.
 
     As if those that came would come again and again; what waits for longer than that sees them spread evenly.
@@ -71,18 +51,16 @@ def _cost_of_each(came: tuple[float, ...], seconds: float, start: float, delay: 
     span = max(1.0, max(came) - first) * jobs / (jobs - 1)
     if seconds >= span:
         joined = jobs / span * seconds
-        start += more.cost(1 + joined, seconds)
         return (start + delay * seconds * (1 + joined / 2)) / (1 + joined)
     at = [instant - first for instant in sorted(came)]
     at += [instant + span for instant in at]
     sums = [0.0, *accumulate(at)]
-    begun, cost, before = 0, 0.0, at[0]
+    begun, cost = 0, 0.0
     while begun < jobs:
         flush = at[begun] + seconds
         ended = bisect_right(at, flush)
-        cost += start + more.cost(ended - begun, flush - before)
-        cost += delay * ((ended - begun) * flush - (sums[ended] - sums[begun]))
-        begun, before = ended, flush
+        cost += start + delay * ((ended - begun) * flush - (sums[ended] - sums[begun]))
+        begun = ended
     return cost / begun
 
 

@@ -103,9 +103,9 @@ class Estimate:
         return overhead.factor(min(overhead.in_a_call(jobs), most), self._shared())
 
     def by_itself(self) -> float | None:
-        """Seconds of each job of batches of late, beside its part of a call; None: unknown, as it is while untried."""
+        """Seconds of each job of batches of late, beside its part of a call; None: unknown."""
         usual = self.usual(Lane.BATCH)
-        return None if usual is None or self.untried else usual * self.overhead.beside(self._shared())
+        return None if usual is None else usual * self.overhead.beside(self._shared())
 
     def _shared(self) -> float:
         """How many jobs shared a call of late."""
@@ -201,11 +201,6 @@ class Estimate:
         are known with their share of it."""
         apart = self._handler.traits.commands or self._each
         return NONE if apart else self._models[Lane.BATCH].overhead.sane()
-
-    @property
-    def idle(self) -> float:
-        """Seconds that an instance is kept without work."""
-        return self._handler.idle
 
     @property
     def untried(self) -> bool:

@@ -54,7 +54,8 @@ def held_etas(
             start, start90 = max(flush.at, free), max(flush.at, free90)
             taken = _taken(flush, queue)
             for key, eta in _flush_etas(taken, conditions, joiners, since, start, start90).items():
-                eta = _sooner(eta, sooner if start <= now.now else gains(flush, now.now), conditions.now)
+                soonest = conditions.now if flush.rule == "trial" else now.now
+                eta = _sooner(eta, sooner if start <= now.now else gains(flush, now.now), soonest)
                 first = etas.get(key, eta).start  # of a class that was split, the first part's
                 etas[key] = Eta(start=first, finish=eta.finish, finish90=eta.finish90)
                 free, free90 = max(free, eta.finish or start), max(free90, eta.finish90 or start90)

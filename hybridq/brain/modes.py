@@ -179,7 +179,7 @@ def _forecast(
         planned = run.lane is Lane.BATCH and not run.spread
         since, deadline = run.start if planned else conditions.now, request.deadline
         finish90 = promised(run.lane, since, finish, finish90, conditions.estimate, deadline)
-    one = _cost(size, estimate, run)
+    one = estimate.cost(run.lane, size)
     cost = delay = None
     starting = surcharge = 0.0
     if one is not None and run.start is not None:
@@ -229,17 +229,6 @@ def _times(
         return None
     start = _begin(estimate, run, q)
     return start + before + one, start + max(whole, before + one)
-
-
-def _cost(size: float, estimate: Estimate, run: _LaneRun) -> float | None:
-    """Money of one job of a run at factor 1. What is paid by time is by how many share its calls: told apart, or else a
-    batch of a single job costs what streaming does."""
-    one, alone = estimate.cost(run.lane, size), estimate.cost(Lane.STREAM, size)
-    if run.lane is Lane.STREAM or estimate.by_the_job or one is None or alone is None:
-        return one
-    if estimate.overhead.jobs:
-        return one * estimate.together(run.lane, run.shared / max(1, run.slots))
-    return one + max(0.0, alone - one) / run.shared
 
 
 def _begin(estimate: Estimate, run: _LaneRun, q: float) -> float:

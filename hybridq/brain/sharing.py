@@ -17,7 +17,7 @@ A price about to be let pass is another matter: what that loses may be PASSED of
 import math
 
 from ..job import Flush
-from .arrivals import More, best_timer, coming
+from .arrivals import best_timer, coming
 from .conditions import Conditions
 from .work import HeldWork
 
@@ -101,11 +101,8 @@ class Company:
 
     def _timer(self, i: int, start: float) -> float:
         """Seconds that one submission like these waits for others to share what costs a `start`."""
-        work, estimate, held = self.work, self.conditions.estimate, self.work.held[i]
-        jobs = held.jobs / held.cohorts
-        fill = max(1.0, estimate.overhead.jobs / jobs)
-        more = More(work.overhead, fill, work.fixed if work.begun else 0.0, estimate.idle)
-        return best_timer(self.conditions.joined or (), start, work.delay[i] / held.cohorts, more)
+        alone = self.work.delay[i] / self.work.held[i].cohorts
+        return best_timer(self.conditions.joined or (), start, alone)
 
     def _start(self, jobs: float) -> float:
         """Money that so many jobs may wait for others at most: theta F."""

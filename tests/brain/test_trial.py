@@ -5,7 +5,6 @@ import math
 import pytest
 from msgspec.structs import replace
 
-from hybridq.brain.arrivals import More, best_timer
 from hybridq.brain.calls import ChunkSize, Overhead
 from hybridq.brain.conditions import Conditions
 from hybridq.brain.estimate import TRIES, Estimate, Model, Observation, learn_many
@@ -117,24 +116,6 @@ def test_a_trial_goes_on_though_fewer_come() -> None:
     first = plan(waiting(1), world()).later[0].at
     later = plan(waiting(1), world(now=NOON + 300, coming=1 / 600.0)).later[0]
     assert (later.rule, later.at) == ("trial", pytest.approx(first))
-
-
-def test_a_batch_alone_costs_what_streaming_does() -> None:
-    """That batches of late shared their calls makes one that nobody joins no cheaper."""
-    shared = replace(known(10, 1.0, 4), overhead=Overhead(8 / 3, 8.0, 4))
-    for model, there in ((shared, {}), (known(TRIES, 1.0, 4), {"coming": 0.0})):
-        asked = classify(request(mode=Mode.BATCH), 1, 100, world(model, joined=(), joining=0.0, **there))
-        assert asked.forecast.cost == pytest.approx(3.0 / 3600, rel=0.1)
-
-
-def test_the_timer_knows_when_a_worker_would_stop() -> None:
-    """A start of 20 s is more than waiting beyond ten minutes saves: it waits for less; and no longer than it takes to
-    fill a call where more of them save nothing."""
-    came = tuple(75.0 * k for k in range(128))
-    start, delay = 1.0 / HOUR, 0.0001 / HOUR
-    assert best_timer(came, start, delay) > 900
-    assert 0 < best_timer(came, start, delay, More(again=20 / HOUR, idle=600.0)) <= 600
-    assert best_timer(came, start, delay, More(call=start, fill=3.0)) < 900
 
 
 def test_what_tells_a_call_apart_is_not_pushed_out() -> None:

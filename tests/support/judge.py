@@ -47,8 +47,6 @@ class Steps:
 class Ideal(Estimate):
     """Without doubt: a job of size x costs x and takes no time; a flush costs `fixed`, its calls have an `overhead`."""
 
-    idle = math.inf
-
     def __init__(self, fixed: float, overhead: Overhead = NONE) -> None:
         super().__init__(batch=Model(overhead=overhead))
         self._fixed = fixed
