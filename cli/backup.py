@@ -1,7 +1,7 @@
 """`backup` and `restore`: the whole queue in one file, and back.
 
-Rule: a backup disturbs nobody and is made from cron in silence but for one line. A restore takes the place of a queue
-only where nobody uses it and nothing is lost that was not asked for.
+Rule: a backup disturbs nobody, and with `--quiet` it is silent as long as nothing is missing. A restore takes the place
+of a queue only where nobody uses it and nothing is lost that was not asked for.
 """
 
 import os
@@ -15,6 +15,7 @@ from hybridq.errors import BadData
 from hybridq.home import Home
 from hybridq.when import clock, count, file_size, how_many
 
+from .documents import BackupFile
 from .reach import look
 from .tell import print_document, say
 
@@ -26,6 +27,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the back
 @app.command()
 def backup(
     file: File,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only what is missing, and errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON: file, jobs, outputs, missing, bytes.")] = False,
 ) -> None:
     """Copy the whole queue into one file, while it works.
@@ -35,16 +37,16 @@ def backup(
     replaced once the new one is complete.
 
     \b
-    30 6 * * *  hybridq backup ~/backups/queue.tar.gz
+    30 6 * * *  hybridq backup --quiet ~/backups/queue.tar.gz
     """
     from hybridq.queue.backup import back_up
 
     with look().store as store:
         made = back_up(store, file, time.time())
     if json:
-        document = {"file": str(file), "jobs": made.jobs, "outputs": made.outputs}
-        print_document({**document, "missing": made.missing, "bytes": made.bytes}, one_line=True)
-    else:
+        found = {field: getattr(made, field) for field in made.__struct_fields__}
+        print_document(BackupFile(file=str(file), **found), one_line=True)
+    elif not quiet:
         what = f"{how_many(made.jobs)} and {how_many(made.outputs, 'file')} of output"
         print(f"backed up {what} to {file} ({file_size(made.bytes)})")
     if made.missing:

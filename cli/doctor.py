@@ -17,6 +17,7 @@ from hybridq.home import Home
 from hybridq.visible import visible
 from hybridq.when import how_many
 
+from .documents import Examined
 from .tell import is_tty, print_document
 
 app = typer.Typer()
@@ -43,7 +44,7 @@ def doctor(
     findings = (examine.repair if repair else examine.examine)(home, os.environ, now)
     problems = sum(found.level == "problem" for found in findings)
     if json:
-        print_document({"ok": not problems, "checks": findings})
+        print_document(Examined(ok=not problems, checks=tuple(findings)))
     else:
         wide = max(len(found.check) for found in findings)
         for found in findings:

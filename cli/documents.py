@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from hybridq.config.origin import Setting
+from hybridq.doctor.finding import Finding
 from hybridq.job import Forecast, Mode, State
 
 
@@ -186,12 +187,36 @@ class Retried(Struct, frozen=True, kw_only=True):
     ids: list[int]
 
 
+class Unscheduled(Struct, frozen=True, kw_only=True):
+    """What `schedule remove` removed."""
+
+    removed: str
+    unended: list[int]
+
+
 class CleanedAway(Struct, frozen=True, kw_only=True):
     """What `clean` deleted, or would."""
 
     cleaned: int
     cost: float
     dry_run: bool
+
+
+class BackupFile(Struct, frozen=True, kw_only=True):
+    """What `backup` wrote."""
+
+    file: str
+    jobs: int
+    outputs: int
+    missing: int
+    bytes: int
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """What `doctor` found."""
+
+    ok: bool
+    checks: tuple[Finding, ...]
 
 
 class Drained(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ Rule: a file is in its place whole or not at all, for it may be read at any inst
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,8 @@ import typer
 from hybridq.config.read import load_config
 from hybridq.errors import UsageError
 from hybridq.home import Home
+
+from .replacing import ReplacedFile
 
 app = typer.Typer()
 
@@ -41,7 +42,8 @@ def metrics(
     if output is None:
         sys.stdout.write(text.decode())
     else:
-        _write(output, text)
+        with ReplacedFile(output) as file:
+            file.write(text)
 
 
 def require() -> None:
@@ -52,14 +54,3 @@ def require() -> None:
         from hybridq.installed import install_command
 
         raise UsageError(f"metrics need prometheus-client: {install_command('metrics')}")
-
-
-def _write(path: Path, text: bytes) -> None:
-    """Whoever may read it is for the umask to say: node_exporter runs as another user."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")  # its name must not end with .prom
-    try:
-        partial.write_bytes(text)
-        partial.replace(path)
-    finally:
-        with suppress(OSError):
-            partial.unlink()

@@ -23,6 +23,7 @@ from hybridq.status.recurring import recurring, schedule_detail
 from hybridq.submit import connect, wake
 from hybridq.visible import visible_line
 
+from .documents import Unscheduled
 from .draw.words import SEPARATOR
 from .reach import look, reach
 from .submitting import asked
@@ -216,7 +217,7 @@ def remove(name: Name, json: Json = False) -> None:
         kept.remove(store, of)
         wake(store)
     if json:
-        print_document({"removed": name, "unended": left}, one_line=True)
+        print_document(Unscheduled(removed=name, unended=left), one_line=True)
         return
     print(f"{name} removed")
     if left:

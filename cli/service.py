@@ -16,7 +16,7 @@ from hybridq.errors import TryAgain, UsageError
 from hybridq.home import Home
 from hybridq.queue.runner import daemon_of
 from hybridq.queue.store import Store
-from hybridq.service.manager import Manager, State
+from hybridq.service.manager import Manager, ServiceState
 from hybridq.service.plan import Service, name_of, service_of, write_keys
 
 from .tell import print_document, say
@@ -117,7 +117,7 @@ def _remove(home: Home, manager: Manager, *, quiet: bool) -> None:
         say(f"{_whose()} was not reachable: if it runs the service, type {_typed(manager.stopping(name))}")
 
 
-def _show(state: State) -> None:
+def _show(state: ServiceState) -> None:
     if not state.installed:
         print(f"{state.name} is not installed: hybridq service install")
     elif not state.reachable:
@@ -128,7 +128,7 @@ def _show(state: State) -> None:
             print("it stops when you log out: loginctl enable-linger keeps it")
 
 
-def _begins(state: State) -> str:
+def _begins(state: ServiceState) -> str:
     return "it starts by itself" if state.enabled else "it does not start by itself"
 
 

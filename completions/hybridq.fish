@@ -232,6 +232,7 @@ complete -c hybridq -n '__hybridq_is doctor' -l repair -d 'Put right what is saf
 complete -c hybridq -n '__hybridq_is doctor' -l json -d 'Print JSON: ok, checks (check, level, text, advice).'
 complete -c hybridq -n '__hybridq_is doctor' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n __fish_use_subcommand -a backup -d 'Copy the whole queue into one file, while it works.'
+complete -c hybridq -n '__hybridq_is backup' -l quiet -d 'Print only what is missing, and errors.'
 complete -c hybridq -n '__hybridq_is backup' -l json -d 'Print JSON: file, jobs, outputs, missing, bytes.'
 complete -c hybridq -n '__hybridq_is backup' -s h -l help -d 'Show this message and exit.'
 complete -c hybridq -n '__hybridq_at backup -eq 1' -F

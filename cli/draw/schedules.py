@@ -110,7 +110,7 @@ def _eta(found: Recurring, now: float) -> str:
 
 
 def _saved(found: Recurring) -> str:
-    return NONE if not found.jobs else money(found.saved, found.currency, fine=True)
+    return NONE if not found.jobs or found.saved is None else money(found.saved, found.currency, fine=True)
 
 
 def _note(found: Recurring) -> str:
@@ -156,7 +156,8 @@ def _asked(found: ScheduleDetail) -> Iterator[tuple[str, str]]:
 def _ran(found: Recurring) -> str:
     if not found.jobs:
         return "none yet"
-    cost, saved = (money(each, found.currency, fine=True) for each in (found.cost, found.saved))
+    cost = money(found.cost, found.currency, fine=True)
+    saved = "not known yet" if found.saved is None else money(found.saved, found.currency, fine=True)
     failed = [f"{count(found.failed)} failed"] if found.failed else []
     return SEPARATOR.join([how_many(found.jobs), *failed, f"cost {cost}", f"saved {saved}"])
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .schema import ARRAYS, LINES, SHAPES, VERSION, schema
+from .schema import ARRAYS, LINES, SHAPES, VERSION, key, schema
 
 _INTRODUCTION = f"""# JSON
 
@@ -29,7 +29,8 @@ _TYPES = {"integer": "number", "number": "number", "string": "text", "boolean": 
 def page() -> str:
     """The whole page, as Markdown."""
     parts = schema()["$defs"]
-    shapes = [f"## {name}\n\n{_section(parts[name])}" for name in parts if name not in SHAPES]
+    commands = {key(name) for name in SHAPES}
+    shapes = [f"## {name}\n\n{_section(parts[name])}" for name in parts if name not in commands]
     return "\n".join([_INTRODUCTION, *_commands(), "", *shapes])
 
 

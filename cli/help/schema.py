@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 
 from hybridq.demo.measured import Measured
+from hybridq.queue.restore import Restored
 from hybridq.report.report import Report
+from hybridq.service.manager import ServiceState
 from hybridq.simulate.simulation import Rehearsal
 from hybridq.status.detail import Detail, Explanation
+from hybridq.status.recurring import Recurring, ScheduleDetail
 from hybridq.status.snapshot import Snapshot
 
 from .. import documents as of
@@ -29,17 +32,25 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "export": (of.JobRecord,),
     "cancel": (of.Cancelled,),
     "retry": (of.Retried,),
+    "schedule": (Recurring,),
+    **dict.fromkeys((f"schedule {word}" for word in ("add", "show", "pause", "resume", "edit")), (ScheduleDetail,)),
+    "schedule run": (of.Submitted,),
+    "schedule remove": (of.Unscheduled,),
     "clean": (of.CleanedAway,),
     "daemon": (of.LogLine,),
     "drain": (of.Drained,),
     "simulate": (Rehearsal,),
     "report": (Report,),
+    "service": (ServiceState,),
+    "doctor": (of.Examined,),
+    "backup": (of.BackupFile,),
+    "restore": (Restored,),
     "handlers": (of.Listed,),
     "config": (of.Configuration,),
     "demo": (Measured,),
 }
 LINES = frozenset({"output", "follow", "export", "daemon"})  # print an object a line
-ARRAYS = frozenset({"handlers"})  # print an array of objects
+ARRAYS = frozenset({"handlers", "schedule"})  # print an array of objects
 _SPARSE = frozenset({"Listed"})  # leave out what is empty
 _REASON = "hybridq.reason.Reason"  # printed as a sentence, with its kind beside it
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -57,8 +68,13 @@ def schema() -> dict[str, Any]:
         "$id": f"urn:hybridq:json:{VERSION}",
         "title": "What hybridq prints as JSON",
         "version": VERSION,
-        "$defs": {**{name: _command(name) for name in SHAPES}, **dict(sorted(told.items()))},
+        "$defs": {**{key(name): _command(name) for name in SHAPES}, **dict(sorted(told.items()))},
     }
+
+
+def key(command: str) -> str:
+    """What stands for a command in `$defs`: `schedule-add`."""
+    return command.replace(" ", "-")
 
 
 def _command(name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..home import Home
 from ..queue.runner import daemon_of
 from ..queue.store import Store
-from ..service.manager import Manager, State
+from ..service.manager import Manager, ServiceState
 from ..service.plan import name_of
 from .finding import Finding, problem, warning, well
 
@@ -24,13 +24,13 @@ def check_service(home: Home, store: Store | None, environ: Mapping[str, str]) -
     return well("service", f"{runs}{_by(state)}")
 
 
-def _by(state: State) -> str:
+def _by(state: ServiceState) -> str:
     if state.installed:
         return f", and the service {state.name} is installed"
     return "; no service starts it again (hybridq service install)"
 
 
-def _without(state: State) -> Finding:
+def _without(state: ServiceState) -> Finding:
     if state.installed and state.reachable:
         see = f"journalctl --user -u {state.name} says why"
         return problem("service", f"the service {state.name} is installed, but no daemon runs", see)

@@ -19,7 +19,7 @@ PATIENCE = 30.0  # seconds for the manager's answer
 MAC = sys.platform == "darwin"
 
 
-class State(Struct, frozen=True, kw_only=True):
+class ServiceState(Struct, frozen=True, kw_only=True):
     """How a service stands: `file` is where it is written, `reachable` whether a manager answers, `linger` whether it
     goes on without its user (None: nobody knows)."""
 
@@ -88,7 +88,7 @@ class Manager:
                 return f"{' '.join(command)}: {said.strip() or 'it failed'}"
         return ""
 
-    def state(self, name: str) -> State:
+    def state(self, name: str) -> ServiceState:
         """How it stands."""
         answers = self.reachable()
         path = self.file(name)
@@ -97,7 +97,7 @@ class Manager:
         else:
             enabled = answers and self._ask(*_systemctl("is-enabled", f"{name}.service"))[0]
             running = answers and self._ask(*_systemctl("is-active", f"{name}.service"))[0]
-        return State(
+        return ServiceState(
             name=name,
             file=str(path),
             installed=path.exists(),

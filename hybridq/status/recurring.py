@@ -16,6 +16,7 @@ from ..brain.policy import classify
 from ..errors import HybridqError
 from ..outlook import Outlook
 from ..queue import schedules as kept
+from ..queue.account import saved_of
 from ..queue.read_only import rescue_if_writable
 from ..queue.schedules import Occurrence, Schedule, Sums
 from .foresight import Foresight
@@ -47,7 +48,7 @@ class Recurring(Struct, frozen=True, kw_only=True):
     jobs: int = 0  # of it that are there
     failed: int = 0
     cost: float = 0.0
-    saved: float = 0.0  # against streaming each as it came
+    saved: float | None = 0.0  # against streaming each as it came; None: not known yet
     instants_missed: int = 0  # of which no job was made, for nothing ran
     instants_overlapped: int = 0  # nor of these, for the one before had not ended
     currency: str = ""
@@ -125,7 +126,7 @@ def _one(outlook: Outlook, of: Schedule, sums: Sums, foresight: Foresight, rows:
         jobs=sums.jobs,
         failed=sums.failed,
         cost=sums.cost,
-        saved=sums.streamed - sums.cost,
+        saved=saved_of(sums.cost, sums.streamed, untold=of.request.handler in outlook.untold()),
         instants_missed=sums.missed,
         instants_overlapped=sums.overlapped,
         currency=outlook.config.policy.currency,

@@ -189,4 +189,4 @@ def test_it_is_drawn_as_marks_with_a_sentence_each(tmp_path: Path) -> None:
         assert ended(child) == 1
     done = made.run("doctor")
     assert "✗ commands     this shell does not find the program of lost, no-such-program\n" in done.stdout
-    assert done.stdout.endswith("\n1 problem, 0 warnings\n")
+    assert done.stdout.endswith("\n1 problem, 1 warning\n")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from hybridq_cli.commands import COMMANDS
+from hybridq_cli.commands import COMMANDS, within
 from hybridq_cli.help import fields
 from hybridq_cli.help.schema import LINES, SHAPES, VERSION, schema
 from tests.cli.test_output import WORKERS
@@ -37,8 +37,13 @@ PRINTED = {  # the command lines, by what they are to show
     "cancel": ("cancel", "5"),
     "retry": ("retry", "6"),
     "drain": ("drain", "--group", "g"),
+    "schedule": ("schedule",),
     "clean": ("clean", "g", "--dry-run"),
     "simulate": ("simulate", "--days", "0.02"),
+    "service": ("service", "status"),
+    "doctor": ("doctor",),
+    "back up": ("backup", "again.tar"),
+    "restore": ("restore", "--force", "made.tar"),
     "report": ("report",),
     "list handlers": ("handlers",),
     "check handlers": ("handlers", "--check"),
@@ -58,6 +63,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Queue:
     made.run("submit", "--detach", "--key", "k", "--mode", "batch", "--deadline", "20h", "--", "true", cwd=made.folder)
     made.run("submit", "--detach", "--mode", "batch", "--deadline", "20h", "--", "true")
     made.run("cancel", "6")
+    made.run("schedule", "add", "nightly", "@nightly", "--mode", "batch", "--", "true")
+    made.run("schedule", "run", "nightly")
+    made.run("backup", "made.tar", cwd=made.folder)
     return made
 
 
@@ -88,6 +96,15 @@ def test_what_is_printed_is_what_is_promised(ran: Queue, words: tuple[str, ...])
         check(command, json.loads(document))
 
 
+@pytest.mark.parametrize("word", ["show", "pause", "resume", "edit", "run", "remove"])
+def test_what_the_commands_of_schedule_print_is_promised(ran: Queue, word: str) -> None:
+    """Each has a shape of its own."""
+    name = f"of-{word}"
+    check("schedule-add", json.loads(ran.run("schedule", "add", name, "@nightly", "--json", "--", "true").stdout))
+    more = ("--priority", "1") if word == "edit" else ()
+    check(f"schedule-{word}", json.loads(ran.run("schedule", word, name, "--json", *more).stdout))
+
+
 def test_the_log_of_a_daemon_is_as_promised(tmp_path: Path) -> None:
     """Each line of `daemon --json-logs` is one event."""
     with Queue(tmp_path, "").start("daemon", "--json-logs") as process:
@@ -97,8 +114,9 @@ def test_the_log_of_a_daemon_is_as_promised(tmp_path: Path) -> None:
 
 def test_each_command_with_json_has_its_shape() -> None:
     """The schema names each command that prints JSON, and no other."""
-    assert COMMANDS.keys() - SHAPES.keys() == {"completions", "help"}
-    assert SHAPES.keys() <= COMMANDS.keys()
+    assert COMMANDS.keys() - SHAPES.keys() == {"completions", "help", "metrics"}
+    inner = {name for command in COMMANDS for name in within(command)}
+    assert SHAPES.keys() - COMMANDS.keys() == inner
 
 
 def test_each_field_is_explained_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
