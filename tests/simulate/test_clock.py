@@ -217,11 +217,11 @@ def test_a_trickle_finds_out_what_sharing_a_call_saves() -> None:
     assert (found.waits[Audience.BACKGROUND].p99 or 0.0) < 600.0
 
 
-def test_a_trickle_that_shares_nothing_streams_again_after_a_few_tries() -> None:
-    """Jobs that take the same together as alone are tried a handful of times, an hour at most, and then stream."""
+def test_a_trickle_that_shares_nothing_begins_at_once_after_a_few_tries() -> None:
+    """Jobs that take the same together as alone are tried a handful of times, an hour at most, and then not held."""
     place, ours = trickle(Times(batch=1.0))
     assert 1 <= [flush.rule for flush in ours.flushes].count("trial") <= 7
-    assert sum(task.lane is Lane.STREAM for task in ours.tasks[300:]) > 270
+    assert sum(task.begun - task.at < 1.0 for task in ours.tasks[300:]) > 270
     assert max(task.first - task.at for task in ours.tasks) < 3600.0
     assert sum(t.cost for t in ours.tasks) == pytest.approx(
         sum(t.cost for t in simulate(place, Stream).tasks), rel=0.01
