@@ -13,6 +13,7 @@ from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import State
 from hybridq.queue.cancel_retry import cancel as cancel_jobs
 from hybridq.queue.cancel_retry import retry as retry_jobs
+from hybridq.queue.gates import broken
 from hybridq.queue.select import chosen
 from hybridq.queue.store import Store
 from hybridq.selection import All, Selector, parse_selector
@@ -91,6 +92,11 @@ def retry_these(store: Store, jobs: list[int], which: str = "failed or was cance
     changed = retry_jobs(store, jobs, time.time())
     wake(store)
     if not changed:
+        if (found := broken(store, jobs)) is not None:
+            job, why = found
+            how = {"failed": "failed", "cancelled": "was cancelled"}.get(why.mode, "was not done")
+            first = f". Retry the first: hybridq retry {why.other}" if why.other else ". Submit it again"
+            raise NoSuchJob(f"nothing was queued again: job {job} waits for {why.text}, which {how}{first}")
         raise NoSuchJob(f"nothing was queued again: none of these jobs {which}")
     return changed
 

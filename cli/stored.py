@@ -13,12 +13,11 @@ from hybridq.job import ENDED, State
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import state_of
 from hybridq.queue.outputs import Tail, missing, output_path
-from hybridq.queue.results import Result, result
+from hybridq.queue.results import Result, result, text_of
 from hybridq.queue.store import Store
 
 from .records import LINE, code_of_all, ended
 from .staying.follow import code_of, not_whole
-from .staying.printer import text_of
 from .tell import print_document, say
 
 

@@ -105,7 +105,10 @@ def _tried(found: Detail, now: float) -> Iterator[Fact]:
             f"{found.attempt}, {used} of {found.retries} retries used" if found.retries else str(found.attempt),
         )
     if found.not_before is not None:
-        yield "next try", f"{clock(found.not_before, now)}, {words.until(found.not_before, now)}"
+        yield (
+            "next try" if found.attempt else "not before",
+            f"{clock(found.not_before, now)}, {words.until(found.not_before, now)}",
+        )
 
 
 def _came(found: Detail, now: float) -> Iterator[Fact]:

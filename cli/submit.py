@@ -85,6 +85,16 @@ def submit(
     ] = None,
     priority: Priority = None,
     group: InGroup = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Do not start before: 21:00, tomorrow 06:00.")] = None,
+    delay: Annotated[str | None, typer.Option(metavar="TIME", help="Do not start before this has passed: 2h.")] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SELECTOR", help="Start once these jobs are done: 7, 3,5-8, last, or a group."),
+    ] = None,
+    after_ended: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SELECTOR", help="Start once these jobs have ended, done or not."),
+    ] = None,
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Submit only once: the same key gives the same job.")
     ] = None,
@@ -134,6 +144,10 @@ def submit(
         env_file=env_file,
         clean_env=clean_env or None,
         max_cost=max_cost,
+        at=at,
+        delay=delay,
+        after=tuple(after) if after else None,
+        after_ended=tuple(after_ended) if after_ended else None,
     )
     check(options)
     then = Then(

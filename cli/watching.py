@@ -156,7 +156,7 @@ def _title(row: Row, number: int, found: Ending, what: str = "") -> Text:
 
 def _put_out(number: int, found: Ending, most: int) -> RenderableType:
     """The end of a job's output, and what stands on its standard error."""
-    from .staying.printer import text_of
+    from hybridq.queue.results import text_of
 
     parts: list[RenderableType] = []
     out = text_of(found.out) if found.value else found.out

@@ -59,6 +59,14 @@ _RECURRED: dict[str, Callable[[Reason, float], str]] = {  # what a schedule tell
 }
 _EVENTS = {
     Happening.CANCELLED: ("cancelled", "{} jobs cancelled"),
+    Happening.RELEASED: (
+        "what it waited for is there; it may begin",
+        "{} jobs: what they waited for is there; they may begin",
+    ),
+    Happening.REVIVED: (
+        "queued again, for what it waits for was retried",
+        "{} jobs queued again, for what they wait for was retried",
+    ),
     Happening.RETRIED: ("queued again by retry", "{} jobs queued again by retry"),
     Happening.DRAFTED: ("the draft ended; the final follows in a batch",) * 2,
     Happening.RESCUED: ("the runner died; queued again at once", "{} jobs: the runner died; queued again at once"),

@@ -32,6 +32,10 @@ class Lane(StrEnum):
 
     STREAM = "stream"
     BATCH = "batch"
+    NONE = "none"  # neither yet: it waits for other jobs, or for its time
+
+
+LANES = (Lane.STREAM, Lane.BATCH)  # those that have a loop
 
 
 class Mode(StrEnum):
@@ -63,6 +67,9 @@ class Happening(StrEnum):
     HELD = "held"  # by a limit on money, or for what a daemon lacks
     CANCELLED = "cancelled"
     RETRIED = "retried"
+    RELEASED = "released"  # what they waited for has ended, or their time has come
+    UNMET = "unmet"  # cancelled, for what they waited for was not done
+    REVIVED = "revived"  # queued again with what they wait for
     CHARGED = "charged"  # though they were cancelled
     RECURRED = "recurred"  # what their schedule tells of them
     BEFORE_NOW = "before now"  # accepted while the clock was ahead
@@ -86,6 +93,7 @@ class Request(Struct, frozen=True, kw_only=True):
     signal: str = "--audience"  # what named the audience: part of every reason
     mode: Mode | None = None  # None: hybridq decides
     deadline: float | None = None  # epoch seconds; None: none given
+    not_before: float | None = None  # epoch seconds at which it may begin; None: at once
     priority: int = 0  # higher goes first
     group: str | None = None
     retries: int = 0
@@ -96,6 +104,20 @@ class Request(Struct, frozen=True, kw_only=True):
     left_out: dict[str, str] = {}  # variables that are not in `env`, and why
     caller: Caller | None = None  # on a terminal
     kind: str = ""  # what its commands are known by (see `brain.commands`), or have in common; "": nothing
+
+
+Range = tuple[int, int]
+"""The first and the last of jobs whose ids follow one another."""
+
+
+class Waits(Struct, frozen=True, kw_only=True, gc=False, cache_hash=True):
+    """The jobs that others wait for: those of `done` and of `keys` until they are done, those of `ended` until they
+    have ended. `name` is what they are called, where that is not their ids."""
+
+    done: tuple[Range, ...] = ()
+    ended: tuple[Range, ...] = ()
+    keys: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Environment(Struct, frozen=True):
@@ -147,6 +169,12 @@ class Decision(Struct, frozen=True, kw_only=True):
         if self.served:
             return told
         return replace(told, start=None, first=None, first90=None, finish=None, finish90=None)
+
+    @property
+    def timeless(self) -> "Decision":
+        """The same without any instant: it waits for others, whose times are not its own."""
+        nowhere = {"start": None, "first": None, "first90": None, "finish": None, "finish90": None}
+        return replace(self, considered=tuple(replace(each, **nowhere) for each in self.considered))
 
     @property
     def forecast(self) -> Forecast:

@@ -8,11 +8,12 @@ import os
 from .brain.arrivals import ARRIVALS, RECENT
 from .brain.conditions import Conditions
 from .brain.estimate import Estimate, Model
-from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps, shared
+from .brain.gather import SAME_AT_ALL_HOURS, Facts, gather, keeps, priced_by_load, shared
+from .brain.price_steps import on_edge
 from .brain.tariff import Tariff
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
-from .job import Held, Lane, Mode, State
+from .job import LANES, Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.instances import begun_of, last_end, open_flush_of, stream_rate, streams_of
@@ -55,11 +56,19 @@ class Outlook:
 
     def estimate(self, name: str) -> Estimate:
         """All that is known of a handler's times and costs; the same object as long as nothing was learned."""
-        live = self.models.get(name)
-        stamp = tuple(live.values()) if live else (last_learned(self.store, name),)
-        if name not in self._estimates or self._estimates[name][0] != stamp:
-            self._estimates[name] = stamp, self._estimate(name, live or models(self.store, name))
-        return self._estimates[name][1]
+        live, (before, made) = self.models.get(name), self._estimates.get(name, (None, None))
+        stamp: tuple[object, ...]
+        if live:
+            known, stamp = live, tuple(live.values())
+        elif made is not None and before == (last_learned(self.store, name),):
+            return made
+        else:
+            known, at = models(self.store, name)
+            stamp = (at,)
+        if made is None or before != stamp:
+            made = self._estimate(name, known)
+            self._estimates[name] = stamp, made
+        return made
 
     def _estimate(self, name: str, known: dict[Lane, Model]) -> Estimate:
         handler = self.config.handlers.get(name, HandlerConfig())
@@ -108,11 +117,13 @@ class Outlook:
         it has the world of the handler that makes its drafts, too; with `joins` a background submission comes now,
         as it will have come for the plan that follows."""
         handler = self.handler(name)
-        work = buckets(self.store, name, now).held if work is None else work
+        jobs = {(lane, state): number for (_, lane, state), number in tally(self.store, name).items()}
+        if work is None:
+            work = buckets(self.store, name, now).held if jobs.get((Lane.BATCH, State.QUEUED)) else []
         came = arrivals(self.store, name, ARRIVALS, now)
         first = min((each.since for each in work), default=None)
-        jobs = {(lane, state): jobs for (of, lane, state), jobs in tally(self.store).items() if of == name}
         flush = self._flush(name, jobs.get((Lane.BATCH, State.RUNNING), 0))
+        load = self._load(handler, now)
         return gather(
             Facts(
                 now=now,
@@ -122,7 +133,7 @@ class Outlook:
                 tariff=self.tariff,
                 estimate=self.estimate(name),
                 jobs=jobs,
-                slots={lane: self.slots(name, lane) for lane in Lane},
+                slots={lane: self.slots(name, lane) for lane in LANES},
                 used=self._used(name, now) if keeps(handler) else None,
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
                 ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,
@@ -133,11 +144,21 @@ class Outlook:
                 came=came,
                 before=came if first is None else arrivals(self.store, name, ARRIVALS, first),
                 joins=joins,
-                load=max(0.0, machine_load() - own_load(self.store, now) / CORES),
-                loaded=name in self.loaded or any(why.kind == "busy" for why in planned_for(self.store, name)),
+                load=load,
+                loaded=on_edge(load, self.config.policy) and self._loaded(name),
                 draft=self.conditions(handler.draft, now, [], drafts=False) if handler.draft and drafts else None,
             )
         )
+
+    def _load(self, handler: HandlerConfig, now: float) -> float:
+        """The machine's load by what is not this queue's own work, per core; 0 where no decision asks for it."""
+        if not priced_by_load(handler):
+            return 0.0
+        return max(0.0, machine_load() - own_load(self.store, now) / CORES)
+
+    def _loaded(self, name: str) -> bool:
+        """Whether a handler's last plan priced the load in."""
+        return name in self.loaded or any(why.kind == "busy" for why in planned_for(self.store, name))
 
     def _flush(self, name: str, running: int) -> tuple[float, int, bool] | None:
         """When the flush that runs began, how many queued jobs it will take, and whether a drain runs it. At a provider

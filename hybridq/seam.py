@@ -13,6 +13,7 @@ Point = Literal[
     "started",
     "replied",
     "storing",
+    "releasing",
     "stored",
     "ending",
     "ended",

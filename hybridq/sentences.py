@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 
 from .reason import ITS_LIMIT, NOBODY, SAID, Reason
-from .when import NO_MONEY, clock, count, decimals, money, money_to, span
+from .when import NO_MONEY, clock, count, decimals, how_many, money, money_to, span
 
 LEAST = 1e-3  # money; of what is less than that a part is told in percent
 LITTLE = 0.05  # of what is saved; a cost that is less of it is not told
@@ -216,6 +216,25 @@ def _again(reason: Reason, told: _Telling) -> str:
     return f"{some}{'tries' if jobs == 1 else 'try'} again at {told.at(reason.due)}: {reason.text}"
 
 
+def _waits(reason: Reason, told: _Telling) -> str:
+    of, left = reason.of or 1, reason.jobs
+    what = reason.text or how_many(of)
+    some = "" if of == 1 else f" ({count(left)} of {count(of)} left)" if left is not None and left < of else ""
+    each = "the first waits" if reason.most else "waits"
+    time = "" if reason.due is None else f", starts {told.at(reason.due)} at the earliest"
+    return f"{each} for {what}{some}{time}"
+
+
+_ENDS = {"failed": "failed", "cancelled": "was cancelled"}
+
+
+def _unmet(reason: Reason, told: _Telling) -> str:
+    how = _ENDS.get(reason.mode, "was not done")
+    some = f"{count(reason.jobs)} " if reason.jobs and reason.jobs > 1 else ""
+    again = f"; to run it as well: hybridq retry {reason.other}" if told.long and reason.other else ""
+    return f"{some}cancelled: {reason.text} {how}{again}"
+
+
 def _charged(reason: Reason, told: _Telling) -> str:
     what = "one job was" if reason.jobs == 1 else f"{count(reason.jobs or 0)} jobs were"
     paid = told.sum(reason.costs or 0.0)
@@ -316,6 +335,10 @@ _SAYS: dict[str, _Says] = {
     "lacking": lambda r, t: r.text,
     "today": _today,
     "no handler": lambda r, t: f"config.toml has no handler {r.text}, or cannot be read",
+    "waits": _waits,
+    "forerunner": lambda r, t: "another job waits for it, and nobody else runs the queue",
+    "starts": lambda r, t: f"starts {t.at(r.due)}",
+    "unmet": _unmet,
     NOBODY: lambda r, t: "waits for a daemon or a drain",
     "provider": _provider,
     "watched": _watched,

@@ -6,16 +6,17 @@ Rule: the decision is the policy's; what is kept is what was decided with. Nothi
 import math
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from .brain.commands import kind_of
+from .brain.conditions import later
 from .brain.modes import delay_cost
 from .brain.policy import Conditions, classify
 from .home import Home
-from .job import Audience, Decision, Held, Lane, Mode, Request
+from .job import Audience, Decision, Held, Lane, Mode, Request, Waits
 from .outlook import Outlook
 from .queue.doorbell import RUNNER, VIEWER, ring
 from .queue.intake import Accepted, Decide, Refused, accept
@@ -30,11 +31,13 @@ ALIKE = 0.1  # as logarithms: by how much the sizes and the times to the deadlin
 Kind = tuple[object, ...]
 
 
-def deciding(outlook: Outlook, now: float, *, stays: bool = False, waits: bool = False) -> Decide:
+def deciding(
+    outlook: Outlook, now: float, *, behind: Waits | None = None, stays: bool = False, waits: bool = False
+) -> Decide:
     """The decision for each part of a submission at `now`. It raises UsageError for a mode that the handler does not
-    offer. `stays`: whoever submits stays with a job that streams, and runs it where no daemon does; `waits`: stays to
-    the end of whatever it is."""
-    return _Deciding(outlook, now, stays, waits).decide
+    offer. `behind`: what all of it waits for. `stays`: whoever submits stays with a job that streams, and runs it where
+    no daemon does; `waits`: stays to the end of whatever it is."""
+    return _Deciding(outlook, now, behind, stays, waits).decide
 
 
 class _Deciding:
@@ -43,9 +46,10 @@ class _Deciding:
     The queue is read once a handler. Parts that are alike share a decision until the submission has grown by GROWTH.
     """
 
-    def __init__(self, outlook: Outlook, now: float, stays: bool, waits: bool) -> None:
+    def __init__(self, outlook: Outlook, now: float, behind: Waits | None, stays: bool, waits: bool) -> None:
         self._outlook, self._now = outlook, now
-        self._stays, self._waits, self._alone = stays, waits, daemon_of(outlook.store) is None
+        self._behind, self._begins = behind, _begins(outlook, behind, now)
+        self._stays, self._waits = stays, waits
         self._within = _within_budgets(outlook, now)
         self._parts = 0
         self._shared: dict[Kind, tuple[int, Decision]] = {}  # how many parts there were, and what was decided
@@ -55,6 +59,14 @@ class _Deciding:
 
     def decide(self, request: Request, jobs: int, size: float) -> tuple[Decision, float]:
         """The decision for a part, and what an hour of waiting costs for all of the submission."""
+        decision, cost = self._decided(request, jobs, size)
+        if self._behind is None and request.not_before is None:
+            return decision, cost
+        told = decision.reason
+        decision = replace(decision, reason=replace(told, runs=None) if told.runs else told)
+        return decision if self._begins is not None else decision.timeless, cost
+
+    def _decided(self, request: Request, jobs: int, size: float) -> tuple[Decision, float]:
         self._parts += 1
         kind = _kind(request, jobs, size, self._now)
         before, decision = self._shared.get(kind, (0, None))
@@ -67,11 +79,16 @@ class _Deciding:
             person = request.audience is Audience.USER or None  # else the command waits, whoever that is for
             reason = Reason("no daemon", runs=True, waits=person, signal=request.signal)
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
-        if self._alone and not (self._stays and decision.mode is Mode.STREAM):
+        if not (self._stays and decision.mode is Mode.STREAM) and self._alone:
             told = decision.reason
             decision = replace(decision, served=False, reason=replace(told, runs=None) if told.runs else told)
         cost = delay_cost(self._outlook.config.policy, request.audience)
         return self._within(decision, request.handler, jobs, size), cost
+
+    @cached_property
+    def _alone(self) -> bool:
+        """Whether no daemon runs this queue."""
+        return daemon_of(self._outlook.store) is None
 
     def _nobody_else(self, request: Request) -> bool:
         """Whether a person, or the command itself, waits for something that only this process will run."""
@@ -83,6 +100,9 @@ class _Deciding:
         if (name, joins) not in self._worlds:
             self._worlds[name, joins] = self._outlook.conditions(name, self._now, joins=joins)
         world, held, ahead = self._worlds[name, joins], self._held.get(name, {}), self._ahead.get(name, 0.0)
+        begins = max(self._begins or self._now, request.not_before or 0.0)
+        if begins > self._now:
+            return later(world, begins)
         if not held and not ahead:
             return world
         ahead += world.stream_ahead or 0.0
@@ -125,6 +145,17 @@ def _joined(held: Held, new: Held) -> Held:
     )
 
 
+def _begins(outlook: Outlook, behind: Waits | None, now: float) -> float | None:
+    """When what is waited for will have ended (epoch seconds); None: nobody knows."""
+    if behind is None:
+        return now
+    if behind.keys:
+        return None
+    from .status.foresight import Foresight  # few submissions wait
+
+    return Foresight(outlook, now).over((*behind.done, *behind.ended)).finish
+
+
 def _within_budgets(outlook: Outlook, now: float) -> Callable[[Decision, str, int, float], Decision]:
     """What says of a decision how far the daily budget of its handler reaches."""
     if all(each.daily_budget is None for each in outlook.config.handlers.values()):
@@ -137,7 +168,7 @@ def _within_budgets(outlook: Outlook, now: float) -> Callable[[Decision, str, in
 def _kind(request: Request, jobs: int, size: float, now: float) -> Kind:
     """What parts of one submission have in common that are decided alike."""
     left = -1 if request.deadline is None else round(math.log(max(1.0, request.deadline - now)) / ALIKE)
-    asked = (request.handler, request.kind, request.audience, request.signal, request.mode)
+    asked = (request.handler, request.kind, request.audience, request.signal, request.mode, request.not_before)
     return *asked, jobs, round(math.log1p(size) / ALIKE), left
 
 
@@ -151,15 +182,21 @@ def _serves(decision: Decision, request: Request) -> bool:
 
 
 def submit(
-    outlook: Outlook, request: Request, data: bytes, *, key: str | None = None, stays: bool = False, waits: bool = False
+    outlook: Outlook,
+    request: Request,
+    data: bytes,
+    *,
+    key: str | None = None,
+    behind: Waits | None = None,
+    stays: bool = False,
+    waits: bool = False,
 ) -> Accepted:
-    """Submit one job: durable when this returns. Raises BadData, UsageError, StorageError. `stays`, `waits`: see
-    `deciding`."""
+    """Submit one job, `behind` others: durable when this returns. Raises BadData, UsageError, StorageError, and
+    NoSuchJob where such others are not there. `stays`, `waits`: see `deciding`."""
     request = replace(request, kind=command_of(outlook, request, data))
     now = time.time()
-    accepted = accept(
-        outlook.store, request, data, deciding(outlook, now, stays=stays, waits=waits), now=now, key=key, durable=False
-    )
+    decide = deciding(outlook, now, behind=behind, stays=stays, waits=waits)
+    accepted = accept(outlook.store, request, data, decide, now=now, key=key, waits=behind, durable=False)
     wake(outlook.store)
     outlook.store.sync()
     return accepted
@@ -167,24 +204,27 @@ def submit(
 
 def submit_many(
     outlook: Outlook,
-    jobs: Iterable[tuple[Request, bytes, str | None]],
+    jobs: Iterable[tuple[Request, bytes, str | None] | tuple[Request, bytes, str | None, Waits | None]],
     *,
     refused: Refused | None = None,
+    behind: Waits | None = None,
     stays: bool = False,
     waits: bool = False,
 ) -> Accepted | None:
-    """Submit (request, input, key) each, all or nothing, in constant memory. None: all were there already.
+    """Submit (request, input, key, what it waits for) each, all or nothing, in constant memory; the last may be left
+    out. None: all were there already.
 
-    The same Request object for jobs that share their options; each distinct object is planned apart.
+    The same Request object for jobs that share their options; each distinct object is planned apart. `behind`: what all
+    of them wait for, where they do.
     `refused` hears of inputs and keys that cannot be taken, and may leave them out; without it BadData is raised.
     """
     from .queue.bulk import Bulk  # a single job needs none of it
 
     with Bulk(outlook.store, refused, partial(command_of, outlook)) as bulk:
-        for request, data, key in jobs:
-            bulk.add(request, data, key)
+        for job in jobs:
+            bulk.add(*job)
         now = time.time()
-        accepted = bulk.accept(deciding(outlook, now, stays=stays, waits=waits), now=now)
+        accepted = bulk.accept(deciding(outlook, now, behind=behind, stays=stays, waits=waits), now=now)
         wake(outlook.store)
     return accepted
 

@@ -40,8 +40,9 @@ def parse_span(text: str) -> float:
     return seconds
 
 
-def parse_deadline(text: str, now: float, zone: tzinfo | None = None) -> float:
-    """The instant that a deadline names: a duration from `now`, a time of day, or an ISO 8601 time.
+def parse_deadline(text: str, now: float, zone: tzinfo | None = None, *, what: str = "a deadline") -> float:
+    """The instant that a deadline names, or `what` else is to come: a duration from `now`, a time of day, or an ISO
+    8601 time.
 
     `06:00` is the next such time. Times without a zone are in `zone` (None: the local one); one that the
     clocks skip is as long after midnight as it would have been without the change. Raises UsageError,
@@ -56,7 +57,7 @@ def parse_deadline(text: str, now: float, zone: tzinfo | None = None) -> float:
     if at is None:
         raise UsageError(f"'{_short(text)}' is not a time: write {_DEADLINE_FORMS}")
     if at < now:
-        raise UsageError(f"'{_short(text)}' was {span(now - at)} ago: a deadline must be in the future")
+        raise UsageError(f"'{_short(text)}' was {span(now - at)} ago: {what} must be in the future")
     return at
 
 

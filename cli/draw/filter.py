@@ -10,8 +10,13 @@ from hybridq.status.snapshot import Row
 
 from . import words
 
-_STATES = {"held": State.QUEUED, "streaming": State.RUNNING, **{state.value: state for state in State}}
-_LANES = {"held": Lane.BATCH, "streaming": Lane.STREAM}
+_STATES = {
+    "held": State.QUEUED,
+    "waiting": State.QUEUED,
+    "streaming": State.RUNNING,
+    **{state.value: state for state in State},
+}
+_LANES = {"held": Lane.BATCH, "waiting": Lane.NONE, "streaming": Lane.STREAM}
 
 
 class Filter(Struct, frozen=True):

@@ -16,6 +16,7 @@ LOOK = {
     "streaming": ("»", Style.parse("bold cyan")),
     "running": ("●", Style.parse("green")),
     "held": ("‖", Style.parse("magenta")),
+    "waiting": ("◌", PLAIN),
     "queued": ("○", PLAIN),
     "done": ("✓", QUIET),
     "failed": ("✗", LATE),

@@ -55,8 +55,8 @@ def what(row: Row) -> str:
 
 def state(row: Row) -> str:
     """The state, said so that the lane can be told: `held` waits for a flush, `streaming` is live now."""
-    if row.state is State.QUEUED and row.lane is Lane.BATCH:
-        return "held"
+    if row.state is State.QUEUED and row.lane is not Lane.STREAM:
+        return "held" if row.lane is Lane.BATCH else "waiting"
     if row.state is State.RUNNING and row.lane is Lane.STREAM:
         return "streaming"
     return row.state.value

@@ -11,10 +11,11 @@ from hybridq.errors import TryAgain
 from hybridq.job import ENDED, State
 from hybridq.queue.cohorts import state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
-from hybridq.queue.lists import served
+from hybridq.queue.gates import cause_of
 from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
 from hybridq.queue.results import Result, result
+from hybridq.queue.runner import attended
 from hybridq.queue.store import Store
 from hybridq.sentences import how_ended, sentence
 from hybridq.when import clock
@@ -68,7 +69,10 @@ def follow_job(
                     say(f"job {job}: {sentence(reason, time.time(), currency)}")
                 told = ""
             case End(state, found, seen):
-                return _end(job, state, found, seen, None if events else printer)
+                code = _end(job, state, found, seen, None if events else printer)
+                if state is State.CANCELLED:
+                    say(_cancelled(store, job))
+                return code
             case StateChange():
                 pass
     return code  # it ended with the draft
@@ -103,9 +107,13 @@ def _end(job: int, state: State, found: Result | None, shown: Shown, printer: Pr
         say(not_whole(job, found.cut))
     if state is State.FAILED and found is not None and found.error != how_ended(found.exit_code or 0):
         say(_failed(job, found))
-    if state is State.CANCELLED:
-        say(f"job {job} was cancelled")
     return code_of(state, found)
+
+
+def _cancelled(store: Store, job: int) -> str:
+    """That a job was cancelled, and for which other, where it was for one."""
+    why = sentence(cause_of(store, job), time.time(), long=True)
+    return f"job {job} was {why}" if why else f"job {job} was cancelled"
 
 
 def not_whole(job: int, word: str) -> str:
@@ -135,7 +143,7 @@ def not_done(failed: int, cancelled: int, named: str) -> int:
 def fate(store: Store, awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
     rescue(store, time.time())
-    if served(store) or awaited.count(State.RUNNING):
+    if attended(store) or awaited.count(State.RUNNING):
         return "it goes on"
     return "it stays queued, but no daemon runs. Start one: hybridq daemon, or for good: hybridq service install"
 
@@ -173,7 +181,7 @@ def await_all(
                 if state not in ENDED:
                     return TRY_AGAIN if awaited.drafts()[1] else 0
                 if state is not State.DONE:
-                    say(f"job {job} was cancelled" if state is State.CANCELLED else _failed(job, found))
+                    say(_cancelled(store, job) if state is State.CANCELLED else _failed(job, found))
                 return code_of(state, found)
             code = not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
             return code or (TRY_AGAIN if awaited.drafts()[1] else 0)

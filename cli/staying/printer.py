@@ -4,11 +4,11 @@ Rule: nothing from a job reaches a terminal as it is unless raw was asked for; n
 """
 
 import codecs
-import json
 import sys
 from typing import IO
 
 from hybridq.queue.follow import Shown
+from hybridq.queue.results import text_of
 from hybridq.visible import visible
 
 from ..tell import is_tty
@@ -59,13 +59,3 @@ class _Visible:
     def write(self, data: bytes) -> None:
         self._to.write(visible(self._decoder.decode(data)).encode())
         self._to.flush()
-
-
-def text_of(value: bytes) -> bytes:
-    """A result as it is printed: a text is itself, anything else is JSON; with a line end."""
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        found = None
-    data = found.encode("utf-8", "backslashreplace") if isinstance(found, str) else value
-    return data if data.endswith(b"\n") else data + b"\n"

@@ -18,7 +18,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import Cohort
 from hybridq.queue.intake import Accepted
 from hybridq.queue.progress import Awaited
-from hybridq.runner.inline import Failover
+from hybridq.runner.failover import Failover
 from hybridq.selection import Group, Ids
 
 from ..tell import is_tty, leaving, say
@@ -72,7 +72,8 @@ class Stay(Struct, frozen=True):
     @property
     def _streams(self) -> bool:
         whole = self.of.jobs == self.accepted.jobs
-        return self.of.lane is Lane.STREAM and whole and self.state not in ENDED
+        streams = self.of.lane is Lane.STREAM or (self.of.lane is Lane.NONE and self.of.mode is not Mode.BATCH)
+        return streams and whole and self.state not in ENDED
 
     def _takes_over(self) -> None:
         say(f"the daemon has stopped, so this submit runs {self._what} itself")
@@ -151,7 +152,8 @@ class Stay(Struct, frozen=True):
         code = follow_job(
             store, accepted.first, Printer(raw=raw), final=self.final, told=self.held, currency=self._currency
         )
-        tell_final(self.outlook, self._awaited, self._name, "follow")
+        if accepted.existed or (self.of.lane, self.of.mode) != (Lane.STREAM, Mode.STREAM):  # else there is no draft
+            tell_final(self.outlook, self._awaited, self._name, "follow")
         return code
 
     def _waited(self, named: str) -> int:

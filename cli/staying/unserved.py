@@ -21,6 +21,8 @@ def why_waiting(it: str, cohort: Cohort, alone: bool, held: str) -> str:
     """
     if held:
         return held + (f"; and no daemon runs: hybridq daemon, or hybridq drain{FOR_GOOD}" if alone else "")
+    if alone and (begins := cohort.request.not_before or 0.0) > time.time() and cohort.lane is Lane.NONE:
+        return f"no daemon runs: {it} at {clock(begins, time.time())} if hybridq daemon runs then"
     if alone:
         return f"no daemon runs: {it} when you run {_runners(cohort, time.time())}{FOR_GOOD}"
     return ""

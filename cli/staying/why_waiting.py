@@ -9,14 +9,13 @@ import time
 from hybridq.job import Lane, Mode, State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
-from hybridq.queue import lists
 from hybridq.queue.cohorts import Cohort, cohort, job
 from hybridq.queue.progress import Awaited
 from hybridq.queue.rescue import rescue
+from hybridq.queue.runner import attended
 from hybridq.reason import Reason
 from hybridq.selection import Group, Ids, Last, Selector, parse_selector
 from hybridq.sentences import sentence
-from hybridq.status.overview import take
 from hybridq.status.snapshot import Row
 from hybridq.when import clock
 
@@ -64,7 +63,7 @@ def tell_waiting(outlook: Outlook, number: int, *, json: bool = False) -> str:
         return ""
     if held := held_words(outlook, cohort(store, of.cohort), now):
         say(f"job {number}: {held}")
-    elif not lists.served(store):
+    elif not attended(store):
         say(f"no daemon runs, so job {number} waits for hybridq daemon or hybridq drain{FOR_GOOD}")
     else:
         _tell_plan(outlook, f"job {number}", Ids(((number, number),)), now, json=json)
@@ -74,9 +73,15 @@ def tell_waiting(outlook: Outlook, number: int, *, json: bool = False) -> str:
 def _tell_plan(outlook: Outlook, what: str, selector: Selector, now: float, *, json: bool) -> None:
     if json and not is_tty(sys.stderr):
         return
-    row = take(outlook, now=now, limit=1, selectors=[selector]).rows[0]
+    row = _row(outlook, selector, now)
     if is_tty(sys.stderr) or _held_long(row, now):
         say(f"{what}: {_starts(row, now)}{words.standing(row, now)}")
+
+
+def _row(outlook: Outlook, selector: Selector, now: float) -> Row:
+    from hybridq.status.overview import take  # few who stay are told a plan
+
+    return take(outlook, now=now, limit=1, selectors=[selector]).rows[0]
 
 
 def _starts(row: Row, now: float) -> str:
@@ -98,10 +103,12 @@ def tell_all_waiting(outlook: Outlook, awaited: Awaited, named: list[Selector], 
     waiting = awaited.count(State.QUEUED)
     if not waiting or awaited.count(State.RUNNING):
         return ""
-    first = lists.standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
+    from hybridq.queue.lists import standing_for
+
+    first = standing_for(store, named[0]) if len(named) == 1 and isinstance(named[0], Group | Last) else None
     if held := "" if first is None else held_words(outlook, first, now):
         say(held)
-    elif not lists.served(store):
+    elif not attended(store):
         say(f"no daemon runs, so {waiting:,} of these jobs wait for hybridq daemon or hybridq drain{FOR_GOOD}")
     elif first is not None and first.name is not None:
         _tell_plan(outlook, first.name, Group(first.name), now, json=json)
@@ -121,7 +128,7 @@ def tell_final(outlook: Outlook, awaited: Awaited, named: str, verb: str) -> Non
         _tell_drafts(drafts, failed, named, one=one)
     now, due = time.time(), "they will come in a batch"
     if one or isinstance(parse_selector(named), Group | Last):
-        due = words.standing(take(outlook, now=now, limit=1, selectors=[parse_selector(named)]).rows[0], now)
+        due = words.standing(_row(outlook, parse_selector(named), now), now)
     final, it = ("the final", "it") if one else ("the finals", "them")
     say(f"{final}: {due}. Wait for {it}: hybridq {verb} {named} --wait-final")
 

@@ -119,7 +119,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     if accepted.existed:
         say(_existed(accepted, first.state))
     else:
-        _tell_promise(outlook, accepted, of, held, then)
+        _tell_promise(outlook, accepted, of, held, then, alone=alone)
     return 0
 
 
@@ -133,17 +133,28 @@ def _existed(accepted: Accepted, state: State) -> str:
     return f"{count(accepted.existed)} more already existed, by their keys"
 
 
-def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: str, then: Then) -> None:
-    now, currency, alone = time.time(), outlook.config.policy.currency, daemon_of(outlook.store) is None
+def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: str, then: Then, *, alone: bool) -> None:
+    now, currency = time.time(), outlook.config.policy.currency
+    name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
     if is_tty(sys.stderr):
-        name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
         promise = words.promise(replace(cohort.decision, warning=None), now, currency)  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
     it = "it starts" if accepted.jobs == 1 else "they start"
-    if why := why_waiting(it, cohort, alone, held):
+    if unmet := _unmet(outlook, accepted, cohort):
+        say(f"{name} was {unmet}" if accepted.jobs == 1 else unmet)
+    elif why := why_waiting(it, cohort, alone, held):
         say(why)
     elif is_tty(sys.stderr) and (sooner := _sooner(outlook, accepted, cohort, now)):
         say(sooner if then.detach else f"{sooner}. Next time, say that you wait: --wait")
+
+
+def _unmet(outlook: Outlook, accepted: Accepted, cohort: Cohort) -> str:
+    """For which job it was cancelled at once; "": for none."""
+    if cohort.lane is not Lane.NONE:
+        return ""
+    from hybridq.queue.gates import cause_of
+
+    return sentence(cause_of(outlook.store, accepted.first), time.time(), long=True)
 
 
 def _sooner(outlook: Outlook, accepted: Accepted, cohort: Cohort, now: float) -> str:

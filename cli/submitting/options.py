@@ -18,11 +18,13 @@ from hybridq.errors import BadData, UsageError
 from hybridq.job import Audience, Mode, Request
 from hybridq.selection import check_group
 from hybridq.visible import visible_line
-from hybridq.when import parse_deadline, parse_span
+from hybridq.when import clock, parse_deadline, parse_span
 
 from .surroundings import Surroundings, is_text, surroundings
 
 KEY_LIMIT = 500  # characters
+Named = tuple[int | str, ...] | int | str
+"""Jobs that are waited for: selectors on the command line, ids and keys in a JSON line."""
 PRIORITIES = 2**31
 
 
@@ -41,10 +43,15 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     env_file: str | None = None
     clean_env: bool | None = None
     max_cost: float | None = None
+    at: str | float | None = None
+    delay: str | float | None = None
+    after: Named | None = None
+    after_ended: Named | None = None
     key: str | None = None
 
 
-SHARED = len(Options.__struct_fields__) - 1  # all but the key: what jobs may have in common
+OWN = ("after", "after_ended", "key")  # the last of them: what a job has for itself
+SHARED = len(Options.__struct_fields__) - len(OWN)  # all others: what jobs may have in common
 
 
 def merged(line: Options, command: Options) -> Options:
@@ -65,12 +72,14 @@ def request(
     say. Raises UsageError."""
     audience, signal = (options.audience, "--audience") if options.audience else (who.audience, who.signal)
     timeout = None if options.timeout is None else _seconds(options.timeout, "timeout")
+    deadline = None if options.deadline is None else parse_deadline(_text(options.deadline), now)
     return Request(
         handler=handler,
         audience=audience,
         signal=signal,
         mode=options.mode,
-        deadline=None if options.deadline is None else parse_deadline(_text(options.deadline), now),
+        deadline=deadline,
+        not_before=_not_before(options, deadline, now),
         priority=_within(options.priority or 0, -PRIORITIES, PRIORITIES, "priority"),
         group=None if options.group is None else check_group(options.group),
         retries=_within(config.retries if options.retries is None else options.retries, 0, 1000, "retries"),
@@ -81,6 +90,22 @@ def request(
         left_out=around.left_out,
         caller=who.caller,
     )
+
+
+def _not_before(options: Options, deadline: float | None, now: float) -> float | None:
+    """When it may begin (epoch seconds); None: at once. Raises UsageError."""
+    if options.at is not None and options.delay is not None:
+        raise UsageError("--at and --delay cannot be used together")
+    if options.delay is not None:
+        at = now + _seconds(options.delay, "delay")
+    elif options.at is not None:
+        at = parse_deadline(_text(options.at), now, what="a start")
+    else:
+        return None
+    if deadline is not None and deadline <= at:
+        due, begins = clock(deadline, now), clock(at, now)
+        raise UsageError(f"the deadline {due} is not after {begins}, before which it may not start: give it more time")
+    return at
 
 
 def check(options: Options) -> None:

@@ -18,7 +18,7 @@ from hybridq.brain.commands import shared
 from hybridq.brain.policy import check_mode
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, HybridqError, UsageError
-from hybridq.job import Decision, Request
+from hybridq.job import Decision, Request, Waits
 from hybridq.money.why_held import would_be_withheld
 from hybridq.outlook import Outlook
 from hybridq.queue.intake import Accepted
@@ -38,6 +38,8 @@ from .words import Source
 if TYPE_CHECKING:
     from .piped import Piped
 
+Job = tuple[Request, bytes, str | None, Waits | None]
+"""A job to be: what it asks, its input, its key, what it waits for."""
 LISTED = 20  # of what was left out
 STEP = 1000  # jobs between two looks at the progress bar
 
@@ -102,8 +104,17 @@ class Submission:
         self._waits, self._may_stay, self._detached, self._named = waits, stays, detached, who
         self._size(source.many and len(source.each or ()) != 1)
         self._now = time.time()
+        self._behind = self._awaited(options)
         self._requests: dict[tuple[object, ...], Request] = {}
         self._around: dict[tuple[object, ...], Surroundings] = {}
+
+    def _awaited(self, options: Options) -> Waits | None:
+        """What all of it waits for, as named on the command line."""
+        if options.after is None and options.after_ended is None:
+            return None
+        from .waits import waits_for
+
+        return waits_for(self._outlook.store, options)
 
     def _size(self, many: bool) -> None:
         """Find out who waits for many jobs, or for one, and whether this process stays with them."""
@@ -137,7 +148,15 @@ class Submission:
     def one(self) -> Accepted:
         """Submit the single job."""
         request, data = self.single()
-        return submit(self._outlook, request, data, key=self._options.key, stays=self._stays, waits=bool(self._waits))
+        return submit(
+            self._outlook,
+            request,
+            data,
+            key=self._options.key,
+            behind=self._behind,
+            stays=self._stays,
+            waits=bool(self._waits),
+        )
 
     def many(self, skipped: Skipped) -> Accepted | None:
         """Submit all of them; None: every one was there already."""
@@ -145,25 +164,27 @@ class Submission:
         with _counted(f"submitting to {self._source.handler}", total) as more:
             jobs = self._stream(self._inputs(), skipped, more)
             waits = bool(self._waits)
-            return submit_many(self._outlook, jobs, refused=skipped, stays=self._stays, waits=waits)
+            return submit_many(
+                self._outlook, jobs, refused=skipped, behind=self._behind, stays=self._stays, waits=waits
+            )
 
     def foretell(self, skipped: Skipped) -> list[Foretold]:
         """Each part that would be decided apart; nothing is submitted."""
         sums: dict[int, list[float]] = {}
         requests: dict[int, Request] = {}
         if self._source.many:
-            jobs: Iterable[tuple[Request, bytes, str | None]]
+            jobs: Iterable[Job]
             jobs = self._stream(self._inputs(), skipped, lambda _: None)
         else:
-            jobs = [(*self.single(), None)]
-        for request, data, _ in jobs:
+            jobs = [(*self.single(), None, self._behind)]
+        for request, data, _, _ in jobs:
             total = sums.setdefault(id(request), [0, 0.0])
             total[0] += 1
             total[1] += len(data)
             kind = command_of(self._outlook, request, data)
             before = requests.get(id(request))
             requests[id(request)] = replace(request, kind=kind if before is None else shared(before.kind, kind))
-        decide = deciding(self._outlook, self._now, stays=self._stays, waits=bool(self._waits))
+        decide = deciding(self._outlook, self._now, behind=self._behind, stays=self._stays, waits=bool(self._waits))
         found = [(requests[key], int(n), size / n) for key, (n, size) in sums.items()]
         decided = [(of, n, size, decide(of, n, size)[0]) for of, n, size in found]
         return [Foretold(n, decision, self._held(decision, size), of.deadline) for of, n, size, decision in decided]
@@ -199,9 +220,7 @@ class Submission:
             self._size(False)
         return chain(begin, inputs)
 
-    def _stream(
-        self, inputs: Iterator[Item | Bad], skipped: Skipped, more: Callable[[int], None]
-    ) -> Iterator[tuple[Request, bytes, str | None]]:
+    def _stream(self, inputs: Iterator[Item | Bad], skipped: Skipped, more: Callable[[int], None]) -> Iterator[Job]:
         plain = None if self._source.jsonl is not None else self._request(None)
         number = 0
         for number, item in enumerate(inputs, 1):
@@ -210,15 +229,18 @@ class Submission:
             if isinstance(item, Bad):
                 skipped(item)
             elif plain is not None:
-                yield plain, item.data, None
+                yield plain, item.data, None, self._behind
             elif (found := self._with_options(item, skipped)) is not None:
                 yield found
         if not number:
             raise BadData("nothing to submit: the input is empty")
 
-    def _with_options(self, item: Item, skipped: Skipped) -> tuple[Request, bytes, str | None] | None:
+    def _with_options(self, item: Item, skipped: Skipped) -> Job | None:
+        from .waits import line_waits
+
+        line = item.options
         try:
-            return self._request(item.options), item.data, item.options.key if item.options else None
+            return self._request(line), item.data, line.key if line else None, line_waits(line) or self._behind
         except HybridqError as problem:
             skipped(Bad(item.place, str(problem)))
             return None

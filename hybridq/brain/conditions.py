@@ -79,6 +79,25 @@ class Conditions(Struct, frozen=True, kw_only=True):
         return self.fresh or not self.warm or at > max(self.stays, self.now + self.batch_ahead)
 
 
+def later(conditions: Conditions, at: float) -> Conditions:
+    """The same world at a later instant, by which all that is ahead now has ended."""
+    return replace(
+        conditions,
+        now=at,
+        load=0.0,
+        stream_ahead=0.0,
+        stream_spread=0.0,
+        warm=conditions.warm and at <= conditions.stays,
+        up=0.0,
+        turn=None,
+        held=(),
+        batch_ahead=0.0,
+        batch_spread=0.0,
+        flushing=(),
+        draft=conditions.draft and later(conditions.draft, at),
+    )
+
+
 def part_of(held: Held, jobs: int) -> Held:
     """So many jobs of a class."""
     return held if jobs == held.jobs else replace(held, jobs=jobs, delay_cost=held.delay_cost * jobs / held.jobs)

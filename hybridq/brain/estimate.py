@@ -11,7 +11,7 @@ from itertools import chain
 from msgspec.structs import replace
 
 from ..config.values import HandlerConfig
-from ..job import Lane
+from ..job import LANES, Lane
 from ..when import span
 from .calls import NONE, Overhead
 from .commands import like
@@ -125,7 +125,7 @@ class Estimate:
     def startup(self, q: float = 0.5) -> float | None:
         """Seconds that one start takes: learned in either lane, else as configured, else None."""
         if self._starts is None:
-            self._starts = sorted(s for lane in Lane for s in self._started(lane))
+            self._starts = sorted(s for lane in LANES for s in self._started(lane))
         starts = self._starts
         if not starts:
             return _around(self._handler.fixed, q)

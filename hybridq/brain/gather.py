@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..config.values import HandlerConfig, PolicyConfig, TariffConfig
-from ..job import Held, Lane, Mode, State
+from ..job import LANES, Held, Lane, Mode, State
 from .arrivals import coming, joining
 from .conditions import Conditions, PriceByTime, part_of
 from .estimate import Estimate
@@ -77,12 +77,11 @@ def gather(facts: Facts) -> Conditions:
     )
     conditions = Conditions(
         now=facts.now,
-        # A provider has prices of its own; what is paid by the job costs no more for our load.
         tariff=SAME_AT_ALL_HOURS if handler.traits.remote else facts.tariff,
         policy=facts.policy,
         estimate=facts.estimate,
         modes=facts.modes,
-        load=0.0 if handler.traits.remote or handler.price is not None else facts.load,
+        load=facts.load if priced_by_load(handler) else 0.0,
         loaded=facts.loaded,
         stream_ahead=lanes.stream_ahead,
         stream_spread=lanes.stream_spread,
@@ -114,6 +113,11 @@ def gather(facts: Facts) -> Conditions:
     return replace(conditions, stream_ahead=lanes.stream_ahead, stream_spread=lanes.stream_spread)
 
 
+def priced_by_load(handler: HandlerConfig) -> bool:
+    """Whether its jobs are dearer while the machine is busy: not those of a provider, nor what is paid by the job."""
+    return not handler.traits.remote and handler.price is None
+
+
 def keeps(handler: HandlerConfig) -> bool:
     """Whether an instance is kept between two calls, and so may be warm or not."""
     return handler.traits.starts == "kept"
@@ -135,7 +139,7 @@ def _instance(facts: Facts) -> _Instance:
         return _Instance(handler.traits.starts == "never", 0.0)
     warm = facts.used is not None and now - facts.used < handler.idle
     stays = 0.0 if facts.used is None else facts.used + handler.idle
-    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in Lane)
+    taken = sum(facts.jobs.get((lane, State.RUNNING), 0) for lane in LANES)
     began = [each.began for each in facts.streams if each.began is not None]
     began += [facts.flush[0]] if facts.flush else []
     if warm or not began or taken < facts.slots[Lane.STREAM] or not shared(handler):

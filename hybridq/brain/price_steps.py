@@ -8,6 +8,7 @@ never ends holds nothing for longer.
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, pairwise
 
+from ..config.values import PolicyConfig
 from .conditions import Conditions
 
 PAST = 7 * 86400.0  # seconds back that prices are remembered
@@ -109,6 +110,11 @@ class PriceSteps:
 
 def _lows(factors: list[float]) -> list[float]:
     return list(accumulate(reversed(factors), min))[::-1]
+
+
+def on_edge(load: float, policy: PolicyConfig) -> bool:
+    """Whether a load (per core) is priced in or not, as it was by the last plan: nothing else asks for that."""
+    return policy.load_free - DEAD_BAND < load <= policy.load_free + DEAD_BAND
 
 
 def _surcharge(conditions: Conditions) -> tuple[float, bool]:

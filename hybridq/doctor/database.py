@@ -1,6 +1,8 @@
 """What is in a queue's folder: the database, its counters, who works on it, and what belongs to nobody."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ..errors import CorruptQueue
 from ..queue import soundness
@@ -29,6 +31,7 @@ def check_database(store: Store, now: float) -> Iterator[Finding]:
     yield well("database", f"queue.db is sound: {how_many(jobs)} in {size}")
     yield _counters(soundness.wrong_counters(store), jobs)
     yield _writers(store)
+    yield _others(store)
     yield _runners(store)
     yield _clock(store, now)
     yield _leftovers(store)
@@ -56,6 +59,26 @@ def _writers(store: Store) -> Finding:
     if why := soundness.writable(store):
         return problem("writing", why, "find who holds it: fuser -v " + str(store.home.database))
     return well("writing", "the queue can be written to")
+
+
+def _others(store: Store) -> Finding:
+    """Programs that are not hybridq's and have the file open."""
+    import psutil
+
+    found: list[str] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            opened = any(each.path == str(store.home.database) for each in process.open_files())
+            if opened and not _ours(process.cmdline()):
+                found.append(f"{process.name()} (pid {process.pid})")
+    if found:
+        return warning("others", f"other programs have queue.db open: {', '.join(found)}", "let them only read it")
+    return well("others", "no other program has queue.db open")
+
+
+def _ours(command: list[str]) -> bool:
+    """Whether this is a command of hybridq's: by its name, or by what Python is told to run."""
+    return any(os.path.basename(word) == "hybridq" or "hybridq_cli" in word for word in command[:3])
 
 
 def _runners(store: Store) -> Finding:

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..brain.costs import UNLIMITED, Spending, mean_size
-from ..job import Held, Lane, State
+from ..job import LANES, Held, Lane, State
 from ..outlook import Outlook
-from ..queue.buckets import counted_in
 from ..queue.cohorts import tally
 from ..queue.holds import (
+    Terms,
     Worked,
     drafts_running,
-    limit_of,
     of_submission,
     release,
     spent_since,
@@ -41,7 +40,6 @@ class Budget:
         self.own = own
         self._outlook = outlook
         self._zone = ZoneInfo(outlook.config.tariff.zone)
-        self._limits: dict[int, float | None] = {}
         self._told: dict[
             str, tuple[Reason | None, int]
         ] = {}  # by handler: why classes are held, and how many cohorts these are
@@ -58,14 +56,11 @@ class Budget:
         """What of held work may begin by the limits on money; of the rest the reason is kept."""
         store, opening = self._outlook.store, self.opening(handler, Lane.BATCH, now)
         whole = opening.of_all(mean_size(work))
-        self._know(each.key for each in work if each.key > 0)
-        single = {each.key: opening.kept(each.key) for each in work if each.key > 0}
-        kept = withheld(store, single)
-        changed = {key: of.why for key, of in single.items() if of.why != kept.get(key)}
-        if changed:
+        single = [each.key for each in work if each.key > 0]
+        if changed := [key for key in single if opening.turned(key)]:
             with store.tx():  # one commit for all
-                for key, reason in changed.items():
-                    hold_back(store, key, reason, now)
+                for key in changed:
+                    hold_back(store, key, opening.kept(key).why, now)
         if len(single) < len(work):
             self._classes(handler, whole.why, sum(each.cohorts for each in work), now)
         else:
@@ -125,7 +120,7 @@ class Budget:
         """What runs now that a handler's budget is for."""
         store, handlers = self._outlook.store, self._outlook.config.handlers
         counts = tally(store)
-        running = {Work(handler, lane): counts.get((handler, lane, State.RUNNING), 0) for lane in Lane}
+        running = {Work(handler, lane): counts.get((handler, lane, State.RUNNING), 0) for lane in LANES}
         for name, config in handlers.items():
             if config.draft and handler in (name, config.draft):
                 drafts = drafts_running(store, name) if counts.get((name, Lane.STREAM, State.RUNNING)) else 0
@@ -143,18 +138,6 @@ class Budget:
         today = datetime.fromtimestamp(now, self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return today.timestamp(), (today + timedelta(days=1)).timestamp()
 
-    def _know(self, cohorts: Iterable[int]) -> None:
-        """Look up many limits at once: what is counted in a class has none."""
-        unknown = [cohort for cohort in cohorts if cohort not in self._limits]
-        if unknown:
-            self._limits |= dict.fromkeys(counted_in(self._outlook.store, unknown))
-
-    def limit_of(self, cohort: int) -> float | None:
-        """The most money that a cohort's submission may cost; None: as much as it takes."""
-        if cohort not in self._limits:
-            self._limits[cohort] = limit_of(self._outlook.store, cohort)
-        return self._limits[cohort]
-
 
 class Opening:
     """What the limits let begin of one handler in one lane: each is read once, when it is first asked for, and kept
@@ -164,6 +147,7 @@ class Opening:
         self._budget, self._store = budget, store
         self._handler, self._lane, self._now = handler, lane, now
         self._read: dict[object, Limit | None] = {}
+        self._terms: dict[int, Terms] = {}
 
     def __call__(self, cohort: int) -> int:
         """How many jobs of a cohort may begin."""
@@ -178,6 +162,10 @@ class Opening:
         """The same by the limits of the queue alone: what this runner may spend is nobody else's matter."""
         work, size, limits = self._of(cohort)
         return self._narrowest(limits, work, size)
+
+    def turned(self, cohort: int) -> bool:
+        """Whether a cohort is held by the limits of the queue for another reason than is kept, or no longer is."""
+        return self.kept(cohort).why != self._terms[cohort].kept
 
     def of_all(self, size: float, *, draft: bool = False) -> Limited:
         """How many jobs may begin that have no limit of their own."""
@@ -200,9 +188,11 @@ class Opening:
 
     def _of(self, cohort: int) -> tuple[Work, float, list[Limit]]:
         """A cohort's kind of work, its mean input in bytes, and the limits that its jobs are in."""
-        terms = terms_of(self._store, cohort)
-        work = self._work(terms.adaptive)
-        limits, amount = self._of_days(work), self._budget.limit_of(cohort)
+        if cohort not in self._terms:
+            self._terms[cohort] = terms_of(self._store, cohort)
+        terms = self._terms[cohort]
+        work, amount = self._work(terms.adaptive), terms.max_cost
+        limits = self._of_days(work)
         if amount is not None:
             number = terms.submission
             own = self._once((number, amount), lambda: self._budget.of_submission(number, amount))

@@ -8,6 +8,7 @@ long; if its writer dies meanwhile, whoever looks next shows the rest.
 import msgspec
 from msgspec import Struct
 
+from ..job import Lane
 from ..seam import reached
 from .runner import alive
 from .store import Store, let_others_write
@@ -53,11 +54,16 @@ def _show_some(store: Store, writer: int) -> bool:
         if row is None:
             return False  # somebody else was faster
         said = msgspec.json.decode(row[0], type=Promise)
-        shown = connection.execute(
+        rows = connection.execute(
             "UPDATE cohort SET accepted = ?, queued = jobs, writer = NULL WHERE id IN"
-            " (SELECT id FROM cohort WHERE accepted IS NULL AND writer = ? ORDER BY id LIMIT ?)",
+            " (SELECT id FROM cohort WHERE accepted IS NULL AND writer = ? ORDER BY id LIMIT ?) RETURNING id, lane",
             (said.at, writer, TOGETHER),
-        ).rowcount
+        ).fetchall()
+        shown = len(rows)
+        if waiting := [cohort for cohort, lane in rows if lane == Lane.NONE]:
+            from .dependencies import begin
+
+            begin(connection, waiting, said.at)
         if shown < TOGETHER:
             came(connection, said.submission)
             connection.execute("DELETE FROM meta WHERE name = ?", (f"{PROMISED}{writer}",))

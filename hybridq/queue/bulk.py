@@ -12,9 +12,10 @@ from typing import Self
 
 from ..brain.commands import shared
 from ..errors import BadData, HybridqError, TryAgain
-from ..job import Decision, Request
+from ..job import Decision, Request, Waits
 from ..seam import reached
 from .acceptance import TOGETHER, promise, show, show_for_dead
+from .dependencies import begin, close_gates
 from .intake import LARGEST_INPUT, Accepted, Decide, Part, Refused, accept_cohort, open_cohort, too_large
 from .keys import digest_of, keep, known
 from .runner import Runner
@@ -24,6 +25,7 @@ from .submissions import came
 CHUNK_ROWS = 20_000
 CHUNK_MIXED = 2_000  # of jobs that have keys or options of their own: each costs ten times as much
 CHUNK_BYTES = 8 * 1024 * 1024  # of inputs; whichever comes first ends a chunk
+NOTHING = Waits()  # but for a time
 SOME = 8  # commands of a chunk that tell of what kind all of it is
 
 KindOf = Callable[[Request, bytes], str]
@@ -42,26 +44,33 @@ class Bulk:
         self._refused = refused or _refuse
         self._kind = kind or _no_kind
         self._writer = Runner(store, "submit")
-        self._parts: dict[int, Part] = {}  # by the identity of the request: hashing a million is dear
-        self._buffer: list[tuple[Request, bytes, str | None]] = []
+        # By the identity of the request, for hashing a million is dear, and by whether they wait.
+        self._parts: dict[tuple[int, bool], Part] = {}
+        self._buffer: list[tuple[Request, bytes, str | None, Waits | None]] = []
+        self._gates: dict[float | None, dict[Waits, int]] = {}  # of the jobs that wait, by when they may begin
         self._bytes = 0
         self._mixed = False  # the buffer holds keys, or jobs of more than one request
         self._torn = False  # a chunk could not be written
         self._asked = 0, ""  # the submission, once it is to be accepted, and what it is called
         self.existed = 0
 
-    def add(self, request: Request, data: bytes, key: str | None = None) -> None:
-        """One more job; refused is an input that is too large, or a key that stands for something else."""
+    def add(self, request: Request, data: bytes, key: str | None = None, waits: Waits | None = None) -> None:
+        """One more job; refused is an input that is too large, a key that stands for something else, or what `waits`
+        for a job that is not there."""
         if len(data) > LARGEST_INPUT:
             self._refused(too_large(data))
             return
-        if key is not None or (self._buffer and request is not self._buffer[-1][0]):
+        if key is not None or (self._buffer and self._unlike_last(request, waits)):
             self._mixed = True
-        self._buffer.append((request, data, key))
+        self._buffer.append((request, data, key, waits))
         self._bytes += len(data)
         if len(self._buffer) >= (CHUNK_MIXED if self._mixed else CHUNK_ROWS) or self._bytes >= CHUNK_BYTES:
             self._write()
             let_others_write()
+
+    def _unlike_last(self, request: Request, waits: Waits | None) -> bool:
+        before = self._buffer[-1]
+        return request is not before[0] or (waits is None) is not (before[3] is None)
 
     def accept(self, decide: Decide, *, now: float) -> Accepted | None:
         """Accept all of them at one instant; None when every job was there already."""
@@ -130,6 +139,8 @@ class Bulk:
                 submission=self._asked[0],
                 writer=None if visible else self._writer.id,
             )
+        if visible and (waiting := [part.cohort for part in parts if part.waits]):
+            begin(self._store.connection, waiting, now)
 
     def __enter__(self) -> Self:
         return self
@@ -169,7 +180,9 @@ class Bulk:
                 if self._mixed:
                     self._write_mixed()
                 else:  # nearly always: a third faster than looking at each
-                    self._insert(self._part(self._buffer[0][0]), [data for _, data, _ in self._buffer])
+                    request, _, _, waits = self._buffer[0]
+                    part, run = self._part(request, waits), [data for _, data, _, _ in self._buffer]
+                    self._insert(part, run, [each[3] for each in self._buffer] if part.waits else [])
         except BaseException:
             self._torn = True  # nothing of this chunk is there, whatever the parts say
             raise
@@ -178,31 +191,52 @@ class Bulk:
 
     def _write_mixed(self) -> None:
         run: list[bytes] = []
+        behind: list[Waits | None] = []
         part: Part | None = None
-        for request, data, key in self._buffer:
-            here = self._part(request)
+        for request, data, key, waits in self._buffer:
+            here = self._part(request, waits)
             if here is not part or key is not None:
-                self._insert(part, run)
-                part, run = here, []
-            if key is None:
-                run.append(data)
-            else:
-                self._insert_keyed(here, data, key)
-        self._insert(part, run)
+                self._insert(part, run, behind)
+                part, run, behind = here, [], []
+            if key is not None:
+                self._insert_keyed(here, data, key, waits)
+                continue
+            run.append(data)
+            if here.waits:
+                behind.append(waits)
+        self._insert(part, run, behind)
 
-    def _part(self, request: Request) -> Part:
-        part = self._parts.get(id(request))
+    def _part(self, request: Request, waits: Waits | None) -> Part:
+        which = id(request), waits is not None or request.not_before is not None
+        part = self._parts.get(which)
         if part is None:
-            part = self._parts[id(request)] = Part(request)
+            part = self._parts[which] = Part(request, waits=which[1], behind=waits is not None)
         return part
 
-    def _insert(self, part: Part | None, run: list[bytes]) -> None:
+    def _gates_of(self, request: Request, behind: list[Waits | None]) -> list[int]:
+        """The gates that jobs of this request wait at, one for all that wait for the same."""
+        at, wanted = request.not_before, [waits or NOTHING for waits in behind]
+        gates = self._gates.setdefault(at, {})
+        if len(gates) > CHUNK_ROWS:  # of many that are all unlike none is asked for again
+            gates.clear()
+        new = list(dict.fromkeys(waits for waits in wanted if waits not in gates))
+        if new:
+            gates.update(zip(new, close_gates(self._store.connection, new, at, self._writer.id), strict=True))
+        return [gates[waits] for waits in wanted]
+
+    def _insert(self, part: Part | None, run: list[bytes], behind: list[Waits | None]) -> None:
+        """Write these jobs of a part; `behind`: what each of them waits for, where they wait."""
         if part is None or not run:
             return
         connection = self._store.connection
         if not part.cohort:  # not before: of a part whose jobs are all there already nothing is to be left
             part.cohort = open_cohort(self._store, part.request, self._writer.id)
-        insert(connection, "INSERT INTO job (cohort, input)", [(part.cohort, data) for data in run])
+        if behind:
+            gates = self._gates_of(part.request, behind)
+            jobs = [(part.cohort, data, gate) for data, gate in zip(run, gates, strict=True)]
+            insert(connection, "INSERT INTO job (cohort, input, gate)", jobs)
+        else:
+            insert(connection, "INSERT INTO job (cohort, input)", [(part.cohort, data) for data in run])
         last = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
         part.first = part.first or last - len(run) + 1
         part.last = last
@@ -212,7 +246,7 @@ class Bulk:
             part.kind = kind if part.kind is None else shared(part.kind, kind)
         part.size += sum(len(data) for data in run)
 
-    def _insert_keyed(self, part: Part, data: bytes, key: str) -> None:
+    def _insert_keyed(self, part: Part, data: bytes, key: str, waits: Waits | None) -> None:
         digest = digest_of(part.request, data)
         try:
             if known(self._store, key, digest, self._writer.id) is not None:
@@ -221,7 +255,7 @@ class Bulk:
         except BadData as problem:
             self._refused(problem)
             return
-        self._insert(part, [data])
+        self._insert(part, [data], [waits] if part.waits else [])
         keep(self._store, key, part.last, digest)
 
 

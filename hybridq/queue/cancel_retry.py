@@ -13,6 +13,7 @@ from itertools import islice
 from ..job import Happening, State
 from ..reason import Reason
 from .counters import Move, shift
+from .dependencies import UNBROKEN, follow, let_in, revive
 from .history import note
 from .store import Store, let_others_write
 
@@ -26,8 +27,8 @@ _END = (
     f" AND {_SEEN} RETURNING cohort, id, attempt, runner"
 )
 _AGAIN = (
-    "UPDATE job SET state = 'queued', ready = 0, tries = 0, unbegun = 0"
-    f" WHERE id IN (SELECT value FROM json_each(?)) AND state = ? AND {_SEEN} RETURNING cohort, id"
+    "UPDATE job SET state = 'queued', ready = 0, tries = 0, unbegun = 0, cause = NULL"
+    f" WHERE id IN (SELECT value FROM json_each(?)) AND state = ? AND {UNBROKEN} AND {_SEEN} RETURNING cohort, id"
 )
 
 
@@ -43,7 +44,8 @@ def cancel_within(store: Store, jobs: Iterable[int], now: float) -> int:
 
 
 def retry(store: Store, jobs: Iterable[int], now: float) -> int:
-    """Queue again what of these jobs failed or was cancelled, with all its retries; returns how many."""
+    """Queue again what of these jobs failed or was cancelled, with all its retries, and what was cancelled for them;
+    returns how many. Not what waits for others that were not done: it follows those."""
     told: Told = {}
     return sum(_retry(store, chunk, now, told) for chunk in _chunks(jobs))
 
@@ -84,7 +86,9 @@ def _cancel(store: Store, jobs: str, now: float, told: Told) -> int:
         running = connection.execute(_END, (now, jobs, State.RUNNING)).fetchall()
         connection.executemany("INSERT OR REPLACE INTO stop VALUES (?, ?, ?)", [row[1:] for row in running])
         ended = {State.QUEUED: waiting, State.RUNNING: running}
-        return _count(connection, ended, State.CANCELLED, Happening.CANCELLED, now, told)
+        changed = _count(connection, ended, State.CANCELLED, Happening.CANCELLED, now, told)
+        follow(connection, {State.CANCELLED: [row[1] for row in (*waiting, *running)]}, now)
+        return changed
 
 
 def _retry(store: Store, jobs: str, now: float, told: Told) -> int:
@@ -94,7 +98,11 @@ def _retry(store: Store, jobs: str, now: float, told: Told) -> int:
         }
         ids = [(row[1],) for rows in again.values() for row in rows]
         connection.executemany("DELETE FROM result WHERE id = ?", ids)
-        return _count(connection, again, State.QUEUED, Happening.RETRIED, now, told)
+        changed = _count(connection, again, State.QUEUED, Happening.RETRIED, now, told)
+        jobs_again = [job for (job,) in ids]
+        revived = revive(connection, jobs_again, now)
+        let_in(connection, jobs_again, now)
+        return changed + revived
 
 
 def _count(

@@ -14,7 +14,8 @@ import msgspec
 from ..seam import reached
 from .acceptance import PROMISED, show_for_dead
 from .account import Cleaned
-from .outputs import remove
+from .dependencies import forget, lone
+from .outputs import remove, remove_after
 from .runner import Runner
 from .store import Store
 
@@ -152,6 +153,7 @@ def _removing(store: Store, cohorts: Iterable[int]) -> Iterator[None]:
     while left:
         gone, over = _some_of(store, left, after)
         remove(store.home, gone)
+        remove_after(store.home, lone(store, gone))
         reached("cleaning")
         _delete(store, gone, over)
         for _ in over:
@@ -162,6 +164,7 @@ def _removing(store: Store, cohorts: Iterable[int]) -> Iterator[None]:
 
 def _delete(store: Store, jobs: list[int], cohorts: list[int]) -> None:
     with store.tx(durable=False) as connection:
+        forget(connection, jobs)
         for where, numbers in ((_OF_JOBS, _json(jobs)), (_OF_COHORTS, _json(cohorts))):
             for table, column in where:
                 connection.execute(

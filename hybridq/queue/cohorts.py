@@ -253,13 +253,15 @@ def arrivals(store: Store, handler: str, limit: int, until: float) -> list[tuple
     ]
 
 
-def tally(store: Store) -> dict[tuple[str, Lane, State], int]:
-    """How many jobs there are, by handler, lane and state."""
+def tally(store: Store, handler: str | None = None) -> dict[tuple[str, Lane, State], int]:
+    """How many jobs there are (of this handler), by handler, lane and state."""
+    of, parameters = ("", ()) if handler is None else (" WHERE handler = ?", (handler,))
     return {
         (handler, known(Lane, lane), state): jobs
         for handler, lane, *counts in store.rows(
-            "SELECT handler, lane, sum(queued), sum(running), sum(done), sum(failed), sum(cancelled) FROM tally"
-            " GROUP BY handler, lane"
+            "SELECT handler, lane, sum(queued), sum(running), sum(done), sum(failed), sum(cancelled)"
+            f" FROM tally{of} GROUP BY handler, lane",
+            parameters,
         )
         for state, jobs in counts_of(counts).items()
     }

@@ -5,7 +5,7 @@ and whoever follows can go and come back. Yields data; whoever calls prints.
 """
 
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -19,6 +19,9 @@ from .outputs import Tail
 from .rescue import rescue
 from .results import Result, result
 from .store import Store
+
+if TYPE_CHECKING:
+    from hashlib import blake2b
 
 PATIENCE = 1.0  # seconds between two looks when nobody rings
 Clock = Callable[[], float]
@@ -51,24 +54,27 @@ class Shown:
     """Output that was passed on, of any length, to be held against the result: it is not printed twice."""
 
     def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin anew."""
         self.bytes, self.end = 0, b""
-        self._digest = blake2b(digest_size=32)
+        self._digest: blake2b | None = None
 
     def add(self, data: bytes) -> None:
         """This was passed on, too."""
         self.bytes += len(data)
         self.end = data[-1:] or self.end
+        self._digest = self._digest or _digest()
         self._digest.update(data)
 
     def begins(self, data: bytes) -> bool:
         """Whether it is how this begins."""
-        if len(data) < self.bytes:
-            return False
-        return blake2b(data[: self.bytes], digest_size=32).digest() == self._digest.digest()
+        if self._digest is None or len(data) < self.bytes:
+            return self._digest is None
+        return _digest(data[: self.bytes]).digest() == self._digest.digest()
+
+
+def _digest(data: bytes = b"") -> "blake2b":
+    from hashlib import blake2b  # which takes some milliseconds to import: nobody waits for its first byte so long
+
+    return blake2b(data, digest_size=32)
 
 
 class Draft(Struct, frozen=True):
@@ -129,6 +135,8 @@ def _kept(store: Store, job: int, state: State) -> Reason | None:
     """Why it may not begin, or what is to be said of it while it runs."""
     if state is State.QUEUED:
         return why_kept(store, job)
+    if state in ENDED:
+        return None
     remark = remarked(store, job)
     return said(remark) if remark else None
 
@@ -153,9 +161,9 @@ class _Tails:
     def more(self) -> Iterator[OutputPiece]:
         for stream, tail in self._tails.items():
             for data in tail.more():
+                yield OutputPiece(stream, data)  # before it is counted: somebody waits for it
                 if stream == 1:
                     self.shown.add(data)
-                yield OutputPiece(stream, data)
 
     def close(self) -> None:
         for tail in self._tails.values():

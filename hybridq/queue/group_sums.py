@@ -45,10 +45,15 @@ def group_sums(store: Store, names: Sequence[str]) -> dict[str, GroupSum]:
 
 
 def queued_parts(store: Store, name: str, limit: int) -> list[int]:
-    """The cohorts of a group that hold queued jobs, at most so many."""
-    return [
-        number for (number,) in store.rows("SELECT id FROM cohort WHERE name = ? AND queued > 0 LIMIT ?", (name, limit))
-    ]
+    """The cohorts of a group that hold queued jobs in either lane, at most so many."""
+    where = "name = ? AND queued > 0 AND lane <> 'none'"
+    return [number for (number,) in store.rows(f"SELECT id FROM cohort WHERE {where} LIMIT ?", (name, limit))]
+
+
+def waiting_parts(store: Store, name: str, limit: int) -> list[int]:
+    """The cohorts of a group that hold jobs which wait for others, or for their time, at most so many."""
+    where = "name = ? AND queued > 0 AND lane = 'none'"
+    return [number for (number,) in store.rows(f"SELECT id FROM cohort WHERE {where} LIMIT ?", (name, limit))]
 
 
 def _groups(store: Store, where: str, parameters: tuple[object, ...]) -> list[GroupSum]:

@@ -33,11 +33,14 @@ def spent_since(store: Store, handler: str, since: float) -> float:
 
 
 class Terms(NamedTuple):
-    """What limits on money ask of a cohort: its submission, mean bytes of input, whether its jobs are adaptive."""
+    """What limits on money ask of a cohort: its submission, mean bytes of input, whether its jobs are adaptive, the
+    most money that its submission may cost (None: as much as it takes), and why it is held so far."""
 
     submission: int
     size: float
     adaptive: bool
+    max_cost: float | None = None
+    kept: Reason | None = None
 
 
 _HELD = "INSERT INTO history (cohort, at, kind, jobs, text) SELECT id, ?, ?, queued, ? FROM cohort"
@@ -74,9 +77,15 @@ def _worked(store: Store, sql: str, parameters: tuple[object, ...]) -> list[Work
 def terms_of(store: Store, cohort: int) -> Terms:
     """What limits on money ask of a cohort."""
     row = store.row(
-        "SELECT coalesce(submission, id), size / max(1, jobs), mode = 'adaptive' FROM cohort WHERE id = ?", (cohort,)
+        "SELECT coalesce(submission, id), size / max(1, jobs), mode = 'adaptive', request, reason FROM cohort"
+        " LEFT JOIN withheld ON withheld.cohort = id WHERE id = ?",
+        (cohort,),
     )
-    return Terms(cohort, 0.0, False) if row is None else Terms(row[0], float(row[1]), bool(row[2]))
+    if row is None:
+        return Terms(cohort, 0.0, False)
+    submission, size, adaptive, request, why = row
+    most = msgspec.json.decode(request, type=_Asked).max_cost
+    return Terms(submission, float(size), bool(adaptive), most, read(why) if why else None)
 
 
 def drafts_running(store: Store, handler: str) -> int:
@@ -86,12 +95,6 @@ def drafts_running(store: Store, handler: str) -> int:
         (handler,),
     )
     return int(row[0]) if row else 0
-
-
-def limit_of(store: Store, cohort: int) -> float | None:
-    """The most money that a cohort's submission may cost; None: as much as it takes."""
-    row = store.row("SELECT request FROM cohort WHERE id = ?", (cohort,))
-    return None if row is None else msgspec.json.decode(row[0], type=_Asked).max_cost
 
 
 def withheld(store: Store, cohorts: Iterable[int] | None = None) -> dict[int, Reason]:

@@ -4,6 +4,7 @@ Rule: what is acknowledged is durable, whole and visible in one instant.
 """
 
 import math
+import sqlite3
 from collections.abc import Callable
 
 import msgspec
@@ -11,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..errors import BadData
-from ..job import Decision, Environment, Lane, Mode, Request
+from ..job import Decision, Environment, Lane, Mode, Request, Waits
 from ..seam import reached
 from .acceptance import show_for_dead
 from .keys import digest_of, keep, known
@@ -46,13 +47,14 @@ def accept(
     *,
     now: float,
     key: str | None = None,
+    waits: Waits | None = None,
     durable: bool = True,
     typed: bool = True,
 ) -> Accepted:
     """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else.
 
-    Not `durable`: the caller lets `Store.sync` follow before it acknowledges. Not `typed`: nobody did, so that it does
-    not become the `last` one.
+    What it `waits` for is there, else NoSuchJob is raised. Not `durable`: the caller lets `Store.sync` follow before
+    it acknowledges. Not `typed`: nobody did, so that it does not become the `last` one.
     """
     if len(data) > LARGEST_INPUT:
         raise too_large(data)
@@ -63,12 +65,19 @@ def accept(
         if key is not None and (before := known(store, key, digest_of(request, data))) is not None:
             return Accepted(first=before, last=before, jobs=1, group=request.group, decision=decision, existed=1)
         cohort = open_cohort(store, request, None)
-        job = connection.execute("INSERT INTO job (cohort, input) VALUES (?, ?)", (cohort, data)).lastrowid
+        gate = gate_of(connection, request, waits)
+        job = connection.execute(
+            "INSERT INTO job (cohort, input, gate) VALUES (?, ?, ?)", (cohort, data, gate)
+        ).lastrowid
         assert job is not None  # noqa: S101 - an insert into a rowid table has one
         if key is not None:
             keep(store, key, job, digest_of(request, data))
-        part = Part(request, cohort, job, job, 1, len(data))
+        part = Part(request, cohort, job, job, 1, len(data), waits=gate is not None, behind=waits is not None)
         accept_cohort(store, part, request.group, decision, delay_cost, now)
+        if gate is not None:
+            from .dependencies import begin
+
+            begin(connection, [cohort], now)
         if typed:
             came(connection, cohort)
         reached("accepting")
@@ -86,6 +95,8 @@ class Part(Struct):
     jobs: int = 0
     size: int = 0
     kind: str | None = None
+    waits: bool = False  # for other jobs, or for its time
+    behind: bool = False  # for other jobs
 
     @property
     def asked(self) -> Request:
@@ -120,6 +131,15 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
     return cohort
 
 
+def gate_of(connection: sqlite3.Connection, request: Request, waits: Waits | None) -> int | None:
+    """The gate that a job of this request waits at; None: it waits for nothing. Raises NoSuchJob."""
+    if waits is None and request.not_before is None:
+        return None
+    from .dependencies import close_gates  # few wait
+
+    return close_gates(connection, [waits or Waits()], request.not_before)[0]
+
+
 def as_kept(request: Request) -> bytes:
     """A request as it is kept."""
     return msgspec.json.encode(replace(request, env={}, left_out={}))
@@ -130,9 +150,10 @@ def kept_variables(store: Store, request: Request) -> int | None:
     if not request.env and not request.left_out:
         return None
     data = msgspec.json.encode(Environment(request.env, request.left_out))
-    store.connection.execute("INSERT OR IGNORE INTO environment (variables) VALUES (?)", (data,))
-    (number,) = store.connection.execute("SELECT id FROM environment WHERE variables = ?", (data,)).fetchone()
-    return int(number)
+    kept = store.connection.execute("SELECT id FROM environment WHERE variables = ?", (data,)).fetchone()
+    if kept is not None:
+        return int(kept[0])
+    return store.connection.execute("INSERT INTO environment (variables) VALUES (?)", (data,)).lastrowid
 
 
 def accept_cohort(
@@ -151,7 +172,8 @@ def accept_cohort(
     With a `writer` that is to `show` it, it is ready and invisible still.
     """
     connection = store.connection
-    lane = Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM
+    decision = decision.timeless if part.behind else decision
+    lane = Lane.NONE if part.waits else Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM
     connection.execute(
         "UPDATE cohort SET name = ?, lane = ?, mode = ?, delay_cost = ?, decision = ?, writer = ?, accepted = ?,"
         " first_id = ?, last_id = ?, size = ?, jobs = ?, queued = ?, submission = nullif(?, id),"

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from ..brain.estimate import Model
-from ..job import Flush, Lane
+from ..job import LANES, Flush, Lane
 from ..reason import Reason, read, stored
 from .cohorts import lineage, named
 from .store import Store
@@ -24,13 +24,15 @@ class Promise(Struct, frozen=True, kw_only=True):
     finish90: float | None
 
 
-def models(store: Store, handler: str) -> dict[Lane, Model]:
-    """What is known of a handler, by lane; an empty Model where nothing is, or nothing that can be read."""
-    known = {lane: Model() for lane in Lane}
-    for lane, learned in store.rows("SELECT lane, learned FROM model WHERE handler = ?", (handler,)):
+def models(store: Store, handler: str) -> tuple[dict[Lane, Model], float]:
+    """What is known of a handler, by lane, an empty Model where nothing is, or nothing that can be read; and when
+    something was last learned (see `last_learned`)."""
+    known, last = {lane: Model() for lane in LANES}, 0.0
+    for lane, learned, at in store.rows("SELECT lane, learned, at FROM model WHERE handler = ?", (handler,)):
+        last = max(last, float(at))
         with suppress(msgspec.DecodeError, ValueError):
             known[Lane(lane)] = msgspec.json.decode(learned, type=Model)
-    return known
+    return known, last
 
 
 def last_learned(store: Store, handler: str) -> float:

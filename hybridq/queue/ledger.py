@@ -106,8 +106,10 @@ _PARTLY_LATE = (  # of cohorts that ended too late, the jobs that did not
     " AND job.id BETWEEN first_id AND last_id WHERE accepted >= ? AND jobs > 1 AND cohort.finished > due"
     " AND job.state = 'done' AND job.finished <= due GROUP BY 1, 2, 3"
 )
+# What waited for other jobs, or for its time, came when that was there.
+_CAME_AT = "coalesce((SELECT max(opened, accepted) FROM gate WHERE gate.id = job.gate), accepted)"
 _RAN = (
-    "SELECT handler, audience, lane, mode, accepted, coalesce(draft.first, result.first, job.finished), job.started,"
+    f"SELECT handler, audience, lane, mode, {_CAME_AT}, coalesce(draft.first, result.first, job.finished), job.started,"
     " job.finished, coalesce(result.cost, 0) + coalesce(draft.cost, 0), coalesce(result.streamed, 0)"
     " FROM job CROSS JOIN cohort ON cohort.id = job.cohort CROSS JOIN result ON result.id = job.id"
     " LEFT JOIN draft ON draft.id = job.id WHERE job.state = 'done' AND accepted >= ?1"
@@ -115,7 +117,7 @@ _RAN = (
     " AND (job.id * 2654435761 & 4294967295) < CASE audience WHEN 'user' THEN ?2 ELSE ?3 END"
 )
 _CAME = (
-    "SELECT cohort.accepted, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
+    f"SELECT {_CAME_AT}, length(job.input), cohort.audience, cohort.due, cohort.handler, cohort.lane,"
     # Counted back from the end: what a cold instance took to start lies before the first byte, and is in no `busy`.
     " result.busy, coalesce(cohort.name, ''), CASE WHEN lane = 'stream' AND result.busy > 0"
     " THEN min(1.0, max(0.0, 1 - (job.finished - result.first) / result.busy)) END, job.flush, job.started,"

@@ -48,6 +48,8 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     exit_code: int | None
     cost: float | None
     deaths: int  # of runners while it ran, one of which it may have been why
+    gate: int | None = None  # that it waits at, or waited
+    cause: tuple[int, str] | None = None  # the job for which it was cancelled, and its state
     cut: str = ""
 
 
@@ -66,11 +68,6 @@ def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
 def runners(store: Store) -> list[tuple[str, int, float]]:
     """(kind, pid, since) of every runner that is signed on. Ask after `rescue`: then each of them lives."""
     return [(str(k), int(p), float(s)) for k, p, s in store.rows("SELECT kind, pid, since FROM runner ORDER BY id")]
-
-
-def served(store: Store) -> bool:
-    """Whether a daemon or a drain runs this queue. Ask after `rescue`."""
-    return any(kind in ("daemon", "drain") for kind, _, _ in runners(store))
 
 
 def open_flushes(store: Store) -> dict[str, tuple[float, Reason]]:
@@ -137,8 +134,8 @@ def standing_for(store: Store, selector: Selector) -> Cohort:
 
 def representative(store: Store, name: str) -> Cohort:
     """The cohort that stands for a group: one that runs, else the next to run, else its first."""
-    where = "name = ? AND accepted IS NOT NULL ORDER BY running > 0 DESC, queued > 0 DESC, due, rank, id LIMIT 1"
-    return cohorts(store, where, (name,))[0]
+    where = "name = ? AND accepted IS NOT NULL ORDER BY running > 0 DESC, queued > 0 DESC, lane = 'none', due, rank,"
+    return cohorts(store, f"{where} id LIMIT 1", (name,))[0]
 
 
 def largest(store: Store, name: str) -> Cohort:
@@ -220,14 +217,16 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
     found: dict[int, ListedJob] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
-        for number, cohort, state, ready, started, finished, data, error, code, cost, deaths, cut in store.rows(
-            "SELECT job.id, cohort, state, ready, started, finished,"
+        for number, cohort, state, gate, cause, how, ready, started, finished, data, *rest in store.rows(
+            "SELECT job.id, cohort, state, gate, cause, (SELECT state FROM job AS other WHERE other.id = job.cause),"
+            " ready, started, finished,"
             " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost,"
             " (SELECT deaths FROM suspect WHERE job = job.id), json_extract(CAST(usage AS TEXT), '$.cut')"
             f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({marks(part)})",
             tuple(part),
         ):
             text = _beginning(store, number) if data is None else data[:TEXT]
+            error, code, cost, deaths, cut = rest
             found[number] = ListedJob(
                 id=number,
                 cohort=cohort,
@@ -241,6 +240,8 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
                 cost=cost,
                 deaths=deaths or 0,
                 cut=cut or "",
+                gate=gate,
+                cause=None if cause is None else (cause, how or ""),
             )
     return found
 

@@ -193,6 +193,36 @@ def schedules(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def dependencies(db: "Database") -> None:
+    """What jobs wait for before they may begin: other jobs, or a time (see `dependencies`)."""
+    for statement in (
+        """CREATE TABLE gate (
+            id INTEGER PRIMARY KEY,
+            open INTEGER NOT NULL,      -- how much it still waits for, the time included; 0: it has let its jobs begin
+            broken INTEGER NOT NULL DEFAULT 0, -- how many of those that were to be done were not
+            timed INTEGER NOT NULL DEFAULT 0, -- 1: it waits for a time as well,
+            at REAL,                    -- this one; NULL: it has come, or there is none
+            opened REAL,                -- when it let its jobs begin; NULL: not yet, or they never waited
+            jobs INTEGER NOT NULL DEFAULT 1, -- how many are waited for
+            done TEXT NOT NULL,         -- which, as JSON: ranges of ids
+            ended TEXT NOT NULL DEFAULT '[]', -- those of which it is enough that they have ended
+            name TEXT NOT NULL DEFAULT '')""",
+        "CREATE INDEX gate_at ON gate (at) WHERE at IS NOT NULL",
+        # Of many submissions that wait for the same large group each would have as many rows as that has jobs.
+        "CREATE INDEX gate_shared ON gate (done) WHERE jobs > 32",
+        """CREATE TABLE dependency (
+            awaited INTEGER NOT NULL,   -- a job that is not done; once it is, the row goes
+            gate INTEGER NOT NULL,
+            whatever INTEGER NOT NULL DEFAULT 0, -- 1: it is enough that it has ended
+            PRIMARY KEY (awaited, gate)) WITHOUT ROWID""",
+        "ALTER TABLE job ADD COLUMN gate INTEGER",
+        "ALTER TABLE job ADD COLUMN cause INTEGER",  # the job for which this one was cancelled
+        "CREATE INDEX job_cause ON job (cohort) WHERE cause IS NOT NULL",
+        "CREATE INDEX job_gate ON job (gate) WHERE gate IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -204,4 +234,5 @@ STEPS = {  # after the first release's own
     "0009_promises": promises,
     "0010_views": documented,
     "0011_schedules": schedules,
+    "0012_dependencies": dependencies,
 }

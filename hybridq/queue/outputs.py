@@ -7,6 +7,7 @@ to it is stored (`runner/unsynced` sees to it). Nothing here cuts or decodes.
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,17 @@ log = logging.getLogger("hybridq")
 def output_path(home: Home, job: int, attempt: int, stream: int = 1) -> Path:
     """Where this output of this attempt is, if it has any. `stream` is 1 for standard output, 2 for error."""
     return home.outputs / str(job // PER_FOLDER) / f"{job}.{attempt}.{SUFFIX[stream]}"
+
+
+def after_path(home: Home, gate: int) -> Path:
+    """Where the outputs are that those who waited at this gate asked for."""
+    return home.outputs / "after" / str(gate)
+
+
+def remove_after(home: Home, gates: Iterable[int]) -> None:
+    """Take away what was made for these gates."""
+    for gate in gates:
+        shutil.rmtree(after_path(home, gate), ignore_errors=True)
 
 
 def missing(home: Home, job: int, attempt: int, stream: int, size: int | None) -> int:

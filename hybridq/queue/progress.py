@@ -20,13 +20,15 @@ from .select import ranges
 from .store import Store
 
 _AMONG = "id IN (SELECT value FROM json_each(?))"
+_LOOP = "CASE WHEN lane <> 'none' THEN lane WHEN mode = 'batch' THEN 'batch' ELSE 'stream' END"  # that will have it
 
 
 def unfinished(store: Store, handler: str | None, group: str | None, *, stream: bool) -> list[tuple[int, str]]:
     """(cohort, handler) of all that waits or runs in the batch lane, with `stream` in both; None: of whatever name."""
     return store.rows(
         "SELECT id, handler FROM cohort WHERE queued + running > 0 AND accepted IS NOT NULL"
-        " AND (?1 OR lane = 'batch') AND handler = coalesce(?2, handler) AND (?3 IS NULL OR name = ?3)",
+        " AND (?1 OR lane = 'batch' OR (lane = 'none' AND mode = 'batch')) AND handler = coalesce(?2, handler)"
+        " AND (?3 IS NULL OR name = ?3)",
         (stream, handler, group),
     )
 
@@ -59,15 +61,16 @@ def by_lane(store: Store, cohorts: Collection[int]) -> list[tuple[str, Lane, int
     return [
         (handler, known(Lane, lane), left, size)
         for handler, lane, left, size in store.rows(
-            "SELECT handler, lane, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
-            f" WHERE queued + running > 0 AND {_AMONG} GROUP BY handler, lane",
+            f"SELECT handler, {_LOOP} AS loop, sum(queued + running), sum(size) / sum(jobs) FROM cohort"
+            f" WHERE queued + running > 0 AND {_AMONG} GROUP BY handler, loop",
             (_array(cohorts),),
         )
     ]
 
 
 class Left(NamedTuple):
-    """What is left of a cohort: how many jobs wait and run; `size` is their mean input in bytes."""
+    """What is left of a cohort: how many jobs wait and run; `size` is their mean input in bytes. `waits`: for other
+    jobs, or for its time."""
 
     cohort: int
     handler: str
@@ -75,14 +78,15 @@ class Left(NamedTuple):
     queued: int
     running: int
     size: float
+    waits: bool
 
 
 def left_of(store: Store, cohorts: Collection[int]) -> list[Left]:
     """Those of which something is left."""
     return [
-        Left(row[0], row[1], known(Lane, row[2]), *row[3:])
-        for row in store.rows(
-            "SELECT id, handler, lane, queued, running, size / max(1, jobs) FROM cohort"
+        Left(cohort, handler, known(Lane, lane), queued, running, size, bool(waits))
+        for cohort, handler, lane, queued, running, size, waits in store.rows(
+            f"SELECT id, handler, {_LOOP}, queued, running, size / max(1, jobs), lane = 'none' FROM cohort"
             f" WHERE queued + running > 0 AND {_AMONG}",
             (_array(cohorts),),
         )

@@ -4,6 +4,7 @@ Rule: a result counts only from the attempt that holds the job (`where id = ? an
 Whatever else comes is "not mine": told, never stored.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -16,6 +17,8 @@ from ..job import Happening, Lane, State
 from ..seam import reached
 from .cohorts import named
 from .counters import shift, spend
+from .dependencies import follow
+from .doorbell import RUNNER, ring
 from .holds import book_cancelled
 from .lanes import move
 from .store import Store, insert
@@ -59,6 +62,16 @@ def result(store: Store, number: int, *, draft: bool = False) -> Result | None:
     return named(Result, row) if row else None
 
 
+def text_of(value: bytes) -> bytes:
+    """A result as it is printed: a text is itself, anything else is JSON; with a line end."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    data = found.encode("utf-8", "backslashreplace") if isinstance(found, str) else value
+    return data if data.endswith(b"\n") else data + b"\n"
+
+
 def keep_unended(store: Store, unended: Iterable[Unended], why: str) -> None:
     """Keep for how long these attempts ran that are given up, and why."""
     with store.tx() as connection:
@@ -85,6 +98,7 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
         for why in {each.promoted for each in mine if each.promoted is not None}:
             those = [each.id for each in mine if each.promoted == why]
             move(store, those, Lane.STREAM, Happening.PROMOTED, why, mine[0].at)
+        released = follow(connection, _ended(mine), mine[0].at) if mine else 0
         if len(mine) < len(outcomes):
             held = {each.id for each in mine}
             book_cancelled(connection, [each for each in outcomes if each.id not in held])
@@ -92,7 +106,14 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
                 "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (NOT_MINE, len(outcomes) - len(mine)),
             )
+    if released:
+        ring(store.home, RUNNER)
     return mine
+
+
+def _ended(outcomes: Sequence[Outcome]) -> dict[State, list[int]]:
+    """Which of these jobs have come to which end."""
+    return {state: [each.id for each in outcomes if each.state is state] for state in (State.DONE, State.FAILED)}
 
 
 def _count(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Collection, Iterable
 
 from msgspec import Struct
 
-from ..job import Happening, Lane, State
+from ..job import LANES, Happening, Lane, State
 from ..reason import said
 from ..seam import reached
 from .claims import Claim, Room
 from .cohorts import tally
 from .counters import shift
+from .dependencies import follow
 from .history import note
 from .store import Store
 
@@ -136,7 +137,7 @@ def suspects_of(store: Store, handler: str) -> dict[int, int]:
 
 def nothing_else(store: Store) -> bool:
     """Whether all that is queued, of whatever handler and lane, are suspects."""
-    queued = sum(jobs for (_, _, state), jobs in tally(store).items() if state is State.QUEUED)
+    queued = sum(jobs for (_, lane, state), jobs in tally(store).items() if state is State.QUEUED and lane in LANES)
     found = store.row("SELECT count(*) FROM suspect CROSS JOIN job ON job.id = suspect.job WHERE state = 'queued'")
     return queued <= (found[0] if found else 0)
 
@@ -183,6 +184,7 @@ def end_guilty(connection: sqlite3.Connection, cohort: int, guilty: dict[int, st
         note(connection, cohort, Happening.BLAMED, said(why), now, job=job)
     if guilty:
         shift(connection, {(cohort, State.RUNNING, State.FAILED): len(guilty)}, at=now)
+        follow(connection, {State.FAILED: list(guilty)}, now)
 
 
 def _guilty(job: int, deaths: int) -> str:

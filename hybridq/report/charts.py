@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..brain.tariff import Tariff
-from ..job import Audience, Lane
+from ..job import LANES, Audience, Lane
 from ..queue.account import SUBMISSION, FlushDone, Ledger, Promised
 from ..sentences import sentence
 from ..when import count, span
@@ -36,7 +36,7 @@ def timeline_chart(ledger: Ledger, tariff: Tariff, currency: str = "") -> "Figur
         work_series(ledger),
         extent(ledger),
     )
-    for row, lane in enumerate(Lane, 1):
+    for row, lane in enumerate(LANES, 1):
         figure.add_trace(
             Bar(
                 x=[_when(at) for at in done.at],

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ..job import Audience, Lane
+from ..job import LANES, Audience, Lane
 from ..queue.account import Ledger, Ran
 
 SLOTS = 120  # of a time axis
@@ -74,7 +74,7 @@ def work_series(ledger: Ledger) -> WorkSeries:
     """Jobs done over time."""
     weight, (begin, end) = weights(ledger), extent(ledger)
     width = (end - begin) / SLOTS
-    found: dict[Lane, list[float]] = {lane: [0.0] * SLOTS for lane in Lane}
+    found: dict[Lane, list[float]] = {lane: [0.0] * SLOTS for lane in LANES}
     for each in ledger.ran:
         found[each.lane][min(SLOTS - 1, int((each.finished - begin) // width))] += weight[each.audience]
     at = tuple(begin + (slot + 0.5) * width for slot in range(SLOTS))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from ..job import Audience, Lane, Mode
+from ..job import LANES, Audience, Lane, Mode
 from ..queue.account import FlushDone, Ledger, Ran
 from .figures import rank
 
@@ -48,12 +48,12 @@ def waits(ledger: Ledger) -> Iterator[Waited]:
     """How long jobs waited, by audience, and by lane; of an audience that met both lanes also in all."""
     for audience in Audience:
         ran = [each for each in ledger.ran if each.audience is audience]
-        done = {lane: sum(s.done for s in ledger.sums if (s.audience, s.lane) == (audience, lane)) for lane in Lane}
+        done = {lane: sum(s.done for s in ledger.sums if (s.audience, s.lane) == (audience, lane)) for lane in LANES}
         if not any(done.values()):
             continue
         if all(done.values()):
             yield _waited(audience, None, sum(done.values()), (each.first - each.accepted for each in ran))
-        for lane in Lane:
+        for lane in LANES:
             if done[lane]:
                 seconds = (each.first - each.accepted for each in ran if each.lane is lane)
                 yield _waited(audience, lane, done[lane], seconds)

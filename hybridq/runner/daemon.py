@@ -20,6 +20,7 @@ from ..handlers.reaper import adopts, reap
 from ..home import Home
 from ..queue.cancel_retry import come_by_now, hasten
 from ..queue.cleaning import sweep
+from ..queue.dependencies import come, repair
 from ..queue.rescue import rescue
 from ..queue.runner import sweep_locks
 from ..when import how_many
@@ -134,7 +135,11 @@ class Service:
                     log.warning("%d submissions came while the clock was ahead; they count as submitted now", ahead)
                 if self._recurs and (back or not looked):
                     set_right(engine.outlook, time.time())
+                if not looked and (wrong := repair(engine.store, time.time())):
+                    log.warning("counted anew what %d gates wait for", wrong)
                 looked = True
+                if come(engine.store, time.time()):
+                    self._rung()
                 load.look(time.time())
                 review.turn(time.time())
                 telling.turn(time.time())

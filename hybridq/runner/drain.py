@@ -18,6 +18,7 @@ from ..home import Home
 from ..money.limit import Limit
 from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
+from ..queue.gates import gates_before, waits_for
 from ..queue.holds import of_cohorts, withheld
 from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
 from ..queue.rescue import rescue
@@ -144,10 +145,13 @@ class _Scope:
 
     def stuck(self, budget: Budget, window: Window) -> bool:
         """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
-        now, why = time.time(), None
+        now, why, last = time.time(), None, None
         for of in left_of(self._store, self.cohorts):
             if of.running:
                 return False
+            if of.waits:
+                last = of.cohort
+                continue
             limited = budget.limits(of.cohort, of.handler, of.lane, now)
             why = limited.why if why is None else why
             if not limited.jobs or not window.lets(of.handler, of.lane, of.size, now):
@@ -155,6 +159,8 @@ class _Scope:
             longest = window.longest(now)
             if longest is None or ran_longer(self._store, [of.cohort], longest) < of.queued:
                 return False
+        if why is None and last is not None:  # nothing that runs here will let it begin
+            why = next((waits_for(each) for each in gates_before(self._store, last, 1)), None)
         self.lasting = why is not None and why.lasting
         self.why, self.over = sentence(why and replace(why, runs=None), now, self._currency), True
         return True

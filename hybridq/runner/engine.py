@@ -35,6 +35,8 @@ from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size
 from ..when import how_many
 from .api_keys import Keys
+from .awaited import MARK as MARK_AFTER
+from .awaited import filled
 from .drain_window import Window
 from .learning import Learning
 from .saver import Saver
@@ -150,7 +152,7 @@ class Engine:
         return Call(
             id=claim.id,
             attempt=claim.attempt,
-            input=claim.input,
+            input=filled(self.store, claim.id, claim.input) if MARK_AFTER in claim.input else claim.input,
             timeout=asked.timeout,
             cwd=asked.cwd and named(asked.cwd),
             env=self.settling.variables(cohort),

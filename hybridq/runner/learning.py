@@ -34,7 +34,7 @@ class Learning:
         """Learn from what these jobs took, from which promises were `late`, what calls took beside their jobs, and what
         jobs took in calls of their own."""
         if handler not in self._outlook.models:
-            self._outlook.models[handler] = models(self._outlook.store, handler)
+            self._outlook.models[handler] = models(self._outlook.store, handler)[0]
         known = self._outlook.models[handler]
         known[lane] = taught(known[lane], seen, late, overhead, trials)
         self._fresh.add((handler, lane))

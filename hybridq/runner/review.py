@@ -9,7 +9,7 @@ import time
 
 from ..brain.conditions import Conditions
 from ..brain.policy import promote, reclassify
-from ..job import Decision, Happening, Lane
+from ..job import LANES, Decision, Happening, Lane
 from ..queue.cohorts import Cohort, next_of
 from ..queue.doorbell import RUNNER, ring
 from ..queue.lanes import move_cohort
@@ -34,7 +34,7 @@ class Review:
         if time.monotonic() < self._next:
             return 0
         self._next = time.monotonic() + EVERY
-        moved = sum(self._lane(lane, now) for lane in Lane)
+        moved = sum(self._lane(lane, now) for lane in LANES)
         if moved:
             ring(self._engine.home, RUNNER)
         return moved

@@ -138,7 +138,8 @@ class _Room:
 
     def __call__(self, cohort: int) -> int:
         """How many jobs of a cohort may begin."""
-        hold_back(self._store, cohort, self._opening.kept(cohort).why, self._now)
+        if self._opening.turned(cohort):
+            hold_back(self._store, cohort, self._opening.kept(cohort).why, self._now)
         jobs = self._lets(cohort)
         self.withheld = self.withheld or not jobs
         return jobs

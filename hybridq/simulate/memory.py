@@ -9,7 +9,7 @@ from ..brain.calls import Overhead
 from ..brain.estimate import Estimate, Model, Observation
 from ..brain.lessons import Bursts, taught
 from ..config.values import HandlerConfig
-from ..job import Lane
+from ..job import LANES, Lane
 from .station import Spell
 
 
@@ -19,9 +19,9 @@ class Memory:
     def __init__(self, handler: HandlerConfig, machine_cost: float, after: float) -> None:
         """`after`: seconds until what was learned is known."""
         self._handler, self._machine_cost, self._after = handler, machine_cost, after
-        self._models = {lane: Model() for lane in Lane}
-        self._unheard: dict[Lane, list[Observation]] = {lane: [] for lane in Lane}
-        self._late: dict[Lane, list[bool]] = {lane: [] for lane in Lane}
+        self._models = {lane: Model() for lane in LANES}
+        self._unheard: dict[Lane, list[Observation]] = {lane: [] for lane in LANES}
+        self._late: dict[Lane, list[bool]] = {lane: [] for lane in LANES}
         self._overhead: Overhead | None = None
         self._flushing = False  # a chunk of the flush that runs has ended
         self._known = -math.inf

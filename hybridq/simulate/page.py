@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ..job import Audience, Lane
+from ..job import LANES, Audience
 from ..report.markup import COLOURS, DRAWN, chart, hover, page, seconds, spread, table, text
 from ..sentences import sentence
 from ..when import count, money, span
@@ -90,7 +90,7 @@ def _timeline(found: Rehearsal, ours: SimulatedRun) -> "Figure":
     from plotly.graph_objects import Bar, Figure, Scatter
 
     figure, width = Figure(), max(1.0, (found.end - found.begin) / BARS)
-    for lane in Lane:
+    for lane in LANES:
         begun = Counter(int((t.start - found.begin) // width) for t in ours.tasks if t.lane is lane)
         figure.add_trace(
             Bar(
@@ -167,7 +167,7 @@ def _promises(ours: SimulatedRun) -> "Figure":
     from plotly.graph_objects import Figure, Scatter
 
     figure, known = Figure(), _promised(ours)
-    for lane in Lane:
+    for lane in LANES:
         drawn = spread([(t, finish) for t, finish in known if t.lane is lane])
         figure.add_trace(
             Scatter(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..brain.estimate import Estimate
-from ..job import Lane
+from ..job import LANES, Lane
 from ..outlook import Outlook
 from ..queue.account import Arrived
 from ..queue.ledger import came
@@ -71,7 +71,7 @@ def _alone(jobs: Iterable[Arrived], times: dict[str, Times]) -> Iterator[tuple[A
 
 
 def _paid(estimate: Estimate, size: float) -> dict[Lane, float] | None:
-    return {lane: estimate.cost(lane, size) or 0.0 for lane in Lane} if estimate.by_the_job else None
+    return {lane: estimate.cost(lane, size) or 0.0 for lane in LANES} if estimate.by_the_job else None
 
 
 def _times(estimate: Estimate) -> Times:

@@ -17,6 +17,7 @@ from ..outlook import Outlook
 from ..queue import lists
 from ..queue.cohorts import Cohort, Job, cohort, environment, job, lineage
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
+from ..queue.gates import gate_of
 from ..queue.history import history
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
@@ -59,7 +60,7 @@ class Detail(Row, frozen=True, kw_only=True):
     max_cost: float | None = None
     attempt: int | None = None
     failures: int | None = None  # tries that counted against the retries
-    not_before: float | None = None  # when it may be tried again
+    not_before: float | None = None  # when it may be tried, or tried again
     result: str | None = None  # at most TEXT_LIMIT characters
     error: str | None = None
     dropped: int = 0  # bytes of output beyond the limit
@@ -192,7 +193,7 @@ def _job_facts(outlook: Outlook, of: Job, now: float) -> dict[str, Any]:
         "input_bytes": len(of.input),
         "attempt": of.attempt,
         "failures": of.tries,
-        "not_before": of.ready if of.ready > now else None,
+        "not_before": _not_before(store, of, now),
         "files": _files(store, of),
         "flush": flush_record(store, of.flush),
         **_occurrence(outlook, of.id),
@@ -221,6 +222,13 @@ def _occurrence(outlook: Outlook, one: int | None) -> dict[str, Any]:
     """The schedule that made a job, and for which instant."""
     made = None if one is None else occurrence_of(outlook.store, one)
     return {} if made is None else {"schedule": made[0], "instant": made[1]}
+
+
+def _not_before(store: Store, of: Job, now: float) -> float | None:
+    """When it may be tried again, or for the first time (epoch seconds); None: now, as far as time goes."""
+    before = gate_of(store, of.id) if of.state is State.QUEUED else None
+    at = max(of.ready, (before and before.at) or 0.0)
+    return at if at > now else None
 
 
 def _files(store: Store, of: Job) -> tuple[str, ...]:

@@ -7,26 +7,28 @@ foreseen. Reads only.
 
 import math
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..brain.away import Progress, away_eta
-from ..brain.conditions import Conditions
+from ..brain.conditions import Conditions, later
 from ..brain.costs import mean_size
 from ..brain.forecast import Eta, flushing_etas, held_etas, rest_eta, running_eta, stream_eta
 from ..brain.plan import Plan, plan
 from ..brain.reasons import own
-from ..job import Flush, Held, Lane, Mode, State
+from ..job import Flush, Held, Lane, Mode, Range, State
 from ..money.why_held import WhyHeld, has_budget
 from ..outlook import Outlook
 from ..queue.buckets import buckets, counted_in
-from ..queue.cohorts import Cohort, held, tally
+from ..queue.cohorts import Cohort, cohort, held, tally
+from ..queue.gates import Gate, awaited, gate_of, gates_before, waits_for
 from ..queue.group_sums import group_sums, queued_parts
 from ..queue.holds import withheld
 from ..queue.learned import intended
-from ..queue.lists import ahead, open_flushes, runners, running
+from ..queue.lists import ahead, listed, open_flushes, runners, running
 from ..queue.remote import Elsewhere, elsewhere
 from ..reason import NOBODY, Reason, said
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
+DEEP = 32  # jobs that wait for each other in turn; when those behind more begin is not foreseen
 NONE = said("")
 UNSERVED = Reason(NOBODY)
 Foreseen = tuple[Eta, Reason]
@@ -74,6 +77,7 @@ class Foresight:
         self._held: dict[int, Foreseen] = {}
         self._worlds: dict[str, Conditions] = {}
         self._today: Today | None = None
+        self._gates: dict[int, Eta] = {}
 
     def held(self, cohort: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
@@ -129,7 +133,7 @@ class Foresight:
         keys = {key: batch.under.get(classes.get(key, key), key) for key in (cohort.id, *cohorts)}
         flush = batch.flushes.get(keys[cohort.id])
         why = NONE if flush is None else self._own(flush, batch, [each for each in cohorts if keys[each] in flush.keys])
-        return _whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), why
+        return whole([batch.etas.get(keys[each], Eta()) for each in cohorts]), why
 
     def _own(self, flush: Flush, batch: _Batch, cohorts: list[int]) -> Reason:
         """Why these are run then, in their own money where it is about money."""
@@ -151,6 +155,75 @@ class Foresight:
         world = replace(_apart(world, cohort, queued), stream_ahead=seconds)
         eta = stream_eta(queued, cohort.size, world)
         return self._as_limited((eta, cohort.decision.reason), cohort)
+
+    def waiting(self, cohort: Cohort, jobs: int, gates: Sequence[Gate], deep: int = 0) -> Foreseen:
+        """For so many queued jobs of a cohort that wait at these gates: from when all of these have opened."""
+        if not gates:
+            return Eta(), NONE
+        why = waits_for(gates[0], more=len(gates) > 1)
+        if self._stuck(cohort, self.served or self._runs_itself(cohort)) is not None or deep > DEEP:
+            return Eta(), why
+        opens = [self._opens(each, deep) for each in gates]
+        start, start90 = (
+            None if None in ends else max((e for e in ends if e is not None), default=self.now)
+            for ends in ([each.finish for each in opens], [each.finish90 for each in opens])
+        )
+        if start is None:
+            return Eta(), why
+        start = max(start, self.now)
+        eta = self._from(cohort, jobs, start)
+        if eta.finish is None or eta.finish90 is None:
+            return eta, why
+        wider = math.hypot(eta.finish90 - eta.finish, max(0.0, (start90 or start) - start))
+        return replace(eta, finish90=eta.finish + wider), why
+
+    def over(self, ranges: Sequence[Range]) -> Eta:
+        """When these jobs will have ended, as far as that is foreseen."""
+        ends = [self._end(cohort, one, 1) for cohort, one in awaited(self._outlook.store, ranges)]
+        return whole(ends) if ends else Eta(finish=self.now, finish90=self.now)
+
+    def _opens(self, gate: Gate, deep: int) -> Eta:
+        """When a gate opens, as the finish of what it waits for."""
+        if gate.id not in self._gates:
+            ends = [self._end(cohort, one, deep + 1) for cohort, one in awaited(self._outlook.store, gate.ranges)]
+            if gate.at is not None:
+                ends.append(Eta(finish=gate.at, finish90=gate.at))
+            self._gates[gate.id] = whole(ends) if ends else Eta(finish=self.now, finish90=self.now)
+        return self._gates[gate.id]
+
+    def _end(self, number: int, one: int | None, deep: int) -> Eta:
+        """When what is left of a cohort will be done, or a single job that runs."""
+        of = cohort(self._outlook.store, number)
+        begun, queued = of.counts.get(State.RUNNING, 0), of.queued
+        if of.lane is Lane.NONE:
+            gates = (
+                gates_before(self._outlook.store, number) if one is None else _one(gate_of(self._outlook.store, one))
+            )
+            return self.waiting(of, 1 if one is not None else queued, gates, deep)[0]
+        if one is not None and begun and (line := listed(self._outlook.store, [one]).get(one)) and line.started:
+            return self.running(of, 1, line.started)[0]
+        if begun:
+            at_once = queued if of.lane is Lane.STREAM or self.flushing(of) else 0
+            return self.running(of, begun + at_once, of.started)[0]
+        return (self.streamed(of) if of.lane is Lane.STREAM else self.held(of))[0]
+
+    def _from(self, cohort: Cohort, jobs: int, start: float) -> Eta:
+        """For so many jobs of a cohort that nothing keeps from beginning from then on."""
+        world = later(_apart(self._world(cohort.handler), cohort, jobs), start)
+        if cohort.mode is not Mode.BATCH:
+            return stream_eta(jobs, cohort.size, world)
+        of = Held(
+            key=cohort.id,
+            jobs=jobs,
+            size=cohort.size,
+            deadline=cohort.due,
+            since=start,
+            delay_cost=cohort.delay_cost * jobs,
+            pinned=cohort.pinned,
+            kind=cohort.request.kind,
+        )
+        world = replace(world, held=(of,))
+        return held_etas([of], world, plan([of], world, drain=self._drain), WORK)[cohort.id]
 
     def running(self, cohort: Cohort, jobs: int, started: float | None) -> Foreseen:
         """For `jobs` jobs of a cohort that run now or follow in the same flush; one job: since `started`."""
@@ -241,6 +314,10 @@ class Foresight:
         return rest_eta(lane, jobs, math.ceil(jobs / max(1, slots)), size, world)
 
 
+def _one(gate: Gate | None) -> list[Gate]:
+    return [] if gate is None else [gate]
+
+
 def _apart(world: Conditions, cohort: Cohort, jobs: int) -> Conditions:
     """A handler's world by what is known of the commands of this cohort alone."""
     return replace(world, estimate=world.estimate.of(cohort.request.kind, jobs))
@@ -256,7 +333,7 @@ def _as_told(planned: Plan, told: list[tuple[float, Reason]]) -> Plan:
     return Plan(later=(*flushes[:mine], *as_told)) if as_told else planned
 
 
-def _whole(etas: list[Eta]) -> Eta:
+def whole(etas: list[Eta]) -> Eta:
     """Several parts as one: it starts with the first, and is done with the last."""
     finishes = [eta.finish for eta in etas]
     finishes90 = [eta.finish90 for eta in etas]

@@ -231,6 +231,8 @@ class _View:
         starts = {of.id: self._foresight.held(of)[0].start or math.inf for of in found[Lane.BATCH]}
         ordered = sorted(found[Lane.STREAM], key=_turn)
         ordered += sorted(found[Lane.BATCH], key=lambda of: (starts[of.id], *_turn(of)))
+        ordered += sorted(found[Lane.NONE], key=lambda of: of.id)
+        ordered = list({of.name or of.id: of for of in reversed(ordered)}.values())[::-1]  # a group once
         return ordered, before
 
     def _ended(self, limit: int, first: float) -> list[Row]:

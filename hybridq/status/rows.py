@@ -16,13 +16,16 @@ from ..job import ENDED, Lane, State
 from ..outlook import Outlook
 from ..queue import lists, troubles
 from ..queue.cohorts import Cohort
-from ..queue.group_sums import GroupSum, group_sums
+from ..queue.gates import Gate, gate, gates_before, told, unmet
+from ..queue.group_sums import GroupSum, group_sums, waiting_parts
 from ..queue.learned import remarked, remarked_of
 from ..queue.lists import ListedJob
 from ..reason import EXITED, SAID, Reason, said
 from ..sentences import how_ended, sentence
-from .foresight import NONE, Foreseen, Foresight
+from .foresight import NONE, Foreseen, Foresight, whole
 from .snapshot import Failed, Row
+
+PARTS = 8  # of a group that waits for others in several ways, that are foreseen
 
 
 def subject(data: bytes) -> str:
@@ -109,11 +112,18 @@ class Rows:
             why=self._said(why),
             why_beside=self._said(why, stateless=True),
             why_kind="" if why is NONE else why.kind,
+            waits_for=self._waits_for(cohort, gate(self._store, line.gate)) if line.state is State.QUEUED else "",
         )
+
+    def _waits_for(self, cohort: Cohort, before: Gate | None) -> str:
+        return told(before.ranges) if cohort.lane is Lane.NONE and before is not None else ""
 
     def _job_future(self, cohort: Cohort, line: ListedJob, before: int | None) -> Foreseen:
         foresight = self._foresight
         running = line.state is State.RUNNING
+        if cohort.lane is Lane.NONE and not running:
+            here = gate(self._store, line.gate)
+            return foresight.waiting(cohort, 1, [] if here is None else [here])
         eta, why = foresight.running(cohort, 1, line.started) if running else self._waiting(cohort, before)
         if running and (remark := remarked(self._store, line.id)):
             why = said(remark)
@@ -130,6 +140,8 @@ class Rows:
         return eta, why
 
     def _in_lane(self, cohort: Cohort, before: int | None) -> Foreseen:
+        if cohort.lane is Lane.NONE:
+            return self._foresight.waiting(cohort, cohort.queued, gates_before(self._store, cohort.id))
         if cohort.lane is Lane.STREAM:
             return self._foresight.streamed(cohort, before)
         if self._foresight.flushing(cohort):
@@ -178,19 +190,27 @@ class Rows:
             why=self._said(why),
             why_beside=self._said(why, stateless=True),
             why_kind="" if why is NONE else why.kind,
+            waits_for=self._waits_for(cohort, next(iter(gates_before(self._store, cohort.id, 1)), None)),
             away=self._foresight.away(cohort, counts.get(State.RUNNING, 0)) if state is State.RUNNING else 0,
         )
 
     def _causes(self, found: GroupSum) -> tuple[Failed, ...]:
-        told = troubles.failures(self._store, found.name) if found.counts.get(State.FAILED) else []
+        failed = troubles.failures(self._store, found.name) if found.counts.get(State.FAILED) else []
         return tuple(
             Failed(reason=reason, exit_code=code, jobs=jobs, exited=_exited(reason, code))
-            for reason, code, jobs in told
+            for reason, code, jobs in failed
         )
 
     def _group_future(self, cohort: Cohort, found: GroupSum, before: int | None) -> Foreseen:
         """Until its last job is done, and why then; what is not tried again yet is told of first."""
-        eta, why = self._group_course(cohort, found, before)
+        parts = lists.by_number(self._store, waiting_parts(self._store, found.name, PARTS))
+        eta, why = self._group_course(cohort, found, before, sum(of.queued for of in parts))
+        behind = [
+            self._foresight.waiting(of, of.queued, gates_before(self._store, of.id))[0]
+            for of in parts
+            if of.id != cohort.id
+        ]
+        eta = whole([eta, *behind]) if behind else eta
         now = self._foresight.now
         waits = troubles.again(self._store, found.name, now) if found.counts.get(State.QUEUED) else None
         if waits is None:
@@ -199,12 +219,15 @@ class Rows:
         left = sum(found.counts.get(state, 0) for state in (State.QUEUED, State.RUNNING))
         return eta, Reason("again", error, due=at, jobs=jobs, of=left, then=None if jobs == left else why)
 
-    def _group_course(self, cohort: Cohort, found: GroupSum, before: int | None) -> Foreseen:
-        """What runs now with all that follows at once, and what is held for later."""
+    def _group_course(self, cohort: Cohort, found: GroupSum, before: int | None, behind: int) -> Foreseen:
+        """What runs now with all that follows at once, and what is held for later; so many jobs are `behind` others."""
         counts = found.counts
         running, queued = counts.get(State.RUNNING, 0), counts.get(State.QUEUED, 0)
+        if not running and cohort.lane is Lane.NONE and queued:
+            return self._in_lane(cohort, before)
+        queued -= behind
         if not running and not queued:
-            return Eta(), NONE
+            return Eta(), (unmet(self._store, found.name) if counts.get(State.CANCELLED) else None) or NONE
         if not running:
             return self._waiting(cohort, before)
         if (limit := self._foresight.limited(cohort, queued)) is not None:
@@ -218,8 +241,10 @@ class Rows:
 def _job_end(line: ListedJob) -> Foreseen:
     """What is still worth knowing of a job that has ended."""
     if line.state is State.FAILED:
-        told = line.error or "failed"
-        return Eta(), Reason(EXITED if _exited(told, line.exit_code) else SAID, told)
+        error = line.error or "failed"
+        return Eta(), Reason(EXITED if _exited(error, line.exit_code) else SAID, error)
+    if line.cause is not None and line.state is State.CANCELLED:
+        return Eta(), Reason("unmet", str(line.cause[0]), mode=line.cause[1])
     return Eta(), Reason("cut", line.cut) if line.state is State.DONE and line.cut else NONE
 
 

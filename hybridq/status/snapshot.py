@@ -73,6 +73,7 @@ class Row(Struct, frozen=True, kw_only=True):
     why: str = ""  # the reason for its mode, for being held, or for its failure; not yet made safe
     why_beside: str = ""  # the same beside its state, which this does not say again
     why_kind: str = ""  # the kind of that reason
+    waits_for: str = ""  # the jobs that it waits for, by their ids; of a group those that the first of it waits for
 
     @property
     def jobs(self) -> int:

@@ -23,7 +23,7 @@ from statistics import median
 import msgspec
 from msgspec import Struct
 
-from hybridq.job import Forecast, Lane, Mode
+from hybridq.job import LANES, Forecast, Lane, Mode
 from hybridq.outlook import Outlook
 from hybridq.queue.ledger import read
 from hybridq.report import report as score
@@ -134,7 +134,7 @@ def table(every: Sequence[Submitted], since: float) -> None:
     wanted = [
         *sorted(set(keys)),
         *((name, "", "") for name in KINDS),
-        *(("", str(lane), "") for lane in Lane),
+        *(("", str(lane), "") for lane in LANES),
         *(("", "", by) for by in sorted({by for _, by in judged})),
         ("", "", ""),
     ]

@@ -197,9 +197,10 @@ def test_what_is_paid_by_the_job_costs_no_more_under_load(tmp_path: Path, monkey
     by_job.store.close()
 
 
-def test_each_handler_remembers_its_load(tmp_path: Path) -> None:
+def test_each_handler_remembers_its_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That one handler's plan priced the load in says nothing of another's."""
     outlook = queue(tmp_path)
+    monkeypatch.setattr("hybridq.outlook.machine_load", lambda: outlook.config.policy.load_free)
     outlook.loaded.add("echo")
     assert outlook.conditions("echo", time.time()).loaded
     assert not outlook.conditions("shell", time.time()).loaded

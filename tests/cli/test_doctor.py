@@ -174,6 +174,14 @@ def test_the_kind_of_a_disk_is_that_of_its_own_mount() -> None:
     assert machine.kind_of_disk(Path("/proc/self")) == "proc"
 
 
+def test_another_program_at_the_file_is_told_of(outlook: Outlook) -> None:
+    """By its name and process: this very test has it open, and is no command of hybridq's."""
+    found = findings(outlook, code=0)["others"]
+    assert (found["level"], f"(pid {os.getpid()})" in found["text"]) == ("warning", True)
+    outlook.store.close()
+    assert findings(outlook, code=0)["others"]["level"] == "ok"
+
+
 def test_a_live_runner_is_counted(outlook: Outlook) -> None:
     """Whoever works on the queue is in the sentence."""
     runner = Runner(outlook.store, "drain")

@@ -197,6 +197,27 @@ def test_one_job_imports_little(queue: Queue) -> None:
     assert not set(dear.split()) & set(done.stdout.split())
 
 
+def test_whoever_follows_a_job_imports_no_runner(queue: Queue) -> None:
+    """Beside a daemon `submit --follow` imports nothing that only runs jobs or plans: the first byte waits for it."""
+    program = (
+        "import sys; from hybridq_cli.commands import call\n"
+        "try: call(['submit', '--follow', '--', 'true'])\nexcept BaseException: pass\nprint(*sys.modules)"
+    )
+    with queue.daemon():
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=queue.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+    dear = "rich asyncio psutil apscheduler hashlib zoneinfo sqlite_utils hybridq.runner.engine hybridq.status.overview"
+    assert "hybridq.queue.follow" in done.stdout.split()
+    assert not set(dear.split()) & set(done.stdout.split())
+
+
 def test_a_promise_that_cannot_be_kept_is_said_at_once(queue: Queue) -> None:
     """A deadline that no mode makes, and a limit below every forecast, are told on standard error."""
     for _ in range(3):

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -12,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
 from hybridq.brain.occurrence import Missed
-from hybridq.job import Audience, Mode, Request
+from hybridq.job import Audience, Mode, Request, Waits
 from hybridq.queue.rescue import rescue
 from hybridq.runner.occurrences import key_of, make_all_due
 from hybridq.submit import connect, submit, submit_many
@@ -30,6 +32,7 @@ for line in sys.stdin:
     for call in calls if isinstance(calls, list) else [calls]:
         os.write(log, b"%d %d\\n" % (call["id"], call["attempt"]))
         time.sleep(0.0002)
+        os.write(log, b"%d ends\\n" % call["id"])
         print(json.dumps({"id": call["id"], "output": "result of " + call["input"]}), flush=True)
 """
 RUNNER = """
@@ -129,14 +132,26 @@ class Crash(Doomed):
         self.nights += [key_of(new, at) for at in instants]
 
     def submit(self, jobs: int) -> None:
-        """A batch of so many jobs, where it is needed, and two stream jobs."""
+        """A batch of so many jobs, where it is needed, with some that wait for them, and two stream jobs."""
         if self.left() < jobs:
             asked = Request(handler="echo", audience=Audience.BACKGROUND, mode=Mode.BATCH)
-            submit_many(self.outlook, ((asked, b'"%d"' % n, None) for n in range(self.jobs, self.jobs + jobs)))
-            self.jobs += jobs
+            first = self._many(jobs, ((asked, None) for _ in range(jobs)))
+            second = self._many(jobs // 4, ((asked, Waits(done=((n, n),))) for n in range(first, first + jobs // 4)))
+            streamed = Request(handler="echo", audience=Audience.BACKGROUND, mode=Mode.STREAM)
+            both = (first + jobs // 2, first + jobs - 1), (second, second + jobs // 4 - 1)
+            self._many(3, ((streamed, Waits(done=both)) for _ in range(3)))
         for _ in range(2):
             submit(self.outlook, Request(handler="echo", audience=Audience.USER, mode=Mode.STREAM), b'"%d"' % self.jobs)
             self.jobs += 1
+
+    def _many(self, jobs: int, asked: Iterable[tuple[Request, Waits | None]]) -> int:
+        """The first id of a submission of so many jobs, which wait for these."""
+        numbers = range(self.jobs, self.jobs + jobs)
+        lines = ((request, b'"%d"' % n, None, waits) for n, (request, waits) in zip(numbers, asked, strict=True))
+        accepted = submit_many(self.outlook, lines)
+        assert accepted is not None
+        self.jobs += jobs
+        return accepted.first
 
     def round(self, jobs: int) -> None:
         """Start a runner on fresh work and kill it somewhere in the middle."""
@@ -160,15 +175,33 @@ class Crash(Doomed):
         assert self.outlook.store.row("SELECT count(*), count(DISTINCT job) FROM occurrence") == (len(keys), len(keys))
         self.jobs += len(self.nights)
         self.check("result of")
-        ran = Counter(line.split()[0] for line in self.log.read_text().splitlines())
+        lines = [line.split() for line in self.log.read_text().splitlines()]
+        ran = Counter(job for job, what in lines if what != "ends")
+        waited = self._check_order([(int(job), what) for job, what in lines])
         again = sum(ran.values()) - len(ran)
         return {
             "jobs": self.jobs,
             "occurrences": len(self.nights),
+            "waited": waited,
             "kills": self.kills,
             "run again": again,
             "per kill": again // max(1, self.kills),
         }
+
+    def _check_order(self, lines: list[tuple[int, str]]) -> int:
+        """Nobody ran before what they wait for, by the worker's log and by the queue; returns how many waited."""
+        store = self.outlook.store
+        ends: dict[int, int] = {}
+        begins: dict[int, int] = {}
+        for place, (job, what) in enumerate(lines):
+            (ends if what == "ends" else begins).setdefault(job, place)
+        times = {job: (began, over) for job, began, over in store.rows("SELECT id, started, finished FROM job")}
+        behind = store.rows("SELECT job.id, done FROM job JOIN gate ON gate.id = job.gate")
+        pairs = [(job, n) for job, done in behind for first, last in json.loads(done) for n in range(first, last + 1)]
+        assert [pair for pair in pairs if begins[pair[0]] < ends[pair[1]]] == []
+        assert [pair for pair in pairs if times[pair[0]][0] < times[pair[1]][1]] == []
+        assert store.rows("SELECT 1 FROM dependency") == []
+        return len(behind)
 
 
 def main(rounds: int, jobs: int = 1000, seed: int = 7) -> None:

@@ -33,6 +33,8 @@ def test_random_kills_leave_one_right_result_a_job(tmp_path: Path) -> None:
         "replied:4",
         "storing",
         "storing:3",
+        "releasing",
+        "releasing:2",
         "stored",
         "stored:2",
         "ending",

@@ -47,7 +47,7 @@ MAY = {  # what a room imports besides itself and the ground
     "service": {"config"},
     "metrics": {"money", "outlook", "queue", "brain", "config"},
     "doctor": {"service", "queue", "brain", "config"},
-    "submit": {"money", "outlook", "queue", "brain", "config"},
+    "submit": {"status", "money", "outlook", "queue", "brain", "config"},
     "demo": {"submit", "handlers", "outlook", "queue"},
 }
 PURE = {

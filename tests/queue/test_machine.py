@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hybridq.errors import BadData, TryAgain
 from hybridq.home import Home
-from hybridq.job import Happening, Lane, Mode, State
+from hybridq.job import ENDED, LANES, Happening, Lane, Mode, State, Waits
 from hybridq.queue import acceptance, bulk
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel, retry
@@ -46,6 +46,10 @@ class Queue(RuleBasedStateMachine):
         self.store = Store.open(Home.find({"HYBRIDQ_HOME": str(self.folder / "home")}))
         self.runners = [Runner(self.store, "drain"), Runner(self.store, "drain")]
         self.model: dict[int, State] = {}
+        self.last: dict[int, State] = {}  # where each job stands or, cleaned away, stood
+        self.behind: dict[int, tuple[list[int], list[int]]] = {}  # what it waits for: done, and ended
+        self.caused: set[int] = set()  # cancelled for what they wait for
+        self.let_in: set[int] = set()  # of these, those that wait for nothing any more
         self.holder: dict[int, tuple[int, int]] = {}  # job -> (runner, attempt)
         self.now = 10.0
         self.sizes = bulk.CHUNK_MIXED, bulk.TOGETHER, acceptance.TOGETHER
@@ -70,6 +74,52 @@ class Queue(RuleBasedStateMachine):
         new = accept(self.store, BACKGROUND, b"y", deciding(mode), now=self.now).first
         self.model[new] = State.QUEUED
         return new
+
+    @rule(
+        target=jobs,
+        done=st.lists(jobs, max_size=2),
+        over=st.lists(jobs, max_size=2),
+        count=st.integers(1, 3),
+        mode=st.sampled_from(Mode),
+    )
+    def submit_behind(self, done: list[int], over: list[int], count: int, mode: Mode):  # type: ignore[no-untyped-def]
+        """Some jobs that wait for others; one that is to be done and to have ended is to be done."""
+        done = [job for job in done if job in self.model]
+        over = [job for job in over if job in self.model and job not in done]
+        waits = Waits(done=tuple((job, job) for job in done), ended=tuple((job, job) for job in over))
+        with Bulk(self.store) as writer:
+            for _ in range(count):
+                writer.add(BACKGROUND, b"w", None, waits if done or over else None)
+            accepted = writer.accept(deciding(mode), now=self.now)
+        assert accepted is not None
+        new = range(accepted.first, accepted.last + 1)
+        self.model |= dict.fromkeys(new, State.QUEUED)
+        self.behind |= dict.fromkeys(new, (done, over))
+        self.settle()
+        return multiple(*new)
+
+    def settle(self) -> int:
+        """Release, cancel and revive what waits, until nothing changes; how many were revived."""
+        revived, before = 0, None
+        while before != (before := (dict(self.model), set(self.let_in))):
+            self.last |= self.model
+            for job, (done, over) in self.behind.items():
+                revived += self.settle_one(job, done, over) if job not in self.let_in else 0
+        return revived
+
+    def settle_one(self, job: int, done: list[int], over: list[int]) -> bool:
+        """The same for one job that was not let in so far."""
+        broken = any(self.last[each] in (State.FAILED, State.CANCELLED) for each in done)
+        if all(self.last[each] is State.DONE for each in done) and all(self.last[each] in ENDED for each in over):
+            self.let_in.add(job)
+        elif broken and self.model.get(job) is State.QUEUED:
+            self.model[job] = State.CANCELLED
+            self.caused.add(job)
+        elif not broken and job in self.caused and self.model.get(job) is State.CANCELLED:
+            self.model[job] = State.QUEUED
+            self.caused.discard(job)
+            return True
+        return False
 
     @rule(who=st.integers(0, 1), rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc-")), max_size=5))
     def write(self, who: int, rows: list[tuple[int, str]]) -> None:
@@ -118,7 +168,7 @@ class Queue(RuleBasedStateMachine):
         self.model = {number: state for number, state in self.model.items() if number in left}
         assert list(sweep(self.store)) == []
 
-    @rule(target=claims, who=st.integers(0, 1), lane=st.sampled_from(Lane), limit=st.integers(1, 3))
+    @rule(target=claims, who=st.integers(0, 1), lane=st.sampled_from(LANES), limit=st.integers(1, 3))
     def claim(self, who: int, lane: Lane, limit: int):  # type: ignore[no-untyped-def]
         runner = self.runners[who].id
         if lane is Lane.STREAM:
@@ -128,6 +178,7 @@ class Queue(RuleBasedStateMachine):
             taken = claim_batch(self.store, runner, 1, "h", keys, limit, self.now)
         for each in taken:
             assert self.model[each.id] is State.QUEUED
+            assert each.id in self.let_in or each.id not in self.behind
             self.model[each.id] = State.RUNNING
             self.holder[each.id] = (runner, each.attempt)
         return multiple(*((each, lane) for each in taken))
@@ -142,6 +193,7 @@ class Queue(RuleBasedStateMachine):
             assert bool(stored) is expected
         if mine:
             self.model[claim.id] = outcome.state
+            self.settle()
 
     @rule(job=jobs)
     def cancel(self, job: int) -> None:
@@ -149,15 +201,20 @@ class Queue(RuleBasedStateMachine):
         assert cancel(self.store, [job], self.now) == open_
         if open_:
             self.model[job] = State.CANCELLED
+            self.settle()
 
     @rule(job=jobs)
     def retry(self, job: int) -> None:
         ended_badly = self.model.get(job) in (State.FAILED, State.CANCELLED)
-        assert retry(self.store, [job], self.now) == ended_badly
+        done = self.behind.get(job, ([], []))[0] if job not in self.let_in else []
+        ended_badly &= not any(self.last[each] in (State.FAILED, State.CANCELLED) for each in done)
+        changed = retry(self.store, [job], self.now)
         if ended_badly:
             self.model[job] = State.QUEUED
+            self.caused.discard(job)
+        assert changed == ended_badly + self.settle()
 
-    @rule(job=jobs, lane=st.sampled_from(Lane))
+    @rule(job=jobs, lane=st.sampled_from(LANES))
     def move(self, job: int, lane: Lane) -> None:
         if move(self.store, [job], lane, Happening.SAID, said("test"), self.now):
             assert self.model[job] is State.QUEUED

@@ -11,6 +11,7 @@ from hybridq.queue import store as store_module
 from hybridq.queue.learned import remarked_of
 from hybridq.queue.suspects import held_suspects, nothing_else, only_suspects, take
 from hybridq.runner.drain import DrainLimits, run_drain
+from hybridq.submit import submit
 from tests.support.building import asking, submit_all
 
 
@@ -44,6 +45,20 @@ def test_nothing_that_is_asked_about_suspects_scans_the_jobs(outlook: Outlook) -
     outlook.store.connection.set_trace_callback(None)
     assert sum("suspect" in sql for sql in said) > 3
     assert not scans(outlook, said)
+
+
+def test_a_submission_asks_little(outlook: Outlook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is held and nobody else runs: a submission reads each thing once, and writes in one transaction."""
+    monkeypatch.setattr("hybridq.outlook.machine_load", lambda: 0.0)
+    submit(outlook, asking(mode=Mode.STREAM), b'"x"')
+    said: list[str] = []
+    outlook.store.connection.set_trace_callback(said.append)
+    submit(outlook, asking(mode=Mode.STREAM), b'"y"')
+    outlook.store.connection.set_trace_callback(None)
+    reads = [sql for sql in said if sql.startswith("SELECT")]
+    assert sum(sql == "BEGIN IMMEDIATE" for sql in said) == 1
+    assert not any(name in sql for sql in reads for name in ("cohort_queued", "planned", "withheld"))
+    assert len(reads) <= 6
 
 
 def scans(outlook: Outlook, said: list[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from hybridq.brain.estimate import Model
 from hybridq.errors import BadData, NoSuchJob, TryAgain
 from hybridq.home import Home
-from hybridq.job import Audience, Happening, Lane, Mode, Request
+from hybridq.job import LANES, Audience, Happening, Lane, Mode, Request
 from hybridq.queue.bulk import Bulk
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.claims import claim_batch, claim_stream
@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_read_is_learned_anew(store: Store) -> None:
         connection.execute(
             "INSERT INTO model (handler, lane, learned, at) VALUES ('h', 'batch', ?, 1)", (b'{"seen":"x"}',)
         )
-    assert models(store, "h") == {lane: Model() for lane in Lane}
+    assert models(store, "h") == ({lane: Model() for lane in LANES}, 1.0)
 
 
 def test_what_a_dead_writer_left_is_taken_away(store: Store) -> None:

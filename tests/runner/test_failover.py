@@ -12,7 +12,7 @@ from hybridq.errors import TryAgain
 from hybridq.job import Mode
 from hybridq.queue import store as store_module
 from hybridq.queue.cohorts import job, state_of
-from hybridq.runner.inline import Failover
+from hybridq.runner.failover import Failover
 from tests.support.building import asking, queue, submit_all, until
 
 

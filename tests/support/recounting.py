@@ -16,6 +16,8 @@ _ORPHANS = {
     "stop": "runner NOT IN (SELECT id FROM runner)",  # it stays until the runner hears, though the job is cleaned away
     "history": f"cohort {_NO_COHORT}",
     "promise": f"cohort {_NO_COHORT}",
+    "gate": "id NOT IN (SELECT gate FROM job WHERE gate IS NOT NULL)",
+    "dependency": "gate NOT IN (SELECT id FROM gate)",
     "withheld": f"cohort {_NO_COHORT}",
     "cohort": "accepted IS NULL AND writer NOT IN (SELECT id FROM runner)",
 }

@@ -69,7 +69,30 @@ def check_counters(store: Store) -> None:
         == []
     )
     check_classes(store)
+    check_gates(store)
     check_sums(store)
+
+
+def check_gates(store: Store) -> None:
+    """Each gate counts what it waits for; nothing waits at an open one, and nothing has begun at a closed one."""
+    true = {
+        gate: (int(left), int(broken))
+        for gate, left, broken in store.rows(
+            "SELECT gate.id, total(CASE WHEN awaited IS NULL THEN 0"
+            " WHEN whatever THEN state IN ('queued', 'running') ELSE state <> 'done' END)"
+            " + (at IS NOT NULL), total(whatever = 0 AND state IN ('failed', 'cancelled'))"
+            " FROM gate LEFT JOIN dependency ON dependency.gate = gate.id LEFT JOIN job ON job.id = awaited"
+            " WHERE open > 0 GROUP BY gate.id"
+        )
+    }
+    assert {
+        gate: (left, broken)
+        for gate, left, broken in store.rows("SELECT * FROM (SELECT id, open, broken FROM gate WHERE open > 0)")
+    } == true
+    behind = "SELECT job.id FROM job JOIN cohort ON cohort.id = cohort JOIN gate ON gate.id = job.gate WHERE accepted"
+    assert store.rows(f"{behind} AND open = 0 AND job.state = 'queued' AND lane = 'none'") == []
+    assert store.rows(f"{behind} AND open > 0 AND (job.state IN ('running', 'done', 'failed') OR lane <> 'none')") == []
+    assert store.rows(f"{behind} AND open > 0 AND broken > 0 AND job.state = 'queued'") == []
 
 
 def check_classes(store: Store) -> None:

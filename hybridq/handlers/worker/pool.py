@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from ...job import Lane
+from ...job import LANES, Lane
 from ..ending import stopping
 
 
@@ -36,7 +36,7 @@ class Pool(Generic[W]):
     def __init__(self, start: Callable[[], W], *, size: int, idle: float) -> None:
         self._start, self._idle = start, idle
         self._places = size
-        self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {lane: deque() for lane in Lane}
+        self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {lane: deque() for lane in LANES}
         self._warm: list[tuple[float, W]] = []  # (since when without work, worker), the latest last
         self._all: set[W] = set()
         self._leaving: set[asyncio.Task[None]] = set()
