@@ -204,7 +204,7 @@ class Flush(Struct, frozen=True, kw_only=True):
     at: float
     keys: tuple[int, ...]
     jobs: int
-    rule: str  # plan, deadline, worth-it, full, drain
+    rule: str  # plan, deadline, worth-it, trial, full, drain
     reason: Reason
 
 

@@ -89,7 +89,7 @@ def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
         return "" if stateless else "held"
     until = told.at(reason.until)
     if reason.most:
-        until = f"until the machine is idle, starts by {until}"
+        until = _MOST.get(reason.kind, "until {} at most").format(until)
     else:
         until = f"for the {reason.price} price at {until}" if _for_a_price(reason) else f"until {until}"
     return until if stateless else f"held {until}"
@@ -294,6 +294,7 @@ def _late_final(reason: Reason, told: _Telling) -> str:
     return f"the draft makes the deadline {due}, but the final will probably be late: done by {done}"
 
 
+_MOST = {"busy": "until the machine is idle, starts by {}", "tries": "until {} at most"}
 _Says = Callable[[Reason, _Telling], str]
 _WHO_FIRST = ("untimed", "unpriced", "little")
 _WHO_LAST = ("people first", "costs more", "saves", "no daemon")
@@ -331,6 +332,7 @@ _SAYS: dict[str, _Says] = {
     "waited enough": lambda r, t: (
         f"waiting saves nothing more: waited long enough for others to share a {r.text} ({t.sum(r.costs or 0.0)})"
     ),
+    "tries": lambda r, t: "finds out what sharing a call saves",
     "nothing": lambda r, t: "waiting saves nothing",
     "overtakes": _overtakes,
     # Why something does not begin.

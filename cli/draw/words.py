@@ -28,6 +28,7 @@ BUSY = "busy"  # the kind of reason of what begins as soon as the machine is idl
 RULES = {
     "plan": "cheapest time",
     "worth-it": "waiting saves nothing",
+    "trial": "finding out what sharing saves",
     "deadline": "deadline",
     "full": "full",
     "drain": "started by hand",

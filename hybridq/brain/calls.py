@@ -11,7 +11,6 @@ import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 
 from msgspec import Struct
 
@@ -66,7 +65,8 @@ UNLIKE = 1.5  # between the sizes of two chunks that tell what a job takes, and 
 SLOW_START = 0.125  # of the target: below it, four times as many are safe
 ODD = 3.0  # times as long as foreseen, or a third of it
 TELL_EVERY = 4  # chunks that are short enough
-WINDOW = 16  # chunks that tell it; and where so many have one job each, the next has two, to find out
+WINDOW = 48  # chunks of one job, and of more, that tell it
+SELDOM = 16  # chunks of one job at most before one has two, to find out
 
 
 class ChunkSize:
@@ -77,7 +77,9 @@ class ChunkSize:
         self._target = target
         self._limit = max(1, limit)
         self._fixed = fixed
-        self._seen: deque[tuple[int, float]] = deque(maxlen=WINDOW)  # jobs and seconds of the last chunks
+        # Jobs and seconds of the last chunks: of one job, and of more, so that neither pushes out the other.
+        self._single, self._larger = (deque[tuple[int, float]](maxlen=WINDOW) for _ in range(2))
+        self._singles = 0  # chunks of one job in a row
         self._took = 0  # chunks
         self._alone = 1  # chunks of one job before one has two
         self._call = 0.0  # seconds that a call takes however few jobs it has
@@ -97,7 +99,7 @@ class ChunkSize:
         Seconds, as far as they are known: what `each` job takes of late beside its part of a call, and what each
         chunk's own `start` takes."""
         most = self.size
-        if not self._seen:
+        if not (self._single or self._larger):
             self._known, self._call, most = known, known.seconds, int(known.jobs)
         if self._fixed:
             return
@@ -114,7 +116,8 @@ class ChunkSize:
         if self._fixed:
             return
         self._forget(jobs, seconds)
-        self._seen.append((jobs, seconds))
+        (self._single if jobs == 1 else self._larger).append((jobs, seconds))
+        self._singles = self._singles + 1 if jobs == 1 else 0
         self._took += 1
         if seconds > self._target or self._each is None or self._took % TELL_EVERY == 0:
             self._tell()
@@ -122,7 +125,7 @@ class ChunkSize:
         if seconds > target:
             self.size = max(1, min(self.size, jobs // 2))
             if jobs == 2:
-                self._alone = min(2 * self._alone, WINDOW)
+                self._alone = min(2 * self._alone, SELDOM)
         elif jobs >= self.size:
             self.size = min(self._limit, self.size + self._more(seconds, jobs, target))
         self._try_two()
@@ -132,14 +135,14 @@ class ChunkSize:
         foreseen = self._call + (self._each or 0.0) * jobs
         odd = self._each is not None and not 1 / ODD < seconds / max(foreseen, TINY) < ODD
         if odd and self._odd:
-            self._seen.clear()
+            self._single.clear()
+            self._larger.clear()
             self._call, self._each, self._most, self._known = 0.0, None, 0, NONE
         self._odd = odd
 
     def _try_two(self) -> None:
         """Where all have one job, one in a while has two, to find out; ever more rarely where that is no better."""
-        alone = list(islice(reversed(self._seen), self._alone))
-        if self.size == 1 and len(alone) == self._alone and all(jobs == 1 for jobs, _ in alone):
+        if self.size == 1 and self._singles >= self._alone:
             self.size = min(2, self._limit)
 
     def _more(self, seconds: float, jobs: int, target: float) -> int:
@@ -152,12 +155,13 @@ class ChunkSize:
 
     def _tell(self) -> None:
         """Tell apart what a call takes and each of its jobs, where the last chunks were unlike in size."""
-        pairs = _unlike(sorted(self._seen))
-        usual = median([seconds for _, seconds in self._seen])
+        seen = sorted((*self._single, *self._larger))
+        pairs = _unlike(seen)
+        usual = median([seconds for _, seconds in seen])
         if pairs:
-            self._most = max(jobs for jobs, _ in self._seen)
+            self._most = seen[-1][0]
             each = self._each = max(0.0, median([(more[1] - less[1]) / (more[0] - less[0]) for less, more in pairs]))
-            self._call = max(0.0, median([seconds - each * jobs for jobs, seconds in self._seen]))
+            self._call = max(0.0, median([seconds - each * jobs for jobs, seconds in seen]))
         self._call = min(self._call, usual)
 
 

@@ -23,6 +23,7 @@ from .model import judged as judged
 from .model import learn_many as learn_many
 from .trials import Trial, gain
 
+TRIES = 24  # jobs of batches that have not told that calls save anything: nobody is held any more to find out
 UNTRIED = 0.6  # of its jobs' times one by one, that a batch is thought to take while none of them has told
 
 
@@ -200,6 +201,14 @@ class Estimate:
         are known with their share of it."""
         apart = self._handler.traits.commands or self._each
         return NONE if apart else self._models[Lane.BATCH].overhead.sane()
+
+    @property
+    def untried(self) -> bool:
+        """Whether jobs may share calls, and too few have been in batches to know that it saves nothing."""
+        handler, batch = self._handler, self._models[Lane.BATCH]
+        may = handler.traits.starts == "kept" and not (self._each or self.by_the_job) and handler.chunk != 1
+        told = self.overhead.jobs or batch.seen + len(batch.firsts) >= TRIES
+        return may and not told and self.timed() >= ENOUGH
 
     def overhead_cost(self) -> float:
         """Money of that, at the machine's rate; 0 where jobs have a price."""

@@ -55,7 +55,8 @@ def held_etas(
             start, start90 = max(flush.at, free), max(flush.at, free90)
             taken = _taken(flush, queue)
             for key, eta in _flush_etas(taken, conditions, joiners, since, start, start90).items():
-                eta = _sooner(eta, sooner if start <= now.now else gains(flush, now.now), now.now)
+                soonest = conditions.now if flush.rule == "trial" else now.now
+                eta = _sooner(eta, sooner if start <= now.now else gains(flush, now.now), soonest)
                 first = etas.get(key, eta).start  # of a class that was split, the first part's
                 etas[key] = Eta(start=first, finish=eta.finish, finish90=eta.finish90)
                 free, free90 = max(free, eta.finish or start), max(free90, eta.finish90 or start90)
@@ -93,8 +94,10 @@ def gains(flush: Flush, now: float) -> float:
     """Seconds by which a planned flush is likely to begin before it is said to.
 
     One that the load alone holds begins as soon as that is over. How long a load lasts nobody knows: half of the time
-    that it is given, until that has passed.
+    that it is given, until that has passed. One that waits for enough to find out what sharing saves begins with them.
     """
+    if flush.reason.kind == "tries" and flush.reason.sooner is not None:
+        return max(0.0, flush.at - max(now, flush.reason.sooner))
     return SETTLE / 2 if flush.reason.kind == "busy" and now < flush.at - SETTLE / 2 else 0.0
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Flush, Held
+from ..reason import Reason
 from .chains import TIE, Chains, Part, fit_cheap_hours
 from .conditions import Conditions
 from .reasons import GATHER, flush_reason
@@ -107,8 +108,12 @@ class _Planner:
             keys=tuple(self.work.held[i].key for i in part.members),
             jobs=min(part.jobs, self.conditions.max_flush or part.jobs),
             rule=part.rule,
-            reason=flush_reason(self.work, part),
+            reason=self._reason(part),
         )
+
+    def _reason(self, part: Part) -> Reason:
+        trial = self.company.trial(part.members) if part.rule == "trial" else None
+        return flush_reason(self.work, part, likely=None if trial is None else trial[1])
 
     def _parts(self, chains: Chains, first: int, rule: str) -> list[Part]:
         """The best plan from candidate `first`: each class at whichever of its flushes costs it least."""
@@ -140,7 +145,11 @@ class _Planner:
             return work.now, "full"
         if not work.known:
             return min(work.held[i].since for i in members) + GATHER, "worth-it"
-        at = self.company.worth(members, self._passed(members, otherwise))
+        passed = self._passed(members, otherwise)
+        at = self.company.worth(members, passed)
+        trial = None if passed > 0 else self.company.trial(members)
+        if trial is not None and max(at, work.now) <= trial[0]:
+            return trial[0], "trial"
         dearer = at <= work.now and any(work.prices.tariff(work.held[i].since) > work.price[0] for i in members)
         return max(at, work.now), "plan" if dearer else "worth-it"
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..job import Audience, Decision, Forecast, Mode, Request
-from ..reason import Reason
+from ..reason import AT_MOST, Reason
 from .conditions import Conditions as Conditions
 from .conditions import cheaper_name
 from .costs import ENOUGH
@@ -136,6 +136,10 @@ def _compared(request: Request, jobs: int, considered: tuple[Forecast, ...], con
     best = min(free, key=lambda f: f.total or 0.0)
     ties = [f for f in free if (f.total or 0.0) <= (best.total or 0.0) * (1 + CLOSE)]
     best = min(ties, key=lambda f: f.first or math.inf)
+    if (trial := _trial(request, best, free)) is not None:
+        reason = _for(request, trial.note or Reason("tries"), trial, conditions)
+        warning = _warning(request, trial)
+        return Decision(mode=trial.mode, reason=reason, considered=considered, warning=warning)
     reason = _live(request, best, considered, able, conditions.now) or _reason(
         request, best, considered, conditions, crowded=len(free) < len(able)
     )
@@ -160,6 +164,12 @@ def _serving(request: Request, able: list[Forecast], conditions: Conditions) -> 
         return able
     least = min(live) - NOTICED * conditions.policy.user_delay_cost / 3600
     return [f for f in able if f.mode is not Mode.BATCH or (f.total or 0.0) < least]
+
+
+def _trial(request: Request, best: Forecast, able: list[Forecast]) -> Forecast | None:
+    """The batch that finds out what sharing a call saves, where background work would stream; None: none does."""
+    batch = next((f for f in able if f.mode is Mode.BATCH and f.note and f.note.kind == "tries"), None)
+    return batch if best.mode is Mode.STREAM and request.audience is Audience.BACKGROUND else None
 
 
 def _much_sooner(draft: Forecast, soonest: float, now: float) -> bool:
@@ -246,7 +256,7 @@ def _for(request: Request, reason: Reason, best: Forecast, conditions: Condition
     price = "" if until is None else cheaper_name(conditions, until)
     if until is not None and reason.kind in GIVEN and best.note is not None:
         reason = replace(reason, then=replace(best.note, runs=None, until=None, price="", most=False))
-    most = reason.kind == "busy" and until is not None
+    most = reason.kind in AT_MOST and until is not None
     return replace(reason, runs=not held, until=until, most=most, price=price, waits=person, signal=request.signal)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from ..job import Held, Lane
-from ..reason import Reason, about
+from ..reason import AT_MOST, Reason, about
 from .chains import Part
 from .conditions import Conditions
 from .work import HeldWork, delay_of, estimate_of
@@ -31,12 +31,12 @@ def cost_of_waiting(work: HeldWork, part: Part) -> float:
     return _share(work, part) * sum(work.waited(i, part.at) for i in part.members)
 
 
-def flush_reason(work: HeldWork, part: Part) -> Reason:
-    """Why this part is flushed then."""
-    because = _because(work, part)
+def flush_reason(work: HeldWork, part: Part, likely: float | None = None) -> Reason:
+    """Why this part is flushed then; `likely`: when a trial begins that is held until then at most."""
+    because = Reason("tries", sooner=likely) if part.rule == "trial" else _because(work, part)
     if part.at <= work.now:
         return replace(because, runs=True)
-    return replace(because, runs=False, until=part.at, most=because.kind == "busy", price=work.cheaper(part.at))
+    return replace(because, runs=False, until=part.at, most=because.kind in AT_MOST, price=work.cheaper(part.at))
 
 
 def _because(work: HeldWork, part: Part) -> Reason:

@@ -7,18 +7,27 @@ even trickle each get their own. Only waiting that costs PATIENCE starts, or job
 forward. Where nobody knows who comes, a flush waits until that has cost theta F: with theta = 1 within twice the
 optimum, and no deterministic rule does better (Dooly, Goldman and Scott, STOC 1998).
 
+Of a handler whose jobs may share calls, and have too seldom to know what that saves (`Estimate.untried`), background
+work is held for a few others to find out: at most TRY, as long as would be best did a call cost a whole job, until
+TRIES jobs have told that nothing is saved; and never for a person, or past a deadline or a cheaper price.
+
 A price about to be let pass is another matter: what that loses may be PASSED of a start.
 """
 
 import math
 
 from ..job import Flush
-from .arrivals import best_timer
+from .arrivals import best_timer, coming
 from .conditions import Conditions
 from .work import HeldWork
 
 PATIENCE = 2.0  # starts; of 1, 2 and 4 the cost is the same within 1 % (`tests.bench.bound`)
 CROWD = 8.0  # calls; at 8 of what is held 95 % begins when it was said, at 4 81-89 % (an office, rush hours)
+# Seconds that background work is held at most to find out what sharing a call saves: a few times in a handler's life an
+# hour keeps nobody waiting. Where it is too short for a few to come, little could be shared.
+TRY = 3600.0
+AMPLE = 2.0  # times as long as it takes for enough to come in the mean
+ROUNDING = 1e-6  # relative
 PASSED = 0.25  # of a start: of 1/4, 1/2 and 1 the best on prices by the hour (mean 1.025, 1.026 and 1.031 of the bound)
 
 
@@ -50,6 +59,24 @@ class Company:
         each = jobs / sum(work.held[i].cohorts for i in members)
         return work.now + max(0.0, CROWD * self.conditions.estimate.overhead.jobs - jobs) / (coming * each)
 
+    def trial(self, members: list[int]) -> tuple[float, float] | None:
+        """Where nobody knows what sharing a call saves: until when these are held at most to find out, and when enough
+        others are likely to have joined. None: they are not."""
+        work = self.work
+        if not self.conditions.estimate.untried or not all(map(self._calm, members)):
+            return None
+        whole = 2 * (work.slots + 1)
+        missing = whole - sum(work.held[i].jobs for i in members)
+        if missing <= 0:
+            return work.now, work.now
+        first = self._first(members)
+        rate = coming(self.conditions.joined or (), work.held[first].since)
+        most = min(TRY, self._timer(first, self.conditions.policy.theta * work.cost[first] / work.held[first].jobs))
+        if rate * most < AMPLE * whole:
+            return None
+        latest = work.held[first].since + AMPLE * whole / rate  # by nothing that changes while it is held
+        return latest, min(latest, work.now + missing / rate)
+
     def waits_on(self, flush: Flush) -> bool:
         """Whether a flush that waits for a cheaper price will, once that is there, still wait for those to join."""
         work, tariff = self.work, self.conditions.tariff
@@ -60,10 +87,22 @@ class Company:
 
     def _company(self, members: list[int]) -> float:
         """Until when the first of these that came waits for others."""
-        work, i = self.work, min(members, key=lambda i: self.work.held[i].since)
-        first = work.held[i]
-        alone, start = work.delay[i] / first.cohorts, self._start(first.jobs / first.cohorts)
-        return first.since + best_timer(self.conditions.joined or (), start, alone)
+        i = self._first(members)
+        first = self.work.held[i]
+        return first.since + self._timer(i, self._start(first.jobs / first.cohorts))
+
+    def _calm(self, i: int) -> bool:
+        """Whether nobody waits for it."""
+        held, calm = self.work.held[i], self.conditions.policy.background_delay_cost
+        return held.delay_cost <= calm * held.cohorts * (1 + ROUNDING)
+
+    def _first(self, members: list[int]) -> int:
+        return min(members, key=lambda i: self.work.held[i].since)
+
+    def _timer(self, i: int, start: float) -> float:
+        """Seconds that one submission like these waits for others to share what costs a `start`."""
+        alone = self.work.delay[i] / self.work.held[i].cohorts
+        return best_timer(self.conditions.joined or (), start, alone)
 
     def _start(self, jobs: float) -> float:
         """Money that so many jobs may wait for others at most: theta F."""

@@ -140,9 +140,14 @@ class Coming(Struct, frozen=True):
     name: str
     batch: bool
     jobs: tuple[Job, ...]
+    nobody: bool = False  # waits for it, and no mode is asked for
 
     def request(self) -> Request:
         """What is asked for: a group for nobody that may wait, or one job for a person."""
+        if self.nobody:
+            return Request(
+                handler=self.name, audience=Audience.BACKGROUND, signal="bench", env={"PATH": "/usr/bin:/bin"}
+            )
         mode = Mode.BATCH if self.batch else Mode.ADAPTIVE if KINDS[self.name].draft else None
         audience = Audience.BACKGROUND if self.batch else Audience.USER
         env = {"PATH": "/usr/bin:/bin"}

@@ -8,7 +8,7 @@ that was done by the promised 90th percentile, `width` the median of what lies b
 knows when each job begins and what such jobs usually take, but not who comes between: a bound that no forecast reaches.
 `none` is how many were promised nothing, as too little was known.
 
-Run: python -m tests.bench.promised [--seconds N] [--seed N] [--only KIND…] [--dump FILE]
+Run: python -m tests.bench.promised [--seconds N] [--seed N] [--only KIND…] [--trickle] [--delay COST] [--dump FILE]
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tests.bench.kinds import KINDS, SKETCH, WORKER, Coming, coming
 from tests.support import building
 from tests.support.provider import Provider
 
-POLICY = "[policy]\nbackground_delay_cost = 0.1\nload_weight = 0\n"  # some wait a few seconds for company
+POLICY = "[policy]\nbackground_delay_cost = {}\nload_weight = 0\n"  # some wait a few seconds for company
 TOLD = 0.02  # seconds by which nothing is late
 HEAD = "kind     lane    beside      told none  covered   width   error    bias    best"
 
@@ -166,12 +166,12 @@ def later(outlook: Outlook, since: float) -> None:
             print(f"{name:23} {of.ended:5}" + "".join(f" {each or 0.0:7.1%}" for each in figures))
 
 
-def config(folder: Path, url: str, names: Iterable[str]) -> str:
+def config(folder: Path, url: str, names: Iterable[str], delay: float) -> str:
     """A configuration with all kinds, their workers in `folder` and a provider at `url`."""
     worker = folder / "worker.py"
     worker.write_text(WORKER)
     kinds = {**{name: KINDS[name] for name in names}, "sketch": SKETCH}
-    return POLICY + "".join(kind.table(name, worker, url) for name, kind in kinds.items())
+    return POLICY.format(delay) + "".join(kind.table(name, worker, url) for name, kind in kinds.items())
 
 
 def main() -> None:
@@ -180,14 +180,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=150.0)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--trickle", action="store_true", help="nobody waits for the jobs that come one by one")
+    parser.add_argument("--delay", type=float, default=0.1, help="what an hour of background delay costs")
     parser.add_argument("--dump", help="a file that gets each promise as a line of JSON")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Provider() as provider:
         provider.script.after, provider.first, provider.spread, provider.pieces = 3.0, 0.4, 0.2, 2
-        outlook = building.queue(Path(folder), config(Path(folder), provider.url, asked.only))
+        outlook = building.queue(Path(folder), config(Path(folder), provider.url, asked.only, asked.delay))
         with closing(outlook.store), building.daemon(outlook):
             began = time.time()
-            found = drive(outlook, coming(asked.seconds, asked.seed, tuple(asked.only)))
+            every = coming(asked.seconds, asked.seed, tuple(asked.only))
+            if asked.trickle:
+                every = [msgspec.structs.replace(each, nobody=True) for each in every if not each.batch]
+            found = drive(outlook, every)
             building.until(lambda: not outlook.store.rows("SELECT 1 FROM cohort WHERE queued + running > 0"), 120)
             found = ended(outlook, found)
             later(outlook, began + asked.seconds / 3)

@@ -16,7 +16,7 @@ from hybridq.job import Audience, Lane, Mode
 from hybridq.reason import said
 from hybridq.simulate import page
 from hybridq.simulate.baselines import BASELINES, Hourly, Nightly, Stream
-from hybridq.simulate.clock import World, simulate
+from hybridq.simulate.clock import SimulatedRun, World, simulate
 from hybridq.simulate.hybrid import Hybrid
 from hybridq.simulate.simulation import rehearse, summarise
 from hybridq.simulate.station import SimulatedFlush, Station, Task, Times
@@ -215,6 +215,34 @@ def test_hybridq_costs_less_than_streaming_and_people_wait_no_longer() -> None:
     assert mine is not None
     assert theirs is not None
     assert mine < 1.1 * theirs
+
+
+def trickle(times: Times) -> tuple[World, SimulatedRun]:
+    """One job a minute for ten hours, that nobody waits for and that has no deadline, and what becomes of it."""
+    place = world([replace(a, deadline=None) for a in steady(600, 60.0)], times=times)
+    return place, simulate(place, Hybrid)
+
+
+def test_a_trickle_finds_out_what_sharing_a_call_saves() -> None:
+    """One second of each job is its call's, and waiting for others saves most of it (measured: 69 %). Whoever asks is
+    told the truth: nine of ten end by their 90th percentile and begin within a minute."""
+    place, ours = trickle(Times(job=0.02, input=0.0, output=0.0, call=1.0, batch=1.0))
+    found, streamed = judge("", "", ours, POLICY), judge("", "", simulate(place, Stream), POLICY)
+    assert found.cost < 0.5 * streamed.cost
+    assert (found.promises.covered or 0.0) >= 0.87
+    assert (found.promises.started or 0.0) > 0.9
+    assert (found.waits[Audience.BACKGROUND].p99 or 0.0) < 600.0
+
+
+def test_a_trickle_that_shares_nothing_begins_at_once_after_a_few_tries() -> None:
+    """Jobs that take the same together as alone are tried a handful of times, an hour at most, and then not held."""
+    place, ours = trickle(Times(batch=1.0))
+    assert 1 <= [flush.rule for flush in ours.flushes].count("trial") <= 7
+    assert sum(task.begun - task.at < 1.0 for task in ours.tasks[300:]) > 270
+    assert max(task.first - task.at for task in ours.tasks) < 3600.0
+    assert sum(t.cost for t in ours.tasks) == pytest.approx(
+        sum(t.cost for t in simulate(place, Stream).tasks), rel=0.01
+    )
 
 
 def people(jobs: int, every: float) -> list[Arrival]:
