@@ -23,6 +23,8 @@ from .store import Store
 
 _COPIED = "name, handler, lane, mode, audience, pinned, due, rank, delay_cost, request, decision, accepted, environment"
 
+_LOOPS = frozenset({Lane.STREAM, Lane.BATCH})
+
 
 class Edit(Struct, frozen=True, kw_only=True):
     """What is to be so from now on; UNSET: as it is. `deadline` is an epoch second, `max_cost` money; None: none."""
@@ -147,7 +149,8 @@ def _mode(before: Cohort, request: Request) -> tuple[Mode, Lane]:
     """The mode and the lane; where none is asked for as it is."""
     if request.mode is None or request.mode is before.mode or request.mode == before.request.mode:
         return before.mode, before.lane
-    return request.mode, Lane.BATCH if request.mode is Mode.BATCH else Lane.STREAM
+    there = Lane.BATCH if request.mode is Mode.BATCH else Lane.STREAM
+    return request.mode, there if before.lane in _LOOPS else before.lane  # what waits for others is in neither
 
 
 def _decision(before: Cohort, mode: Mode) -> Decision:
