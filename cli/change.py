@@ -41,10 +41,10 @@ def cancel(
     json: Json = False,
 ) -> None:
     """Cancel jobs that have not finished."""
-    named = _named(selectors)
+    which = named(selectors)
     with reach().store as store:
-        jobs = _ids(store, named, LIVE)
-        if jobs and All() in named and not yes:
+        jobs = _ids(store, which, LIVE)
+        if jobs and All() in which and not yes:
             confirm(f"cancel all unfinished jobs ({how_many(len(jobs))})?")
         changed = cancel_these(store, jobs)
     if json:
@@ -60,10 +60,10 @@ def retry(
     json: Json = False,
 ) -> None:
     """Queue failed or cancelled jobs again."""
-    named = _named(["all"] if failed and not selectors else selectors)
+    which = named(["all"] if failed and not selectors else selectors)
     states = (State.FAILED,) if failed else ENDED_BADLY
     with reach().store as store:
-        jobs = _ids(store, named, states)
+        jobs = _ids(store, which, states)
         changed = retry_these(store, jobs, "failed" if failed else "failed or was cancelled")
     if json:
         print_document(documents.Retried(queued=changed, ids=jobs), one_line=True)
@@ -101,11 +101,12 @@ def retry_these(store: Store, jobs: list[int], which: str = "failed or was cance
     return changed
 
 
-def _ids(store: Store, named: list[Selector], states: tuple[State, ...]) -> list[int]:
-    return list(dict.fromkeys(chosen(store, named, states)))
+def _ids(store: Store, which: list[Selector], states: tuple[State, ...]) -> list[int]:
+    return list(dict.fromkeys(chosen(store, which, states)))
 
 
-def _named(selectors: list[str] | None) -> list[Selector]:
+def named(selectors: list[str] | None) -> list[Selector]:
+    """What these words select. Raises UsageError where there are none."""
     if not selectors:
         raise UsageError("name the jobs: 7, 3,5-8, last, all, or a group's name")
     return [parse_selector(word) for word in selectors]

@@ -11,6 +11,7 @@ from msgspec import Struct
 from hybridq.config.origin import Setting
 from hybridq.doctor.finding import Finding
 from hybridq.job import Forecast, Mode, State
+from hybridq.status.snapshot import Paused
 
 
 class JobRecord(Struct, frozen=True, kw_only=True):
@@ -217,6 +218,28 @@ class Examined(Struct, frozen=True, kw_only=True):
 
     ok: bool
     checks: tuple[Finding, ...]
+
+
+class Edited(Struct, frozen=True, kw_only=True):
+    """What `edit` did."""
+
+    edited: int
+    ids: list[int]
+
+
+class PausedNow(Struct, frozen=True, kw_only=True):
+    """What `pause` did."""
+
+    paused: tuple[Paused, ...]
+    running: int
+    stopped: int
+
+
+class Resumed(Struct, frozen=True, kw_only=True):
+    """What `resume` did: what it took back, and what is paused still."""
+
+    resumed: tuple[Paused, ...]
+    paused: tuple[Paused, ...]
 
 
 class Drained(Struct, frozen=True, kw_only=True):

@@ -109,7 +109,7 @@ def drain(
     if end.left:
         left = "1 job is" if end.left == 1 else f"{count(end.left)} jobs are"
         why = end.why or end.held
-        again = "" if end.lasting or "hybridq drain" in why else " Run hybridq drain again, or hybridq daemon"
+        again = "" if end.lasting or "hybridq " in why else " Run hybridq drain again, or hybridq daemon"
         raise TryAgain(
             f"{left} left: {why}.{again}".rstrip(".") if why else f"{left} left;{again.replace('Run', 'run')}"
         )

@@ -70,6 +70,7 @@ _EVENTS = {
     Happening.RETRIED: ("queued again by retry", "{} jobs queued again by retry"),
     Happening.DRAFTED: ("the draft ended; the final follows in a batch",) * 2,
     Happening.RESCUED: ("the runner died; queued again at once", "{} jobs: the runner died; queued again at once"),
+    Happening.STOPPED: ("stopped by a pause; queued again", "{} jobs stopped by a pause; queued again"),
     Happening.BROKE: ("the runner broke; queued again at once", "{} jobs: the runner broke; queued again at once"),
     Happening.GIVEN_BACK: (
         "the runner stopped before it was done; queued again",

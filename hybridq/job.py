@@ -61,11 +61,13 @@ class Happening(StrEnum):
     DRAFTED = "drafted"  # the draft ended; the final follows in a batch
     RESCUED = "rescued"  # their runner died
     GIVEN_BACK = "given back"  # their runner stopped
+    STOPPED = "stopped"  # given back, for they were paused
     BROKE = "broke"  # their runner did
     BLAMED = "blamed"  # failed: taken to be why runners died
     SENT_BACK = "sent back"  # by a provider
     HELD = "held"  # by a limit on money, or for what a daemon lacks
     CANCELLED = "cancelled"
+    EDITED = "edited"
     RETRIED = "retried"
     RELEASED = "released"  # what they waited for has ended, or their time has come
     UNMET = "unmet"  # cancelled, for what they waited for was not done
@@ -160,7 +162,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     reason: Reason
     considered: tuple[Forecast, ...] = ()
     warning: Reason | None = None
-    served: bool = True  # somebody ran the queue then, or the submit itself did; else nothing was promised
+    served: bool = True  # somebody ran it then, or the submit itself did, and nothing was paused; else: no promise
 
     @property
     def promised(self) -> Forecast:

@@ -18,6 +18,8 @@ from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.instances import begun_of, last_end, open_flushes_of, stream_rate, streams_of
 from .queue.learned import last_learned, models, planned_for
+from .queue.paused_work import going, queued_in
+from .queue.pauses import pauses
 from .queue.runner import living, own_load
 from .queue.store import Store
 
@@ -127,9 +129,12 @@ class Outlook:
         handler = self.handler(name)
         jobs = {(lane, state): number for (_, lane, state), number in tally(self.store, name).items()}
         if work is None:
-            work = buckets(self.store, name, now).held if jobs.get((Lane.BATCH, State.QUEUED)) else []
+            found = buckets(self.store, name, now) if jobs.get((Lane.BATCH, State.QUEUED)) else None
+            work = [] if found is None else going(self.store, name, found, now).held
         came = arrivals(self.store, name, ARRIVALS, now)
         first = min((each.since for each in work), default=None)
+        for lane, paused in queued_in(self.store, name, pauses(self.store, now).groups).items():
+            jobs[lane, State.QUEUED] = max(0, jobs.get((lane, State.QUEUED), 0) - paused)
         flushes = self._flushes(name, jobs.get((Lane.BATCH, State.RUNNING), 0))
         load = self._load(handler, now)
         return gather(

@@ -14,7 +14,7 @@ NOBODY = "nobody"  # no runner serves the queue
 EXITED = "exited"  # a command that failed, and whose exit code is all that is known of why
 ITS_LIMIT = "its --max-cost"  # of a submission
 AT_MOST = ("busy", "tries")  # held until an instant at most
-WITHHELD = ("dear", "limit", "lacking")  # kept from beginning by a limit on money, or for what a daemon lacks
+WITHHELD = ("dear", "limit", "lacking", "paused")  # kept from beginning by a limit, for what a daemon lacks, by hand
 
 
 class Reason(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -205,6 +205,22 @@ def _provider(reason: Reason, told: _Telling) -> str:
     return f"with the provider since {told.at(reason.done)}{done}{silent}{back}"
 
 
+def _paused(reason: Reason, told: _Telling) -> str:
+    how = "by hand" if reason.until is None else f"until {told.at(reason.until)}"
+    return f"paused {how}" + (
+        f"; to go on: {' '.join(filter(None, ['hybridq resume', reason.text]))}" if told.long else ""
+    )
+
+
+def _edited(reason: Reason, told: _Telling) -> str:
+    old, new = reason.other, reason.mode
+    if reason.text == "deadline":
+        old, new = ("none" if at is None else told.at(at) for at in (reason.due, reason.until))
+    elif reason.text == "max-cost":
+        old, new = ("none" if most is None else told.sum(most) for most in (reason.whole, reason.costs))
+    return f"edited: {reason.text} {old} -> {new}"
+
+
 def _watched(reason: Reason, told: _Telling) -> str:
     times = "once" if reason.jobs == 1 else f"{reason.jobs} times"
     return f"runs last, watched: the runner died {times} while it ran"
@@ -339,6 +355,8 @@ _SAYS: dict[str, _Says] = {
     "dear": _dear,
     "limit": _limit,
     "lacking": lambda r, t: r.text,
+    "paused": _paused,
+    "edited": _edited,
     "today": _today,
     "no handler": lambda r, t: f"config.toml has no handler {r.text}, or cannot be read",
     "waits": _waits,

@@ -20,6 +20,7 @@ from .job import Audience, Decision, Held, Lane, Mode, Request, Waits
 from .outlook import Outlook
 from .queue.doorbell import RUNNER, VIEWER, ring
 from .queue.intake import Accepted, Decide, Refused, accept
+from .queue.pauses import pauses
 from .queue.runner import daemon_of
 from .queue.store import Store
 from .reason import Reason
@@ -51,6 +52,7 @@ class _Deciding:
         self._behind, self._begins = behind, _begins(outlook, behind, now)
         self._stays, self._waits = stays, waits
         self._within = _within_budgets(outlook, now)
+        self._pauses = pauses(outlook.store, now)
         self._parts = 0
         self._shared: dict[Kind, tuple[int, Decision]] = {}  # how many parts there were, and what was decided
         self._worlds: dict[tuple[str, bool], Conditions] = {}  # by handler, and whether it comes to be gathered
@@ -79,9 +81,10 @@ class _Deciding:
             person = request.audience is Audience.USER or None  # else the command waits, whoever that is for
             reason = Reason("no daemon", runs=True, waits=person, signal=request.signal)
             decision = replace(decision, mode=Mode.STREAM, reason=reason)
-        if not (self._stays and decision.mode is Mode.STREAM) and self._alone:
+        paused = self._pauses.of(request.handler, request.group) is not None
+        if paused or (not (self._stays and decision.mode is Mode.STREAM) and self._alone):
             told = decision.reason
-            decision = replace(decision, served=False, reason=replace(told, runs=None) if told.runs else told)
+            decision = replace(decision, served=False, reason=replace(told, runs=None) if told.runs or paused else told)
         cost = delay_cost(self._outlook.config.policy, request.audience)
         return self._within(decision, request.handler, jobs, size), cost
 

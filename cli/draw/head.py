@@ -15,6 +15,7 @@ from hybridq.visible import visible_line
 from . import words
 from .cells import MARGIN, Part
 from .palette import ALARM, FAILED, PLAIN, QUIET, STRONG
+from .pauses import paused_words
 
 LABEL = 9  # cells of a head line's name
 LINES = 4
@@ -24,7 +25,7 @@ SEPARATOR = tuple((char, QUIET if char.strip() else PLAIN) for char in words.SEP
 def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
     """Who runs the queue; what is in it; the next flush; the tariff and what was saved."""
     return [
-        _head_line("daemon", _runner(head), width, PLAIN if head.daemon or head.runners else ALARM),
+        _head_line("daemon", _runner(head, now), width, PLAIN if _goes(head) else ALARM),
         _head_line("queue", _tally(head, width - LABEL), width, failed=FAILED),
         _head_line(
             "flush",
@@ -36,8 +37,13 @@ def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
     ]
 
 
-def _runner(head: Head) -> list[str]:
-    parts = [head.daemon or "none: hybridq daemon starts one, hybridq service install keeps one"]
+def _goes(head: Head) -> bool:
+    return bool(head.daemon or head.runners) and not head.paused
+
+
+def _runner(head: Head, now: float) -> list[str]:
+    parts = [paused_words(head.paused, now)] if head.paused else []
+    parts.append(head.daemon or "none: hybridq daemon starts one, hybridq service install keeps one")
     if head.runners:
         parts.append(words.other_runners(head.runners))
     return [*parts, f"load {head.load:.2f} a core"]

@@ -240,12 +240,16 @@ def spent_words(head: Head) -> str:
     return f"spent {money(head.cost, head.currency)}"
 
 
-def promise_words(forecast: Forecast, now: float, *, served: bool = True, currency: str = "") -> str:
+def promise_words(
+    forecast: Forecast, now: float, *, served: bool = True, kept: bool = False, currency: str = ""
+) -> str:
     """`done 22:14 ±6m, in 41m · costs 0.02, 0.01 of it a start`: a promise as `submit` and `--dry-run` make it.
 
-    Nothing is promised where nobody runs the queue (`served`).
+    Nothing is promised where nobody runs the queue (`served`), nor of what is `kept` from beginning.
     """
-    when = done_by(forecast.finish, forecast.finish90, now) if served else "done when a daemon or a drain runs it"
+    when = done_by(forecast.finish, forecast.finish90, now)
+    if not served and not kept:
+        when = "done when a daemon or a drain runs it"
     parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"{foreseen_start(forecast)} {clock(forecast.start, now)}")
@@ -279,11 +283,11 @@ def _starting(forecast: Forecast, cost: float, currency: str) -> str:
     return f", {money(forecast.starting, currency)} of it a start" if told else ""
 
 
-def promise(decision: Decision, now: float, currency: str = "") -> str:
-    """Mode, ETA and why of a submission in one line, safe for a terminal."""
+def promise(decision: Decision, now: float, currency: str = "", *, kept: bool = False) -> str:
+    """Mode, ETA and why of a submission in one line, safe for a terminal. `kept`: something keeps it from beginning."""
     parts = [
         decision.mode.value,
-        promise_words(decision.promised, now, served=decision.served, currency=currency),
+        promise_words(decision.promised, now, served=decision.served, kept=kept, currency=currency),
         sentence(decision.reason, now, currency, long=decision.reason.waits is False),  # why nobody is taken to wait
         sentence(decision.warning, now, currency),
     ]

@@ -47,7 +47,7 @@ def _long(start: float | None, now: float) -> bool:
 
 def held_words(outlook: Outlook, cohort: Cohort, now: float) -> str:
     """Why a limit on money keeps these jobs from beginning; "" where none does."""
-    return sentence(why_withheld(outlook, cohort, now), now, outlook.config.policy.currency)
+    return sentence(why_withheld(outlook, cohort, now), now, outlook.config.policy.currency, long=True)
 
 
 def tell_waiting(outlook: Outlook, number: int, *, json: bool = False) -> str:

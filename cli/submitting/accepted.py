@@ -77,7 +77,9 @@ def foretold(parts: list[Foretold], skipped: Skipped, then: Then, currency: str)
             named = "" if len(parts) == 1 and of.jobs == 1 else f"{how_many(of.jobs)}{words.SEPARATOR}"
             due = "" if of.deadline is None else f"{words.SEPARATOR}deadline {clock(of.deadline, now)}"
             cost = f"{words.SEPARATOR}cost: unknown" if of.decision.promised.cost is None else ""
-            print(folded(f"{named}{words.promise(of.decision, now, currency)}{due}{cost}", sys.stdout))
+            print(
+                folded(f"{named}{words.promise(of.decision, now, currency, kept=bool(of.held))}{due}{cost}", sys.stdout)
+            )
             if of.held:
                 print(folded(of.held, sys.stdout))
         print("nothing was submitted")
@@ -100,7 +102,7 @@ def after(outlook: Outlook, accepted: Accepted | None, then: Then, skipped: Skip
     first = job(outlook.store, accepted.first)
     of = cohort(outlook.store, first.cohort)
     now, currency = time.time(), outlook.config.policy.currency
-    held = "" if first.state in ENDED else sentence(why_withheld(outlook, of, now), now, currency)
+    held = "" if first.state in ENDED else sentence(why_withheld(outlook, of, now), now, currency, long=True)
     if then.json:
         print_document(spoken(_as_json(accepted, skipped, held, currency), now, currency), one_line=True)
     alone = daemon_of(outlook.store) is None
@@ -137,7 +139,9 @@ def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: st
     now, currency = time.time(), outlook.config.policy.currency
     name = f"job {accepted.first}" if accepted.jobs == 1 else f"{count(accepted.jobs)} jobs"
     if is_tty(sys.stderr):
-        promise = words.promise(replace(cohort.decision, warning=None), now, currency)  # that was said already
+        promise = words.promise(
+            replace(cohort.decision, warning=None), now, currency, kept=bool(held)
+        )  # that was said already
         put(f"{name}{words.SEPARATOR}{promise}")
     it = "it starts" if accepted.jobs == 1 else "they start"
     if unmet := _unmet(outlook, accepted, cohort):

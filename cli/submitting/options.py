@@ -80,7 +80,7 @@ def request(
         mode=options.mode,
         deadline=deadline,
         not_before=_not_before(options, deadline, now),
-        priority=_within(options.priority or 0, -PRIORITIES, PRIORITIES, "priority"),
+        priority=check_priority(options.priority or 0),
         group=None if options.group is None else check_group(options.group),
         retries=_within(config.retries if options.retries is None else options.retries, 0, 1000, "retries"),
         timeout=config.timeout if timeout is None else timeout,
@@ -115,6 +115,11 @@ def check(options: Options) -> None:
     if options.key is not None and not is_text(options.key):
         raise UsageError(f"the key '{visible_line(options.key, 40)}' is not UTF-8 text")
     check_money(options.max_cost)
+
+
+def check_priority(number: int) -> int:
+    """The priority itself. Raises UsageError for one that the queue cannot hold."""
+    return _within(number, -PRIORITIES, PRIORITIES, "priority")
 
 
 def check_money(amount: float | None) -> None:

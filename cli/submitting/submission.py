@@ -187,11 +187,11 @@ class Submission:
         decide = deciding(self._outlook, self._now, behind=self._behind, stays=self._stays, waits=bool(self._waits))
         found = [(requests[key], int(n), size / n) for key, (n, size) in sums.items()]
         decided = [(of, n, size, decide(of, n, size)[0]) for of, n, size in found]
-        return [Foretold(n, decision, self._held(decision, size), of.deadline) for of, n, size, decision in decided]
+        return [Foretold(n, decision, self._held(of, decision, size), of.deadline) for of, n, size, decision in decided]
 
-    def _held(self, decision: Decision, size: float) -> str:
-        why = would_be_withheld(self._outlook, self._source.handler, decision.mode, size, self._now)
-        return sentence(why, self._now, self._outlook.config.policy.currency)
+    def _held(self, of: Request, decision: Decision, size: float) -> str:
+        why = would_be_withheld(self._outlook, of.handler, of.group, decision.mode, size, self._now)
+        return sentence(why, self._now, self._outlook.config.policy.currency, long=True)
 
     def single(self) -> tuple[Request, bytes]:
         """The single job as it would be stored. Raises UsageError, BadData."""

@@ -1,4 +1,5 @@
-"""Why a limit on money keeps jobs from beginning, asked at the very instant, whether anybody runs the queue or not.
+"""Why a pause or a limit on money keeps jobs from beginning, asked at the very instant, whether anybody runs the queue
+or not.
 
 Rule: reads only. Where a daemon or a drain is at work its word counts, which the store has; without any the limits are
 asked themselves.
@@ -11,6 +12,7 @@ from ..job import Lane, Mode
 from ..outlook import Outlook
 from ..queue.cohorts import Cohort
 from ..queue.holds import withheld
+from ..queue.pauses import Pauses, pauses
 from ..queue.runner import attended
 from ..reason import Reason
 
@@ -23,9 +25,13 @@ def why_withheld(outlook: Outlook, cohort: Cohort, now: float) -> Reason | None:
     return WhyHeld(outlook, now).cohort(cohort)
 
 
-def would_be_withheld(outlook: Outlook, handler: str, mode: Mode, size: float, now: float) -> Reason | None:
+def would_be_withheld(
+    outlook: Outlook, handler: str, group: str | None, mode: Mode, size: float, now: float
+) -> Reason | None:
     """The same for jobs that are not submitted yet."""
-    return WhyHeld(outlook, now).handler(handler, mode, size)
+    asked = WhyHeld(outlook, now)
+    paused = asked.pauses.of(handler, group)
+    return asked.handler(handler, mode, size) if paused is None else paused.reason
 
 
 class WhyHeld:
@@ -36,7 +42,9 @@ class WhyHeld:
         self._openings: dict[tuple[str, Lane], Opening] = {}
 
     def cohort(self, cohort: Cohort) -> Reason | None:
-        """Why nothing of a cohort may begin; None where no limit keeps it."""
+        """Why nothing of a cohort may begin; None where neither a pause nor a limit keeps it."""
+        if (paused := self.pauses.of(cohort.handler, cohort.name)) is not None:
+            return paused.reason
         told = withheld(self._outlook.store, (cohort.id,)).get(cohort.id)
         if told is not None and self._attended:  # a key that is lacking, a pause: only who runs it can tell of these
             return told
@@ -55,6 +63,11 @@ class WhyHeld:
         if (handler, lane) not in self._openings:
             self._openings[handler, lane] = self._budget.opening(handler, lane, self._now)
         return self._openings[handler, lane]
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        """What is paused."""
+        return pauses(self._outlook.store, self._now)
 
     @cached_property
     def _budget(self) -> "Budget":

@@ -1,6 +1,7 @@
 """Claiming jobs: which ones a runner takes next, and what it holds.
 
-Rule: a claim is atomic: a job is in one runner's hands, or in nobody's. `results` stores how it ended.
+Rule: a claim is atomic: a job is in one runner's hands, or in nobody's; none is claimed that is paused. `results`
+stores how it ended.
 """
 
 import json
@@ -12,6 +13,7 @@ from msgspec import Struct
 from ..job import State
 from ..seam import reached
 from .counters import shift
+from .pauses import anything_paused, is_paused
 from .store import Store
 
 CLAIM_BYTES = 16 * 1024 * 1024  # of inputs that are claimed at once, if it is more than one
@@ -55,6 +57,7 @@ _WAITING = (
     "lane = 'stream' AND handler = ?1 AND queued > 0 AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
     # Not those that hold only jobs that wait for their next try: any number of them may come first.
     f" AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4 AND {UNSUSPECTED})"
+    " AND (name IS NULL OR name NOT IN (SELECT name FROM pause WHERE until > ?4))"
 )
 _FREE = f"SELECT id, due, rank FROM cohort WHERE {_WAITING} AND id NOT IN (SELECT cohort FROM withheld)"
 _HELD = f"SELECT id, due, rank FROM withheld CROSS JOIN cohort ON cohort.id = withheld.cohort WHERE {_WAITING}"
@@ -100,7 +103,8 @@ def claim_batch(
     longest: float | None = None,
 ) -> list[Claim]:
     """Up to `limit` jobs of these cohorts, in their order, of CLAIM_BYTES at most, but for those that ran for more than
-    `longest` seconds before and were not done. Cohorts that have none left, or no more `room`, leave the list."""
+    `longest` seconds before and were not done. Cohorts that have none left, or no more `room`, or are paused leave the
+    list."""
     return _claim(store, runner, flush, cohorts, limit, now, room, longest)
 
 
@@ -121,10 +125,14 @@ def _claim(
     # disk, which is a third of what a short job takes.
     with store.tx(durable=False) as connection:
         emptied = 0
+        some_paused = anything_paused(connection, now)
         for cohort in cohorts:
             wanted = limit - len(claims)
             if wanted <= 0:
                 break
+            if some_paused and is_paused(connection, cohort, now):
+                emptied += 1
+                continue
             most = wanted if room is None else min(wanted, room(cohort))
             ready = connection.execute(which, (cohort, now, *short, most)).fetchall() if most else []
             fitting, left = _within(ready, left, first=not claims)

@@ -13,9 +13,9 @@ from ..job import ENDED, State
 from ..reason import Reason, said
 from .cohorts import state_of
 from .doorbell import FOLLOWER, Doorbell
-from .holds import why_kept
 from .learned import remarked
 from .outputs import Tail
+from .paused_work import why_kept
 from .rescue import rescue
 from .results import Result, result
 from .store import Store

@@ -108,12 +108,6 @@ def withheld(store: Store, cohorts: Iterable[int] | None = None) -> dict[int, Re
     return {cohort: read(why) for cohort, why in rows}
 
 
-def why_kept(store: Store, job: int) -> Reason | None:
-    """Why a job's cohort is held, as a runner has said; None: nothing keeps it."""
-    row = store.row("SELECT reason FROM withheld WHERE cohort = (SELECT cohort FROM job WHERE id = ?)", (job,))
-    return read(row[0]) if row else None
-
-
 def cancelled_since(store: Store, job: int, attempt: int) -> tuple[int, float, bytes] | None:
     """The cohort of a job that was cancelled in this attempt, when that had begun, its input; None: it was not."""
     where = "id = ? AND attempt = ? AND state = 'cancelled'"

@@ -223,6 +223,18 @@ def dependencies(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def pauses(db: "Database") -> None:
+    """What is paused: everything, a handler or a group."""
+    db.conn.execute(
+        """CREATE TABLE pause (
+            handler TEXT NOT NULL,      -- '': of whatever handler
+            name TEXT NOT NULL,         -- the group; '': of whatever group
+            since REAL NOT NULL,
+            until REAL NOT NULL,        -- infinity: until somebody resumes it
+            PRIMARY KEY (handler, name)) WITHOUT ROWID"""
+    )
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -235,4 +247,5 @@ STEPS = {  # after the first release's own
     "0010_views": documented,
     "0011_schedules": schedules,
     "0012_dependencies": dependencies,
+    "0013_pauses": pauses,
 }

@@ -13,8 +13,10 @@ from ..job import Lane
 from ..reason import Reason
 from ..selection import Selector
 from .doorbell import VIEWER, Doorbell
-from .holds import why_kept, withheld
+from .holds import withheld
 from .later import known
+from .paused_work import why_kept
+from .pauses import why_paused
 from .rescue import rescue
 from .select import ranges
 from .store import Store
@@ -70,7 +72,7 @@ def by_lane(store: Store, cohorts: Collection[int]) -> list[tuple[str, Lane, int
 
 class Left(NamedTuple):
     """What is left of a cohort: how many jobs wait and run; `size` is their mean input in bytes. `waits`: for other
-    jobs, or for its time."""
+    jobs, or for its time; `group`: its name."""
 
     cohort: int
     handler: str
@@ -79,14 +81,15 @@ class Left(NamedTuple):
     running: int
     size: float
     waits: bool
+    group: str | None
 
 
 def left_of(store: Store, cohorts: Collection[int]) -> list[Left]:
     """Those of which something is left."""
     return [
-        Left(cohort, handler, known(Lane, lane), queued, running, size, bool(waits))
-        for cohort, handler, lane, queued, running, size, waits in store.rows(
-            f"SELECT id, handler, {_LOOP}, queued, running, size / max(1, jobs), lane = 'none' FROM cohort"
+        Left(cohort, handler, known(Lane, lane), queued, running, size, bool(waits), group)
+        for cohort, handler, lane, queued, running, size, waits, group in store.rows(
+            f"SELECT id, handler, {_LOOP}, queued, running, size / max(1, jobs), lane = 'none', name FROM cohort"
             f" WHERE queued + running > 0 AND {_AMONG}",
             (_array(cohorts),),
         )
@@ -167,7 +170,9 @@ class Awaited:
         if self.only is not None:
             return why_kept(self._store, self.only)
         parts = [cohort for _, _, cohort in self._left[:PARTS] if cohort is not None]
-        return next(iter(withheld(self._store, parts).values()), None) if parts else None
+        if not parts:
+            return None
+        return why_paused(self._store, parts, time.time()) or next(iter(withheld(self._store, parts).values()), None)
 
     def drafts(self) -> tuple[int, int]:
         """How many of them have a draft and not yet a final; and of how many the draft failed."""

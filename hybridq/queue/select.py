@@ -33,11 +33,15 @@ def chosen(store: Store, selectors: list[Selector], states: tuple[State, ...] = 
 def meant(store: Store, selector: Selector) -> Selector:
     """What a selector means in this queue: a date in digits that no group is called is a job's number."""
     if isinstance(selector, Group) and selector.name.isdigit():
-        there = store.row("SELECT 1 FROM cohort WHERE name = ? AND accepted IS NOT NULL", (selector.name,))
         number = int(selector.name)
-        if not there and _any_job(store, number, number):
+        if not named_so(store, selector.name) and _any_job(store, number, number):
             return Ids(((number, number),))
     return selector
+
+
+def named_so(store: Store, name: str) -> bool:
+    """Whether a group has this name."""
+    return store.row("SELECT 1 FROM cohort WHERE name = ? AND accepted IS NOT NULL", (name,)) is not None
 
 
 def ranges(store: Store, selector: Selector) -> list[tuple[int, int, int | None]]:

@@ -21,6 +21,7 @@ from .cohorts import tally
 from .counters import shift
 from .dependencies import follow
 from .history import note
+from .pauses import anything_paused, is_paused
 from .store import Store
 
 BLAMED = 3  # deaths while it was watched alone, after which a job fails
@@ -85,11 +86,16 @@ def take(
         " AND cohort.handler IN (SELECT value FROM json_each(?)) ORDER BY alone, deaths, job.id",
         (now, lane, json.dumps(list(handlers))),
     )
+    some_paused = bool(rows) and anything_paused(store.connection, now)
     rooms: dict[str, Room] = {}
     handler, deaths, most = "", 0, 1
     jobs: list[int] = []
     for name, cohort, job, died, among in rows:
-        if (only is not None and cohort not in only) or (jobs and (name, died) != (handler, deaths)):
+        if (
+            (some_paused and is_paused(store.connection, cohort, now))
+            or (only is not None and cohort not in only)
+            or (jobs and (name, died) != (handler, deaths))
+        ):
             continue
         if name not in rooms:
             rooms[name] = room(name)

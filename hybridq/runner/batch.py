@@ -23,6 +23,7 @@ from ..queue.buckets import Buckets, buckets
 from ..queue.claims import ends_of
 from ..queue.cohorts import held, tally
 from ..queue.learned import intend
+from ..queue.paused_work import going
 from ..queue.remote import Away, adopt, claims_of
 from ..queue.suspects import only_suspects, suspects_of
 from ..sentences import sentence
@@ -159,9 +160,10 @@ class BatchLoop:
                 self.engine.wake_at(name, decided.look)
 
     def _held(self, name: str, now: float) -> Buckets:
-        """The held work but for suspects, which begin last; of a drain what it is to run, cohort by cohort."""
+        """The held work but for what is paused, and suspects, which begin last; of a drain what it is to run."""
         store = self.engine.store
         found = Buckets(held(store, name, self._only or ())) if self._drain else buckets(store, name, now)
+        found = going(store, name, found, now)
         apart = suspects_of(store, name)
         if not apart:
             return found

@@ -20,6 +20,7 @@ from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
 from ..queue.gates import gates_before, waits_for
 from ..queue.holds import of_cohorts, withheld
+from ..queue.pauses import pauses, why_paused
 from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
 from ..queue.rescue import rescue
 from ..queue.runner import daemon_of
@@ -136,8 +137,8 @@ class _Scope:
     def held(self) -> tuple[str, bool]:
         """Why something of what is left may not begin, and whether that lasts; "" where nothing holds it."""
         left = {of.cohort for of in left_of(self._store, self.cohorts)}
-        reason = next(iter(withheld(self._store, left).values()), None)
-        return sentence(reason, time.time(), self._currency), reason is not None and reason.lasting
+        reason = why_paused(self._store, left, time.time()) or next(iter(withheld(self._store, left).values()), None)
+        return sentence(reason, time.time(), self._currency, long=True), reason is not None and reason.lasting
 
     def spending(self, most: float, store: Store) -> Limit:
         """What all of it may cost since it began, whoever runs it, as `store` sees it."""
@@ -146,11 +147,15 @@ class _Scope:
     def stuck(self, budget: Budget, window: Window) -> bool:
         """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
         now, why, last = time.time(), None, None
+        in_force = pauses(self._store, now)
         for of in left_of(self._store, self.cohorts):
             if of.running:
                 return False
             if of.waits:
                 last = of.cohort
+                continue
+            if (paused := in_force.of(of.handler, of.group)) is not None:
+                why = why or paused.reason
                 continue
             limited = budget.limits(of.cohort, of.handler, of.lane, now)
             why = limited.why if why is None else why
@@ -162,7 +167,7 @@ class _Scope:
         if why is None and last is not None:  # nothing that runs here will let it begin
             why = next((waits_for(each) for each in gates_before(self._store, last, 1)), None)
         self.lasting = why is not None and why.lasting
-        self.why, self.over = sentence(why and replace(why, runs=None), now, self._currency), True
+        self.why, self.over = sentence(why and replace(why, runs=None), now, self._currency, long=True), True
         return True
 
 

@@ -30,6 +30,7 @@ from ..queue.claims import Claim, postpone
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import FOLLOWER, RUNNER, VIEWER, Doorbell, ring
 from ..queue.learned import remark
+from ..queue.pauses import NOTHING, pauses
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
 from ..queue.store import Store, checkpoint_apart, log_file, log_size
@@ -104,12 +105,18 @@ class Engine:
             await asyncio.sleep(PAUSE)
 
     def waiting(self, lane: Lane) -> list[str]:
-        """The handlers that have queued jobs in this lane and are configured, with their keys; of others the log tells
-        once."""
+        """The handlers that have queued jobs in this lane and are configured, with their keys, but for paused ones; of
+        those that are not configured the log tells once."""
         names = waiting(self.store, lane)
         if not self.config.handlers.keys() >= set(names):
             self._look_for(names)
-        return [name for name in names if name in self.config.handlers and self.keys.there(name, time.time())]
+        now = time.time()
+        in_force = pauses(self.store, now) if names else NOTHING
+        return [
+            name
+            for name in names
+            if name in self.config.handlers and not in_force.of(name, None) and self.keys.there(name, now)
+        ]
 
     def _look_for(self, names: list[str]) -> None:
         self.reload()

@@ -13,6 +13,7 @@ from ..job import LANES, Decision, Happening, Lane
 from ..queue.cohorts import Cohort, next_of
 from ..queue.doorbell import RUNNER, ring
 from ..queue.lanes import move_cohort
+from ..queue.pauses import pauses
 from ..sentences import sentence
 from ..when import how_many
 from .engine import Engine
@@ -43,7 +44,10 @@ class Review:
         moved = 0
         for name in self._engine.waiting(lane):
             conditions = self._engine.outlook.conditions(name, now, [] if lane is Lane.BATCH else None)
+            in_force = pauses(self._engine.store, now)
             for of in next_of(self._engine.store, lane, name, MOST):
+                if in_force.of(name, of.name):
+                    continue
                 decision = _again(of, conditions)
                 if decision is not None:
                     moved += self._move(of, decision, now)

@@ -29,6 +29,8 @@ from ..queue.group_sums import group_sums, queued_parts
 from ..queue.holds import withheld
 from ..queue.learned import intended
 from ..queue.lists import ahead, listed, open_flushes, runners, running
+from ..queue.paused_work import going, queued_in
+from ..queue.pauses import Pauses
 from ..queue.remote import Elsewhere, elsewhere
 from ..reason import NOBODY, Reason, said
 
@@ -80,7 +82,7 @@ class Foresight:
     def held(self, cohort: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
         if (why := self._stuck(cohort, self.served)) is not None:
-            return Eta(), why
+            return self._resumed(cohort, why), why
         if cohort.id not in self._held:
             self._held[cohort.id] = self._as_limited(self._planned(cohort), cohort)
         return self._held[cohort.id]
@@ -92,6 +94,8 @@ class Foresight:
             return None
         store = self._outlook.store
         cohorts = [cohort.id] if cohort.name is None else queued_parts(store, cohort.name, CLASSES)
+        if (paused := self.pauses.of(cohort.handler, cohort.name)) is not None:
+            return paused.reason
         told = next(iter(withheld(store, cohorts).values()), None) if self.served else None
         return told or self._why_held.handler(cohort.handler, cohort.mode, cohort.size) or self._beyond(cohort, queued)
 
@@ -123,6 +127,29 @@ class Foresight:
             return held
         return None if served else UNSERVED
 
+    def _resumed(self, cohort: Cohort, why: Reason) -> Eta:
+        """When what is paused until a time begins and is done; nothing where that is not why it waits."""
+        if why.kind != "paused" or why.until is None or not self.served:
+            return Eta()
+        jobs = max(1, cohort.queued)
+        if cohort.name is not None:
+            jobs = group_sums(self._outlook.store, [cohort.name])[cohort.name].counts.get(State.QUEUED, jobs)
+        world = replace(_apart(self._world(cohort.handler), cohort, jobs), now=why.until)
+        return self._rest(cohort.lane, jobs, cohort.size, world)
+
+    def paused(self, cohort: Cohort) -> bool:
+        """Whether these jobs are paused."""
+        return self.pauses.of(cohort.handler, cohort.name) is not None
+
+    @property
+    def pauses(self) -> Pauses:
+        """What is paused."""
+        return self._why_held.pauses
+
+    def _paused(self, handler: str) -> int:
+        """How many jobs of a handler that wait to stream are in paused groups."""
+        return queued_in(self._outlook.store, handler, self.pauses.groups).get(Lane.STREAM, 0)
+
     def _planned(self, cohort: Cohort) -> Foreseen:
         batch = self._batch(cohort.handler)
         store = self._outlook.store
@@ -142,11 +169,12 @@ class Foresight:
     def streamed(self, cohort: Cohort, before: int | None = None) -> Foreseen:
         """For the queued jobs of a cohort in the stream lane; `before`: how many jobs go first, where known."""
         if (why := self._stuck(cohort, self.served or self._runs_itself(cohort))) is not None:
-            return Eta(), why
+            return self._resumed(cohort, why), why
         world = self._world(cohort.handler)
         jobs = ahead(self._outlook.store, cohort) if before is None else before
         queued = cohort.counts.get(State.QUEUED, 1)
-        behind = max(0, self.tally.get((cohort.handler, Lane.STREAM, State.QUEUED), 0) - jobs)
+        waits = self.tally.get((cohort.handler, Lane.STREAM, State.QUEUED), 0) - self._paused(cohort.handler)
+        behind = max(0, waits - jobs)
         seconds = world.stream_ahead  # of one that came now: all that wait go before it
         if seconds is not None:
             seconds = max(0.0, seconds - behind * world.each)
@@ -300,7 +328,8 @@ class Foresight:
         return self._batches[name]
 
     def _plan(self, name: str) -> _Batch:
-        found = buckets(self._outlook.store, name, self.now, CLASSES, CLASSES)
+        store = self._outlook.store
+        found = going(store, name, buckets(store, name, self.now, CLASSES, CLASSES), self.now)
         classes = self._affordable(name, found.held)
         conditions = self._outlook.conditions(name, self.now, classes)
         planned = plan(conditions.held, conditions, drain=self._drain)

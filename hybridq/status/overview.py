@@ -8,6 +8,7 @@ has not. Whoever looks also rescues what a dead runner left.
 import math
 from collections.abc import Container, Mapping, Sequence
 
+from msgspec import structs
 from msgspec.structs import replace
 
 from ..errors import NoSuchJob
@@ -24,7 +25,7 @@ from ..sentences import sentence
 from ..when import clock
 from .foresight import NONE, Foresight
 from .rows import Rows
-from .snapshot import Head, Row, Snapshot
+from .snapshot import Head, Paused, Row, Snapshot
 
 RECENT = 5  # ended rows that are shown unasked, where nobody says how many fit
 ALARMING = 86400.0  # seconds for which what failed stands before what else ended
@@ -98,6 +99,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         held=sum(
             jobs for (_, lane, state), jobs in foresight.tally.items() if lane is Lane.BATCH and state is State.QUEUED
         ),
+        paused=tuple(Paused(**structs.asdict(each)) for each in foresight.pauses.all),
         next_flush=at,
         next_flush_why=sentence(replace(why, runs=None), now, outlook.config.policy.currency),
         next_flush_why_kind="" if why is NONE else why.kind,
@@ -227,7 +229,7 @@ class _View:
                 for of in lists.queued(self._store, lane, handler, self._modes, self._limit):
                     found[lane].append(of)
                     before[of.id] = jobs
-                    jobs += of.queued
+                    jobs += 0 if self._foresight.paused(of) else of.queued
         starts = {of.id: self._foresight.held(of)[0].start or math.inf for of in found[Lane.BATCH]}
         ordered = sorted(found[Lane.STREAM], key=_turn)
         ordered += sorted(found[Lane.BATCH], key=lambda of: (starts[of.id], *_turn(of)))

@@ -9,6 +9,15 @@ from msgspec import Struct
 from ..job import Audience, Lane, Mode, State
 
 
+class Paused(Struct, frozen=True, kw_only=True):
+    """One pause: of a handler, of a group, or, without either, of everything. `until` None: until it is resumed."""
+
+    handler: str | None
+    group: str | None
+    since: float
+    until: float | None
+
+
 class Head(Struct, frozen=True, kw_only=True):
     """What stands above the rows: who runs the queue, under which conditions, and what it has saved."""
 
@@ -23,6 +32,7 @@ class Head(Struct, frozen=True, kw_only=True):
     factor_next: float | None = None
     counts: dict[State, int] = {}
     held: int = 0  # queued jobs of the batch lane
+    paused: tuple[Paused, ...] = ()
     next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
     next_flush_why_kind: str = ""  # the kind of that reason
