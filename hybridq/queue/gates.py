@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from ..job import Range
+from ..job import Lane, Range
 from ..reason import Reason
 from .store import Store
 
@@ -52,12 +52,12 @@ def gate_of(store: Store, job: int) -> Gate | None:
 
 def gates_before(store: Store, cohort: int, limit: int = FEW) -> list[Gate]:
     """Some of the gates that a cohort's queued jobs wait at, those of its first jobs first."""
-    found = store.rows(
-        "SELECT DISTINCT gate FROM (SELECT gate FROM job WHERE cohort = ? AND state = 'queued' AND gate IS NOT NULL"
-        " ORDER BY ready, id LIMIT ?)",
-        (cohort, limit),
+    found = store.rows(  # only a cohort of no lane waits; of others, however large, no job is looked at
+        "SELECT gate FROM cohort JOIN job ON job.cohort = cohort.id WHERE cohort.id = ? AND cohort.lane = ?"
+        " AND state = 'queued' AND gate IS NOT NULL ORDER BY ready, job.id LIMIT ?",
+        (cohort, Lane.NONE, limit),
     )
-    return [each for (number,) in found if (each := gate(store, number)) is not None]
+    return [each for (number,) in dict.fromkeys(found) if (each := gate(store, number)) is not None]
 
 
 def awaited(store: Store, ranges: Sequence[Range]) -> list[tuple[int, int | None]]:
