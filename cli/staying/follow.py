@@ -140,6 +140,15 @@ def not_done(failed: int, cancelled: int, named: str) -> int:
     return 1 if states else 0
 
 
+def _not_done(store: Store, awaited: Awaited, named: str) -> int:
+    """The same, of one that failed why."""
+    failed, cancelled = awaited.count(State.FAILED), awaited.count(State.CANCELLED)
+    if (failed, cancelled) == (1, 0) and (job := awaited.first(State.FAILED)) is not None:
+        say(_failed(job, result(store, job)))
+        return 1
+    return not_done(failed, cancelled, named)
+
+
 def fate(store: Store, awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
     rescue(store, time.time())
@@ -183,7 +192,7 @@ def await_all(
                 if state is not State.DONE:
                     say(_cancelled(store, job) if state is State.CANCELLED else _failed(job, found))
                 return code_of(state, found)
-            code = not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
+            code = _not_done(store, awaited, named)
             return code or (TRY_AGAIN if awaited.drafts()[1] else 0)
     left = awaited.count(State.QUEUED, State.RUNNING)
     what = f"{left:,} of these jobs have" if awaited.only is None else f"job {awaited.only} has"
