@@ -123,7 +123,8 @@ def _untimed(reason: Reason, told: _Telling) -> str:
         "run times" + (f" of {reason.text}" if told.long else "") + (f" in mode {reason.mode}" if reason.mode else "")
     )
     if reason.jobs and reason.of and reason.jobs < min(reason.of, reason.known or 0):
-        return f"{count(reason.known or 0)} {what} known, but only {reason.jobs} of the {reason.of} alike that it takes"
+        others = (reason.known or 0) - reason.jobs
+        return f"{reason.jobs} of {reason.of} {what} of one sort known ({count(others)} of other sorts do not count)"
     if reason.jobs and reason.of and reason.jobs < reason.of:
         return f"{reason.jobs} of {reason.of} {what} known"
     return f"no {what} yet"
