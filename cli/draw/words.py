@@ -252,7 +252,11 @@ def promise_words(forecast: Forecast, now: float, *, served: bool = True, curren
 
     Nothing is promised where nobody runs the queue (`served`).
     """
-    when = done_by(forecast.finish, forecast.finish90, now) if served else "done when a daemon or a drain runs it"
+    when = (
+        done_by(forecast.finish, forecast.finish90, now)
+        if served
+        else "no daemon runs: done when a daemon or a drain runs it"
+    )
     parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"{foreseen_start(forecast)} {clock(forecast.start, now)}")
