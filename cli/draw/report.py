@@ -21,6 +21,7 @@ from hybridq.when import money as amount
 from .palette import PLAIN, QUIET, STRONG
 from .words import NONE, RULES, TWICE, part_of, percent_of
 
+FEW = 10  # promises; of fewer no part is told in percent
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
 PRICES = (
@@ -115,7 +116,7 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
         yield percent_of(found.gathered.sooner), "faster first output than batching"
     for each in found.deadlines:
         yield percent_of(each.share), f"of {each.audience.value} deadlines met"
-    if found.promises.covered is not None:
+    if found.promises.covered is not None and found.promises.ended >= FEW:
         yield percent_of(found.promises.covered), "of promises kept (done within the time told)"
     if found.failed:
         yield count(found.failed), "jobs failed"
@@ -139,7 +140,7 @@ def sections(found: Report) -> Iterator[Section]:
     if waits:
         columns = "who waits", "lane", "jobs", "half", "95%", "99%"
         yield "Time to first output", _sampled(found), columns, waits
-    if found.gathered.jobs or found.gathered.unknown:
+    if found.gathered.jobs:
         yield _gathered(found.gathered)
     if found.flushes:
         columns = "rule", "flushes", "jobs", "failed", "ran for", "cost"
@@ -296,6 +297,9 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
         )
         yield "promises", count(found.made), says
         return
+    if found.ended < FEW:
+        yield from _few_promises(found)
+        return
     by = f"of {count(found.ended)} submissions ended within the time told, to the second (drained ones left out)"
     yield "promises", percent_of(found.covered), by
     yield "done later", percent_of(found.late), "of them, after the end of that time (`22:14 ±6m`: after 22:20)"
@@ -316,6 +320,21 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
             percent_of(found.started),
             (f"of {count(found.held)} submissions held for over a minute started within a minute of the promise"),
         )
+
+
+def _few_promises(found: PromisesKept) -> Iterator[Sequence[str]]:
+    """Of so few that a part of them says nothing: how many were kept."""
+    told = (
+        ("promises", found, ": done within the time told, to the second (drained ones left out)"),
+        ("told to groups", found.groups, ""),
+        ("told at the flush", found.flush, ""),
+        ("told half-way", found.half, ""),
+    )
+    for name, of, what in told:
+        if of.ended:
+            kept = round((of.covered or 0.0) * of.ended)
+            some = "kept" if of.ended == kept == 1 else "not kept" if of.ended == 1 else f"{count(kept)} kept"
+            yield name, count(of.ended), f"{'promise' if of.ended == 1 else 'promises'}, {some}{what}"
 
 
 def _section(title: str, columns: Sequence[str], rows: Rows) -> RenderableType:

@@ -417,3 +417,27 @@ def test_a_start_that_a_held_job_would_have_made_is_no_loss_yet(past: Past) -> N
     lost = report(replace(read, sums=tuple(ended)), START + 200)
     assert ": 0.90 more, over twice as much." in headline(lost)
     assert "%" not in headline(lost)
+
+
+def test_of_few_promises_no_part_is_told(past: Past) -> None:
+    """One is kept or not; of three it is said how many were. Nothing says in percent, or which way they were off."""
+
+    def told() -> dict[str, tuple[str, str]]:
+        (rows,) = [rows for title, _, _, rows in sections(past.report()) if title == "Kept"]
+        assert not any("%" in cell or "than told" in cell for row in rows for cell in row)
+        return {name: (number, says) for name, number, says in rows}
+
+    past.flush(80, 100, past.submit(0, promised=(80, 100, 120)))
+    assert told()["promises"][1].startswith("promise, kept: ")
+    for end in (110, 130):
+        past.flush(80, end, past.submit(0, promised=(80, 100, 120)))
+    assert told()["promises"][0] == "3"
+    assert told()["promises"][1].startswith("promises, 2 kept: ")
+
+
+def test_without_a_flush_nothing_is_compared_with_batching(past: Past) -> None:
+    """Rows of dashes are left out."""
+    asked(past, 0, 1, 2)
+    assert "The same jobs if batched" not in [title for title, *_ in sections(past.report())]
+    past.flush(100, 110, past.submit(10))
+    assert "The same jobs if batched" in [title for title, *_ in sections(past.report())]
