@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hybridq.errors import TryAgain
-from hybridq.job import ENDED, State
+from hybridq.job import ENDED, Lane, State
 from hybridq.queue.cohorts import state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
 from hybridq.queue.gates import cause_of
@@ -17,6 +17,7 @@ from hybridq.queue.progress import Awaited, looks
 from hybridq.queue.rescue import rescue
 from hybridq.queue.results import Result, result
 from hybridq.queue.store import Store
+from hybridq.selection import Ids
 from hybridq.sentences import how_ended, sentence
 from hybridq.when import clock
 
@@ -25,6 +26,8 @@ from ..tell import print_document, say
 from .printer import Printer
 
 if TYPE_CHECKING:
+    from hybridq.outlook import Outlook
+
     from ..shapes import Events
 
 LONG = 10.0  # seconds; a wait that is told though its reason was told before
@@ -149,12 +152,26 @@ def _not_done(store: Store, awaited: Awaited, named: str) -> int:
     return not_done(failed, cancelled, named)
 
 
-def fate(store: Store, awaited: Awaited) -> str:
+def fate(outlook: "Outlook", awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
+    store = outlook.store
     rescue(store, time.time())
-    if served(store) or awaited.count(State.RUNNING):
+    if awaited.count(State.RUNNING):
         return "it goes on"
+    if served(store):
+        return "it goes on" if awaited.only is None else _stays_held(outlook, awaited.only) or "it goes on"
     return "it stays queued, but no daemon runs. Start one: hybridq daemon, or for good: hybridq service install"
+
+
+def _stays_held(outlook: "Outlook", job: int) -> str:
+    """Until when a job is held; "" where it is not."""
+    from hybridq.status.overview import take  # a quick submit needs none of it
+
+    now = time.time()
+    row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
+    if row.state is not State.QUEUED or row.lane is not Lane.BATCH:
+        return ""
+    return "it stays held" if row.start is None else f"it stays held until {clock(row.start, now)}"
 
 
 def _failed(job: int, found: Result | None) -> str:

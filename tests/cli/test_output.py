@@ -117,7 +117,8 @@ def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:
         screen.expect_exact("hybridq: job 1: ")
         screen.expect_exact("batch · held · ")
         screen.sendintr()
-        screen.expect_exact("it goes on. Come back with: hybridq follow 1")
+        screen.expect_exact("it stays held")
+        screen.expect_exact("hybridq follow 1")
     runner.close(queue.outlook.store)
 
 
