@@ -89,7 +89,7 @@ def follow(
         awaited = Awaited(store, [named], final=wait_final)
         only, group = awaited.only, _group(store, named)
         again = shlex.quote(group or selector) if only is None else only  # by then another may be the last
-        with leaving(lambda: f"{fate(store, awaited)}. Come back with: hybridq follow {again}"):
+        with leaving(lambda: f"{fate(outlook, awaited)}. Come back with: hybridq follow {again}"):
             if only is not None:
                 from .shapes import Events
 
@@ -126,7 +126,7 @@ def wait(
     outlook = reach()
     with outlook.store as store:
         awaited = Awaited(store, named, final=wait_final)
-        with leaving(lambda: fate(store, awaited)):
+        with leaving(lambda: _named(awaited.only, fate(outlook, awaited))):
             told = tell_all_waiting(outlook, awaited, named, json=json)
             words, unit = shlex.join(selectors or ["all"]), outlook.config.policy.currency
             code = await_all(store, awaited, words, seconds, told=told, currency=unit)
@@ -137,6 +137,11 @@ def wait(
                 counts = {state: awaited.count(state) for state in State}
                 print_document(shapes.awaited(counts, awaited.drafts()[0], awaited.only, code), one_line=True)
     raise typer.Exit(code)
+
+
+def _named(only: int | None, becomes: str) -> str:
+    """What becomes of jobs, by the id of one."""
+    return becomes if only is None else becomes.replace("it ", f"job {only} ", 1)
 
 
 def _group(store: Store, named: Selector) -> str | None:

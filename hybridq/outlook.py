@@ -133,7 +133,9 @@ class Outlook:
             work = [] if found is None else going(self.store, name, found, now).held
         came = arrivals(self.store, name, ARRIVALS, now)
         first = min((each.since for each in work), default=None)
-        for lane, paused in queued_in(self.store, name, pauses(self.store, now).groups).items():
+        queued = any(number and state is State.QUEUED for (_, state), number in jobs.items())
+        groups = pauses(self.store, now).groups if queued else ()
+        for lane, paused in queued_in(self.store, name, groups).items():
             jobs[lane, State.QUEUED] = max(0, jobs.get((lane, State.QUEUED), 0) - paused)
         flushes = self._flushes(name, jobs.get((Lane.BATCH, State.RUNNING), 0))
         load = self._load(handler, now)

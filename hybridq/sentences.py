@@ -14,6 +14,7 @@ from .reason import ITS_LIMIT, NOBODY, SAID, Reason
 from .when import NO_MONEY, clock, count, decimals, how_many, money, money_to, span
 
 LEAST = 1e-3  # money; of what is less than that a part is told in percent
+PLACES = 9  # decimals, at most: less is left by rounding
 LITTLE = 0.05  # of what is saved; a cost that is less of it is not told
 MODES = {"stream": "streaming", "batch": "a batch", "adaptive": "a draft"}  # as the subject of a sentence
 LOOPS = (
@@ -76,6 +77,14 @@ class _Telling:
         places = 1 - math.floor(math.log10(least)) if tiny and least > NO_MONEY else decimals([one, other])
         return money_to(places, one, self.currency), money_to(places, other, self.currency)
 
+    def apart(self, more: float, less: float) -> tuple[str, str]:
+        """The same of amounts of which one is said to be more: in as many decimals as show it."""
+        told, places = self.both(more, less), decimals([more, less])
+        while told[0] == told[1] and places < PLACES:
+            places += 1
+            told = money_to(places, more, self.currency), money_to(places, less, self.currency)
+        return told
+
     def at(self, instant: float | None) -> str:
         return "a time that nobody knows" if instant is None else clock(instant, self._now)
 
@@ -114,7 +123,8 @@ def _untimed(reason: Reason, told: _Telling) -> str:
         "run times" + (f" of {reason.text}" if told.long else "") + (f" in mode {reason.mode}" if reason.mode else "")
     )
     if reason.jobs and reason.of and reason.jobs < min(reason.of, reason.known or 0):
-        return f"{count(reason.known or 0)} {what} known, but only {reason.jobs} of the {reason.of} alike that it takes"
+        others = (reason.known or 0) - reason.jobs
+        return f"{reason.jobs} of {reason.of} {what} of one sort known ({count(others)} of other sorts do not count)"
     if reason.jobs and reason.of and reason.jobs < reason.of:
         return f"{reason.jobs} of {reason.of} {what} known"
     return f"no {what} yet"
@@ -149,9 +159,9 @@ _MORE = {
 
 
 def _dear(reason: Reason, told: _Telling) -> str:
-    each, whole = told.sum(reason.costs or 0.0), told.sum(reason.whole or 0.0)
+    each, whole = told.apart(reason.costs or 0.0, reason.whole or 0.0)
     if reason.due is None:
-        return f"one job costs about {each}, more than {reason.text}, {whole}: {_MORE[reason.text == ITS_LIMIT]}"
+        return f"one job costs about {each}, more than {reason.text} of {whole}: {_MORE[reason.text == ITS_LIMIT]}"
     return (
         f"one job costs about {each}, more than the whole daily budget of {reason.text}, {whole}"
         ": raise daily_budget in config.toml"
@@ -296,8 +306,8 @@ def _no_costs(reason: Reason, told: _Telling) -> str:
 
 
 def _over_limit(reason: Reason, told: _Telling) -> str:
-    costs, whole = told.both(reason.costs or 0.0, reason.whole or 0.0)
-    return f"costs about {costs}, more than --max-cost, {whole}"
+    costs, whole = told.apart(reason.costs or 0.0, reason.whole or 0.0)
+    return f"costs about {costs}, more than --max-cost of {whole}"
 
 
 def _dearer(reason: Reason, told: _Telling) -> str:

@@ -41,16 +41,16 @@ def parse_span(text: str) -> float:
 
 
 def parse_deadline(text: str, now: float, zone: tzinfo | None = None, *, what: str = "a deadline") -> float:
-    """The instant that a deadline names, or `what` else is to come: a duration from `now`, a time of day, or an ISO
-    8601 time.
+    """The instant that a deadline names, or `what` else is to come: a duration from `now`, also as `in 2h`, a time of
+    day, or an ISO 8601 time.
 
     `06:00` is the next such time. Times without a zone are in `zone` (None: the local one); one that the
     clocks skip is as long after midnight as it would have been without the change. Raises UsageError,
     also for an instant before `now`.
     """
     wanted = text.strip().lower()
-    if _seconds(wanted) is not None:
-        return now + parse_span(wanted)
+    if _seconds(wanted.removeprefix("in ")) is not None:
+        return now + parse_span(wanted.removeprefix("in "))
     at = _clock_time(wanted, now, zone)
     if at is None:
         at = _iso_time(text.strip(), zone)

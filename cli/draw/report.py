@@ -19,8 +19,9 @@ from hybridq.when import clock, count, decimals, how_many, money_to, span
 from hybridq.when import money as amount
 
 from .palette import PLAIN, QUIET, STRONG
-from .words import NONE, RULES, percent_of
+from .words import NONE, RULES, TWICE, part_of, percent_of
 
+FEW = 10  # promises; of fewer no part is told in percent
 REASON = 300  # cells of a failure's text, at most
 WORDS = ("", "audience", "lane")  # columns that hold words, beside each first one
 PRICES = (
@@ -63,10 +64,8 @@ def headline(found: Report) -> str:
     cost = f"{_ended(found)} cost {cost}"
     said = f"{cost}; streaming all of them as they came would have cost {streamed}"
     if total.share is not None:
-        more = saves.startswith("-")
-        share = percent_of(abs(total.share))
-        said += ": nothing saved" if saves == _none(found) else f": {saves.lstrip('-')} ({share}) {_MORE[more]}"
-    elif found.untold:
+        said += f": {_difference(saves, total.share)}" if saves != _none(found) else ": nothing saved"
+    elif found.untold or found.starts_due:
         said = f"{cost}; what streaming all of them would have cost is not known yet"
     if gathered.sooner is None:
         return f"{said}."
@@ -76,6 +75,13 @@ def headline(found: Report) -> str:
     return (
         f"{said}. {_compared(gathered)} showed output within {span(was)}; held for the next batch, within {span(held)}."
     )
+
+
+def _difference(saves: str, share: float) -> str:
+    """`0.60 (60%) saved`, `0.05 (5%) more`, `1.20 more, over twice as much`."""
+    if share < -1:
+        return f"{saves.lstrip('-')} more, {TWICE} as much"
+    return f"{saves.lstrip('-')} ({percent_of(abs(share))}) {'more' if saves.startswith('-') else 'saved'}"
 
 
 def _ended(found: Report) -> str:
@@ -105,12 +111,12 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
     yield count(found.done), "jobs done"
     if found.total.share is not None:
         _, streamed, saved = _amounts(found, found.total)
-        yield percent_of(found.total.share), f"saved: {saved} of {streamed}"
+        yield part_of(found.total.share), f"saved: {saved} of {streamed}"
     if found.gathered.sooner is not None:
         yield percent_of(found.gathered.sooner), "faster first output than batching"
     for each in found.deadlines:
         yield percent_of(each.share), f"of {each.audience.value} deadlines met"
-    if found.promises.covered is not None:
+    if found.promises.covered is not None and found.promises.ended >= FEW:
         yield percent_of(found.promises.covered), "of promises kept (done within the time told)"
     if found.failed:
         yield count(found.failed), "jobs failed"
@@ -125,12 +131,16 @@ def sections(found: Report) -> Iterator[Section]:
     sharing = ", ".join(visible_line(name, 40) for name in found.untold)
     untold = f". What sharing calls saves is not known yet of {sharing}, and counts as 0"
     prices = PRICES + (unknown if found.unpriced else "") + (untold if found.untold else "")
+    if found.starts_due:
+        names = ", ".join(visible_line(name, 40) for name in found.starts_due)
+        prices += f". Streamed, held jobs of {names} would have made a start that later ones have made: until they end"
+        prices += " that alone is told as no loss"
     yield "Money", prices, ("handler", "audience", "done", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
     if waits:
         columns = "who waits", "lane", "jobs", "half", "95%", "99%"
         yield "Time to first output", _sampled(found), columns, waits
-    if found.gathered.jobs or found.gathered.unknown:
+    if found.gathered.jobs:
         yield _gathered(found.gathered)
     if found.flushes:
         columns = "rule", "flushes", "jobs", "failed", "ran for", "cost"
@@ -148,9 +158,6 @@ def _unit(found: Report) -> Callable[[float], str]:
 def _column(found: Report, amounts: Sequence[float]) -> Callable[[float], str]:
     """The same of amounts below each other: in the same decimals."""
     return partial(money_to, decimals(amounts), currency=found.currency)
-
-
-_MORE = {False: "saved", True: "more"}  # by whether it is a loss
 
 
 def _amounts(found: Report, each: Saved) -> tuple[str, str, str]:
@@ -201,9 +208,9 @@ def _money(found: Report) -> Rows:
         handler = NONE if each.handler is None else visible_line(each.handler, 40)
         audience = NONE if each.audience is None else each.audience.value
         cost, streamed, saved = _amounts(found, each)
-        share = percent_of(each.share) if saved != _none(found) or each.share is None else "0%"
+        share = part_of(each.share) if saved != _none(found) or each.share is None else "0%"
         figures = cost, streamed, saved, share
-        if each.share is None and found.untold:
+        if each.share is None and (found.untold or found.starts_due):
             figures = cost, NONE, NONE, NONE
         return handler, audience, count(each.done), *figures
 
@@ -290,6 +297,9 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
         )
         yield "promises", count(found.made), says
         return
+    if found.ended < FEW:
+        yield from _few_promises(found)
+        return
     by = f"of {count(found.ended)} submissions ended within the time told, to the second (drained ones left out)"
     yield "promises", percent_of(found.covered), by
     yield "done later", percent_of(found.late), "of them, after the end of that time (`22:14 ±6m`: after 22:20)"
@@ -310,6 +320,21 @@ def _promises(found: PromisesKept) -> Iterator[Sequence[str]]:
             percent_of(found.started),
             (f"of {count(found.held)} submissions held for over a minute started within a minute of the promise"),
         )
+
+
+def _few_promises(found: PromisesKept) -> Iterator[Sequence[str]]:
+    """Of so few that a part of them says nothing: how many were kept."""
+    told = (
+        ("promises", found, ": done within the time told, to the second (drained ones left out)"),
+        ("told to groups", found.groups, ""),
+        ("told at the flush", found.flush, ""),
+        ("told half-way", found.half, ""),
+    )
+    for name, of, what in told:
+        if of.ended:
+            kept = round((of.covered or 0.0) * of.ended)
+            some = "kept" if of.ended == kept == 1 else "not kept" if of.ended == 1 else f"{count(kept)} kept"
+            yield name, count(of.ended), f"{'promise' if of.ended == 1 else 'promises'}, {some}{what}"
 
 
 def _section(title: str, columns: Sequence[str], rows: Rows) -> RenderableType:

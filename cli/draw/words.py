@@ -21,6 +21,7 @@ LATE = "LATE"
 NOW = "now"
 NONE = "-"  # stands for what is unknown in a table
 DAY = 86400.0
+TWICE = "over twice"
 NOTABLE = 0.05  # of a cost; what is less of it is not told apart
 LEAST = 0.01  # money; less does not matter by itself
 LINE = 400  # cells: as much of one sentence as is ever printed outside a table
@@ -89,6 +90,11 @@ def percent_of(part: float | None) -> str:
         return NONE
     rounded = f"{part:.0%}"
     return f"{part:.2%}" if rounded.strip("-%") in ("0", "100") and part not in (0.0, 1.0) else rounded
+
+
+def part_of(share: float | None) -> str:
+    """A saving in percent; of a loss of more than the whole no percentage is told."""
+    return f"{TWICE} as much" if share is not None and share < -1 else percent_of(share)
 
 
 def mode(row: Row) -> str:
@@ -231,6 +237,8 @@ def saved_words(head: Head) -> str:
         return "saved: not known yet"
     whole = head.cost + head.saved
     part = f" ({percent_of(abs(head.saved) / whole)})" if whole > 0 and head.saved else ""
+    if head.saved < 0 and -head.saved > whole:
+        return f"{money(-head.saved, head.currency)} more than streamed, {TWICE} as much"
     told = f"{money(abs(head.saved), head.currency)}{part}"
     return f"{told} more than streamed" if head.saved < 0 else f"saved {told}"
 
@@ -249,7 +257,7 @@ def promise_words(
     """
     when = done_by(forecast.finish, forecast.finish90, now)
     if not served and not kept:
-        when = "done when a daemon or a drain runs it"
+        when = "no daemon runs: done when a daemon or a drain runs it"
     parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"{foreseen_start(forecast)} {clock(forecast.start, now)}")

@@ -220,6 +220,7 @@ FIELDS = {
     "unknown": "jobs of which that is not known",
     "unpriced": "handlers whose price nobody knows: their jobs count as 0",
     "unserved": "handlers of held jobs that `config.toml` lacks",
+    "starts_due": "handlers whose held jobs would have made a start, streamed, that jobs which came later have made",
     "untold": "handlers of which it is not known yet what sharing a call saves",
     "usage": "tokens: `input_tokens`, `cached_tokens`, `output_tokens`",
     "value": "its value",

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hybridq.errors import TryAgain
-from hybridq.job import ENDED, State
+from hybridq.job import ENDED, Lane, State
 from hybridq.queue.cohorts import state_of
 from hybridq.queue.follow import Draft, End, OutputPiece, Shown, StateChange, Withheld, follow
 from hybridq.queue.gates import cause_of
@@ -17,6 +17,7 @@ from hybridq.queue.rescue import rescue
 from hybridq.queue.results import Result, result
 from hybridq.queue.runner import attended
 from hybridq.queue.store import Store
+from hybridq.selection import Ids
 from hybridq.sentences import how_ended, sentence
 from hybridq.when import clock
 
@@ -25,6 +26,8 @@ from ..tell import print_document, say
 from .printer import Printer
 
 if TYPE_CHECKING:
+    from hybridq.outlook import Outlook
+
     from ..shapes import Events
 
 LONG = 10.0  # seconds; a wait that is told though its reason was told before
@@ -140,12 +143,35 @@ def not_done(failed: int, cancelled: int, named: str) -> int:
     return 1 if states else 0
 
 
-def fate(store: Store, awaited: Awaited) -> str:
+def _not_done(store: Store, awaited: Awaited, named: str) -> int:
+    """The same, of one that failed why."""
+    failed, cancelled = awaited.count(State.FAILED), awaited.count(State.CANCELLED)
+    if (failed, cancelled) == (1, 0) and (job := awaited.first(State.FAILED)) is not None:
+        say(_failed(job, result(store, job)))
+        return 1
+    return not_done(failed, cancelled, named)
+
+
+def fate(outlook: "Outlook", awaited: Awaited) -> str:
     """What becomes of jobs that somebody leaves."""
+    store = outlook.store
     rescue(store, time.time())
-    if attended(store) or awaited.count(State.RUNNING):
+    if awaited.count(State.RUNNING):
         return "it goes on"
+    if attended(store):
+        return "it goes on" if awaited.only is None else _stays_held(outlook, awaited.only) or "it goes on"
     return "it stays queued, but no daemon runs. Start one: hybridq daemon, or for good: hybridq service install"
+
+
+def _stays_held(outlook: "Outlook", job: int) -> str:
+    """Until when a job is held; "" where it is not."""
+    from hybridq.status.overview import take  # a quick submit needs none of it
+
+    now = time.time()
+    row = take(outlook, now=now, limit=1, selectors=[Ids(((job, job),))]).rows[0]
+    if row.state is not State.QUEUED or row.lane is not Lane.BATCH:
+        return ""
+    return "it stays held" if row.start is None else f"it stays held until {clock(row.start, now)}"
 
 
 def _failed(job: int, found: Result | None) -> str:
@@ -183,7 +209,7 @@ def await_all(
                 if state is not State.DONE:
                     say(_cancelled(store, job) if state is State.CANCELLED else _failed(job, found))
                 return code_of(state, found)
-            code = not_done(awaited.count(State.FAILED), awaited.count(State.CANCELLED), named)
+            code = _not_done(store, awaited, named)
             return code or (TRY_AGAIN if awaited.drafts()[1] else 0)
     left = awaited.count(State.QUEUED, State.RUNNING)
     what = f"{left:,} of these jobs have" if awaited.only is None else f"job {awaited.only} has"

@@ -133,7 +133,7 @@ class Stay(Struct, frozen=True):
     def _left(self) -> str:
         becomes = "is queued again; hybridq daemon or hybridq drain will run it"
         if not self._own:
-            becomes = fate(self.outlook.store, self._awaited).removeprefix("it ")
+            becomes = fate(self.outlook, self._awaited).removeprefix("it ")
         return f"{self._what} {becomes}. Come back with: hybridq {'follow' if self.follows else 'wait'} {self._name}"
 
     def _until_end(self) -> int:

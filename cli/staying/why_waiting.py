@@ -6,6 +6,8 @@ Rule: on standard error alone; a limit on money is told before a missing runner,
 import sys
 import time
 
+from msgspec.structs import replace
+
 from hybridq.job import Lane, Mode, State
 from hybridq.money.why_held import why_withheld
 from hybridq.outlook import Outlook
@@ -75,7 +77,9 @@ def _tell_plan(outlook: Outlook, what: str, selector: Selector, now: float, *, j
         return
     row = _row(outlook, selector, now)
     if is_tty(sys.stderr) or _held_long(row, now):
-        say(f"{what}: {_starts(row, now)}{words.standing(row, now)}")
+        told = row.why != row.why_beside and bool(row.why_beside)  # until when it is held
+        starts = "" if told else _starts(row, now)
+        say(f"{what}: {starts}{words.standing(replace(row, why=row.why_beside or row.why), now)}")
 
 
 def _row(outlook: Outlook, selector: Selector, now: float) -> Row:

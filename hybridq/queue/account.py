@@ -3,6 +3,8 @@
 Times are epoch seconds, durations seconds, money is in the user's own unit.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from ..job import Audience, Lane, Mode
@@ -13,11 +15,12 @@ TINY = 1e-9  # of a sum: what differs by less differs by rounding
 SUBMISSION, FLUSH, HALF = "submission", "flush", "half"  # when something was promised: at which of these, or half-way
 
 
-def saved_of(cost: float, streamed: float, *, untold: bool) -> float | None:
+def saved_of(cost: float, streamed: float, *, untold: bool, due: float = 0.0) -> float | None:
     """Money saved, of what jobs cost and would have cost streamed; below 0 where it was more. None: not known yet, as
-    what sharing calls saves is `untold` of some, and nothing else was saved."""
+    what sharing calls saves is `untold` of some, and nothing else was saved; or as it is a loss by starts alone that
+    are still `due` to the other side (see `starts_due`)."""
     saved = streamed - cost
-    if untold and saved <= TINY * streamed:
+    if saved <= TINY * streamed and (untold or 0 < -saved <= (1 + TINY) * due):
         return None
     return 0.0 if abs(saved) <= TINY * streamed else saved
 
@@ -41,6 +44,18 @@ class Sum(Struct, frozen=True, kw_only=True):
     bound: int
     kept: int
     begin: float
+
+
+def starts_due(sums: Iterable[Sum]) -> dict[str, float]:
+    """Money of starts by handler that jobs have paid which streamed as they came, and that held ones which came before
+    them would have paid streamed: it counts as theirs when these have ended."""
+    sums = tuple(sums)
+    held = {each.handler for each in sums if each.lane is Lane.BATCH and each.open}
+    paid = dict.fromkeys(held, 0.0)
+    for each in sums:
+        if each.lane is Lane.STREAM and each.handler in held:
+            paid[each.handler] += max(0.0, each.cost - each.streamed)
+    return {handler: money for handler, money in paid.items() if money > 0}
 
 
 class Ran(Struct, frozen=True, kw_only=True):

@@ -65,6 +65,16 @@ def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
     ]
 
 
+def start_money_due(store: Store) -> float:
+    """The same as `account.starts_due` of the whole queue, in one sum."""
+    held = "SELECT handler FROM tally WHERE lane = 'batch' AND queued + running > 0"
+    paid = "SELECT max(0.0, total(cost) - total(streamed)) AS paid FROM tally"
+    rows = store.rows(
+        f"SELECT total(paid) FROM ({paid} WHERE lane = 'stream' AND handler IN ({held}) GROUP BY handler)"
+    )
+    return float(rows[0][0])
+
+
 def runners(store: Store) -> list[tuple[str, int, float]]:
     """(kind, pid, since) of every runner that is signed on. Ask after `rescue`: then each of them lives."""
     return [(str(k), int(p), float(s)) for k, p, s in store.rows("SELECT kind, pid, since FROM runner ORDER BY id")]

@@ -186,6 +186,11 @@ class Awaited:
         failed = sum(int(bad) for _, bad in both)
         return sum(found for found, _ in both) - failed, failed
 
+    def first(self, state: str) -> int | None:
+        """The first of them in this state, by id."""
+        found = (self._store.row(f"SELECT min(id){_AWAITED} AND state = ?", (*span, state)) for span in self._spans)
+        return min((row[0] for row in found if row and row[0] is not None), default=None)
+
     def count(self, *states: str) -> int:
         """How many of them are in one of these states."""
         marks = ", ".join("?" * len(states))

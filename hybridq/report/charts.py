@@ -215,7 +215,7 @@ def _after(each: Promised, at: float) -> float:
 
 
 def _difference(cost: float, streamed: float, currency: str) -> str:
-    part = f" ({abs(1 - cost / streamed):.0%})" if streamed > 0 else ""
+    part = f" ({abs(1 - cost / streamed):.0%})" if streamed > 0 and cost <= 2 * streamed else ""
     differs = amount(abs(streamed - cost), currency, fine=True)
     return f"{differs}{part} more than streamed" if cost > streamed else f"saved {differs}{part}"
 

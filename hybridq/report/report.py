@@ -10,7 +10,20 @@ from statistics import median
 from msgspec import Struct, structs
 
 from ..job import Audience, Lane
-from ..queue.account import FLUSH, HALF, SUBMISSION, Cause, Cleaned, Drafts, Ledger, Moved, Promised, RuleSum, saved_of
+from ..queue.account import (
+    FLUSH,
+    HALF,
+    SUBMISSION,
+    Cause,
+    Cleaned,
+    Drafts,
+    Ledger,
+    Moved,
+    Promised,
+    RuleSum,
+    saved_of,
+    starts_due,
+)
 from .figures import LEAST, NEAR, off, share
 from .waits import Comparison, Waited, compare_gathered, waits
 
@@ -113,6 +126,7 @@ class Report(Struct, frozen=True, kw_only=True):
     cleaned: Cleaned  # the same; in none of the other figures
     unpriced: tuple[str, ...]  # handlers whose price nobody knows: what their jobs cost counts as 0
     untold: tuple[str, ...] = ()  # of which it is not known yet what sharing calls saves: it counts as 0
+    starts_due: tuple[str, ...] = ()  # whose held jobs would have made a start, streamed, that later ones have made
     currency: str = ""
 
     @property
@@ -157,6 +171,7 @@ def report(
         cleaned=ledger.cleaned,
         unpriced=tuple(sorted({each.handler for each in sums} & set(unpriced))),
         untold=tuple(sorted(batched)),
+        starts_due=tuple(sorted(starts_due(sums))),
         currency=currency,
     )
 
@@ -210,7 +225,8 @@ def _priced(handler: str | None, audience: Audience | None, ledger: Ledger, unto
     of = [each for each in ledger.sums if handler in (None, each.handler) and audience in (None, each.audience)]
     cost, streamed = sum(each.cost for each in of), sum(each.streamed for each in of)
     some = any(each.handler in untold and each.lane is Lane.BATCH for each in of)
-    known = saved_of(cost, streamed, untold=some) is not None
+    due = sum(money for name, money in starts_due(ledger.sums).items() if handler in (None, name))
+    known = saved_of(cost, streamed, untold=some, due=due) is not None
     return Saved(
         handler=handler,
         audience=audience,

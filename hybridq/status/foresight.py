@@ -8,7 +8,7 @@ foreseen. Reads only.
 import math
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -44,6 +44,18 @@ NONE = said("")
 UNSERVED = Reason(NOBODY)
 Foreseen = tuple[Eta, Reason]
 """When, and why then."""
+
+
+class NextFlush(NamedTuple):
+    """When a flush is (epoch seconds), and why; when it began, of one that runs. None: none is planned.
+
+    `handler`: whose, where several have one; `others`: how many more of these have one at that second.
+    """
+
+    at: float | None = None
+    handler: str = ""
+    why: Reason = NONE
+    others: int = 0
 
 
 class _Batch(Struct):
@@ -304,18 +316,21 @@ class Foresight:
         begun = cohort.counts.get(State.RUNNING, 0) > 0
         return cohort.lane is Lane.BATCH and begun and cohort.handler in self._flushes
 
-    def next_flush(self) -> tuple[float | None, Reason]:
-        """When the next flush of any handler is, and why; while one has more to take, when that one began. None: none
-        is planned."""
-        found: list[tuple[float, Reason]] = []
+    def next_flush(self) -> NextFlush:
+        """The next flush of any handler; while one has more to take, that one."""
+        found: list[tuple[float, str, Reason]] = []
         names = {name for (name, lane, state), _ in self.tally.items() if (lane, state) == (Lane.BATCH, State.QUEUED)}
         begun = running(self._outlook.store, tuple(Mode), CLASSES)
         taken = {of.handler: self._flush_of(of) for of in begun if of.queued and self.flushing(of)}
-        found += taken.values()
+        found += [(at, name, why) for name, (at, why) in taken.items()]
         for name in (names - taken.keys()) & self._outlook.config.handlers.keys() if self.served else ():
             planned = self._batch(name).planned
-            found += [(flush.at, flush.reason) for flush in (*planned.due, *planned.later)]
-        return min(found, key=lambda each: each[0], default=(None, NONE))
+            found += [(flush.at, name, flush.reason) for flush in (*planned.due, *planned.later)]
+        if not found:
+            return NextFlush()
+        at, first, why = min(found, key=lambda each: each[:2])
+        others = {name for then, name, _ in found if int(then) == int(at)} - {first}
+        return NextFlush(at, first if len({name for _, name, _ in found}) > 1 else "", why, len(others))
 
     def _world(self, name: str) -> Conditions:
         if name not in self._worlds:

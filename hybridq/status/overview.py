@@ -23,7 +23,7 @@ from ..queue.select import meant, ranges
 from ..selection import All, Ids, Selector
 from ..sentences import sentence
 from ..when import clock
-from .foresight import NONE, Foresight
+from .foresight import NONE, Foresight, NextFlush
 from .rows import Rows
 from .snapshot import Head, Paused, Row, Snapshot
 
@@ -82,7 +82,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
     sums = lists.totals(outlook.store, tuple(Mode))
     counts = {state: sum(each.counts.get(state, 0) for each in sums) for state in State}
     change = next((found[0] for days in AHEAD if (found := tariff.changes(now, now + days))), None)
-    at, why = foresight.next_flush()
+    flush = foresight.next_flush()
     cost = sum(each.cost for each in sums)
     schedule, due = schedules.next_name(outlook.store) or ("", None)
     return Head(
@@ -100,16 +100,27 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
             jobs for (_, lane, state), jobs in foresight.tally.items() if lane is Lane.BATCH and state is State.QUEUED
         ),
         paused=tuple(Paused(**structs.asdict(each)) for each in foresight.pauses.all),
-        next_flush=at,
-        next_flush_why=sentence(replace(why, runs=None), now, outlook.config.policy.currency),
-        next_flush_why_kind="" if why is NONE else why.kind,
+        next_flush=flush.at,
+        next_flush_why=_whose(flush, sentence(replace(flush.why, runs=None), now, outlook.config.policy.currency)),
+        next_flush_why_kind="" if flush.why is NONE else flush.why.kind,
         currency=outlook.config.policy.currency,
         next_schedule=schedule,
         next_occurrence=due,
         left_out=schedules.left_since(outlook.store, now - DAY),
         cost=cost,
-        saved=saved_of(cost, sum(each.streamed for each in sums), untold=_untold(outlook, foresight)),
+        saved=saved_of(
+            cost,
+            sum(each.streamed for each in sums),
+            untold=_untold(outlook, foresight),
+            due=lists.start_money_due(outlook.store),
+        ),
     )
+
+
+def _whose(flush: NextFlush, why: str) -> str:
+    """Why a flush is run, with its handler where there are several: `embed: deadline 21:00; and 1 more`."""
+    named = ": ".join(filter(None, [flush.handler, why]))
+    return f"{named}; and {flush.others} more" if flush.others else named
 
 
 def _untold(outlook: Outlook, foresight: Foresight) -> bool:

@@ -180,7 +180,7 @@ def test_cost_limit() -> None:
     assert classify(person(), 1, 100, conditions()).mode is Mode.STREAM
     assert classify(person(max_cost=0.7), 1, 100, priced).mode is Mode.BATCH
     none = classify(person(max_cost=0.0001), 1, 100, conditions())
-    assert told(none.warning).startswith("costs about 0.0033, more than --max-cost, 0.0001")
+    assert told(none.warning).startswith("costs about 0.0033, more than --max-cost of 0.0001")
 
 
 def test_load_sends_background_work_to_the_batch() -> None:

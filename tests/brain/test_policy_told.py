@@ -67,7 +67,7 @@ def test_run_times_that_are_not_alike_are_counted_all() -> None:
     """Streamed and batched ones, first and later ones: all are told, and that too few of them are alike."""
     two = learn_many(Model(), [Observation(size=100, busy=1.0), Observation(size=100, busy=1.0, startup=1.0)])
     decision = classify(request(), 1, 100, conditions(estimate=Estimate(two, two, HandlerConfig())))
-    assert "4 run times of digest known, but only 1 of the 3 alike that it takes" in told(decision.reason)
+    assert "1 of 3 run times of digest of one sort known (3 of other sorts do not count)" in told(decision.reason)
 
 
 def test_what_half_of_such_jobs_make_is_not_probably_missed() -> None:

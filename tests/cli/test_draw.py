@@ -189,6 +189,7 @@ def test_a_loss_is_not_called_saved() -> None:
     assert words.saved_words(head) == "0.25 EUR (6%) more than streamed"
     assert words.saved_words(replace(head, saved=-0.004)).startswith("< 0.01 EUR (0.10%) more")
     assert words.saved_words(replace(head, saved=None)) == "saved: not known yet"
+    assert words.saved_words(replace(head, cost=5.0, saved=-3.0)) == "3.00 EUR more than streamed, over twice as much"
 
 
 def test_the_tariff_names_its_own_hour_where_that_differs() -> None:

@@ -1,5 +1,6 @@
 """Whoever waits where no terminal is hears once until when jobs are held for long, and why."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -30,13 +31,14 @@ def waits(queue: Queue, *words: str) -> list[str]:
         until(lambda: list((queue.folder / "bells").glob("viewer.*")))
         waiting.send_signal(signal.SIGINT)
         _, errors = waiting.communicate(timeout=30)
-    return [line for line in errors.splitlines() if "goes on" not in line]
+    assert re.search(r"(job \d+|it) stays held until |goes on", errors)
+    return [line for line in errors.splitlines() if not re.search("goes on|stays held", line)]
 
 
 def test_a_submission_that_waits_says_until_when_it_is_held(queue: Queue) -> None:
     """One line: which jobs, until when, why, and what to say where somebody waits after all."""
     (line,) = waits(queue, "submit", "echo", "--lines", str(queue.folder.parent / "two"), "--group", "g", "--wait")
-    assert line.startswith("hybridq: group g is held until ")
+    assert line.startswith("hybridq: group g is held for the night price at ")
     assert "night price" in line
     assert line.endswith("nobody is waiting (CI). If somebody is: --audience user")
 
@@ -48,7 +50,7 @@ def test_who_asked_for_a_batch_is_told_of_no_other_way(queue: Queue) -> None:
     assert "you asked for batch" in line
     assert "--audience" not in line
     (line,) = waits(queue, *BATCH, "--follow", "--key", "k")
-    assert line.startswith("hybridq: job 1: starts ")
+    assert line.startswith("hybridq: job 1: batch · held · ")
 
 
 @pytest.mark.parametrize("words", [("wait", "1"), ("wait", "last"), ("wait", "g"), ("follow", "1")])
@@ -56,7 +58,9 @@ def test_who_comes_later_is_told_too(queue: Queue, words: tuple[str, str]) -> No
     """`wait` and `follow` of a held job or group say once when it starts, and why then."""
     queue.run("submit", "echo", "--lines", str(queue.folder.parent / "two"), "--group", "g")
     (line,) = waits(queue, *words)
-    assert " held until " in line
+    assert " · held · " in line
+    assert line.count(" held ") == 1
+    assert " starts " not in line
 
 
 @pytest.mark.parametrize("words", [(*BATCH, "--wait", "--json"), ("wait", "1", "--json"), ("follow", "1", "--json")])

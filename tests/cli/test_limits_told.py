@@ -91,9 +91,9 @@ def test_a_drain_says_what_holds_what_it_leaves(tmp_path: Path) -> None:
 def test_a_job_above_its_own_limit_is_told_alike_everywhere(tmp_path: Path) -> None:
     """Submit, status, explain and drain say that it costs more than its limit, and what to do: no other drain helps."""
     queue = Queue(tmp_path, CONFIG.replace("daily_budget = 1\n", ""))
-    says = f"one job costs about {money(1)}, more than its --max-cost, {money(0.5)}"
+    says = f"one job costs about {money(1)}, more than its --max-cost of {money(0.5)}"
     does = "cancel it, and submit it with a higher --max-cost"
-    assert f"more than --max-cost, {money(0.5)}" in queue.run("submit", "echo", "x", "--max-cost", "0.5").stderr
+    assert f"more than --max-cost of {money(0.5)}" in queue.run("submit", "echo", "x", "--max-cost", "0.5").stderr
     for words in (("status",), ("explain", "1"), ("drain", "--quiet")):
         ended = queue.run(*words)
         told = " ".join((ended.stdout + ended.stderr).split())
@@ -108,5 +108,5 @@ def test_a_job_above_the_limit_of_a_drain_is_told_to_whoever_drains(tmp_path: Pa
     queue.run("submit", "echo", "x", "--mode", "batch")
     ended = queue.run("drain", "--quiet", "--max-cost", "0.5")
     assert ended.returncode == 75
-    assert f"more than --max-cost, {money(0.5)}: run hybridq drain with a higher --max-cost" in ended.stderr
+    assert f"more than --max-cost of {money(0.5)}: run hybridq drain with a higher --max-cost" in ended.stderr
     assert queue.run("drain", "--quiet", "--max-cost", "1.5").returncode == 0

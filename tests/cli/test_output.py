@@ -84,14 +84,15 @@ def test_no_output_has_a_reason(queue: Queue) -> None:
 
 
 def test_failures_in_a_group_name_the_command_that_shows_them(queue: Queue) -> None:
-    """`output`, `wait` and `follow` of a group with failures say how many, and how to see each with its error."""
+    """`output` and `follow` of a group with failures say how many, and how to see each with its error; `wait` says of
+    one alone which and why."""
     queue.run("submit", "echo", "--group", "g", "--lines", "-", input="good\nbad\n")
     queue.run("drain")
     says = "hybridq status g --state failed"
     assert f"1 of 2 jobs have no output. See why: {says}" in queue.run("output", "g").stderr
-    for name in ("wait", "follow"):
+    for name, told in (("wait", "job 2 failed: bad"), ("follow", f"1 failed: {says}")):
         done = queue.run(name, "g")
-        assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"hybridq: 1 failed: {says}")
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"hybridq: {told}")
     rows = queue.run(*says.split()[1:]).stdout.splitlines()[1:]
     assert [row.split("\t")[::7] for row in rows] == [["2", "bad"]]
 
@@ -116,7 +117,8 @@ def test_a_follow_of_what_is_held_says_until_when(queue: Queue) -> None:
         screen.expect_exact("hybridq: job 1: ")
         screen.expect_exact("batch · held · ")
         screen.sendintr()
-        screen.expect_exact("it goes on. Come back with: hybridq follow 1")
+        screen.expect_exact("it stays held")
+        screen.expect_exact("hybridq follow 1")
     runner.close(queue.outlook.store)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hybridq import happenings, sentences
 from hybridq.happenings import happened
 from hybridq.job import Happening
-from hybridq.reason import Reason, read, said, stored
+from hybridq.reason import ITS_LIMIT, Reason, read, said, stored
 from hybridq.sentences import sentence
 
 NOON = 1_795_867_200.0  # 12:00 UTC
@@ -69,7 +69,17 @@ def test_the_long_form_names_what_costs_are_compared() -> None:
     """A batch with streaming; and what is next to nothing has its digits, so that more is seen to be more."""
     assert "a batch costs 4.00 then, streaming 10.00 now, waiting" in sentence(NIGHT, NOON, long=True)
     tiny = Reason("over limit", costs=3.2e-6, whole=1e-8)
-    assert sentence(tiny, NOON) == "costs about 0.000003200, more than --max-cost, 0.000000010"
+    assert sentence(tiny, NOON) == "costs about 0.000003200, more than --max-cost of 0.000000010"
+
+
+def test_what_is_more_than_its_limit_is_told_so() -> None:
+    """In as many decimals as it takes to see it, however near they are to each other."""
+    dear = Reason("dear", ITS_LIMIT, runs=False, costs=1.2e-6, whole=1e-7)
+    assert sentence(dear, NOON).startswith(
+        "held: one job costs about 0.00000120, more than its --max-cost of 0.00000010: "
+    )
+    near = msgspec.structs.replace(dear, costs=0.50004, whole=0.5)
+    assert "about 0.50004, more than its --max-cost of 0.50000" in sentence(near, NOON)
 
 
 def test_costs_are_beside_what_they_are_compared_with() -> None:

@@ -398,3 +398,46 @@ def test_what_is_not_known_yet_is_no_saving(past: Past) -> None:
     assert (streamed, saved, share) == (NONE,) * 3
     assert cost != NONE
     assert report(same, START + 200).total.share == 0.0
+
+
+def test_a_start_that_a_held_job_would_have_made_is_no_loss_yet(past: Past) -> None:
+    """What streamed paid the start that streaming would have charged to a job that is still held: not known yet. Once
+    that has ended it counts, and of a loss of more than the whole no percentage is told."""
+    asked(past, 5, 6, 7)
+    past.submit(0)
+    read = past.ledger(200)
+    sums = [replace(each, streamed=0.1 * each.cost) if each.lane is Lane.STREAM else each for each in read.sums]
+    due = report(replace(read, sums=tuple(sums)), START + 200)
+    assert (due.starts_due, due.total.share) == (("echo",), None)
+    assert "not known yet" in headline(due)
+    ((_, says, _, rows), *_) = sections(due)
+    assert "held jobs of echo would have made a start" in says
+    assert {row[-1] for row in rows} == {NONE}
+    ended = [replace(each, open=0) for each in sums]
+    lost = report(replace(read, sums=tuple(ended)), START + 200)
+    assert ": 0.90 more, over twice as much." in headline(lost)
+    assert "%" not in headline(lost)
+
+
+def test_of_few_promises_no_part_is_told(past: Past) -> None:
+    """One is kept or not; of three it is said how many were. Nothing says in percent, or which way they were off."""
+
+    def told() -> dict[str, tuple[str, str]]:
+        (rows,) = [rows for title, _, _, rows in sections(past.report()) if title == "Kept"]
+        assert not any("%" in cell or "than told" in cell for row in rows for cell in row)
+        return {name: (number, says) for name, number, says in rows}
+
+    past.flush(80, 100, past.submit(0, promised=(80, 100, 120)))
+    assert told()["promises"][1].startswith("promise, kept: ")
+    for end in (110, 130):
+        past.flush(80, end, past.submit(0, promised=(80, 100, 120)))
+    assert told()["promises"][0] == "3"
+    assert told()["promises"][1].startswith("promises, 2 kept: ")
+
+
+def test_without_a_flush_nothing_is_compared_with_batching(past: Past) -> None:
+    """Rows of dashes are left out."""
+    asked(past, 0, 1, 2)
+    assert "The same jobs if batched" not in [title for title, *_ in sections(past.report())]
+    past.flush(100, 110, past.submit(10))
+    assert "The same jobs if batched" in [title for title, *_ in sections(past.report())]

@@ -50,6 +50,20 @@ def test_a_held_row_starts_when_its_flush_is_planned(tmp_path: Path) -> None:
     assert found.head.next_flush_why == f"night price: {row.why.partition(': ')[2]}"
 
 
+def test_of_several_flushes_at_one_instant_the_first_name_is_told(tmp_path: Path) -> None:
+    """Whoever looks sees the same: the first by name, and how many more are due then."""
+    now = time.time()
+    outlook = queue(tmp_path, night(now, 1800) + ECHO + ECHO.replace("handlers.echo", "handlers.abc"))
+    with outlook.store:
+        for handler in ("echo", "abc"):
+            submit_all(outlook, asking(handler, group=handler), [b"1"] * 3000)
+        runner = Runner(outlook.store, "daemon")
+        found = look(outlook).head
+        runner.close(outlook.store)
+    assert found.next_flush_why.startswith("abc: night price: costs")
+    assert found.next_flush_why.endswith("; and 1 more")
+
+
 def test_a_held_row_tells_its_own_costs(tmp_path: Path) -> None:
     """Of two that one flush runs each says what itself costs then and now; the head says what both do."""
     outlook = queue(tmp_path, night(time.time(), 1800) + ECHO.replace("20ms", "3.6s"))
