@@ -59,7 +59,8 @@ def changes(snapshot: Snapshot, said: Said, now: float) -> tuple[list[str], Said
     A passing second changes nothing; a state, a mode, a reason, a whole percent or the next flush does.
     """
     facts: Said = {"daemon": snapshot.head.daemon or "no daemon", "flush": words.planned_flush(snapshot.head, now)}
-    facts["pause"] = paused_words(snapshot.head.paused, now) or "nothing is paused"
+    if (paused := paused_words(snapshot.head.paused, now)) or "pause" in said:
+        facts["pause"] = paused or "nothing is paused"
     news: Said = {**facts, **{row.id: _key(row, now) for row in snapshot.rows}}
     stamp = clock(now, now)
     told = [f"{stamp}  {name}  {visible_line(text, FIELD)}" for name, text in facts.items() if said.get(name) != text]

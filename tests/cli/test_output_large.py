@@ -9,7 +9,7 @@ import pytest
 from hybridq.config.values import HandlerConfig, RunnerConfig
 from hybridq.handlers import make_handler
 from hybridq.handlers.llm.asking import within
-from hybridq.job import Lane, Mode
+from hybridq.job import LANES, Lane, Mode
 from hybridq.queue.follow import Shown
 from hybridq.submit import submit
 from tests.support.building import asking, command, daemon
@@ -47,7 +47,7 @@ def limited(provider: Provider, limit: int) -> Any:
     return make_handler("gpt", config, runner=RunnerConfig(output_limit=limit))
 
 
-@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("lane", LANES)
 def test_an_answer_beyond_the_limit_is_cut_and_counted(provider: Provider, lane: Lane) -> None:
     """In either lane as many bytes are kept as may be, without half a letter, and the others are told."""
     provider.answer, provider.pieces = lambda _: "é" * 100, 7

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hybridq.job import Failure, Lane, Output, Partial
+from hybridq.job import LANES, Failure, Lane, Output, Partial
 from tests.handlers.test_provider_other import named
 from tests.support.accents import USAGE, choice, counted, events, page
 from tests.support.handling import calls, collect, ends, text
@@ -112,7 +112,7 @@ def test_a_batch_s_answer_that_is_none_has_failed(
     assert text(seen) == words.encode()
 
 
-@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize(("kind", "end"), [("openai", "length"), ("anthropic", "max_tokens")])
 def test_an_answer_that_was_cut_is_done_and_says_so(provider: Provider, kind: str, end: str, lane: Lane) -> None:
     """It counts, with the provider's word for why it is not whole."""

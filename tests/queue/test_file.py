@@ -14,6 +14,7 @@ from hybridq.errors import CorruptQueue, NotAllowed
 from hybridq.home import Home, holds
 from hybridq.job import Mode, State
 from hybridq.queue.store import Store
+from hybridq.submit import connect
 from tests.support.building import asking, command, groups, queue, run_jobs, submit_all
 from tests.support.verbs import check_counters
 
@@ -126,6 +127,9 @@ def test_what_a_damaged_queue_advises_saves_what_can_be_read(filled: Home) -> No
     """The very commands of the sentence, on a file of which some pages are noise; what is left runs."""
     if not shutil.which("sqlite3"):
         pytest.skip("sqlite3, the command, is not installed here")
+    outlook = connect({}, home=filled.folder)
+    with outlook.store:  # so many that the middle of the file is theirs
+        submit_all(outlook, asking(group="more"), [b'"%s"' % (b"z" * 200)] * 3000)
     pages = filled.database.stat().st_size // 4096
     with filled.database.open("r+b") as file:
         file.seek(pages // 2 * 4096)

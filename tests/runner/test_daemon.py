@@ -180,21 +180,6 @@ def test_the_idle_daemon_hears_a_submit_at_once(tmp_path: Path) -> None:
     assert min(waits) < 0.5, "each of ten jobs waited for a tick"
 
 
-def test_a_held_job_that_would_be_late_is_promoted(tmp_path: Path) -> None:
-    """Behind a batch of minutes, a held job with a near deadline goes to the stream lane, and `explain` knows."""
-    queue = slow(tmp_path)
-    with queue.daemon():
-        long = queue.call_many("slow", [b'"0.05"'] * 4000, mode=Mode.BATCH)
-        until(lambda: queue.state(long[8]) is State.DONE)
-        (late,) = queue.call_many("slow", [b'"0"'], mode=Mode.BATCH, deadline=time.time() + 20)
-        assert queue.wait(late) == [State.DONE]
-        assert queue.state(long[-1]) is State.QUEUED
-        cancel(queue.store, long, time.time())
-        ring(queue.home, RUNNER)
-    story = history(queue.store, read_job(queue.store, late).cohort, late)
-    assert [each.kind for each in story] == [Happening.PROMOTED]
-
-
 def test_a_changed_configuration_is_taken_up(tmp_path: Path) -> None:
     """A running daemon serves what config.toml has gained and changed; a mistake in it is told and changes nothing."""
     queue = Queue(tmp_path)
