@@ -112,6 +112,7 @@ def test_json_is_one_document_with_stable_names(every_state: Outlook) -> None:
         "cost",
         "exit_code",
         "away",
+        "waits_for",
         "mixed",
         "why",
         "why_beside",
