@@ -3,11 +3,11 @@
 Rule: costs what the cohorts of the paused groups are, and nothing where none is paused.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from ..brain.conditions import part_of
@@ -48,7 +48,7 @@ def _held_in(store: Store, handler: str, groups: Sequence[str], found: Buckets) 
         store.rows(
             "SELECT id, queued FROM cohort INDEXED BY cohort_name"
             " WHERE name IN (SELECT value FROM json_each(?)) AND lane = 'batch' AND handler = ? AND queued > 0",
-            (json.dumps(groups), handler),
+            (msgspec.json.encode(groups).decode(), handler),
         )
     )
     under, keys = found.under(), counted_in(store, queued)
@@ -68,7 +68,7 @@ def queued_in(store: Store, handler: str, groups: Sequence[str]) -> dict[Lane, i
         for lane, jobs in store.rows(
             "SELECT lane, sum(queued) FROM cohort INDEXED BY cohort_name"
             " WHERE name IN (SELECT value FROM json_each(?)) AND handler = ? AND queued > 0 GROUP BY lane",
-            (json.dumps(groups), handler),
+            (msgspec.json.encode(groups).decode(), handler),
         )
     }
 
