@@ -4,11 +4,11 @@ Rule: there are few pauses, so each question reads them all, and no job is touch
 claimed, and waits. Kept in the queue, so that whoever runs it next knows.
 """
 
-import json
 import math
 import sqlite3
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from ..reason import Reason
@@ -109,6 +109,6 @@ def why_paused(store: Store, cohorts: Iterable[int], now: float) -> Reason | Non
         return None
     these = store.rows(
         "SELECT handler, name FROM cohort WHERE queued > 0 AND id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(cohorts)),),
+        (msgspec.json.encode(list(cohorts)).decode(),),
     )
     return next((found.reason for handler, name in these if (found := in_force.of(handler, name))), None)

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,24 @@ def test_csv_is_read_by_what_reads_csv(ran: Queue) -> None:
 def test_sqlite_utils_opens_it(ran: Queue, tmp_path: Path) -> None:
     """`sqlite-utils insert --csv` makes a table of it, with numbers for what are numbers."""
     ran.run("export", "-o", str(tmp_path / "jobs.csv"))
-    made = ["sqlite-utils", "insert", str(tmp_path / "x.db"), "jobs", str(tmp_path / "jobs.csv"), "--csv"]
+    made = [
+        sys.executable,
+        "-m",
+        "sqlite_utils",
+        "insert",
+        str(tmp_path / "x.db"),
+        "jobs",
+        str(tmp_path / "jobs.csv"),
+        "--csv",
+    ]
     subprocess.run(made, check=True, capture_output=True)
-    asked = ["sqlite-utils", str(tmp_path / "x.db"), "select sum(id) as ids, sum(exit_code) as codes from jobs"]
+    asked = [
+        sys.executable,
+        "-m",
+        "sqlite_utils",
+        str(tmp_path / "x.db"),
+        "select sum(id) as ids, sum(exit_code) as codes from jobs",
+    ]
     found = subprocess.run(asked, check=True, capture_output=True).stdout
     assert json.loads(found) == [{"ids": 15, "codes": 3}]
 
