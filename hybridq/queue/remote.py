@@ -5,7 +5,6 @@ living runner looks after it at a time; when that has gone, the next one adopts 
 stay running all the while.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -109,7 +108,7 @@ def adopt(store: Store, runner: int, handlers: Iterable[str]) -> list[Away]:
         rows = connection.execute(
             "UPDATE detached SET runner = ? WHERE runner NOT IN (SELECT id FROM runner)"
             " AND handler IN (SELECT value FROM json_each(?)) RETURNING id, handler, since, reference, jobs",
-            (runner, json.dumps(list(handlers))),
+            (runner, msgspec.json.encode(list(handlers)).decode()),
         ).fetchall()
         # Cancelled while nobody looked after it: whoever adopts it asks for that.
         connection.execute("DELETE FROM stop WHERE runner NOT IN (SELECT id FROM runner)")
@@ -136,7 +135,7 @@ def _claims(store: Store, away: Away, which: str, state: State) -> list[Claim]:
     rows = store.rows(
         "SELECT job.id, json_extract(pair.value, '$[1]'), tries, cohort, unbegun FROM json_each(?1) AS pair"
         f" JOIN job ON job.id = json_extract(pair.value, '$[0]') WHERE {which}",
-        (json.dumps(away.work.ids), state),
+        (msgspec.json.encode(away.work.ids).decode(), state),
     )
     return [Claim(job, attempt, tries, cohort, b"", unbegun) for job, attempt, tries, cohort, unbegun in rows]
 
