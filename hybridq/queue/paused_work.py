@@ -18,7 +18,6 @@ from .counters import Move, shift
 from .history import note
 from .holds import withheld
 from .pauses import Pause, pauses, why_paused
-from .remote import all_away, held_away
 from .store import Store
 
 
@@ -93,6 +92,8 @@ def running_in(store: Store, handler: str | None, group: str | None) -> int:
 def give_back_running(store: Store, paused: Pause, now: float) -> int:
     """Queue again what runs of what is paused, uncounted; its runners end it. Not what a provider runs. Returns how
     many; the caller rings the runners."""
+    from .remote import all_away, held_away  # submitting needs none of it
+
     with store.tx() as connection:
         away = held_away(all_away(store))
         found = connection.execute(_RUNNING, (paused.handler, paused.group)).fetchall()
