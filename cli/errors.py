@@ -70,6 +70,10 @@ def run_guarded(main: Callable[[], object]) -> NoReturn:
         code = 0
     except BaseException as problem:
         code = tell_error(problem)
+        try:  # what ended by a code of its own may have a last line left, and nobody who reads it
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
     gc.freeze()  # Python's last collection looks at every module: a sixth of the time of a short command
     raise SystemExit(code)
 
