@@ -21,6 +21,7 @@ from ..queue.account import (
     Moved,
     Promised,
     RuleSum,
+    Sum,
     saved_of,
     starts_due,
 )
@@ -222,11 +223,10 @@ def _saved(ledger: Ledger, untold: Collection[str]) -> Iterator[Saved]:
 
 
 def _priced(handler: str | None, audience: Audience | None, ledger: Ledger, untold: Collection[str]) -> Saved:
-    of = [each for each in ledger.sums if handler in (None, each.handler) and audience in (None, each.audience)]
+    of = _sums(ledger, handler, audience)
     cost, streamed = sum(each.cost for each in of), sum(each.streamed for each in of)
-    some = any(each.handler in untold and each.lane is Lane.BATCH for each in of)
-    due = sum(money for name, money in starts_due(ledger.sums).items() if handler in (None, name))
-    known = saved_of(cost, streamed, untold=some, due=due) is not None
+    # Streamed, whoever came first would have paid the start: a part is known where its handler's whole is.
+    known = all(_known(ledger, handler, part, untold) for part in dict.fromkeys((audience, None)))
     return Saved(
         handler=handler,
         audience=audience,
@@ -237,6 +237,18 @@ def _priced(handler: str | None, audience: Audience | None, ledger: Ledger, unto
         saved=streamed - cost,
         share=1 - cost / streamed if streamed > 0 and known else None,
     )
+
+
+def _sums(ledger: Ledger, handler: str | None, audience: Audience | None) -> list[Sum]:
+    return [each for each in ledger.sums if handler in (None, each.handler) and audience in (None, each.audience)]
+
+
+def _known(ledger: Ledger, handler: str | None, audience: Audience | None, untold: Collection[str]) -> bool:
+    of = _sums(ledger, handler, audience)
+    cost, streamed = sum(each.cost for each in of), sum(each.streamed for each in of)
+    some = any(each.handler in untold and each.lane is Lane.BATCH for each in of)
+    due = sum(money for name, money in starts_due(ledger.sums).items() if handler in (None, name))
+    return saved_of(cost, streamed, untold=some, due=due) is not None
 
 
 def _deadlines(ledger: Ledger) -> Iterator[Deadlines]:

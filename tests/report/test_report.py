@@ -400,6 +400,21 @@ def test_what_is_not_known_yet_is_no_saving(past: Past) -> None:
     assert report(same, START + 200).total.share == 0.0
 
 
+def test_a_part_is_known_where_its_handler_s_whole_is(past: Past) -> None:
+    """Who came first would have paid the start: what moves from one audience to the other is nobody's saving."""
+    asked(past, 5, 6, 7)
+    past.flush(100, 110, past.submit(10, 4))
+    read = past.ledger(200)
+    moved = {Lane.STREAM: 0.9, Lane.BATCH: 1 / 0.9}
+    spent = sum(each.cost for each in read.sums if each.lane is Lane.STREAM)
+    sums = [replace(each, cost=spent, streamed=spent * moved[each.lane]) for each in read.sums]
+    found = report(replace(read, sums=tuple(sums)), START + 200, untold={"echo"})
+    assert found.total.share == pytest.approx(1 - 2 / (0.9 + 1 / 0.9))
+    even = [replace(each, streamed=spent * (0.9 if each.lane is Lane.STREAM else 1.1)) for each in sums]
+    found = report(replace(read, sums=tuple(even)), START + 200, untold={"echo"})
+    assert [each.share for each in (*found.saved, found.total)] == [None] * 3
+
+
 def test_a_start_that_a_held_job_would_have_made_is_no_loss_yet(past: Past) -> None:
     """What streamed paid the start that streaming would have charged to a job that is still held: not known yet. Once
     that has ended it counts, and of a loss of more than the whole no percentage is told."""
