@@ -127,6 +127,8 @@ class Rows:
         eta, why = foresight.running(cohort, 1, line.started) if running else self._waiting(cohort, before)
         if running and (remark := remarked(self._store, line.id)):
             why = said(remark)
+        if why.kind == "paused":  # nothing else matters until it is resumed
+            return eta, why
         if line.deaths and not running:
             why = Reason("watched", jobs=line.deaths)
         if line.ready > foresight.now:

@@ -1,5 +1,7 @@
 """What is paused is in nobody's hands until it is resumed, and everything else goes on."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from hybridq.queue.cohorts import cohorts, state_of
 from hybridq.queue.history import history
 from hybridq.queue.paused_work import give_back_running, going, queued_in
 from hybridq.queue.pauses import pause, pauses, resume
+from hybridq.queue.rescue import rescue
 from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
-from tests.support.building import asking, queue, submit_all
+from tests.support.building import asking, look, queue, submit_all
 from tests.support.verbs import check_counters, ended
 
 NOW = 2e9
@@ -93,3 +96,15 @@ def test_what_runs_is_given_back_and_its_late_result_does_not_count(made: Outloo
     assert made.store.rows("SELECT job, attempt FROM stop") == [(job, 1)]
     assert [each.kind for each in history(made.store, claim.cohort)] == ["stopped"]
     check_counters(made.store)
+
+
+def test_what_took_its_runner_down_is_paused_like_any_other(made: Outlook) -> None:
+    """Its row says so, and not that it is watched, until it is resumed."""
+    submit_all(made, asking(mode=Mode.STREAM), [b'"x"'])
+    runner = Runner(made.store, "drain")
+    claim_stream(made.store, runner.id, "echo", 1, time.time())
+    os.close(runner._lock)  # as when a process dies
+    rescue(made.store, time.time())
+    assert look(made).rows[0].why_kind == "watched"
+    pause(made.store, None, None, None, time.time())
+    assert look(made).rows[0].why_kind == "paused"
