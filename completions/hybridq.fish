@@ -10,6 +10,11 @@ function __hybridq_is -a command -d 'Whether this is the command, and none of it
     string match -q -- "$command *" "$words[2..] "; and not contains -- -- $words
 end
 
+function __hybridq_runs -a command -d 'Whether this is the command, and a command to run follows'
+    set -l words (commandline -opc)
+    string match -q -- "$command *" "$words[2..] "; and contains -- -- $words
+end
+
 function __hybridq_at -a command compare place -d 'Whether that place comes next; the rest are options with values'
     __hybridq_is $command; or return
     set -l next 1
@@ -38,7 +43,9 @@ end
 
 complete -c hybridq -f
 complete -c hybridq -n __fish_use_subcommand -l version -s h -l help
-complete -c hybridq -n 'contains -- -- (commandline -opc)' -a '(__hybridq_command)'
+complete -c hybridq -n '__hybridq_runs submit' -a '(__hybridq_command)'
+complete -c hybridq -n '__hybridq_runs "schedule add"' -a '(__hybridq_command)'
+complete -c hybridq -n '__hybridq_runs "schedule edit"' -a '(__hybridq_command)'
 complete -c hybridq -n __fish_use_subcommand -a submit -d 'Submit one job, or many.'
 complete -c hybridq -n '__hybridq_is submit' -l shell -x  -d 'Run this line with /bin/sh.'
 complete -c hybridq -n '__hybridq_is submit' -l each -d 'One job per FILE; its path is the input.'

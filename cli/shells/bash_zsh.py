@@ -58,6 +58,7 @@ _hybridq() {
     for ((i = 1; i < last; i++)); do
         case ${words[i]} in
             --)
+                if ! _hybridq_runs "$command"; then return; fi
                 if ((i == last - 1)); then _hybridq_values commands; else _hybridq_values files; fi
                 return ;;
             --*=*) ;;
@@ -104,6 +105,7 @@ _hybridq_values() {
 _ZSH_COMMAND = """\
             local -i dashes=${words[(ie)--]}
             if (( dashes < CURRENT )); then
+                [[ $words[1] == (RUNS) ]] || return
                 shift $dashes words
                 (( CURRENT -= dashes ))
                 _normal
@@ -138,9 +140,15 @@ def bash(commands: Sequence[Command]) -> str:
     head = f"# bash completion for hybridq, {MADE_BY}\n"
     body = _BASH.replace('words "$commands"', f"words {names}")
     return (
-        f"{head}\n_hybridq_takes() {{\n    takes=\n    case $1$2 in\n" + "\n".join(takes) + "\n    esac\n}\n"
-        f"\n_hybridq_within() {{\n    case $1 in\n        {inner}) ;;\n        *) return 1 ;;\n    esac\n}}\n"
-        "\n_hybridq_about() {\n    case $1 in\n" + "\n".join(about) + "\n    esac\n}\n" + body
+        f"{head}\n_hybridq_takes() {{\n    takes=\n    case $1$2 in\n"
+        + "\n".join(takes)
+        + "\n    esac\n}\n"
+        + _is("within", inner)
+        + _is("runs", _alternatives(_quote(command.name) for command in commands if command.runs))
+        + "\n_hybridq_about() {\n    case $1 in\n"
+        + "\n".join(about)
+        + "\n    esac\n}\n"
+        + body
     )
 
 
@@ -149,6 +157,7 @@ def zsh(commands: Sequence[Command]) -> str:
     listing = "\n".join(f"                {_quote(f'{c.name}:{c.help}')}" for c in commands if " " not in c.name)
     outer = "|".join(dict.fromkeys(c.name.partition(" ")[0] for c in commands if " " in c.name))
     inner = _ZSH_INNER.replace("OUTER", outer) if outer else ""
+    runs = "|".join(command.name.replace(" ", "\\ ") for command in commands if command.runs)
     return (
         f"#compdef hybridq\n# zsh completion for hybridq, {MADE_BY}\n{_ZSH_VALUES}\n_hybridq() {{\n"
         "    local _hybridq_program=${~words[1]} context state line\n    typeset -A opt_args\n"
@@ -156,7 +165,7 @@ def zsh(commands: Sequence[Command]) -> str:
         " '(- *)--version[Print the version.]' '1:command:->command' '*::argument:->argument'\n"
         "    case $state in\n        command)\n            local -a found\n            found=(\n"
         f"{listing}\n            )\n            _describe command found ;;\n"
-        f"        argument)\n{_ZSH_COMMAND}{inner}            case $words[1] in\n"
+        f"        argument)\n{inner}{_ZSH_COMMAND.replace('RUNS', runs)}            case $words[1] in\n"
         + "\n".join(_zsh_command(command) for command in commands)
         + '\n            esac ;;\n    esac\n}\n\n_hybridq "$@"\n'
     )
@@ -168,6 +177,11 @@ def _bash_kind(what: Option | Place) -> str:
 
 def _alternatives(names: Iterable[str]) -> str:
     return " | ".join(names)
+
+
+def _is(name: str, inner: str) -> str:
+    """A function of bash that says whether its argument is one of these."""
+    return f"\n_hybridq_{name}() {{\n    case $1 in\n        {inner}) ;;\n        *) return 1 ;;\n    esac\n}}\n"
 
 
 def _firsts(commands: Sequence[Command]) -> list[str]:

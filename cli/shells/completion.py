@@ -55,6 +55,7 @@ class Command(NamedTuple):
     options: tuple[Option, ...]
     places: tuple[Place, ...]
     repeats: bool  # the last place stands for any number of words
+    runs: bool  # what follows `--` is a command to run
 
 
 def commands() -> list[Command]:
@@ -74,7 +75,9 @@ def _command(name: str, line: str, command: TyperCommand | TyperGroup, own: tupl
     arguments = [param for param in shown if isinstance(param, TyperArgument)]
     places = tuple(place for argument in arguments for place in _places(argument))
     places += (Place("command", "words", own),) if own else ()
-    return Command(name, line, tuple(options), places, any(argument.nargs == -1 for argument in arguments))
+    repeats = any(argument.nargs == -1 for argument in arguments)
+    runs = any("-- CMD" in (argument.metavar or "") for argument in arguments)
+    return Command(name, line, tuple(options), places, repeats, runs)
 
 
 def _option(option: TyperOption) -> Option:

@@ -18,6 +18,11 @@ function __hybridq_is -a command -d 'Whether this is the command, and none of it
     string match -q -- "$command *" "$words[2..] "; and not contains -- -- $words
 end
 
+function __hybridq_runs -a command -d 'Whether this is the command, and a command to run follows'
+    set -l words (commandline -opc)
+    string match -q -- "$command *" "$words[2..] "; and contains -- -- $words
+end
+
 function __hybridq_at -a command compare place -d 'Whether that place comes next; the rest are options with values'
     __hybridq_is $command; or return
     set -l next 1
@@ -49,7 +54,11 @@ end
 def fish(commands: Sequence[Command]) -> str:
     """The script for fish 3 (tried with 3.6)."""
     lines = ["complete -c hybridq -f", "complete -c hybridq -n __fish_use_subcommand -l version -s h -l help"]
-    lines.append("complete -c hybridq -n 'contains -- -- (commandline -opc)' -a '(__hybridq_command)'")
+    lines.extend(
+        f"complete -c hybridq -n '__hybridq_runs {_word(command.name)}' -a '(__hybridq_command)'"
+        for command in commands
+        if command.runs
+    )
     for command in commands:
         if " " not in command.name:
             lines.append(f"complete -c hybridq -n __fish_use_subcommand -a {command.name} -d {_quote(command.help)}")
