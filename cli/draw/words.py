@@ -257,7 +257,7 @@ def promise_words(
     """
     when = done_by(forecast.finish, forecast.finish90, now)
     if not served and not kept:
-        when = "no daemon runs: done when a daemon or a drain runs it"
+        when = "waits for a daemon or a drain"
     parts = [when]
     if forecast.start is not None and forecast.start - now >= 1:
         parts.insert(0, f"{foreseen_start(forecast)} {clock(forecast.start, now)}")

@@ -50,7 +50,7 @@ def test_nothing_is_promised_where_nobody_runs_the_queue(tmp_path: Path) -> None
         return found["served"], any(found[name] is not None for name in ("start", "finish", "finish90"))
 
     assert promised() == (False, False)
-    assert "done when a daemon or a drain runs it" in queue.run("submit", "echo", "x", "--dry-run").stdout
+    assert "waits for a daemon or a drain" in queue.run("submit", "echo", "x", "--dry-run").stdout
     assert queue.rows("SELECT * FROM promise") == []
     assert promised("--wait") == (True, True)
     with queue.daemon():

@@ -190,4 +190,4 @@ def test_busy_is_the_time_between_answers():
     """In a chunk each call bears the time since the answer before it."""
     found = ends(run(items(), calls("answer", ["sleep", 0.3], ["sleep", 0.1])))
     assert found[2].busy > found[3].busy > found[1].busy
-    assert sum(end.busy for end in found.values()) >= 0.4
+    assert sum(end.busy for end in found.values()) >= 0.39  # a clock may be read some ms after the worker's own

@@ -33,7 +33,7 @@ def test_a_submission_says_how_far_the_budget_reaches(queue: Queue) -> None:
     assert "done: unknown" not in fits
     dry = queue.run(*many, "--dry-run", input=lines(30)).stdout
     assert SOME in dry
-    assert "done when a daemon or a drain runs it · costs 30.00" in dry
+    assert "waits for a daemon or a drain · costs 30.00" in dry
     (part,) = json.loads(queue.run(*many, "--dry-run", "--json", input=lines(30)).stdout)["parts"]
     assert (part["finish"], part["finish90"], part["cost"]) == (None, None, 30.0)
     assert part["warning"].startswith(SOME)
