@@ -51,6 +51,7 @@ def store_in(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
     with tarfile.open(path) as tar:
         found = tar.extractfile("queue.db")
         assert found is not None
+        folder.mkdir(exist_ok=True)
         (folder / "queue.db").write_bytes(found.read())
     with contextlib.closing(sqlite3.connect(folder / "queue.db")) as connection:
         yield connection
