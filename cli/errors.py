@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import typer
 
@@ -70,10 +70,11 @@ def run_guarded(main: Callable[[], object]) -> NoReturn:
         code = 0
     except BaseException as problem:
         code = tell_error(problem)
-        try:  # what ended by a code of its own may have a last line left, and nobody who reads it
-            sys.stdout.flush()
-        except OSError:
-            _forget_output()
+        for stream in (sys.stdout, sys.stderr):  # a last line may be left, and nobody who reads it or has room for it
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                _forget(stream)
     gc.freeze()  # Python's last collection looks at every module: a sixth of the time of a short command
     raise SystemExit(code)
 
@@ -87,7 +88,7 @@ def tell_error(problem: BaseException) -> int:
     if isinstance(problem, typer.Exit):
         return problem.exit_code
     if isinstance(problem, BrokenPipeError):
-        _forget_output()
+        _forget(sys.stdout)
         return CLOSED_PIPE
     if isinstance(problem, (KeyboardInterrupt, typer.Abort)):
         return INTERRUPTED
@@ -99,7 +100,7 @@ def tell_error(problem: BaseException) -> int:
     text = scrub(sentence(problem))
     say(text if len(text) <= LONGEST else text[:LONGEST] + "…")
     if isinstance(problem, OSError):
-        _forget_output()  # what the disk refused once it would refuse again when Python exits
+        _forget(sys.stdout)  # what the disk refused once it would refuse again when Python exits
     return code
 
 
@@ -166,7 +167,7 @@ def _exit_code(problem: SystemExit) -> int:
     return INTERNAL
 
 
-def _forget_output() -> None:
-    """Point standard output at nothing, so that Python's own flush at the end has nothing to complain of."""
+def _forget(stream: TextIO) -> None:
+    """Point a standard stream at nothing, so that Python's own flush at the end has nothing to complain of."""
     with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

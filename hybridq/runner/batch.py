@@ -52,6 +52,7 @@ class BatchLoop:
     ) -> None:
         self.engine = engine
         self.wake = asyncio.Event()
+        engine.watch.wakes.append(self.wake)
         self.flushing: dict[str, asyncio.Task[None]] = {}
         self.away: set[asyncio.Task[None]] = set()  # each looks after work that runs elsewhere
         self._runs: dict[str, FlushRun] = {}  # what each of these runs
@@ -80,8 +81,10 @@ class BatchLoop:
                 self._look(name, now)
             else:
                 pause = min(pause, idle)
-        if names and self.engine.watch.free:
+        if names and not (wait := self.engine.watch.free_in()):
             self._start_suspects(names, now)
+        elif names:
+            pause = min(pause, wait)
         return pause
 
     def _start_suspects(self, names: list[str], now: float) -> None:

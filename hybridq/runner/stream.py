@@ -31,6 +31,7 @@ class StreamLoop:
     def __init__(self, engine: Engine, tasks: asyncio.TaskGroup, *, only: Collection[int] | None = None) -> None:
         self.engine = engine
         self.wake = asyncio.Event()
+        engine.watch.wakes.append(self.wake)
         self._tasks = tasks
         self._only = only
         self._busy: dict[str, int] = {}
@@ -61,8 +62,10 @@ class StreamLoop:
             if len(claims) < free and not room.withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
                 pause = max(AGAIN, 9 * (time.monotonic() - began))
-        if names and self.engine.watch.free:
+        if names and not (wait := self.engine.watch.free_in()):
             self._start_suspects(names, now)
+        elif names:
+            pause = min(pause, wait)
         return pause
 
     def _room(self, name: str, now: float) -> "_Room":

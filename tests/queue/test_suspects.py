@@ -18,6 +18,7 @@ from hybridq.queue.results import record, result
 from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store
 from hybridq.queue.suspects import Watched, let_be, take
+from hybridq.runner.suspects import BETWEEN, Watch
 from tests.support.building import HYBRIDQ, until
 from tests.support.user import Queue
 from tests.support.verbs import check_counters, ended, many
@@ -113,6 +114,24 @@ def test_suspect_waits_for_all_others_and_is_none_when_it_is_done(store: Store) 
     record(store, [ended(each) for each in begun.claims])
     let_be(store, runner.id)
     assert store.rows("SELECT * FROM suspect") == []
+
+
+def test_next_suspect_begins_soon_after_the_one_before_though_something_is_held(store: Store) -> None:
+    """What is held, for hours maybe, costs a second once, not a second for each suspect."""
+    first = Runner(store, "drain")
+    many(store, [b"x"] * 4)
+    claim_batch(store, first.id, 1, "h", [1], 2, 5.0)
+    dies(store, first)
+    second = Runner(store, "drain")
+    watch = Watch(store, second.id)
+    for _ in range(2):
+        until(lambda: not watch.free_in())
+        watch.begin(watched(store, second))
+        watch.began()
+        assert watch.on()
+        watch.ended()
+        assert not watch.on()
+        assert 0 < watch.free_in() <= BETWEEN
 
 
 def test_stop_makes_no_suspects_and_a_break_does(store: Store) -> None:
