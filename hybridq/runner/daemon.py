@@ -30,9 +30,9 @@ from .engine import Engine
 from .load import OwnLoad
 from .occurrences import SCHEDULES, OccurrenceLoop, set_right
 from .review import Review
+from .steps import StepDetector
 from .stream import StreamLoop
 from .telling import Telling
-from .wakeups import StepDetector
 
 log = logging.getLogger("hybridq")
 SWEEP_PAUSE = 0.01  # seconds between two chunks that are swept away

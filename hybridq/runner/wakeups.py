@@ -1,4 +1,4 @@
-"""What wakes the loops: APScheduler, when a plan may change, a price does or a schedule is due; and a clock set back.
+"""What wakes a daemon's loops: APScheduler, when a plan may change, a price does or a schedule is due.
 
 Rule: it only wakes. What is due is the plan's to say, or the store's, so a wake-up that is late, lost or doubled
 changes nothing; each loop has its own tick.
@@ -11,21 +11,6 @@ from typing import Self
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]  # it ships no types
 
 from .engine import Engine
-
-SLACK = 2.0  # seconds of a step back that are no more than a clock's own correction
-
-
-class StepDetector:
-    """Compares the wall clock (epoch seconds) with one that never steps (seconds, monotonic)."""
-
-    def __init__(self, wall: float, steady: float) -> None:
-        self._gap = wall - steady
-
-    def set_back(self, wall: float, steady: float) -> float:
-        """Seconds by which the wall clock was set back since the last call; 0: it was not."""
-        before, self._gap = self._gap, wall - steady
-        back = before - self._gap
-        return back if back > SLACK else 0.0
 
 
 class Wakeups:

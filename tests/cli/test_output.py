@@ -180,7 +180,7 @@ def test_following_a_group_shows_how_far_it_is(queue: Queue) -> None:
     with queue.daemon():
         done = queue.run("follow", "g")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("hybridq: g: batch · held · 0% · ")
+    assert done.stderr.startswith("hybridq: g: batch · ")
     assert "1 failed" in done.stderr
 
 

@@ -24,7 +24,7 @@ from hybridq.queue.runner import Runner
 from hybridq.queue.store import Store, checkpoint_apart, log_size, probe_disk
 from hybridq.runner import engine as engine_module
 from hybridq.runner.engine import Engine
-from hybridq.runner.wakeups import StepDetector
+from hybridq.runner.steps import StepDetector
 from tests.support.building import until
 from tests.support.served import Queue
 

@@ -29,6 +29,7 @@ from hybridq.selection import parse_selector
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Row, Snapshot
 from hybridq.submit import connect, submit_many
+from tests.support import forked
 
 ECHO = """
 [handlers.echo]
@@ -103,15 +104,31 @@ def run_jobs(outlook: Outlook, jobs: int, *, fail: int = 0, hold: int = 0, handl
 def command(home: Home | Path, *args: str, stdin: str = "", **environ: str) -> "subprocess.CompletedProcess[str]":
     """Run `hybridq ARGS` for a queue, as a user's shell would, without a terminal."""
     folder = home.folder if isinstance(home, Home) else home
-    return subprocess.run(
-        [*HYBRIDQ, *args],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment(folder, **environ),
+    return run(*args, input=stdin, env=environment(folder, **environ))
+
+
+def run(*args: str, env: dict[str, str], **options: Any) -> "subprocess.CompletedProcess[Any]":
+    """Run `hybridq ARGS` to its end without a terminal; `options` are those of `subprocess.run`."""
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
+    options = {"text": True, "timeout": 60, **options}
+    if not options.keys() <= {"input", "stdin", "cwd", "text", "timeout"} or not forked.alike(env):
+        return subprocess.run([*HYBRIDQ, *args], env=env, capture_output=True, check=False, **options)
+    text = options.pop("text")
+    given = options.pop("input", None)
+    given = given.encode() if isinstance(given, str) else given
+    done = forked.run(
+        args,
+        env=env,
+        given=given,
+        stdin=stdin.fileno() if hasattr(stdin := options.get("stdin"), "fileno") else stdin,
+        cwd=options.get("cwd"),
+        timeout=options["timeout"],
     )
+    if not text:
+        return done
+    told = [data.decode().replace("\r\n", "\n").replace("\r", "\n") for data in (done.stdout, done.stderr)]
+    return subprocess.CompletedProcess(done.args, done.returncode, *told)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import job
 from hybridq.submit import connect
 from hybridq_cli.submitting.surroundings import secret
-from tests.support.building import HYBRIDQ, until
+from tests.support.building import HYBRIDQ, run, until
 
 ECHO = f"""
 [handlers.echo]
@@ -65,16 +65,7 @@ class Queue:
 
     def run(self, *args: str, env: dict[str, str] | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
         """One command line to its end, without a terminal."""
-        if "input" not in options:
-            options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.run(
-            [*HYBRIDQ, *args],
-            env={**self.environment, **(env or {})},
-            capture_output=True,
-            check=False,
-            timeout=60,
-            **{"text": True, **options},
-        )
+        return run(*args, env={**self.environment, **(env or {})}, **options)
 
     @contextmanager
     def start(self, *args: str, **options: Any) -> "Iterator[subprocess.Popen[str]]":
