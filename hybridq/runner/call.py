@@ -118,6 +118,7 @@ class CallRun:
             sent_back(self._engine.store, cohorts, why, time.time())
         if self._sinks:
             self._let_go(ended)
+        self._engine.bounds.ended(self._handler, [claim for _, claim in ended])
         return outcomes
 
     def _count_failed(self, outcomes: Sequence[Outcome], ended: Sequence[tuple[Output | Failure, Claim]]) -> None:
@@ -154,6 +155,7 @@ class CallRun:
         self.seen += self._bunches.told()
         for sink in self._sinks.values():
             sink.close()
+        self._engine.bounds.ended(self._handler, self._claims.values())
 
     def _detached(self, event: Detached) -> None:
         engine, now = self._engine, time.time()

@@ -22,6 +22,7 @@ from ..brain.reasons import own
 from ..job import Flush, Held, Lane, Mode, Range, State
 from ..money.why_held import WhyHeld, has_budget
 from ..outlook import Outlook
+from ..queue.allotment import allot
 from ..queue.buckets import buckets, counted_in
 from ..queue.cohorts import Cohort, cohort, held, tally
 from ..queue.gates import Gate, awaited, gate_of, gates_before, waits_for
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from ..money.today import Today
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
+NO_RUNNER = 0  # whoever it is, it holds nothing yet
+NOW = 1.0  # seconds; what is to begin sooner would begin now
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
 DEEP = 32  # jobs that wait for each other in turn; when those behind more begin is not foreseen
 NONE = said("")
@@ -96,7 +99,7 @@ class Foresight:
         if (why := self._stuck(cohort, self.served)) is not None:
             return self._resumed(cohort, why), why
         if cohort.id not in self._held:
-            self._held[cohort.id] = self._as_limited(self._planned(cohort), cohort)
+            self._held[cohort.id] = self._as_bounded(self._as_limited(self._planned(cohort), cohort), cohort)
         return self._held[cohort.id]
 
     def limited(self, cohort: Cohort, queued: int) -> Reason | None:
@@ -110,6 +113,21 @@ class Foresight:
             return paused.reason
         told = next(iter(withheld(store, cohorts).values()), None) if self.served else None
         return told or self._why_held.handler(cohort.handler, cohort.mode, cohort.size) or self._beyond(cohort, queued)
+
+    def bounded(self, cohort: Cohort) -> Reason | None:
+        """Why no more of a cohort begins now: how many run, what they hold, or how many have just begun. None: nothing
+        of that keeps it."""
+        capacity = self._outlook.capacity(cohort.handler)
+        found = allot(self._outlook.store.connection, capacity, NO_RUNNER, self.now)
+        return found.why_not(cohort.name, cohort.request.needs) if found is not None else None
+
+    def _as_bounded(self, foreseen: Foreseen, cohort: Cohort) -> Foreseen:
+        """With what keeps from beginning what would begin now."""
+        eta, why = foreseen
+        if why.withholds or (eta.start is not None and eta.start > self.now + NOW and cohort.lane is Lane.BATCH):
+            return foreseen
+        bound = self.bounded(cohort)
+        return foreseen if bound is None else (eta, bound)
 
     def _as_limited(self, foreseen: Foreseen, cohort: Cohort) -> Foreseen:
         """Without an end where a daily budget does not let all of a cohort, or of its group, begin today."""
@@ -192,7 +210,7 @@ class Foresight:
             seconds = max(0.0, seconds - behind * world.each)
         world = replace(_apart(world, cohort, queued), stream_ahead=seconds)
         eta = stream_eta(queued, cohort.size, world)
-        return self._as_limited((eta, cohort.decision.reason), cohort)
+        return self._as_bounded(self._as_limited((eta, cohort.decision.reason), cohort), cohort)
 
     def waiting(self, cohort: Cohort, jobs: int, gates: Sequence[Gate], deep: int = 0) -> Foreseen:
         """For so many queued jobs of a cohort that wait at these gates: from when all of these have opened."""
