@@ -47,8 +47,8 @@ def limit(
 ) -> None:
     """Limit how many jobs of a handler or a group run at once.
 
-    Without a name, lists the limits. A limit holds for both lanes and all runners together, across restarts, until --none. What runs goes on. A
-    handler's takes the place of its limit in config.toml.
+    Without a name, lists the limits. A limit holds for both lanes and all runners together, across restarts, until
+    --none. What runs goes on. A handler's takes the place of its limit in config.toml.
     """
     if none and jobs is not None:
         raise UsageError("give a number or --none, not both")

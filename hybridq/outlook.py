@@ -4,6 +4,7 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from .brain.arrivals import ARRIVALS, RECENT
 from .brain.conditions import Conditions
@@ -11,15 +12,12 @@ from .brain.estimate import Estimate, Model
 from .brain.gather import SAME_AT_ALL_HOURS, Facts, FlushAtWork, gather, keeps, priced_by_load, shared
 from .brain.price_steps import on_edge
 from .brain.tariff import Tariff
-from .config.rate import parse_rate
-from .config.resources import Needs
+from .config.resources import Needs, most_at_once
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
 from .job import LANES, Held, Lane, Mode, State
-from .queue.allotment import Capacity
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
-from .queue.holdings import Use
 from .queue.instances import begun_of, last_end, open_flushes_of, stream_rate, streams_of
 from .queue.job_limits import job_limits
 from .queue.learned import last_learned, models, planned_for
@@ -27,8 +25,13 @@ from .queue.paused_work import going, queued_in
 from .queue.pauses import pauses
 from .queue.runner import living, own_load
 from .queue.store import Store
+from .reason import Reason
+
+if TYPE_CHECKING:
+    from .queue.allotment import Capacity
 
 CORES = os.cpu_count() or 1
+NO_RUNNER = 0  # whoever it is, it holds nothing yet
 
 
 class Outlook:
@@ -106,8 +109,11 @@ class Outlook:
         estimates = {name: self.estimate(name) for name in self.config.handlers}
         return {name for name, known in estimates.items() if known.gain is None and not known.by_the_job}
 
-    def capacity(self, name: str) -> Capacity:
+    def capacity(self, name: str) -> "Capacity":
         """What bounds a handler by config.toml, beside its slots."""
+        from .config.rate import parse_rate
+        from .queue.allotment import Capacity  # few submissions need it
+
         handler, resources = self.config.handlers.get(name, HandlerConfig()), self.config.resources
         rate = parse_rate(handler.rate) if handler.rate else None
         instance = handler.needs if handler.traits.program else {}
@@ -128,7 +134,15 @@ class Outlook:
 
     def at_once(self, needs: Needs) -> int:
         """How many that need this there is enough of the counted resources for."""
-        return Use({}, {}).room(needs, self.config.resources)
+        return most_at_once(needs, self.config.resources)
+
+    def bounded(self, name: str, group: str | None, needs: Needs, now: float) -> Reason | None:
+        """Why no more of such jobs of a handler begin now: how many run, what is in use, or how many have just begun.
+        None: nothing of that keeps them."""
+        from .queue.allotment import allot
+
+        found = allot(self.store.connection, self.capacity(name), NO_RUNNER, now)
+        return found.why_not(group, needs) if found is not None else None
 
     def _slots(self, handler: HandlerConfig, lane: Lane) -> int:
         if handler.traits.remote and lane is Lane.BATCH:

@@ -380,6 +380,7 @@ _SAYS: dict[str, _Says] = {
     "edited": _edited,
     "at once": _at_once,
     "in use": _in_use,
+    "too much": lambda r, t: f"needs {r.text}: {r.price}, and config.toml has {r.mode} in all",
     "rate": lambda r, t: f"waits: the rate of {r.text} is reached, goes on {t.at(r.due)}",
     "today": _today,
     "no handler": lambda r, t: f"config.toml has no handler {r.text}, or cannot be read",

@@ -160,6 +160,11 @@ def size(amount: int) -> str:
     return f"{amount}B"
 
 
+def most_at_once(needs: Needs, known: Resources) -> int:
+    """How many that need this there is enough for, if nothing else takes of it."""
+    return min((known[name].total // amount if name in known else 0) for name, amount in needs.items())
+
+
 def variables(given: Given) -> dict[str, str]:
     """What tells a process what it was given: by resource the amount, and which, where they have names."""
     found = {}

@@ -34,6 +34,8 @@ class Use(Struct):
         """Why what needs this cannot have it now; None: it can."""
         for name, amount in needs.items():
             of, used = resources.get(name, _NONE), self.amounts.get(name, 0)
+            if amount > of.total:  # the configuration has changed since it was asked for
+                return Reason("too much", name, mode=of.told(of.total), price=of.told(amount))
             if used + amount > of.total:
                 return Reason(
                     "in use", name, other=of.told(used), mode=of.told(of.total), price=of.told(amount), of=amount
@@ -122,6 +124,12 @@ def lacking(connection: sqlite3.Connection, resources: Resources) -> list[str]:
 def read_needs(text: str | None) -> Needs:
     """What a job needs, as it was kept."""
     return msgspec.json.decode(text, type=Needs) if text else {}
+
+
+def needs_too_much(store: Store, cohort: int, resources: Resources) -> Reason | None:
+    """Why a cohort can never run: it needs more than there is in all. None: it may."""
+    row = store.row("SELECT needs FROM cohort WHERE id = ? AND needs IS NOT NULL", (cohort,))
+    return Use({}, {}).lacks(read_needs(row[0]), resources) if row else None
 
 
 def want(store: Store, wanted: Mapping[str, Collection[str]], now: float) -> None:
