@@ -92,12 +92,14 @@ class Allotment:
             self._groups[group] -= len(claims)
         if capacity.rate is not None:
             starts.begin(self._connection, capacity.handler, capacity.rate, len(claims), self._now)
-        return [self._give(claim, needs) for claim in claims] if needs else list(claims)
+        return self._given(claims, needs) if needs else list(claims)
 
-    def _give(self, claim: Claim, needs: Needs) -> Claim:
-        given = self._used().give(needs, self._capacity.resources)
-        hold(self._connection, self._runner, (claim.id, claim.attempt, self._capacity.handler), given)
-        return replace(claim, given=given)
+    def _given(self, claims: Sequence[Claim], needs: Needs) -> list[Claim]:
+        used, there, name = self._used(), self._capacity.resources, self._capacity.handler
+        given = [used.give(needs, there) for _ in claims]
+        holders = [(claim.id, claim.attempt, name) for claim in claims]
+        hold(self._connection, self._runner, zip(holders, given, strict=True))
+        return [replace(claim, given=each) for claim, each in zip(claims, given, strict=True)]
 
     def _instance(self) -> bool:
         """Whether the runner holds what a warm instance needs, or could be given it; it is given then."""
@@ -136,7 +138,8 @@ def take_instance(connection: sqlite3.Connection, capacity: Capacity, runner: in
         return None
     held = instances(connection, runner, capacity.handler)
     which = next(number for number in range(1, len(held) + 2) if number not in held)
-    hold(connection, runner, (INSTANCE, which, capacity.handler), used.give(capacity.instance, capacity.resources))
+    given = used.give(capacity.instance, capacity.resources)
+    hold(connection, runner, [((INSTANCE, which, capacity.handler), given)])
     return which
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..config.resources import Given, Needs, Resource, Resources
 from ..reason import Reason
-from .store import Store
+from .store import Store, insert
 
 INSTANCE = 0  # in place of a job: a warm instance
 WANTED = 3.0  # seconds for which it counts that somebody wants a resource
@@ -21,7 +21,8 @@ Holder = tuple[int, int, str]
 """(job, attempt, handler), or (INSTANCE, which, handler)."""
 
 _NONE = Resource(0)
-_GIVEN = "SELECT resource, amount, names FROM holding WHERE runner IN (SELECT id FROM runner)"
+_HELD = "FROM holding WHERE runner IN (SELECT id FROM runner)"
+NAMELESS = "[]"
 
 
 class Use(Struct):
@@ -53,9 +54,11 @@ class Use(Struct):
         """Give this, of what is free."""
         given = {}
         for name, amount in needs.items():
-            taken = self.names.setdefault(name, set())
-            names = tuple(each for each in resources[name].names if each not in taken)[:amount]
-            taken.update(names)
+            names: tuple[str, ...] = ()
+            if resources[name].names:
+                taken = self.names.setdefault(name, set())
+                names = tuple(each for each in resources[name].names if each not in taken)[:amount]
+                taken.update(names)
             self.amounts[name] = self.amounts.get(name, 0) + amount
             given[name] = amount, names
         return given
@@ -63,23 +66,21 @@ class Use(Struct):
 
 def use(connection: sqlite3.Connection) -> Use:
     """What is given now."""
-    amounts: dict[str, int] = {}
+    amounts = dict(connection.execute(f"SELECT resource, sum(amount) {_HELD} GROUP BY resource").fetchall())
     names: dict[str, set[str]] = {}
-    for resource, amount, which in connection.execute(_GIVEN).fetchall():
-        amounts[resource] = amounts.get(resource, 0) + amount
+    for resource, which in connection.execute(f"SELECT resource, names {_HELD} AND names <> ?", (NAMELESS,)).fetchall():
         names.setdefault(resource, set()).update(_names(which))
     return Use(amounts, names)
 
 
-def hold(connection: sqlite3.Connection, runner: int, holder: Holder, given: Given) -> None:
+def hold(connection: sqlite3.Connection, runner: int, held: Iterable[tuple[Holder, Given]]) -> None:
     """Keep what was given to whom. Within the transaction in which it was found free."""
-    connection.executemany(
-        "INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (runner, *holder, name, amount, msgspec.json.encode(names).decode())
-            for name, (amount, names) in given.items()
-        ],
-    )
+    rows = [
+        (runner, *holder, name, amount, msgspec.json.encode(names).decode() if names else NAMELESS)
+        for holder, given in held
+        for name, (amount, names) in given.items()
+    ]
+    insert(connection, "INSERT INTO holding", rows)
 
 
 def instances(connection: sqlite3.Connection, runner: int, handler: str) -> dict[int, Given]:
@@ -100,6 +101,31 @@ def let_go(store: Store, runner: int, holders: Iterable[Holder]) -> None:
             "DELETE FROM holding WHERE runner = ? AND job = ? AND attempt = ? AND handler = ?",
             [(runner, *holder) for holder in holders],
         )
+
+
+def let_go_of(connection: sqlite3.Connection, attempts: Iterable[tuple[int, int]]) -> bool:
+    """These attempts at jobs have ended, and their processes with them: what they held is free. Whether any held any.
+    Within the caller's transaction."""
+    if connection.execute("SELECT 1 FROM holding WHERE job > 0 LIMIT 1").fetchone() is None:
+        return False
+    gone = 0
+    jobs: dict[int, list[int]] = {}
+    for job, attempt in attempts:
+        jobs.setdefault(attempt, []).append(job)
+    for attempt, these in jobs.items():
+        gone += connection.execute(
+            "DELETE FROM holding WHERE job IN (SELECT value FROM json_each(?)) AND attempt = ?",
+            (msgspec.json.encode(these).decode(), attempt),
+        ).rowcount
+    return gone > 0
+
+
+def yet_held(store: Store, holders: Iterable[Holder]) -> list[Holder]:
+    """Those of these that hold something."""
+    asked = set(holders)
+    these = msgspec.json.encode([job for job, _, _ in asked]).decode()
+    find = "SELECT DISTINCT job, attempt, handler FROM holding WHERE job IN (SELECT value FROM json_each(?))"
+    return [holder for holder in store.rows(find, (these,)) if holder in asked]
 
 
 def let_go_of_all(connection: sqlite3.Connection, runner: int) -> None:

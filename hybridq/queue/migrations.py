@@ -261,7 +261,7 @@ def limits(db: "Database") -> None:
             resource TEXT NOT NULL,
             amount INTEGER NOT NULL,
             names TEXT NOT NULL,        -- JSON: which, where they have names
-            PRIMARY KEY (runner, job, attempt, handler, resource)) WITHOUT ROWID""",
+            PRIMARY KEY (job, attempt, runner, handler, resource)) WITHOUT ROWID""",
         # What somebody would begin if it were free: whoever keeps it without work gives it up.
         """CREATE TABLE wanted (
             resource TEXT NOT NULL, handler TEXT NOT NULL, at REAL NOT NULL,

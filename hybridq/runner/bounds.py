@@ -13,7 +13,7 @@ from ..outlook import Outlook
 from ..queue.allotment import allot, any_bound, take_instance
 from ..queue.claims import Allot, Claim
 from ..queue.doorbell import RUNNER, ring
-from ..queue.holdings import INSTANCE, Holder, instances, lacking, let_go, read_needs, use, want, wanted
+from ..queue.holdings import INSTANCE, Holder, instances, lacking, let_go, read_needs, use, want, wanted, yet_held
 from ..reason import Reason
 
 TOLD = 1.0  # seconds between two times that a handler tells what it wants
@@ -72,7 +72,9 @@ class Bounds:
 
     def ended(self, name: str, claims: Iterable[Claim]) -> None:
         """The processes of these jobs of a handler are gone."""
-        self.let_go([(claim.id, claim.attempt, name) for claim in claims if claim.given])
+        holders = [(claim.id, claim.attempt, name) for claim in claims if claim.given]
+        if holders:  # what is recorded has let go of it already
+            self.let_go(yet_held(self._outlook.store, holders))
 
     def let_go(self, holders: list[Holder]) -> None:
         """These are gone."""

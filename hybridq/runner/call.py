@@ -118,7 +118,6 @@ class CallRun:
             sent_back(self._engine.store, cohorts, why, time.time())
         if self._sinks:
             self._let_go(ended)
-        self._engine.bounds.ended(self._handler, [claim for _, claim in ended])
         return outcomes
 
     def _count_failed(self, outcomes: Sequence[Outcome], ended: Sequence[tuple[Output | Failure, Claim]]) -> None:

@@ -92,6 +92,7 @@ class Foresight:
         self._worlds: dict[str, Conditions] = {}
         self._today: Today | None = None
         self._gates: dict[int, Eta] = {}
+        self._bounded: dict[tuple[object, ...], Reason | None] = {}
         self._limits = job_limits(outlook.store.connection)
 
     def held(self, cohort: Cohort) -> Foreseen:
@@ -117,7 +118,10 @@ class Foresight:
     def bounded(self, cohort: Cohort) -> Reason | None:
         """Why no more of a cohort begins now: how many run, what they hold, or how many have just begun. None: nothing
         of that keeps it."""
-        return self._outlook.bounded(cohort.handler, cohort.name, cohort.request.needs, self.now)
+        of = cohort.handler, cohort.name if self._limits.all else None, tuple(cohort.request.needs.items())
+        if of not in self._bounded:
+            self._bounded[of] = self._outlook.bounded(cohort.handler, cohort.name, cohort.request.needs, self.now)
+        return self._bounded[of]
 
     def _as_bounded(self, foreseen: Foreseen, cohort: Cohort) -> Foreseen:
         """With what keeps from beginning what would begin now."""
