@@ -35,6 +35,7 @@ COMMANDS = {
     "edit": ("edit", "Change queued jobs: deadline, priority, mode, group, cost limit."),
     "pause": ("pause", "Pause everything, a handler or a group."),
     "resume": ("pause", "Resume what was paused; without a name, all of it."),
+    "limit": ("limit", "Limit how many jobs of a handler or a group run at once."),
     "clean": ("clean", "Delete old finished jobs and their results."),
     "daemon": ("run", "Run jobs as they come, until stopped."),
     "drain": ("run", "Run all held jobs now, then exit."),

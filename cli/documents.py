@@ -242,6 +242,23 @@ class Resumed(Struct, frozen=True, kw_only=True):
     paused: tuple[Paused, ...]
 
 
+class JobLimitNow(Struct, frozen=True, kw_only=True):
+    """How many jobs of a handler or a group may run at once, and how many do."""
+
+    handler: str | None
+    group: str | None
+    limit: int
+    running: int
+    since: float | None
+    configured: bool
+
+
+class LimitsNow(Struct, frozen=True, kw_only=True):
+    """The limits of jobs at once that are in force."""
+
+    limits: tuple[JobLimitNow, ...]
+
+
 class Drained(Struct, frozen=True, kw_only=True):
     """What became of the jobs that `drain` began with."""
 

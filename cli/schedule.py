@@ -116,6 +116,7 @@ def add(
     clean_env: asked.CleanEnv = False,
     stdin: asked.Stdin = None,
     max_cost: asked.MaxCost = None,
+    needs: asked.Needs = None,
     json: Json = False,
 ) -> None:
     """Add a schedule.
@@ -140,6 +141,7 @@ def add(
         env_file=env_file,
         clean_env=clean_env or None,
         max_cost=max_cost,
+        needs=tuple(needs) if needs else None,
     )
     found = understood(when, zone or local_zone(), float(int(time.time())))
     span = window(within)
@@ -242,14 +244,16 @@ def edit(
     retries: asked.Retries = None,
     timeout: asked.Timeout = None,
     max_cost: asked.MaxCost = None,
+    needs: asked.Needs = None,
     json: Json = False,
 ) -> None:
     """Change a schedule, for what it makes from now on.
 
     A new command or input takes the folder and the variables of now. "none" removes the window: --within none.
     """
-    given = {"mode": mode, "priority": priority, "group": group, "retries": retries, "timeout": timeout}
-    changed = {key: value for key, value in {**given, "max_cost": max_cost}.items() if value is not None}
+    given: dict[str, Any] = {"mode": mode, "priority": priority, "group": group, "retries": retries, "timeout": timeout}
+    given |= {"max_cost": max_cost, "needs": tuple(needs) if needs else None}
+    changed = {key: value for key, value in given.items() if value is not None}
     if all(each is None for each in (words, ctx.obj, when, zone, within, missed, overlap, shell)) and not changed:
         raise UsageError(f"nothing to change: hybridq schedule edit {name} --when WHEN, or another option")
     span = window(within)

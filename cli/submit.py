@@ -24,6 +24,7 @@ from .submitting.asked import (
     InGroup,
     MaxCost,
     ModeOf,
+    Needs,
     Priority,
     Retries,
     Shell,
@@ -106,6 +107,7 @@ def submit(
     clean_env: CleanEnv = False,
     stdin: Stdin = None,
     max_cost: MaxCost = None,
+    needs: Needs = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, then exit with the job's exit code.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the output as it arrives.")] = False,
     wait_final: Annotated[
@@ -144,6 +146,7 @@ def submit(
         env_file=env_file,
         clean_env=clean_env or None,
         max_cost=max_cost,
+        needs=tuple(needs) if needs else None,
         at=at,
         delay=delay,
         after=tuple(after) if after else None,

@@ -101,6 +101,7 @@ class Request(Struct, frozen=True, kw_only=True):
     retries: int = 0
     timeout: float | None = None  # seconds of run time of one attempt
     max_cost: float | None = None
+    needs: dict[str, int] = {}  # by counted resource: what one job takes of it while it runs
     cwd: str | None = None
     env: dict[str, str] = {}
     left_out: dict[str, str] = {}  # variables that are not in `env`, and why

@@ -4,6 +4,7 @@ Rule: bounded work, however long the queue is: counters, a few models, and the c
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from .brain.arrivals import ARRIVALS, RECENT
 from .brain.conditions import Conditions
@@ -11,19 +12,26 @@ from .brain.estimate import Estimate, Model
 from .brain.gather import SAME_AT_ALL_HOURS, Facts, FlushAtWork, gather, keeps, priced_by_load, shared
 from .brain.price_steps import on_edge
 from .brain.tariff import Tariff
+from .config.resources import Needs, most_at_once
 from .config.values import Config, HandlerConfig
 from .errors import UsageError
 from .job import LANES, Held, Lane, Mode, State
 from .queue.buckets import buckets
 from .queue.cohorts import arrivals, tally
 from .queue.instances import begun_of, last_end, open_flushes_of, stream_rate, streams_of
+from .queue.job_limits import job_limits
 from .queue.learned import last_learned, models, planned_for
 from .queue.paused_work import going, queued_in
 from .queue.pauses import pauses
 from .queue.runner import living, own_load
 from .queue.store import Store
+from .reason import Reason
+
+if TYPE_CHECKING:
+    from .queue.allotment import Capacity
 
 CORES = os.cpu_count() or 1
+NO_RUNNER = 0  # whoever it is, it holds nothing yet
 
 
 class Outlook:
@@ -101,9 +109,42 @@ class Outlook:
         estimates = {name: self.estimate(name) for name in self.config.handlers}
         return {name for name, known in estimates.items() if known.gain is None and not known.by_the_job}
 
+    def capacity(self, name: str) -> "Capacity":
+        """What bounds a handler by config.toml, beside its slots."""
+        from .config.rate import parse_rate
+        from .queue.allotment import Capacity  # few submissions need it
+
+        handler, resources = self.config.handlers.get(name, HandlerConfig()), self.config.resources
+        rate = parse_rate(handler.rate) if handler.rate else None
+        instance = handler.needs if handler.traits.program else {}
+        return Capacity(name, handler.limit or None, rate, instance, resources)
+
     def slots(self, name: str, lane: Lane) -> int:
-        """How many jobs of a handler run at once in a lane."""
+        """How many jobs of a handler run at once in a lane, as far as its limit and what its instances need let."""
+        return self.all_slots(name)[lane]
+
+    def all_slots(self, name: str) -> dict[Lane, int]:
+        """The same of both lanes."""
         handler = self.config.handlers.get(name, HandlerConfig())
+        said = job_limits(self.store.connection).of_handler(name)
+        bounds = [handler.limit if said is None else said]
+        if handler.traits.program and handler.needs:
+            bounds.append(self.at_once(handler.needs))
+        return {lane: max(1, min([self._slots(handler, lane), *filter(None, bounds)])) for lane in LANES}
+
+    def at_once(self, needs: Needs) -> int:
+        """How many that need this there is enough of the counted resources for."""
+        return most_at_once(needs, self.config.resources)
+
+    def bounded(self, name: str, group: str | None, needs: Needs, now: float) -> Reason | None:
+        """Why no more of such jobs of a handler begin now: how many run, what is in use, or how many have just begun.
+        None: nothing of that keeps them."""
+        from .queue.allotment import allot
+
+        found = allot(self.store.connection, self.capacity(name), NO_RUNNER, now)
+        return found.why_not(group, needs) if found is not None else None
+
+    def _slots(self, handler: HandlerConfig, lane: Lane) -> int:
         if handler.traits.remote and lane is Lane.BATCH:
             return 1  # a flush makes its batches one after another; they run side by side
         if handler.traits.slots == "instances":
@@ -148,7 +189,7 @@ class Outlook:
                 tariff=self.tariff,
                 estimate=self.estimate(name),
                 jobs=jobs,
-                slots={lane: self.slots(name, lane) for lane in LANES},
+                slots=self.all_slots(name),
                 used=self._used(name, now) if keeps(handler) else None,
                 streams=streams_of(self.store, name) if jobs.get((Lane.STREAM, State.RUNNING)) else (),
                 ended=last_end(self.store, name) if jobs.get((Lane.BATCH, State.RUNNING)) else None,

@@ -16,6 +16,8 @@ ITS_LIMIT = "its --max-cost"  # of a submission
 AT_MOST = ("busy", "tries")  # held until an instant at most
 WITHHELD = ("dear", "limit", "lacking", "paused")  # kept from beginning by a limit, for what a daemon lacks, by hand
 
+BOUNDS = ("at once", "in use", "rate")  # kept from beginning by how many run, hold what they need, or have just begun
+
 
 class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     """One reason. Instants are epoch seconds, spans seconds; each kind fills what its sentence needs."""
@@ -54,6 +56,11 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     def withholds(self) -> bool:
         """Whether it keeps jobs from beginning at all, until somebody changes something."""
         return self.kind in WITHHELD
+
+    @property
+    def bounds(self) -> bool:
+        """Whether it keeps jobs from beginning until others end, or for a moment."""
+        return self.kind in BOUNDS
 
     @property
     def lasting(self) -> bool:

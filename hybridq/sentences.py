@@ -222,6 +222,17 @@ def _paused(reason: Reason, told: _Telling) -> str:
     )
 
 
+def _at_once(reason: Reason, told: _Telling) -> str:
+    runs, most = reason.jobs or 0, reason.of or 0
+    return f"waits: {count(runs)} of {count(most)} run{'s' if runs == most == 1 else ''} (limit of {reason.text})"
+
+
+def _in_use(reason: Reason, told: _Telling) -> str:
+    """`price` is how much is needed of it, `of` whether that is one."""
+    more = "" if reason.of == 1 else f", {reason.price} needed"
+    return f"waits for {reason.text}: {reason.other} of {reason.mode} in use{more}"
+
+
 def _edited(reason: Reason, told: _Telling) -> str:
     old, new = reason.other, reason.mode
     if reason.text == "deadline":
@@ -367,6 +378,10 @@ _SAYS: dict[str, _Says] = {
     "lacking": lambda r, t: r.text,
     "paused": _paused,
     "edited": _edited,
+    "at once": _at_once,
+    "in use": _in_use,
+    "too much": lambda r, t: f"needs {r.text}: {r.price}, and config.toml has {r.mode} in all",
+    "rate": lambda r, t: f"waits: the rate of {r.text} is reached, goes on {t.at(r.due)}",
     "today": _today,
     "no handler": lambda r, t: f"config.toml has no handler {r.text}, or cannot be read",
     "waits": _waits,

@@ -39,6 +39,7 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "edit": (of.Edited,),
     "pause": (of.PausedNow,),
     "resume": (of.Resumed,),
+    "limit": (of.LimitsNow,),
     "clean": (of.CleanedAway,),
     "daemon": (of.LogLine,),
     "drain": (of.Drained,),

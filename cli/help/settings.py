@@ -29,6 +29,20 @@ _WORKERS = (
 )
 _MODELS = "Only for language models (`openai`, `anthropic`). Prices are money per million tokens. Without them, the \
 built-in price list applies, which covers the makers' own servers. With a `base_url` and no prices, the cost is 0."
+_RESOURCES = """## `[resources]`
+
+What this machine has of whatever jobs must share, under names of your own. A job takes what it needs of these while it
+runs, and waits until that is free: see `--needs` of `hybridq submit`, and `needs` below.
+
+| key | meaning |
+|---|---|
+| `gpu = 2`, `gpu = ["0", "1"]` | a number, or the names of the units; a job has its own in `CUDA_VISIBLE_DEVICES` |
+| `memory = "48GiB"` | a size: B, KiB, MiB, GiB, TiB, or KB, MB, GB, TB |
+| `licence = 3` | any other name: lower-case letters, digits and `_` |
+
+Each job finds what it was given in `HYBRIDQ_<NAME>`: the names of its units, or the amount (bytes of a size). A worker
+holds what it needs as long as it is warm, and ends early if another handler needs it while it is idle.
+"""
 SPANS = frozenset({"policy.hold", "runner.stop_grace", "runner.stream_target", "handlers.idle", "models.poll"})
 SENTENCES = {
     "policy.user_delay_cost": "what an hour of a person's waiting costs, in money",
@@ -67,6 +81,11 @@ SENTENCES = {
     "handlers.fixed": "time of one start, used until one is measured",
     "handlers.price": "cost of one job at factor 1, in money; none: its busy time at `machine_cost`",
     "handlers.daily_budget": "the most its jobs may cost per day, in the tariff's time zone; the rest is held",
+    "handlers.limit": "how many of its jobs may run at once, over both lanes and all runners; 0: no limit. "
+    "`hybridq limit` sets another one at once",
+    "handlers.rate": 'how many of its jobs may start in a second, minute or hour: `"30/m"`; `""`: any number',
+    "handlers.needs": "what each job takes of `[resources]`, such as `{ gpu = 1 }`; of a worker, each warm instance. "
+    "`submit --needs` says otherwise for commands",
     "handlers.command": "the program and its arguments, as a list or one text; runs without a shell",
     "handlers.call": "a Python function instead of a command: `module:function`",
     "handlers.python": 'the interpreter that runs `call`, 3.9 or newer; `""`: hybridq\'s own',
@@ -122,6 +141,7 @@ def _sections() -> Iterator[str]:
     windows = _rows("tariff.window", fields(Window))
     yield _table("`[tariff]` and `[[tariff.window]]`", "", [*_rows("tariff", fields(TariffConfig)), *windows])
     yield _table("`[runner]`", "", _rows("runner", fields(RunnerConfig)))
+    yield _RESOURCES
     yield _table("`[handlers.NAME]`", "", _rows("handlers", [one for one in handlers if one.name not in WORKER_ONLY]))
     workers = _rows("handlers", [one for one in handlers if one.name in WORKER_ONLY])
     yield _table("`[handlers.NAME]` of workers", _WORKERS, workers)

@@ -148,8 +148,19 @@ def _tell_promise(outlook: Outlook, accepted: Accepted, cohort: Cohort, held: st
         say(f"{name} was {unmet}" if accepted.jobs == 1 else unmet)
     elif why := why_waiting(it, cohort, alone, held):
         say(why)
+    elif why := _bounded(outlook, accepted, cohort, now):
+        say(f"{name}: {why}" if accepted.jobs == 1 else why)
     elif is_tty(sys.stderr) and (sooner := _sooner(outlook, accepted, cohort, now)):
         say(sooner if then.detach else f"{sooner}. Next time, say that you wait: --wait")
+
+
+def _bounded(outlook: Outlook, accepted: Accepted, cohort: Cohort, now: float) -> str:
+    """Why the first of these did not begin at once: by how many run, or what they hold; "": it did, or was not to."""
+    if cohort.lane is not Lane.STREAM:
+        return ""
+    why = outlook.bounded(cohort.handler, cohort.name, cohort.request.needs, now)
+    waits = why is not None and job(outlook.store, accepted.first).state is State.QUEUED
+    return sentence(why, now, outlook.config.policy.currency, long=True) if waits else ""
 
 
 def _unmet(outlook: Outlook, accepted: Accepted, cohort: Cohort) -> str:

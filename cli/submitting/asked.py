@@ -25,4 +25,8 @@ Stdin = Annotated[
     bool | None, typer.Option("--stdin/--no-stdin", help="Pass standard input to the command, or not. Default: detect.")
 ]
 MaxCost = Annotated[float | None, typer.Option(help="Avoid modes forecast to cost more; warn if all do.")]
+Needs = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=AMOUNT", help="What each job takes while it runs: gpu=1, memory=8GiB."),
+]
 Shell = Annotated[str | None, typer.Option(metavar="STRING", help="Run this line with /bin/sh.")]

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hybridq.audience import Found
+from hybridq.config.resources import Needs, Resources, needed, split
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import BadData, UsageError
 from hybridq.job import Audience, Mode, Request
@@ -43,6 +44,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     env_file: str | None = None
     clean_env: bool | None = None
     max_cost: float | None = None
+    needs: tuple[str, ...] | dict[str, int | str] | None = None
     at: str | float | None = None
     delay: str | float | None = None
     after: Named | None = None
@@ -67,6 +69,7 @@ def request(
     who: Found,
     now: float,
     around: Surroundings,
+    resources: Resources,
 ) -> Request:
     """What these options ask of a handler, which runs it in these surroundings; `who` waits, where they do not
     say. Raises UsageError."""
@@ -85,11 +88,27 @@ def request(
         retries=_within(config.retries if options.retries is None else options.retries, 0, 1000, "retries"),
         timeout=config.timeout if timeout is None else timeout,
         max_cost=options.max_cost,
+        needs=_needs(config, options, resources),
         cwd=around.cwd,
         env=around.env,
         left_out=around.left_out,
         caller=who.caller,
     )
+
+
+def _needs(config: HandlerConfig, options: Options, resources: Resources) -> Needs:
+    """What each job takes of the counted resources. Raises UsageError."""
+    if options.needs is None:
+        return {} if config.traits.program else config.needs
+    if config.traits.program:
+        raise UsageError("--needs is for commands. A worker's are in config.toml: needs = { gpu = 1 }")
+    if config.traits.remote:
+        raise UsageError("--needs is for commands: what a provider runs takes nothing of this machine")
+    asked = split(options.needs) if isinstance(options.needs, tuple) else options.needs
+    try:
+        return needed(asked, resources)
+    except UsageError as problem:
+        raise UsageError(f"--needs: {problem}") from None
 
 
 def _not_before(options: Options, deadline: float | None, now: float) -> float | None:

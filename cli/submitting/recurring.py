@@ -132,7 +132,8 @@ def captured(
     return replace(request, kind=command_of(outlook, request, data)), data, tell
 
 
-ALSO = ("mode", "priority", "group", "retries", "timeout", "max_cost", "audience", "signal")  # kept unless asked for
+# Kept unless asked for.
+ALSO = ("mode", "priority", "group", "retries", "timeout", "max_cost", "needs", "audience", "signal")
 
 
 def edited(
@@ -154,7 +155,7 @@ def edited(
         tell()
     else:
         config, who = outlook.handler(old.handler), Found(old.audience, old.signal)
-        new = of_options(old.handler, config, options, who, 0.0, Surroundings())
+        new = of_options(old.handler, config, options, who, 0.0, Surroundings(), outlook.config.resources)
         request = replace(old, **{field: getattr(new, field) for field in asked})
     check_mode(request, outlook.modes(request.handler))
     return replace(schedule, request=request)

@@ -247,11 +247,12 @@ class Submission:
 
     def _request(self, line: Options | None) -> Request:
         """The same object for the same options: jobs that share it are planned together."""
-        which = () if line is None else astuple(line)[: asking.SHARED]
+        which = () if line is None else _hashed(astuple(line)[: asking.SHARED])
         if which not in self._requests:
             options = self._options if line is None else asking.merged(line, self._options)
             around = self._surroundings(options)
-            request = asking.request(self._source.handler, self._config, options, self._who, self._now, around)
+            there = self._outlook.config.resources
+            request = asking.request(self._source.handler, self._config, options, self._who, self._now, around, there)
             check_mode(request, self._outlook.modes(request.handler))
             self._requests[which] = request
         return self._requests[which]
@@ -262,6 +263,10 @@ class Submission:
         if which not in self._around:
             self._around[which] = asking.surroundings_of(self._config, options, os.environ)
         return self._around[which]
+
+
+def _hashed(said: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(tuple(sorted(each.items())) if isinstance(each, dict) else each for each in said)
 
 
 def _listed(names: list[str]) -> str:

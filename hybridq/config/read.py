@@ -8,21 +8,25 @@ import errno
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import to_builtins
 from msgspec.structs import fields, replace
 
-from ..errors import ConfigError
+from ..errors import ConfigError, UsageError
 from ..files import as_text, read_file
 from ..home import Home
 from . import kinds
 from .check import KeyedError, as_table, check_known, checked, checked_field, nearest
+from .rate import parse_rate
+from .resources import Resources, needed, resource
 from .values import Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig
 
 Change = Callable[[dict[str, Any]], None]
+T = TypeVar("T")
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "policy": PolicyConfig,
     "tariff": TariffConfig,
@@ -98,22 +102,32 @@ def environment_twins(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
 
 
 def _config(table: dict[str, Any], folder: Path) -> Config:
-    check_known(table, [*SECTIONS, "handlers"], "")
+    check_known(table, [*SECTIONS, "resources", "handlers"], "")
     sections: dict[str, Any] = {}
     for name, kind in SECTIONS.items():
         sections[name] = checked(kind, table[name], name) if name in table else kind()
+    listed = as_table(table.get("resources", {}), "resources").items()
+    there = {name: _understood(f"resources.{name}", partial(resource, name, value)) for name, value in listed}
     handlers = {"shell": SHELL}
     for name, entry in as_table(table.get("handlers", {}), "handlers").items():
-        handlers[name] = _handler(name, entry, folder)
+        handlers[name] = _handler(name, entry, folder, there)
     for name, handler in handlers.items():
         if handler.draft and (handler.draft not in handlers or handler.draft == name):
             others = [other for other in handlers if other != name]
             what = f"expected another handler's name, not {handler.draft!r}"
             raise KeyedError(f"handlers.{name}.draft", what + nearest(handler.draft, others))
-    return Config(**sections, handlers=handlers)
+    return Config(**sections, resources=there, handlers=handlers)
 
 
-def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
+def _understood(key: str, made: Callable[[], T]) -> T:
+    """What a value means. Raises KeyedError."""
+    try:
+        return made()
+    except UsageError as problem:
+        raise KeyedError(key, str(problem)) from None
+
+
+def _handler(name: str, entry: object, folder: Path, there: Resources) -> HandlerConfig:
     key = f"handlers.{name}"
     if not re.fullmatch(_NAME, name, re.ASCII):
         raise KeyedError(key, "a handler's name may have letters, digits, . _ and - (64 at most)")
@@ -122,6 +136,9 @@ def _handler(name: str, entry: object, folder: Path) -> HandlerConfig:
         table.setdefault("kind", "shell")
     if isinstance(table.get("command"), str):
         table["command"] = _split(table["command"], f"{key}.command")
+    if "needs" in table:
+        asked = as_table(table["needs"], f"{key}.needs")
+        table["needs"] = _understood(f"{key}.needs", lambda: needed(asked, there))
     traits = _traits(str(table.get("kind", HandlerConfig().kind)))
     handler = checked(HandlerConfig, traits.defaults | (_llm(table, key) if traits.llm else table), key)
     _check_handler(handler, key)
@@ -157,6 +174,10 @@ def _check_handler(handler: HandlerConfig, key: str) -> None:
         raise KeyedError(key, f"{what}: a {handler.kind} needs exactly one")
     if handler.call and not re.fullmatch(r"[\w.]+:[\w.]+", handler.call):
         raise KeyedError(f"{key}.call", f"expected module:function, not {handler.call!r}")
+    if handler.rate:
+        _understood(f"{key}.rate", lambda: parse_rate(handler.rate))
+    if handler.needs and handler.traits.remote:
+        raise KeyedError(f"{key}.needs", "a provider runs its jobs: they take nothing of this machine")
     if not handler.modes:
         raise KeyedError(f"{key}.modes", "expected at least one of stream, batch, adaptive")
     for variable in handler.env:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from ..job import Mode
 from .kinds import Traits, traits_of
+from .resources import Resource
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -80,6 +81,10 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     price: float | None = None  # money one job costs at factor 1; None: its busy time
     daily_budget: float | None = None  # money that its jobs may cost on one day of the tariff's zone
     max_flush: int = 0  # jobs one flush may hold; 0: no limit
+    limit: int = 0  # jobs that may run at once, over both lanes and all runners; 0: no limit
+    rate: str = ""  # jobs that may begin in a second, minute or hour: `30/m`; "": any number
+    # Counted resources: what a command needs while it runs if it does not say, or a warm instance as long as it is.
+    needs: dict[str, int] = {}
     options: dict[str, object] = {}  # for other kinds: whatever they need
 
     @property
@@ -95,4 +100,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: PolicyConfig = PolicyConfig()
     tariff: TariffConfig = TariffConfig()
     runner: RunnerConfig = RunnerConfig()
+    resources: dict[str, Resource] = {}
     handlers: dict[str, HandlerConfig] = {}

@@ -22,7 +22,7 @@ from ..job import Call, Detached, Event, Failure, Lane, Output, Partial, Started
 from ..scrub import scrub
 from ..visible import visible_line
 from . import make_handler
-from .protocol import Handler
+from .protocol import Handler, Seated, Seats
 
 KINDS = frozenset(get_args(Event))
 PLAIN = frozenset((Started, Partial, Output))  # of our own handlers: they hold no words of others for a reader
@@ -53,6 +53,11 @@ class Guarded:
         self.chunk_limit, self.shared, self.broken = max(1, limit), shared, broken
         self._name, self._handler, self._known = name, handler, known
         self._told = ""  # the last trouble of its housekeeping
+
+    def seated(self, seats: Seats) -> None:
+        """Its warm instances get from there what they need."""
+        if self._known and isinstance(self._handler, Seated):
+            self._handler.seats = seats
 
     async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Each call has an end."""

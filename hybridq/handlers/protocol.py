@@ -5,9 +5,37 @@ decides when or in which order anything runs, and never prints.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from ..config.resources import Given
 from ..job import Call, Detached, Event, Lane
+
+
+class Seats(Protocol):
+    """Where warm instances get the counted resources that they need."""
+
+    def take(self) -> tuple[int, Given] | None:
+        """What one more instance has, and which it is; None: there is not enough now."""
+        ...
+
+    def give_back(self, which: int) -> None:
+        """An instance is gone."""
+        ...
+
+    def wanted(self, now: float) -> bool:
+        """Whether somebody else waits for what these hold, at an epoch second."""
+        ...
+
+    def spare(self, *, idle: bool) -> None:
+        """Give back what no instance took, where none is to start."""
+        ...
+
+
+@runtime_checkable
+class Seated(Protocol):
+    """A handler whose warm instances may need some."""
+
+    seats: Seats | None
 
 
 class Handler(Protocol):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ..brain.costs import UNLIMITED, Spending, mean_size
+from ..config.resources import Resources
 from ..job import LANES, Held, Lane, State
 from ..outlook import Outlook
 from ..queue.cohorts import tally
@@ -43,6 +44,11 @@ class Budget:
         self._told: dict[
             str, tuple[Reason | None, int]
         ] = {}  # by handler: why classes are held, and how many cohorts these are
+
+    @property
+    def resources(self) -> Resources:
+        """What there is of each counted resource."""
+        return self._outlook.config.resources
 
     def opening(self, handler: str, lane: Lane, now: float) -> "Opening":
         """What may begin of a handler in a lane: for one look, or for one transaction in which jobs are taken."""

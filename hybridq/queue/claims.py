@@ -5,11 +5,13 @@ stores how it ended.
 """
 
 import json
-from collections.abc import Collection, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
+from ..config.resources import Given
 from ..job import State
 from ..seam import reached
 from .counters import shift
@@ -29,8 +31,22 @@ class Room(Protocol):
         """So many of them do."""
 
 
+class Beside(Protocol):
+    """What may begin beside what runs (`allotment`); as a Room, but that it gives what jobs need."""
+
+    def __call__(self, cohort: int) -> int:
+        """How many jobs of a cohort may begin now."""
+
+    def took(self, cohort: int, claims: "Sequence[Claim]") -> "list[Claim]":
+        """These do; each with what it was given."""
+
+
+Allot = Callable[[sqlite3.Connection], Beside | None]
+"""Makes one for a transaction; None: nothing bounds what may begin."""
+
+
 class Claim(Struct, frozen=True, gc=False):
-    """One job in this runner's hands."""
+    """One job in this runner's hands. `given`: by counted resource how much, and which, where they have names."""
 
     id: int
     attempt: int
@@ -38,6 +54,7 @@ class Claim(Struct, frozen=True, gc=False):
     cohort: int
     input: bytes
     unbegun: int = 0
+    given: Given | None = None
 
 
 UNSUSPECTED = "id NOT IN (SELECT job FROM suspect)"  # suspects run last, and apart: see `suspects`
@@ -57,7 +74,9 @@ _WAITING = (
     "lane = 'stream' AND handler = ?1 AND queued > 0 AND (?3 IS NULL OR id IN (SELECT value FROM json_each(?3)))"
     # Not those that hold only jobs that wait for their next try: any number of them may come first.
     f" AND EXISTS (SELECT 1 FROM job WHERE cohort = cohort.id AND state = 'queued' AND ready <= ?4 AND {UNSUSPECTED})"
-    " AND (name IS NULL OR name NOT IN (SELECT name FROM pause WHERE until > ?4))"
+    " AND (name IS NULL OR name NOT IN (SELECT name FROM pause WHERE until > ?4"
+    " UNION ALL SELECT name FROM job_limit CROSS JOIN groups USING (name) WHERE running >= job_limit.jobs))"
+    " AND (needs IS NULL OR needs NOT IN (SELECT value FROM json_each(?5)))"
 )
 _FREE = f"SELECT id, due, rank FROM cohort WHERE {_WAITING} AND id NOT IN (SELECT cohort FROM withheld)"
 _HELD = f"SELECT id, due, rank FROM withheld CROSS JOIN cohort ON cohort.id = withheld.cohort WHERE {_WAITING}"
@@ -80,14 +99,18 @@ def claim_stream(
     only: Collection[int] | None = None,
     room: Room | None = None,
     longest: float | None = None,
+    allot: Allot | None = None,
+    lacking: Collection[str] = (),
 ) -> list[Claim]:
     """Up to `limit` stream jobs of this handler (of the cohorts `only`), of CLAIM_BYTES at most: by deadline, then
-    priority, then age. Not those that ran for more than `longest` seconds before and were not done."""
+    priority, then age. Not those that ran for more than `longest` seconds before and were not done, nor those of which
+    it is known that what they need is `lacking`."""
     # More than the slots: some may have no room.
-    waiting = store.rows(_NEXT, (handler, limit + 64, None if only is None else json.dumps(list(only)), now))
+    these = None if only is None else json.dumps(list(only))
+    waiting = store.rows(_NEXT, (handler, limit + 64, these, now, json.dumps(list(lacking))))
     if not waiting:
         return []
-    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room, longest)
+    return _claim(store, runner, None, [cohort for (cohort,) in waiting], limit, now, room, longest, allot)
 
 
 def claim_batch(
@@ -101,11 +124,12 @@ def claim_batch(
     *,
     room: Room | None = None,
     longest: float | None = None,
+    allot: Allot | None = None,
 ) -> list[Claim]:
     """Up to `limit` jobs of these cohorts, in their order, of CLAIM_BYTES at most, but for those that ran for more than
     `longest` seconds before and were not done. Cohorts that have none left, or no more `room`, or are paused leave the
     list."""
-    return _claim(store, runner, flush, cohorts, limit, now, room, longest)
+    return _claim(store, runner, flush, cohorts, limit, now, room, longest, allot)
 
 
 def _claim(
@@ -117,6 +141,7 @@ def _claim(
     now: float,
     room: Room | None,
     longest: float | None,
+    allot: Allot | None,
 ) -> list[Claim]:
     claims: list[Claim] = []
     left = CLAIM_BYTES
@@ -126,6 +151,7 @@ def _claim(
     with store.tx(durable=False) as connection:
         emptied = 0
         some_paused = anything_paused(connection, now)
+        beside = allot(connection) if allot is not None else None
         for cohort in cohorts:
             wanted = limit - len(claims)
             if wanted <= 0:
@@ -134,6 +160,7 @@ def _claim(
                 emptied += 1
                 continue
             most = wanted if room is None else min(wanted, room(cohort))
+            most = min(most, beside(cohort)) if beside is not None and most else most
             ready = connection.execute(which, (cohort, now, *short, most)).fetchall() if most else []
             fitting, left = _within(ready, left, first=not claims)
             if fitting:
@@ -142,7 +169,8 @@ def _claim(
                 shift(connection, {(cohort, State.QUEUED, State.RUNNING): len(taken)}, at=now)
                 if room is not None:
                     room.took(cohort, len(taken))
-                claims.extend(Claim(*row) for row in taken)
+                begun = [Claim(*row) for row in taken]
+                claims.extend(begun if beside is None else beside.took(cohort, begun))
             if len(fitting) < len(ready):
                 break  # these inputs are large: the rest is for the next claim
             if len(fitting) < wanted:

@@ -21,7 +21,10 @@ from .counters import shift
 from .history import note
 from .store import Store
 
-_COPIED = "name, handler, lane, mode, audience, pinned, due, rank, delay_cost, request, decision, accepted, environment"
+_COPIED = (
+    "name, handler, lane, mode, audience, pinned, due, rank, delay_cost, request, decision, accepted, environment,"
+    " needs"
+)
 
 _LOOPS = frozenset({Lane.STREAM, Lane.BATCH})
 

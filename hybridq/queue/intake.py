@@ -114,7 +114,7 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
     variables = kept_variables(store, request)
     cohort = store.connection.execute(
         "INSERT INTO cohort (handler, name, lane, mode, audience, pinned, due, rank, delay_cost, request, writer,"
-        " environment) VALUES (?, ?, '', '', ?, ?, ?, ?, 0, ?, ?, ?)",
+        " environment, needs) VALUES (?, ?, '', '', ?, ?, ?, ?, 0, ?, ?, ?, ?)",
         (
             request.handler,
             request.group,
@@ -125,10 +125,16 @@ def open_cohort(store: Store, request: Request, writer: int | None) -> int:
             as_kept(request),
             writer,
             variables,
+            needs_text(request.needs),
         ),
     ).lastrowid
     assert cohort is not None  # noqa: S101 - an insert into a rowid table has one
     return cohort
+
+
+def needs_text(needs: dict[str, int]) -> str | None:
+    """What a job needs, as it is kept: the same text for the same needs. None: nothing."""
+    return msgspec.json.encode(needs, order="sorted").decode() if needs else None
 
 
 def gate_of(connection: sqlite3.Connection, request: Request, waits: Waits | None) -> int | None:

@@ -109,10 +109,10 @@ def _sibling(connection: Any, cohort: int, lane: Lane) -> int:
     return int(
         connection.execute(
             "INSERT INTO cohort (origin, submission, name, handler, lane, mode, audience, pinned, due, rank,"
-            " delay_cost, request, decision, accepted, environment)"
+            " delay_cost, request, decision, accepted, environment, needs)"
             " SELECT id, coalesce(submission, id), name, handler, ?, "
             f"{_MODE}, audience, pinned, due, rank, delay_cost, request,"
-            " decision, accepted, environment FROM cohort WHERE id = ? RETURNING id",
+            " decision, accepted, environment, needs FROM cohort WHERE id = ? RETURNING id",
             (lane, lane, _MODES[lane], cohort),
         ).fetchone()[0]
     )

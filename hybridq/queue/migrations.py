@@ -235,6 +235,43 @@ def pauses(db: "Database") -> None:
     )
 
 
+def limits(db: "Database") -> None:
+    """How many jobs may run at once, and who holds what of this machine's counted resources.
+
+    What needs some of these is in no class of held work, as what has a limit on money of its own.
+    """
+    (joined,) = db.conn.execute("SELECT sql FROM sqlite_master WHERE name = 'class_joined'").fetchone()
+    for statement in (
+        """CREATE TABLE job_limit (
+            handler TEXT NOT NULL,      -- '': of whatever handler
+            name TEXT NOT NULL,         -- the group; '': of whatever group
+            jobs INTEGER NOT NULL,
+            since REAL NOT NULL,
+            PRIMARY KEY (handler, name)) WITHOUT ROWID""",
+        """CREATE TABLE start (           -- of jobs of handlers that have a rate, as long as they count for it
+            handler TEXT NOT NULL, at REAL NOT NULL, jobs INTEGER NOT NULL)""",
+        "CREATE INDEX start_at ON start (handler, at)",
+        "ALTER TABLE cohort ADD COLUMN needs TEXT",  # JSON: resource to amount, for one job; NULL: none
+        "CREATE INDEX cohort_needs ON cohort (needs) WHERE needs IS NOT NULL AND queued > 0",
+        """CREATE TABLE holding (
+            runner INTEGER NOT NULL,
+            job INTEGER NOT NULL,       -- 0: a warm instance of the handler holds it
+            attempt INTEGER NOT NULL,   -- which of its runner's instances
+            handler TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            amount INTEGER NOT NULL,
+            names TEXT NOT NULL,        -- JSON: which, where they have names
+            PRIMARY KEY (job, attempt, runner, handler, resource)) WITHOUT ROWID""",
+        # What somebody would begin if it were free: whoever keeps it without work gives it up.
+        """CREATE TABLE wanted (
+            resource TEXT NOT NULL, handler TEXT NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (resource, handler)) WITHOUT ROWID""",
+        "DROP TRIGGER class_joined",
+        joined.replace("AND new.lane = 'batch'", "AND new.lane = 'batch' AND new.needs IS NULL", 1),
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -248,4 +285,5 @@ STEPS = {  # after the first release's own
     "0011_schedules": schedules,
     "0012_dependencies": dependencies,
     "0013_pauses": pauses,
+    "0014_limits": limits,
 }

@@ -12,6 +12,7 @@ from .acceptance import show
 from .counters import Move, shift
 from .flushes import end_flushes
 from .history import note
+from .holdings import let_go_of_all
 from .orphans import kill_orphans
 from .remote import all_away, held_away
 from .runner import Runner, bury, dead, forget_lock
@@ -28,6 +29,7 @@ def give_back(store: Store, runner: int, now: float, *, broke: bool = False) -> 
         let_be(store, runner)
     with store.tx():
         given = _release(store, runner, now, Happening.BROKE if broke else Happening.GIVEN_BACK)
+        let_go_of_all(store.connection, runner)
     with store.tx():  # apart: whatever may be wrong with the books, the jobs are free
         _close_books(store, runner, now)
     return given
@@ -43,6 +45,7 @@ def rescue(store: Store, now: float) -> int:
             if not bury(connection, runner):
                 continue  # somebody else was faster
             rescued += _release(store, runner, now, Happening.RESCUED)
+            let_go_of_all(connection, runner)
             _close_books(store, runner, now)
         forget_lock(store, mark)
     return rescued

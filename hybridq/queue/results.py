@@ -19,6 +19,7 @@ from .cohorts import named
 from .counters import shift, spend
 from .dependencies import follow
 from .doorbell import RUNNER, ring
+from .holdings import let_go_of
 from .holds import book_cancelled
 from .lanes import move
 from .store import Store, insert
@@ -99,6 +100,7 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
             those = [each.id for each in mine if each.promoted == why]
             move(store, those, Lane.STREAM, Happening.PROMOTED, why, mine[0].at)
         released = follow(connection, _ended(mine), mine[0].at) if mine else 0
+        released += let_go_of(connection, [(each.id, each.attempt) for each in outcomes])
         if len(mine) < len(outcomes):
             held = {each.id for each in mine}
             book_cancelled(connection, [each for each in outcomes if each.id not in held])

@@ -16,7 +16,7 @@ from msgspec import Struct
 from ..job import LANES, Happening, Lane, State
 from ..reason import said
 from ..seam import reached
-from .claims import Claim, Room
+from .claims import Allot, Beside, Claim, Room
 from .cohorts import tally
 from .counters import shift
 from .dependencies import follow
@@ -75,11 +75,34 @@ def take(
     only: Collection[int] | None = None,
     room: Callable[[str], Room],
     slots: Callable[[str], int] | None = None,
+    allot: Callable[[str], Allot] | None = None,
 ) -> tuple[str, Watched] | None:
     """Claim the next suspects of one of these handlers (of the cohorts `only`), and watch them; with the handler.
 
-    By handler: `room`, how many jobs of a cohort may begin, and `slots`, how many at once. None: there is none.
+    By handler: `room`, how many jobs of a cohort may begin, `slots`, how many at once, and what makes its `allot`ment.
+    None: there is none.
     """
+    if not store.row("SELECT 1 FROM suspect LIMIT 1"):
+        return None
+    with store.tx(durable=False):
+        found = _take(store, runner, lane, handlers, now, flush, only, room, slots, allot)
+    if found is not None:
+        reached("claimed")
+    return found
+
+
+def _take(
+    store: Store,
+    runner: int,
+    lane: Lane,
+    handlers: Iterable[str],
+    now: float,
+    flush: int | None,
+    only: Collection[int] | None,
+    room: Callable[[str], Room],
+    slots: Callable[[str], int] | None,
+    allot: Callable[[str], Allot] | None,
+) -> tuple[str, Watched] | None:
     rows = store.rows(
         "SELECT cohort.handler, cohort.id, job.id, deaths, among FROM suspect CROSS JOIN job ON job.id = suspect.job"
         " CROSS JOIN cohort ON cohort.id = job.cohort WHERE job.state = 'queued' AND job.ready <= ? AND cohort.lane = ?"
@@ -88,22 +111,28 @@ def take(
     )
     some_paused = bool(rows) and anything_paused(store.connection, now)
     rooms: dict[str, Room] = {}
-    handler, deaths, most = "", 0, 1
+    besides: dict[str, Beside | None] = {}
+    handler, deaths, most, where = "", 0, 1, 0
     jobs: list[int] = []
     for name, cohort, job, died, among in rows:
         if (
             (some_paused and is_paused(store.connection, cohort, now))
             or (only is not None and cohort not in only)
             or (jobs and (name, died) != (handler, deaths))
+            or (where and cohort != where)
         ):
             continue
         if name not in rooms:
             rooms[name] = room(name)
-        if not rooms[name](cohort):
+            besides[name] = allot(name)(store.connection) if allot is not None else None
+        beside = besides[name]
+        if not rooms[name](cohort) or (not jobs and beside is not None and not beside(cohort)):
             continue
         if not jobs:
             handler, deaths = name, died
             most = max(1, min(among // FEWER, slots(name) if slots else among))
+            if beside is not None:  # what it lets begin it knows of one cohort
+                most, where = min(most, beside(cohort)), cohort
         rooms[name].took(cohort, 1)
         jobs.append(job)
         if len(jobs) == most:
@@ -111,6 +140,8 @@ def take(
     if not jobs:
         return None
     claims = _claim(store, runner, flush, jobs, now)
+    if (beside := besides[handler]) is not None:
+        claims = [given for claim in claims for given in beside.took(claim.cohort, [claim])]
     return (handler, Watched(claims, deaths, WATCHED * 2.0 ** min(deaths - 1, 12))) if claims else None
 
 
@@ -171,8 +202,6 @@ def _claim(store: Store, runner: int, flush: int | None, jobs: list[int], now: f
         connection.execute(
             "UPDATE suspect SET runner = ? WHERE job IN (SELECT value FROM json_each(?))", (runner, taken)
         )
-    if claims:
-        reached("claimed")
     return claims
 
 

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Collection
+from itertools import chain, islice
 
 from msgspec.structs import replace
 
@@ -19,7 +20,7 @@ from ..brain.plan import NOW, plan
 from ..job import Flush, Lane, State
 from ..money.today import Today
 from ..queue import flushes
-from ..queue.buckets import Buckets, buckets
+from ..queue.buckets import Buckets, buckets, pages
 from ..queue.claims import ends_of
 from ..queue.cohorts import held, tally
 from ..queue.learned import intend
@@ -30,11 +31,12 @@ from ..sentences import sentence
 from ..when import count, how_many
 from .engine import Engine
 from .flush import FlushRun, flush_of_suspects
-from .loop import TICK
+from .loop import AGAIN, TICK
 from .open_flush import OpenFlush
 from .remote import RemoteRun
 
 log = logging.getLogger("hybridq.runner.batch")
+LOOKED_AT = 256  # cohorts of what is due, of which one at least must have room
 QUICK = 0.005  # seconds; a look that takes longer is followed by a rest,
 REST = 9.0  # of so many times what it took: looking takes no more than a tenth of the time
 
@@ -73,6 +75,9 @@ class BatchLoop:
             return pause
         names = self.engine.waiting(Lane.BATCH)
         apart = only_suspects(self.engine.store) if names else set()
+        for name, run in self._runs.items():
+            if not self.engine.bounds.why_none(name, now):
+                run.widen()
         for name in names:
             if name in apart or (name in self.flushing and not self._may_overtake(name)):
                 continue
@@ -109,6 +114,9 @@ class BatchLoop:
 
     def _look(self, name: str, now: float) -> None:
         began = time.monotonic()
+        if (why := self.engine.bounds.why_none(name, now)) is not None:
+            self._idle_until[name] = began + max(AGAIN, min(TICK, (why.due or math.inf) - now))
+            return
         if name in self.flushing:
             self._overtake(name, now)
         else:
@@ -153,7 +161,7 @@ class BatchLoop:
         work = self.engine.budget.affordable(found.held, name, now)
         conditions = self.engine.outlook.conditions(name, now, work)
         decided = plan(work, conditions, drain=self._drain)
-        if decided.due:
+        if decided.due and self._may_begin(name, found, decided.due, now):
             flush = self._opened(name, decided.due, found, conditions.tariff.factor(now), now)
             self._run(FlushRun(self.engine, flush, self._attend))
         (self.engine.outlook.loaded.add if decided.loaded else self.engine.outlook.loaded.discard)(name)
@@ -161,6 +169,18 @@ class BatchLoop:
             intend(self.engine.store, name, decided.later, now)
             if decided.look is not None:
                 self.engine.wake_at(name, decided.look)
+
+    def _may_begin(self, name: str, found: Buckets, due: tuple[Flush, ...], now: float) -> bool:
+        """Whether any of what is due has room beside what runs."""
+        bounds = self.engine.bounds
+        if not bounds.any():
+            return True
+        bounds.want_all(name, bounds.lacking(now), now)
+        keys = found.keys(dict.fromkeys(key for flush in due for key in flush.keys))
+        if bounds.lets_any(name, islice(chain.from_iterable(pages(self.engine.store, keys)), LOOKED_AT), now):
+            return True
+        self._idle_until[name] = time.monotonic() + TICK
+        return False
 
     def _held(self, name: str, now: float) -> Buckets:
         """The held work but for what is paused, and suspects, which begin last; of a drain what it is to run."""

@@ -154,6 +154,7 @@ class CallRun:
         self.seen += self._bunches.told()
         for sink in self._sinks.values():
             sink.close()
+        self._engine.bounds.ended(self._handler, self._claims.values())
 
     def _detached(self, event: Detached) -> None:
         engine, now = self._engine, time.time()

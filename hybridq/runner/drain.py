@@ -19,6 +19,7 @@ from ..money.limit import Limit
 from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
 from ..queue.gates import gates_before, waits_for
+from ..queue.holdings import needs_too_much
 from ..queue.holds import of_cohorts, withheld
 from ..queue.pauses import pauses, why_paused
 from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
@@ -147,7 +148,7 @@ class _Scope:
     def stuck(self, budget: Budget, window: Window) -> bool:
         """Whether nothing runs and nothing of what is left may begin; `why` says what keeps it."""
         now, why, last = time.time(), None, None
-        in_force = pauses(self._store, now)
+        in_force, resources = pauses(self._store, now), budget.resources
         for of in left_of(self._store, self.cohorts):
             if of.running:
                 return False
@@ -156,6 +157,9 @@ class _Scope:
                 continue
             if (paused := in_force.of(of.handler, of.group)) is not None:
                 why = why or paused.reason
+                continue
+            if (never := needs_too_much(self._store, of.cohort, resources)) is not None:
+                why = why or never
                 continue
             limited = budget.limits(of.cohort, of.handler, of.lane, now)
             why = limited.why if why is None else why

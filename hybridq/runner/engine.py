@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ..brain.calls import ChunkSize
 from ..config.read import load_config
+from ..config.resources import variables
 from ..config.values import Config
 from ..errors import HybridqError
 from ..files import named
@@ -38,6 +39,7 @@ from ..when import how_many
 from .api_keys import Keys
 from .awaited import MARK as MARK_AFTER
 from .awaited import filled
+from .bounds import Bounds, Seats
 from .drain_window import Window
 from .learning import Learning
 from .saver import Saver
@@ -68,6 +70,7 @@ class Engine:
         self.outlook = Outlook(self.store, config)
         self.budget = Budget(self.outlook)
         self.window = Window(self.outlook)
+        self.bounds = Bounds(home, self.outlook, self.runner.id)
         self.keys = Keys(self.outlook, self.runner)
         self.settling = Billing(self.outlook)
         self.learning = Learning(self.outlook)
@@ -131,6 +134,7 @@ class Engine:
             return found
         made = guarded(name, self.outlook.handler(name), runner=self.config.runner)
         if not made.broken:
+            made.seated(Seats(self.bounds, self.outlook, self.runner.id, name))
             self._handlers[name] = made
         return made
 
@@ -162,7 +166,7 @@ class Engine:
             input=filled(self.store, claim.id, claim.input) if MARK_AFTER in claim.input else claim.input,
             timeout=asked.timeout,
             cwd=asked.cwd and named(asked.cwd),
-            env=self.settling.variables(cohort),
+            env=self.settling.variables(cohort) | (variables(claim.given) if claim.given else {}),
         )
 
     def postpone(self, event: Throttled) -> None:
@@ -217,6 +221,7 @@ class Engine:
         for handler in (*self._handlers.values(), *self._retired):
             await handler.tend(time.monotonic())
         self.saver.try_again()
+        self.bounds.tend()
         self.learning.write_down()
         self._copy_log_back()
 

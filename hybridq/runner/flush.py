@@ -100,6 +100,13 @@ class FlushRun:
         self._slots = engine.outlook.slots(self.name, Lane.BATCH)
         self._width = self._slots + handler.shared
 
+    def widen(self) -> None:
+        """Something ended that kept jobs of these from beginning: look again."""
+        if self._workers and self.engine.bounds.bound(self.name):
+            for flush in self._open:
+                flush.over = False
+            self._widen()
+
     def _widen(self) -> None:
         """As many chunks at once as there is room for."""
         while self._workers < self._width:
@@ -168,7 +175,7 @@ class FlushRun:
         whole."""
         engine = self.engine
         most = self._chunk.size if flush.given else min(self._chunk.size, math.ceil(flush.left / self._slots))
-        if self._tries and most > 1 and self._trying.due():
+        if most > 1 and (self._trying.due() if self._tries else self._apart_at_bounds()):
             most = 1
         claims: list[Claim] = []
         size = 0
@@ -182,6 +189,11 @@ class FlushRun:
             if not taken or not self._whole or size >= WHOLE_BYTES:
                 break
         return claims
+
+    def _apart_at_bounds(self) -> bool:
+        """Whether each command is to be claimed by itself: those of one chunk would wait for the longest of them, and
+        what it holds with it."""
+        return not self._anew and not self._whole and self.engine.bounds.bound(self.name)
 
     def _apart(self, claims: list[Claim]) -> list[list[Claim]]:
         """What is handed over together. A provider's batch that may have to be ended for a deadline takes nobody with
@@ -270,6 +282,7 @@ def flush_of_suspects(
         flush=number,
         only=only,
         room=lambda name: engine.budget.opening(name, Lane.BATCH, now),
+        allot=lambda name: engine.bounds.allot(name, now),
     )
     if taken is None:
         flushes.forget_flush(engine.store, number)

@@ -91,6 +91,7 @@ class OpenFlush:
             now,
             room=engine.window.within(opening, self.name, Lane.BATCH, ahead),
             longest=engine.window.longest(now),
+            allot=engine.bounds.allot(self.name, now),
         )
         self.claimed += len(taken)
         return taken

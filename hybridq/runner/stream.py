@@ -5,6 +5,7 @@ with its task, so cancelling is ending the task.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Collection
 from contextlib import aclosing
@@ -42,10 +43,16 @@ class StreamLoop:
         if self.engine.watch.on():
             return TICK
         names = self.engine.waiting(Lane.STREAM)
+        lacking = self.engine.bounds.lacking(now) if names else []
+        again = AGAIN if not names or not self.engine.bounds.any() else 5 * AGAIN  # which others end
         for name in names:
             free = self.engine.outlook.slots(name, Lane.STREAM) - self._busy.get(name, 0)
             if free <= 0:
                 continue
+            if (why := self.engine.bounds.why_none(name, now)) is not None:
+                pause = min(pause, max(AGAIN, (why.due or math.inf) - now))
+                continue
+            self.engine.bounds.want_all(name, lacking, now)
             room = self._room(name, now)
             claims = claim_stream(
                 self.engine.store,
@@ -56,12 +63,14 @@ class StreamLoop:
                 only=self._only,
                 room=room,
                 longest=self.engine.window.longest(now),
+                allot=self.engine.bounds.allot(name, now),
+                lacking=lacking,
             )
             for claim in claims:
                 self._start(name, claim)
             if len(claims) < free and not room.withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
-                pause = max(AGAIN, 9 * (time.monotonic() - began))
+                pause = min(pause, max(again, 9 * (time.monotonic() - began)))
         if names and not (wait := self.engine.watch.free_in()):
             self._start_suspects(names, now)
         elif names:
@@ -85,6 +94,7 @@ class StreamLoop:
             only=self._only,
             room=lambda name: self._room(name, now),
             slots=lambda name: engine.outlook.slots(name, Lane.STREAM),
+            allot=lambda name: engine.bounds.allot(name, now),
         )
         if taken is not None:
             name, watched = taken
@@ -103,6 +113,7 @@ class StreamLoop:
             self.engine.watch.ended()
             self._busy[name] -= 1
             del self.engine.streaming[claim.id, claim.attempt]
+            self.engine.bounds.ended(name, [claim])
             self.wake.set()
 
         task.add_done_callback(ended)

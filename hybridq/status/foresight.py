@@ -27,6 +27,7 @@ from ..queue.cohorts import Cohort, cohort, held, tally
 from ..queue.gates import Gate, awaited, gate_of, gates_before, waits_for
 from ..queue.group_sums import group_sums, queued_parts
 from ..queue.holds import withheld
+from ..queue.job_limits import job_limits
 from ..queue.learned import intended
 from ..queue.lists import ahead, listed, open_flushes, runners, running
 from ..queue.paused_work import going, queued_in
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ..money.today import Today
 
 CLASSES = 64  # cohorts of a handler that are planned one by one; of more, those due first, and about as many classes
+NOW = 1.0  # seconds; what is to begin sooner would begin now
 WORK = 4 * CLASSES  # classes that are planned for one look, over all steps of the forward run
 DEEP = 32  # jobs that wait for each other in turn; when those behind more begin is not foreseen
 NONE = said("")
@@ -90,13 +92,15 @@ class Foresight:
         self._worlds: dict[str, Conditions] = {}
         self._today: Today | None = None
         self._gates: dict[int, Eta] = {}
+        self._bounded: dict[tuple[object, ...], Reason | None] = {}
+        self._limits = job_limits(outlook.store.connection)
 
     def held(self, cohort: Cohort) -> Foreseen:
         """For the queued jobs of a cohort in the batch lane, or of its whole group."""
         if (why := self._stuck(cohort, self.served)) is not None:
             return self._resumed(cohort, why), why
         if cohort.id not in self._held:
-            self._held[cohort.id] = self._as_limited(self._planned(cohort), cohort)
+            self._held[cohort.id] = self._as_bounded(self._as_limited(self._planned(cohort), cohort), cohort)
         return self._held[cohort.id]
 
     def limited(self, cohort: Cohort, queued: int) -> Reason | None:
@@ -110,6 +114,32 @@ class Foresight:
             return paused.reason
         told = next(iter(withheld(store, cohorts).values()), None) if self.served else None
         return told or self._why_held.handler(cohort.handler, cohort.mode, cohort.size) or self._beyond(cohort, queued)
+
+    def bounded(self, cohort: Cohort) -> Reason | None:
+        """Why no more of a cohort begins now: how many run, what they hold, or how many have just begun. None: nothing
+        of that keeps it."""
+        of = cohort.handler, cohort.name if self._limits.all else None, tuple(cohort.request.needs.items())
+        if of not in self._bounded:
+            self._bounded[of] = self._outlook.bounded(cohort.handler, cohort.name, cohort.request.needs, self.now)
+        return self._bounded[of]
+
+    def _as_bounded(self, foreseen: Foreseen, cohort: Cohort) -> Foreseen:
+        """With what keeps from beginning what would begin now."""
+        eta, why = foreseen
+        if why.withholds or (eta.start is not None and eta.start > self.now + NOW and cohort.lane is Lane.BATCH):
+            return foreseen
+        bound = self.bounded(cohort)
+        if bound is None:
+            return foreseen
+        return (Eta() if bound.kind == "too much" else self._at_rate(eta, cohort)), bound
+
+    def _at_rate(self, eta: Eta, cohort: Cohort) -> Eta:
+        """Not before as many have begun as the handler's rate lets begin."""
+        rate = self._outlook.capacity(cohort.handler).rate
+        if rate is None or eta.finish is None or eta.finish90 is None:
+            return eta
+        last = self.now + (max(1, cohort.queued) - 1) // rate.jobs * rate.seconds
+        return replace(eta, finish=max(eta.finish, last), finish90=max(eta.finish90, last))
 
     def _as_limited(self, foreseen: Foreseen, cohort: Cohort) -> Foreseen:
         """Without an end where a daily budget does not let all of a cohort, or of its group, begin today."""
@@ -146,7 +176,7 @@ class Foresight:
         jobs = max(1, cohort.queued)
         if cohort.name is not None:
             jobs = group_sums(self._outlook.store, [cohort.name])[cohort.name].counts.get(State.QUEUED, jobs)
-        world = replace(_apart(self._world(cohort.handler), cohort, jobs), now=why.until)
+        world = replace(self._apart(self._world(cohort.handler), cohort, jobs), now=why.until)
         return self._rest(cohort.lane, jobs, cohort.size, world)
 
     def paused(self, cohort: Cohort) -> bool:
@@ -190,9 +220,9 @@ class Foresight:
         seconds = world.stream_ahead  # of one that came now: all that wait go before it
         if seconds is not None:
             seconds = max(0.0, seconds - behind * world.each)
-        world = replace(_apart(world, cohort, queued), stream_ahead=seconds)
+        world = replace(self._apart(world, cohort, queued), stream_ahead=seconds)
         eta = stream_eta(queued, cohort.size, world)
-        return self._as_limited((eta, cohort.decision.reason), cohort)
+        return self._as_bounded(self._as_limited((eta, cohort.decision.reason), cohort), cohort)
 
     def waiting(self, cohort: Cohort, jobs: int, gates: Sequence[Gate], deep: int = 0) -> Foreseen:
         """For so many queued jobs of a cohort that wait at these gates: from when all of these have opened."""
@@ -247,7 +277,7 @@ class Foresight:
 
     def _from(self, cohort: Cohort, jobs: int, start: float) -> Eta:
         """For so many jobs of a cohort that nothing keeps from beginning from then on."""
-        world = later(_apart(self._world(cohort.handler), cohort, jobs), start)
+        world = later(self._apart(self._world(cohort.handler), cohort, jobs), start)
         if cohort.mode is not Mode.BATCH:
             return stream_eta(jobs, cohort.size, world)
         of = Held(
@@ -272,7 +302,7 @@ class Foresight:
         if there is not None:
             eta, why = self._fetched(cohort, there, started)
             return eta, here or why
-        world = _apart(self._world(cohort.handler), cohort, jobs)
+        world = self._apart(self._world(cohort.handler), cohort, jobs)
         if jobs == 1:
             began = started or cohort.started or self.now
             return running_eta(cohort.lane, cohort.size, began, world), here or cohort.decision.reason
@@ -364,6 +394,21 @@ class Foresight:
         kept = withheld(self._outlook.store, [each.key for each in classes])
         return [each for each in classes if each.key not in kept]
 
+    def _apart(self, world: Conditions, cohort: Cohort, jobs: int) -> Conditions:
+        """A handler's world by what is known of the commands of this cohort alone, and how many of them run at once."""
+        world = replace(world, estimate=world.estimate.of(cohort.request.kind, jobs))
+        most = self._most(cohort)
+        if most is None:
+            return world
+        return replace(world, stream_slots=min(world.stream_slots, most), batch_slots=min(world.batch_slots, most))
+
+    def _most(self, cohort: Cohort) -> int | None:
+        """How many of a cohort run at once by what they need and by their group's limit; None: as many as slots."""
+        bounds = [self._limits.of_group(cohort.name)]
+        if cohort.request.needs:
+            bounds.append(self._outlook.at_once(cohort.request.needs))
+        return max(1, min((each for each in bounds if each is not None), default=1)) if any(bounds) else None
+
     def _rest(self, lane: Lane, jobs: int, size: float, world: Conditions) -> Eta:
         slots = world.batch_slots if lane is Lane.BATCH else world.stream_slots
         return rest_eta(lane, jobs, math.ceil(jobs / max(1, slots)), size, world)
@@ -371,11 +416,6 @@ class Foresight:
 
 def _one(gate: Gate | None) -> list[Gate]:
     return [] if gate is None else [gate]
-
-
-def _apart(world: Conditions, cohort: Cohort, jobs: int) -> Conditions:
-    """A handler's world by what is known of the commands of this cohort alone."""
-    return replace(world, estimate=world.estimate.of(cohort.request.kind, jobs))
 
 
 def _as_told(planned: Plan, told: list[tuple[float, Reason]]) -> Plan:

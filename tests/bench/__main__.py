@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import headline, latency, throughput
+from tests.bench import bounds, headline, latency, throughput
 
 BENCHES = {
     "batch": throughput.batch_lane,
@@ -12,6 +12,7 @@ BENCHES = {
     "stream": latency.stream,
     "commands": latency.commands,
     "idle": latency.idle,
+    "bounds": bounds.bounds,
     "headline": headline.headline,
 }
 

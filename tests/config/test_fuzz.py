@@ -292,7 +292,7 @@ def test_any_json_line_is_an_item_or_named_as_bad(outlook: Outlook, line: str) -
             try:
                 options = merged(found.options or Options(), Options())
                 around = surroundings_of(config, options, {})
-                asked = request(name, config, options, Found(Audience.USER, "test"), NOW, around)
+                asked = request(name, config, options, Found(Audience.USER, "test"), NOW, around, {})
             except HybridqError:
                 continue
             assert msgspec.json.encode(asked)

@@ -58,7 +58,7 @@ def test_a_submission_asks_little(outlook: Outlook, monkeypatch: pytest.MonkeyPa
     reads = [sql for sql in said if sql.startswith("SELECT")]
     assert sum(sql == "BEGIN IMMEDIATE" for sql in said) == 1
     assert not any(name in sql for sql in reads for name in ("cohort_queued", "planned", "withheld"))
-    assert len(reads) <= 8
+    assert len(reads) <= 9
 
 
 def scans(outlook: Outlook, said: list[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ elsewhere. Nothing of its output is kept but one unfinished line and the last li
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ...sentences import how_ended
 from ...visible import visible
@@ -49,6 +49,7 @@ class Instance:
         self.startup: float | None = None  # seconds from its start until it read something; None: not yet
         self.served: frozenset[int] = frozenset()  # ids of the chunk before
         self.fresh = True  # it has had no chunk before this one
+        self.gone: Callable[[], None] = lambda: None  # hears once that it has ended
 
     @property
     def alive(self) -> bool:
@@ -136,6 +137,9 @@ class Instance:
         elif not self._child.ended and (self._child.out.ended or self._input.refused):
             asyncio.get_running_loop().call_later(QUIT, self._quit)
         self._woken.set()
+        if self._child.ended:
+            gone, self.gone = self.gone, lambda: None
+            gone()
 
     def _quit(self) -> None:
         """End it if it closed a pipe that it needed, and did so without ending."""

@@ -33,7 +33,8 @@ W = TypeVar("W", bound=PooledWorker)
 class Pool(Generic[W]):
     """Up to `size` workers made by `start`; one without work for `idle` seconds is ended."""
 
-    def __init__(self, start: Callable[[], W], *, size: int, idle: float) -> None:
+    def __init__(self, start: Callable[[], W | None], *, size: int, idle: float) -> None:
+        """`start` gives None where there is not enough for one more: its place waits for that, or for another one."""
         self._start, self._idle = start, idle
         self._places = size
         self._waiting: dict[Lane, deque[asyncio.Future[None]]] = {lane: deque() for lane in LANES}
@@ -41,24 +42,37 @@ class Pool(Generic[W]):
         self._all: set[W] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._shut = 0  # places for which there was not enough
 
     async def acquire(self, lane: Lane) -> W:
         """A worker for one chunk: a warm one, else a new one. Raises CannotStart."""
-        await self._take_place(lane)
-        try:
-            if self._closed:
-                raise stopping()
-            while self._warm:
-                _, worker = self._warm.pop()
-                if worker.alive:
-                    return worker
-                await self._end(worker)
-            worker = self._start()
-        except BaseException:
-            self._free_place()
-            raise
-        self._all.add(worker)
-        return worker
+        while True:
+            await self._take_place(lane)
+            try:
+                worker = await self._found()
+            except BaseException:
+                self._free_place()
+                raise
+            if worker is not None:
+                self._all.add(worker)
+                return worker
+            self._shut += 1
+
+    async def _found(self) -> W | None:
+        """A warm worker, else a new one; None: there is not enough for one."""
+        if self._closed:
+            raise stopping()
+        while self._warm:
+            _, worker = self._warm.pop()
+            if worker.alive:
+                return worker
+            await self._end(worker)
+        return self._start()
+
+    @property
+    def still(self) -> bool:
+        """Whether nobody waits for a worker, nor has one just been asked for."""
+        return not self._shut and not any(self._waiting.values())
 
     def release(self, worker: W) -> None:
         """Give back a worker that may serve again."""
@@ -72,9 +86,11 @@ class Pool(Generic[W]):
         finally:
             self._free_place()
 
-    def tend(self, now: float) -> float | None:
-        """Begin to end what has been idle for too long. Returns when to look again (monotonic), or None."""
-        kept = [entry for entry in self._warm if entry[1].alive and now < entry[0] + self._idle]
+    def tend(self, now: float, *, give_up: bool = False) -> float | None:
+        """Begin to end what has been idle for too long, or, to `give_up` what it holds, whatever is idle. Returns when
+        to look again (monotonic), or None."""
+        self._open()
+        kept = [entry for entry in self._warm if entry[1].alive and now < entry[0] + self._idle and not give_up]
         gone = [entry for entry in self._warm if entry not in kept][: self._places]
         self._warm = [entry for entry in self._warm if entry not in gone]
         for _, worker in gone:
@@ -89,6 +105,12 @@ class Pool(Generic[W]):
         self._closed = True
         self._warm.clear()
         await asyncio.gather(*map(self._end, tuple(self._all)), *self._leaving)
+
+    def _open(self) -> None:
+        """Try again where there was not enough for one more worker."""
+        shut, self._shut = self._shut, 0
+        for _ in range(shut):
+            self._free_place()
 
     async def _end(self, worker: W) -> None:
         await worker.end()

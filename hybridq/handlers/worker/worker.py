@@ -9,15 +9,19 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
+from ...config.resources import variables
 from ...config.values import HandlerConfig, RunnerConfig
 from ...errors import BadData, ConfigError, HybridqError
 from ...job import Call, Detached, Event, Failure, Lane
 from ...visible import visible
 from ..ending import NOT_FOUND, CannotStart
 from ..process import worker_environment
+from ..protocol import Seats
 from .chatter import Chatter
 from .dialect import Dialect, JsonLines, PlainLines
 from .exchange import Exchange
@@ -27,6 +31,7 @@ from .pool import Pool
 from .recovery import Chunk, points, remedy
 from .turn import ChunkTurn
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 CALLEE = str(Path(__file__).with_name("callee.py"))
 CHUNK_LIMIT = 1024
 CHUNK_BYTES = 16 * 1024 * 1024  # of input in one chunk, if it is more than one call
@@ -50,7 +55,8 @@ class Worker:
         self._dialect: Dialect = PlainLines() if config.protocol == "lines" else JsonLines()
         self._log = logging.getLogger(f"hybridq.worker.{name}")
         self._chatter = Chatter(self._log)
-        self._pool = Pool(lambda: self._start(self._argv), size=config.instances, idle=config.idle)
+        self._pool = Pool(self._seated, size=config.instances, idle=config.idle)
+        self.seats: Seats | None = None  # where its instances get what they need
         self._badness = 0
 
     async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
@@ -105,9 +111,13 @@ class Worker:
         return f"`{' '.join(self._argv)}` starts, and waits for input"
 
     async def tend(self, now: float) -> float | None:
-        """End idle workers; see `Handler.tend`."""
+        """End idle workers, all of them where others wait for what they hold; see `Handler.tend`."""
         self._chatter.tell([])
-        return self._pool.tend(now)
+        seats = self.seats if self._config.needs else None
+        look = self._pool.tend(now, give_up=seats is not None and seats.wanted(time.time()))
+        if seats is not None:
+            seats.spare(idle=self._pool.still)
+        return look
 
     async def close(self) -> None:
         """End every worker."""
@@ -129,12 +139,28 @@ class Worker:
             raise
         return worker
 
-    def _start(self, argv: Sequence[str]) -> Instance:
+    def _seated(self) -> Instance | None:
+        """A worker with what each of them needs; None: there is not enough of that now."""
+        if self.seats is None or not self._config.needs:
+            return self._start(self._argv)
+        taken = self.seats.take()
+        if taken is None:
+            return None
+        which, given = taken
+        try:
+            worker = self._start(self._argv, variables(given))
+        except BaseException:
+            self.seats.give_back(which)
+            raise
+        worker.gone = partial(self.seats.give_back, which)
+        return worker
+
+    def _start(self, argv: Sequence[str], further: Mapping[str, str] = NOTHING) -> Instance:
         try:
             return Instance(
                 argv,
                 cwd=os.path.expanduser(self._config.cwd) or None,
-                env=worker_environment(os.environ, self._config.env),
+                env={**worker_environment(os.environ, self._config.env), **further},
                 line_limit=self._limit + LINE_SLACK,
                 log=self._chatter,
             )
