@@ -235,6 +235,16 @@ def pauses(db: "Database") -> None:
     )
 
 
+def ended_by_handler(db: "Database") -> None:
+    """What ended, of one handler or before some instant, is found in the index alone."""
+    for statement in (
+        "DROP INDEX cohort_ended",
+        """CREATE INDEX cohort_ended ON cohort (mode, failed, cancelled, finished, handler, accepted)
+            WHERE name IS NULL AND queued = 0 AND running = 0 AND finished IS NOT NULL""",
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -248,4 +258,5 @@ STEPS = {  # after the first release's own
     "0011_schedules": schedules,
     "0012_dependencies": dependencies,
     "0013_pauses": pauses,
+    "0015_ended_by_handler": ended_by_handler,
 }
