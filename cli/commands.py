@@ -38,6 +38,7 @@ COMMANDS = {
     "clean": ("clean", "Delete old finished jobs and their results."),
     "daemon": ("run", "Run jobs as they come, until stopped."),
     "drain": ("run", "Run all held jobs now, then exit."),
+    "log": ("log", "Show what the daemon has logged."),
     "simulate": ("simulate", "Simulate a workload: hybridq beside streaming or batching everything."),
     "report": ("report", "Report what really ran: cost, savings, waits, promises, failures."),
     "service": ("service", "Keep a daemon running: install, remove or show its service."),
