@@ -109,6 +109,8 @@ def add(
     priority: asked.Priority = None,
     group: asked.InGroup = None,
     retries: asked.Retries = None,
+    backoff: asked.Backoff = None,
+    retry_on: asked.RetryOn = None,
     timeout: asked.Timeout = None,
     cwd: asked.Cwd = None,
     env: asked.Env = None,
@@ -134,6 +136,8 @@ def add(
         priority=priority,
         group=group,
         retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
         timeout=timeout,
         cwd=cwd,
         env=tuple(env) if env else None,
@@ -240,6 +244,8 @@ def edit(
     priority: asked.Priority = None,
     group: asked.InGroup = None,
     retries: asked.Retries = None,
+    backoff: asked.Backoff = None,
+    retry_on: asked.RetryOn = None,
     timeout: asked.Timeout = None,
     max_cost: asked.MaxCost = None,
     json: Json = False,
@@ -248,8 +254,9 @@ def edit(
 
     A new command or input takes the folder and the variables of now. "none" removes the window: --within none.
     """
-    given = {"mode": mode, "priority": priority, "group": group, "retries": retries, "timeout": timeout}
-    changed = {key: value for key, value in {**given, "max_cost": max_cost}.items() if value is not None}
+    given: dict[str, Any] = {"mode": mode, "priority": priority, "group": group, "retries": retries, "timeout": timeout}
+    given |= {"backoff": backoff, "retry_on": retry_on, "max_cost": max_cost}
+    changed = {key: value for key, value in given.items() if value is not None}
     if all(each is None for each in (words, ctx.obj, when, zone, within, missed, overlap, shell)) and not changed:
         raise UsageError(f"nothing to change: hybridq schedule edit {name} --when WHEN, or another option")
     span = window(within)

@@ -16,6 +16,17 @@ def usual(estimate: Estimate, lane: Lane, size: float, kind: str = "") -> float 
     return estimate.of(kind).run_time(lane, size)
 
 
+def time_limit(
+    estimate: Estimate, lane: Lane, size: float, kind: str, factor: float, together: int = 1
+) -> float | None:
+    """Seconds that one try may take: so many times the usual, `together` with others that share its call, beside a
+    start, and at least NOTICED; None: nothing is known yet, so it has no limit."""
+    known = usual(estimate, lane, size, kind)
+    if known is None:
+        return None
+    return max(NOTICED, factor * known * together) + (estimate.startup(0.9) or 0.0)
+
+
 def is_slow(seconds: float, known: float | None) -> bool:
     """Whether so many seconds are slow beside the usual ones."""
     return known is not None and seconds >= NOTICED and seconds > SLOW * known

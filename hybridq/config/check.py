@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 
 from ..errors import UsageError
 from ..job import DEAREST
-from ..when import CENTURY, parse_span
+from ..when import CENTURY, parse_factor, parse_span
 from .values import DAYS, Window
 
 _WORDS = {
@@ -44,7 +44,9 @@ def in_words(problem: str, kind: Any) -> str:
     return text[0].lower() + text[1:]
 
 
-DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed", "poll"})
+DURATIONS = frozenset(
+    {"hold", "stop_grace", "stream_target", "idle", "timeout", "backoff", "expected", "fixed", "poll"}
+)
 
 
 _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
@@ -79,7 +81,7 @@ def checked_field(info: FieldInfo, value: object, key: str, strict: bool = True)
     """One value, checked and in its type. Raises KeyedError."""
     if info.name == "window":
         return tuple(checked(Window, entry, f"{key}[{i}]") for i, entry in enumerate(_list(value, key)))
-    if info.name in DURATIONS and isinstance(value, str):
+    if info.name in DURATIONS and isinstance(value, str) and not _is_factor(info.name, value, key):
         value = _duration(value, key)
     if type(value) is int and abs(value) > DEAREST:  # which no float may hold
         _check(info.name, value, key)
@@ -107,6 +109,10 @@ def _check(name: str, value: object, key: str) -> None:
         for day in value:
             if day.lower() not in DAYS:
                 raise KeyedError(key, f"expected {', '.join(DAYS)}, not {day!r}")
+    if name == "retry_on" and isinstance(value, tuple):
+        for code in value:
+            if not 1 <= code <= 255:
+                raise KeyedError(key, f"expected exit codes from 1 to 255, not {code}")
     if name == "currency" and not _is_unit(str(value)):
         raise KeyedError(key, f"expected a unit such as EUR or $, of 8 characters at most, not {str(value)[:40]!r}")
     if name == "zone":
@@ -130,6 +136,14 @@ def _check_zone(zone: str, key: str) -> None:
         ZoneInfo(zone)
     except (ValueError, OSError, KeyError):
         raise KeyedError(key, f"no time zone named {zone!r}: expected one such as Europe/Berlin") from None
+
+
+def _is_factor(name: str, text: str, key: str) -> bool:
+    """Whether it is a time limit in times of what is usual."""
+    try:
+        return name == "timeout" and parse_factor(text) is not None
+    except UsageError as problem:
+        raise KeyedError(key, str(problem)) from None
 
 
 def _duration(text: str, key: str) -> float:

@@ -157,6 +157,8 @@ def _check_handler(handler: HandlerConfig, key: str) -> None:
         raise KeyedError(key, f"{what}: a {handler.kind} needs exactly one")
     if handler.call and not re.fullmatch(r"[\w.]+:[\w.]+", handler.call):
         raise KeyedError(f"{key}.call", f"expected module:function, not {handler.call!r}")
+    if handler.retry_on and not handler.traits.commands:
+        raise KeyedError(f"{key}.retry_on", "only commands have exit codes: remove it")
     if not handler.modes:
         raise KeyedError(f"{key}.modes", "expected at least one of stream, batch, adaptive")
     for variable in handler.env:

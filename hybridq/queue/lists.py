@@ -42,6 +42,7 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     cohort: int
     state: State
     ready: float
+    tries: int  # failures that counted against the retries
     started: float | None
     finished: float | None
     text: bytes
@@ -249,9 +250,9 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
     found: dict[int, ListedJob] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
-        for number, cohort, state, gate, cause, how, ready, started, finished, data, *rest in store.rows(
+        for number, cohort, state, gate, cause, how, ready, tries, started, finished, data, *rest in store.rows(
             "SELECT job.id, cohort, state, gate, cause, (SELECT state FROM job AS other WHERE other.id = job.cause),"
-            " ready, started, finished,"
+            " ready, tries, started, finished,"
             " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost,"
             " (SELECT deaths FROM suspect WHERE job = job.id), json_extract(CAST(usage AS TEXT), '$.cut')"
             f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({marks(part)})",
@@ -264,6 +265,7 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
                 cohort=cohort,
                 state=known(State, state),
                 ready=ready,
+                tries=tries,
                 started=started,
                 finished=finished,
                 text=text,

@@ -21,6 +21,7 @@ from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
 from ..queue.store import Store
 from ..queue.suspects import take
+from ..queue.tried_again import next_tries
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -61,7 +62,9 @@ class StreamLoop:
                 self._start(name, claim)
             if len(claims) < free and not room.withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
-                pause = max(AGAIN, 9 * (time.monotonic() - began))
+                first = next_tries(self.engine.store, Lane.STREAM, name, now).first
+                until = AGAIN if first is None else min(TICK, first - now)
+                pause = min(pause, max(AGAIN, until, 9 * (time.monotonic() - began)))
         if names and not (wait := self.engine.watch.free_in()):
             self._start_suspects(names, now)
         elif names:
@@ -116,7 +119,7 @@ class StreamLoop:
         attempt = _Attempt(engine, claim, of)
         try:
             handler = engine.handler(attempt.handler)
-            async with aclosing(handler.run([engine.call(claim, of)], Lane.STREAM)) as events:
+            async with aclosing(handler.run([engine.call(claim, of, attempt.handler)], Lane.STREAM)) as events:
                 async for bunch in events:
                     for event in bunch:
                         attempt.hear(event)
