@@ -25,7 +25,9 @@ OfHandler = Annotated[
 ]
 Text = Annotated[
     str | None,
-    typer.Option(metavar="WORDS", help="Only jobs with all these words in their group, handler or input."),
+    typer.Option(
+        metavar="WORDS", help="Only jobs with all these words in their group, handler or input (its first 4 kB)."
+    ),
 ]
 Failed = Annotated[bool, typer.Option("--failed", help="Only failed jobs: as --state failed.")]
 Slow = Annotated[

@@ -91,7 +91,7 @@ complete -c hybridq -n '__hybridq_is status' -l mode -x -a 'stream batch adaptiv
 complete -c hybridq -n '__hybridq_is status' -l since -x  -d 'Only jobs that had not ended by then: 2h (ago), 06:00, 2026-12-01.'
 complete -c hybridq -n '__hybridq_is status' -l until -x  -d 'Only jobs submitted by then: 2h (ago), 06:00, 2026-12-01.'
 complete -c hybridq -n '__hybridq_is status' -l handler -x -k -a '(__hybridq_values handlers)' -d 'Only jobs of this handler (repeatable).'
-complete -c hybridq -n '__hybridq_is status' -l text -x  -d 'Only jobs with all these words in their group, handler or input.'
+complete -c hybridq -n '__hybridq_is status' -l text -x  -d 'Only jobs with all these words in their group, handler or input (its first 4 kB).'
 complete -c hybridq -n '__hybridq_is status' -l failed -d 'Only failed jobs: as --state failed.'
 complete -c hybridq -n '__hybridq_is status' -l slow -d 'Only jobs that ran over 3 times as long as usual for their handler, size and command, and at least 1s.'
 complete -c hybridq -n '__hybridq_is status' -l limit -x  -d 'Show at most this many rows (default 40).'

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.queue import search
 from hybridq.selection import Criteria
 from hybridq.status import searching
+from hybridq_cli.draw.filter import Filter
+from hybridq_cli.watching import QueueDesk, Watched
 from tests.support.building import asking, command, document, look, submit_all, typed
 from tests.support.user import Queue
 
@@ -149,3 +152,15 @@ def test_export_takes_them_too(every_state: Outlook) -> None:
     assert exported("--failed") == exported("g", "--failed") == [4]
     assert exported("--until", "2h") == [7]
     assert exported("--since", "2h", "--handler", "echo") == [1, 2, 3, 4, 5, 6, 8, 9]
+
+
+def test_the_live_view_takes_them_too(every_state: Outlook) -> None:
+    """What they let through alone is watched."""
+    aged(every_state, 7, hours=5)
+    for watched, ids in (
+        (Watched(criteria=Criteria(words=("y",))), [9, 8, 7]),
+        (Watched(criteria=Criteria(since=time.time() - 7200)), [1, 9, 8]),
+        (Watched(states=(State.FAILED,)), [4]),
+    ):
+        rows = QueueDesk(every_state, watched).take(40, Filter(), False).rows
+        assert [row.id for row in rows] == ids
