@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from hybridq.brain.usual import NOTICED
 from hybridq.when import span
 
 
@@ -18,4 +19,8 @@ def time_limit(seconds: float | None, factor: float | None, usual: float | None)
         return "" if seconds is None else span(seconds)
     if seconds is None or usual is None:
         return f"{factor:g}x the usual time: none until that is known"
-    return f"{span(seconds)}: {factor:g}x the usual {span(usual)}"
+    told = f"{factor:g}x the usual {span(usual)}"
+    if factor * usual < NOTICED:
+        return f"{span(seconds)}, as {told} is less"
+    start = seconds - factor * usual
+    return f"{span(seconds)}: {told}" + (f" and {span(start)} for a start" if start >= 0.1 else "")

@@ -39,9 +39,14 @@ def in_words(problem: str, kind: Any) -> str:
     if "enum value" in problem:
         choices = get_args(kind) if get_origin(kind) is Literal else list(get_args(kind)[0])
         return f"expected {', '.join(choices)}: i" + problem.partition(" - at")[0][1:]
-    text = re.sub(r"`(\w+)( \| null)?`", lambda found: _WORDS.get(found[1], found[1]), problem)
+    text = re.sub(r"`(\w+(?: \| \w+)*?)(?: \| null)?`", _types, problem)
     text = re.sub(r" - at `\$(.*?)`$", "", text).replace(", got ", ", not ")
     return text[0].lower() + text[1:]
+
+
+def _types(found: re.Match[str]) -> str:
+    """The types that are named, in words."""
+    return " or ".join(_WORDS.get(each, each) for each in found[1].split(" | "))
 
 
 DURATIONS = frozenset(

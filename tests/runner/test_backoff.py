@@ -1,6 +1,7 @@
 """Retries with a wait: told, kept over a kill, ended by `retry`; time limits by what is usual. Real processes."""
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -165,10 +166,14 @@ def test_what_was_learned_is_the_measure(tmp_path: Path) -> None:
     queue.run("submit", "--wait", "--timeout", "3x", "--", "sh", "-c", f"test -e {tmp_path}/long || exit 0; sleep 30")
     found = shown(queue, 4)
     assert (found["state"], found["error"], found["timeout"]) == ("failed", "timed out after 1s", 1.0)
+    assert re.search(r"time limit  1s, as 3x the usual \d+ms is less", queue.run("show", "4").stdout)
 
 
 def test_a_limit_in_the_configuration_is_one(tmp_path: Path) -> None:
     """A word that is none is refused with its place."""
-    done = Queue(tmp_path, '[handlers.shell]\ntimeout = "often"\n').run("submit", "--", "true")
+    queue = Queue(tmp_path, '[handlers.shell]\ntimeout = "often"\n')
+    done = queue.run("submit", "--", "true")
     assert done.returncode == 78
     assert "handlers.shell.timeout" in done.stderr
+    (tmp_path / "home" / "config.toml").write_text("[handlers.shell]\ntimeout = true\n")
+    assert "expected a number or text in quotes, not true or false" in queue.run("submit", "--", "true").stderr
