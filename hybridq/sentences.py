@@ -241,13 +241,15 @@ def _watched(reason: Reason, told: _Telling) -> str:
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
+def _nth_try(number: int) -> str:
+    return f"{_ORDINALS[number - 1]} try" if number <= len(_ORDINALS) else f"try {number}"
+
+
 def _again(reason: Reason, told: _Telling) -> str:
     jobs = reason.jobs or 1
     some = f"{count(jobs)} " if reason.of not in (None, jobs) else ""
     if reason.attempt is not None:
-        number = _ORDINALS[reason.attempt - 1] if reason.attempt <= len(_ORDINALS) else f"try {reason.attempt}"
-        which = f"{number} try" if reason.attempt <= len(_ORDINALS) else number
-        of = f" of {reason.tries}" if reason.tries else ""
+        which, of = _nth_try(reason.attempt), f" of {reason.tries}" if reason.tries else ""
         return f"waits until {told.at(reason.due)}: {which}{of}, failed with {reason.text}"
     return f"{some}{'tries' if jobs == 1 else 'try'} again at {told.at(reason.due)}: {reason.text}"
 
