@@ -32,7 +32,7 @@ COMMANDS = {
     "cancel": ("change", "Cancel jobs that have not finished."),
     "retry": ("change", "Queue failed or cancelled jobs again."),
     "schedule": ("schedule", "Run work again and again: each night, each hour, every 15 minutes."),
-    "edit": ("edit", "Change queued jobs: deadline, priority, mode, group, cost limit, what they wait for."),
+    "edit": ("edit", "Change queued jobs: deadline, priority, mode, group, cost limit, waits."),
     "pause": ("pause", "Pause everything, a handler or a group."),
     "resume": ("pause", "Resume what was paused; without a name, all of it."),
     "clean": ("clean", "Delete old finished jobs and their results."),

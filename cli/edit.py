@@ -47,7 +47,7 @@ def edit(
     max_cost: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most they may cost, or none.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON: the number of jobs and their ids.")] = False,
 ) -> None:
-    """Change queued jobs: deadline, priority, mode, group, cost limit, what they wait for.
+    """Change queued jobs: deadline, priority, mode, group, cost limit, waits.
 
     What runs or has ended stays as it is. hybridq explain tells what was changed, and when.
     """

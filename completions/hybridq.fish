@@ -207,7 +207,7 @@ complete -c hybridq -n '__hybridq_is "schedule edit"' -s h -l help -d 'Show this
 complete -c hybridq -n '__hybridq_at "schedule edit" -eq 1 --when --zone --within --missed --overlap --shell --mode --priority --group --retries --backoff --retry-on --timeout --max-cost' -k -a '(__hybridq_values schedules)'
 complete -c hybridq -n '__hybridq_at "schedule edit" -eq 2 --when --zone --within --missed --overlap --shell --mode --priority --group --retries --backoff --retry-on --timeout --max-cost' -k -a '(__hybridq_values handlers)'
 complete -c hybridq -n '__hybridq_at "schedule edit" -ge 3 --when --zone --within --missed --overlap --shell --mode --priority --group --retries --backoff --retry-on --timeout --max-cost' -F
-complete -c hybridq -n __fish_use_subcommand -a edit -d 'Change queued jobs: deadline, priority, mode, group, cost limit, what they wait for.'
+complete -c hybridq -n __fish_use_subcommand -a edit -d 'Change queued jobs: deadline, priority, mode, group, cost limit, waits.'
 complete -c hybridq -n '__hybridq_is edit' -l deadline -x  -d 'The deadline: 06:00, 2h, none.'
 complete -c hybridq -n '__hybridq_is edit' -l priority -x  -d 'Higher goes first.'
 complete -c hybridq -n '__hybridq_is edit' -l mode -x -a 'stream batch adaptive' -d 'The mode; one that the handler offers.'
