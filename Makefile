@@ -17,7 +17,7 @@ crash:
 bench:
 	$(PYTHON) -m tests.bench
 docs:
-	$(PYTHON) -m hybridq_cli.help.topics && $(PYTHON) -m hybridq_cli.shells.scripts completions
+	$(PYTHON) -m hybridq_cli.help.topics && $(PYTHON) -m hybridq_cli.help.manual man && $(PYTHON) -m hybridq_cli.shells.scripts completions
 release:
 	$(PYTHON) -m tests.support.release
 fixture:

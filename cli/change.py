@@ -14,8 +14,9 @@ from hybridq.job import State
 from hybridq.queue.cancel_retry import cancel as cancel_jobs
 from hybridq.queue.cancel_retry import retry as retry_jobs
 from hybridq.queue.gates import broken
-from hybridq.queue.select import chosen
+from hybridq.queue.select import chosen, ranges
 from hybridq.queue.store import Store
+from hybridq.queue.tried_again import waiting_among
 from hybridq.selection import All, Selector, parse_selector
 from hybridq.submit import wake
 from hybridq.when import how_many
@@ -59,11 +60,14 @@ def retry(
     failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs, not cancelled ones.")] = False,
     json: Json = False,
 ) -> None:
-    """Queue failed or cancelled jobs again."""
+    """Queue failed or cancelled jobs again.
+
+    They get all their retries again. A job that waits for its next retry starts at once.
+    """
     which = named(["all"] if failed and not selectors else selectors)
     states = (State.FAILED,) if failed else ENDED_BADLY
     with reach().store as store:
-        jobs = _ids(store, which, states)
+        jobs = _ids(store, which, states) if failed else _to_retry(store, which)
         changed = retry_these(store, jobs, "failed" if failed else "failed or was cancelled")
     if json:
         print_document(documents.Retried(queued=changed, ids=jobs), one_line=True)
@@ -75,7 +79,7 @@ def change(store: Store, verb: str, selector: Selector) -> str:
     """Cancel or retry what is selected; returns what came of it. Raises NoSuchJob where nothing did."""
     if verb == "cancel":
         return f"{how_many(cancel_these(store, _ids(store, [selector], LIVE)))} cancelled"
-    return f"{how_many(retry_these(store, _ids(store, [selector], ENDED_BADLY)))} queued again"
+    return f"{how_many(retry_these(store, _to_retry(store, [selector])))} queued again"
 
 
 def cancel_these(store: Store, jobs: list[int]) -> int:
@@ -103,6 +107,12 @@ def retry_these(store: Store, jobs: list[int], which: str = "failed or was cance
 
 def _ids(store: Store, which: list[Selector], states: tuple[State, ...]) -> list[int]:
     return list(dict.fromkeys(chosen(store, which, states)))
+
+
+def _to_retry(store: Store, which: list[Selector]) -> list[int]:
+    """What ended badly, and what waits for its next try."""
+    spans = (span for selector in which for span in ranges(store, selector))
+    return list(dict.fromkeys([*_ids(store, which, ENDED_BADLY), *waiting_among(store, spans, time.time())]))
 
 
 def named(selectors: list[str] | None) -> list[Selector]:

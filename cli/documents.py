@@ -294,7 +294,7 @@ class Listed(Struct, frozen=True, omit_defaults=True):
 
 
 class LogLine(Struct, frozen=True, kw_only=True):
-    """One event of `daemon --json-logs`."""
+    """One event of `log` and of `daemon --json-logs`."""
 
     at: float
     level: str

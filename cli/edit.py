@@ -1,4 +1,4 @@
-"""`edit`: another deadline, priority, mode, group or cost limit for jobs that are queued.
+"""`edit`: another deadline, priority, mode, group or cost limit for queued jobs, or what they wait for as well.
 
 Rule: changes all that is queued of what is named, or nothing; says what stays as it is.
 """
@@ -25,7 +25,8 @@ from hybridq.when import count, how_many, parse_deadline
 from . import documents
 from .change import Selectors, named
 from .reach import reach
-from .submitting.options import check_money, check_priority
+from .submitting.options import Options, check_money, check_priority
+from .submitting.waits import waits_for
 from .tell import print_document
 
 app = typer.Typer()
@@ -39,10 +40,14 @@ def edit(
     priority: Annotated[int | None, typer.Option(metavar="N", help="Higher goes first.")] = None,
     mode: Annotated[Mode | None, typer.Option(help="The mode; one that the handler offers.")] = None,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Put the jobs into this group.")] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SELECTOR", help="Also wait until these jobs are done: 7, 3,5-8, last, or a group."),
+    ] = None,
     max_cost: Annotated[str | None, typer.Option(metavar="AMOUNT", help="The most they may cost, or none.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON: the number of jobs and their ids.")] = False,
 ) -> None:
-    """Change queued jobs: deadline, priority, mode, group, cost limit.
+    """Change queued jobs: deadline, priority, mode, group, cost limit, waits.
 
     What runs or has ended stays as it is. hybridq explain tells what was changed, and when.
     """
@@ -55,8 +60,8 @@ def edit(
         group=UNSET if group is None else check_group(group),
         max_cost=_money(max_cost),
     )
-    if change == Edit():
-        raise UsageError("say what to change: --deadline, --priority, --mode, --group or --max-cost")
+    if change == Edit() and not after:
+        raise UsageError("say what to change: --deadline, --priority, --mode, --group, --after or --max-cost")
     outlook = reach()
     with outlook.store as store:
         jobs = list(dict.fromkeys(chosen(store, which, (State.QUEUED,))))
@@ -64,7 +69,7 @@ def edit(
         if not jobs:
             raise NoSuchJob(_none_queued(outlook, list(chosen(store, which))))
         _check_modes(outlook, jobs, change)
-        changed = edit_jobs(store, jobs, change, now)
+        changed = edit_jobs(store, jobs, change, now, waits_for(store, Options(after=tuple(after or ()) or None)))
         wake(store)
     if json:
         print_document(documents.Edited(edited=changed, ids=jobs), one_line=True)

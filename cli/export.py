@@ -6,6 +6,7 @@ million. Where jobs stand is in their rows, not in the exit code.
 
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
@@ -15,12 +16,13 @@ from typing import IO, Annotated
 import typer
 
 from hybridq.errors import StorageError
-from hybridq.job import State
+from hybridq.job import ENDED, State
 from hybridq.queue.export import ExportedJob, Selected, exported, exported_as_they_end
 from hybridq.queue.progress import Awaited
 from hybridq.selection import parse_selector
 from hybridq.when import count
 
+from .criteria import Failed, OfHandler, Since, Until, asked_for, check_handlers
 from .draw.exported import Csv, Format, JsonLines, Table
 from .exported import Records
 from .reach import look, reach
@@ -54,17 +56,23 @@ def export(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.", dir_okay=False)
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Give each job as it ends, until all have.")] = False,
+    since: Since = None,
+    until: Until = None,
+    handler: OfHandler = None,
+    failed: Failed = False,
 ) -> None:
     """Export jobs with their inputs, outputs, errors, times and costs.
 
     One row per job, in the order of submission; with --follow, in the order in which they end. Without a selector,
-    exports all jobs. FILE appears once it is complete. The exit code does not depend on the jobs: their rows tell.
-    See hybridq help json for the fields.
+    exports all jobs; filters combine. FILE appears once it is complete. The exit code does not depend on the jobs:
+    their rows tell. See hybridq help json for the fields.
     """
     named = [parse_selector(word) for word in selectors or ["all"]]
+    criteria = asked_for(time.time(), since=since, until=until, handlers=handler)
     outlook = reach() if follow else look()
     with outlook.store as store, leaving("nothing was written" if to else "stopped before the end"):
-        selected = Selected(store, named)
+        check_handlers(outlook, criteria)
+        selected = Selected(store, named, criteria, ends=(State.FAILED,) if failed else ENDED)
         pages = exported_as_they_end(store, selected) if follow else exported(store, selected)
         if follow:
             tell_all_waiting(outlook, Awaited(store, named, final=True), named)

@@ -48,8 +48,8 @@ def daemon(
     """
     from hybridq.runner.daemon import run_daemon
 
-    to_stderr(as_json=json_logs)
     home = Home.find(os.environ)
+    to_stderr(as_json=json_logs, keep=home)
     config = load_config(home, os.environ)
     with ExitStack() as beside:
         run_daemon(home, config, ready=_serving(home, config, metrics, beside) if metrics else lambda: None)

@@ -109,6 +109,8 @@ def add(
     priority: asked.Priority = None,
     group: asked.InGroup = None,
     retries: asked.Retries = None,
+    backoff: asked.Backoff = None,
+    retry_on: asked.RetryOn = None,
     timeout: asked.Timeout = None,
     cwd: asked.Cwd = None,
     env: asked.Env = None,
@@ -135,6 +137,8 @@ def add(
         priority=priority,
         group=group,
         retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
         timeout=timeout,
         cwd=cwd,
         env=tuple(env) if env else None,
@@ -242,6 +246,8 @@ def edit(
     priority: asked.Priority = None,
     group: asked.InGroup = None,
     retries: asked.Retries = None,
+    backoff: asked.Backoff = None,
+    retry_on: asked.RetryOn = None,
     timeout: asked.Timeout = None,
     max_cost: asked.MaxCost = None,
     needs: asked.Needs = None,
@@ -252,7 +258,7 @@ def edit(
     A new command or input takes the folder and the variables of now. "none" removes the window: --within none.
     """
     given: dict[str, Any] = {"mode": mode, "priority": priority, "group": group, "retries": retries, "timeout": timeout}
-    given |= {"max_cost": max_cost, "needs": tuple(needs) if needs else None}
+    given |= {"backoff": backoff, "retry_on": retry_on, "max_cost": max_cost, "needs": tuple(needs) if needs else None}
     changed = {key: value for key, value in given.items() if value is not None}
     if all(each is None for each in (words, ctx.obj, when, zone, within, missed, overlap, shell)) and not changed:
         raise UsageError(f"nothing to change: hybridq schedule edit {name} --when WHEN, or another option")

@@ -12,10 +12,11 @@ import typer
 
 from hybridq.errors import UsageError
 from hybridq.job import Mode, State
-from hybridq.selection import parse_selector
+from hybridq.selection import ANY, parse_selector
 from hybridq.status.overview import take
 from hybridq.when import how_many
 
+from .criteria import Failed, OfHandler, Since, Slow, Text, Until, asked_for, check_handlers
 from .reach import look
 from .tell import is_tty, print_document, say, spoken
 
@@ -45,6 +46,12 @@ def status(
     all_: Annotated[bool, typer.Option("--all", "-a", help="Also show all finished jobs.")] = False,
     state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state (repeatable).")] = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Only jobs in this mode (repeatable).")] = None,
+    since: Since = None,
+    until: Until = None,
+    handler: OfHandler = None,
+    text: Text = None,
+    failed: Failed = False,
+    slow: Slow = False,
     limit: Annotated[
         int | None,
         typer.Option(min=1, max=EVERYTHING, metavar="N", help=f"Show at most this many rows (default {ROWS})."),
@@ -54,27 +61,38 @@ def status(
 
     A narrow terminal has fewer columns: without room for IN, the time until ETA, and for PROGRESS, WHY begins with the
     progress. hybridq help words explains the columns and marks.
+
+    Filters combine: a job is shown if all of them match. --text and --slow search the newest 100,000 jobs; with --all,
+    every job.
     """
     if watch and json:
         raise UsageError("--watch and --json cannot be used together")
     chosen = [parse_selector(word) for word in selectors or ()]
+    now = time.time()
+    criteria = asked_for(now, since=since, until=until, handlers=handler, text=text, slow=slow)
+    states = [*(state or ()), *([State.FAILED] if failed else ())]
     if watch:
         from .watching import Watched, watch_queue
 
-        raise typer.Exit(watch_queue(Watched(chosen, state or [], mode or [], all_, limit or EVERYTHING), bell=bell))
+        with (outlook := look()).store:
+            check_handlers(outlook, criteria)
+        watched = Watched(chosen, states, mode or [], all_, limit or EVERYTHING, criteria)
+        raise typer.Exit(watch_queue(watched, bell=bell))
     outlook, fits = look(), 0 if json else _fits()
     with outlook.store:
+        check_handlers(outlook, criteria)
         snapshot = take(
             outlook,
-            now=time.time(),
+            now=now,
             limit=limit or (EVERYTHING if all_ else max(ROWS, fits)),
             fill=fits,
             all_=all_,
-            states=state or (),
+            states=states,
             modes=mode or (),
             selectors=chosen,
+            criteria=criteria,
         )
-    print_document(snapshot) if json else _print(snapshot, narrowed=bool(chosen or state or mode))
+    print_document(snapshot) if json else _print(snapshot, narrowed=bool(chosen or states or mode or criteria != ANY))
 
 
 @app.command()
@@ -132,6 +150,7 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
         console = screen()
         if not console.is_dumb_terminal:  # it has no cursor to put into a column
             console.print(QueueView(snapshot, now))
+            _tell_unsearched(snapshot)
             return
     from .draw.plain import lines
 
@@ -140,9 +159,18 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
     sys.stdout.flush()  # what is said comes after the rows, not between them; nor at all once their reader has gone
     if snapshot.hidden:
         say(f"and {how_many(snapshot.hidden, 'more job')}: --all")
+    elif snapshot.more:
+        say("and more: --all")
     elif not snapshot.rows:
         say(
             "no matching jobs. To see every job: hybridq status --all"
             if narrowed
             else "nothing here yet: hybridq submit -- CMD"
         )
+    _tell_unsearched(snapshot)
+
+
+def _tell_unsearched(snapshot: "Snapshot") -> None:
+    """Say which jobs nobody looked at."""
+    if snapshot.searched_from is not None:
+        say(f"jobs before {snapshot.searched_from} were not searched. To search every job: --all")

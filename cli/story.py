@@ -24,6 +24,7 @@ from .draw.job import Fact, draw_detail, draw_explanation
 from .draw.plain import unpadded
 from .draw.terminal import screen
 from .draw.troubles import deadline as told_deadline
+from .draw.trying import retries, time_limit
 from .tell import columns, is_tty
 
 ONE_LINE = 200  # cells of an input or a result
@@ -91,8 +92,10 @@ def _asked(found: Detail) -> Iterator[Fact]:
         yield "not passed", visible_line(f"{' '.join(sorted(names))}: {why}. To pass one: --env NAME", 4 * ONE_LINE)
     if found.priority:
         yield "priority", str(found.priority)
-    if found.timeout is not None:
-        yield "time limit", span(found.timeout)
+    if found.retries and (found.backoff is not None or found.retry_on):
+        yield "retries", retries(found.retries, found.backoff, found.retry_on)
+    if limit := time_limit(found.timeout, found.timeout_factor, found.usual):
+        yield "time limit", limit
     if found.max_cost is not None:
         yield "cost limit", money(found.max_cost, found.currency, fine=True)
 
@@ -161,6 +164,8 @@ def reasons(found: Explanation, now: float) -> Iterator[Fact]:
     yield from _others(found.others)
     if deadline := told_deadline(row, now):
         yield "deadline", deadline
+    if found.timeout_factor is not None:
+        yield "time limit", time_limit(found.timeout, found.timeout_factor, found.usual)
     told = row.why_kind == found.decision.reason.kind  # by the head
     yield "now", words.standing(replace(row, why="") if told else row, now)
 

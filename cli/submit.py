@@ -17,6 +17,7 @@ from hybridq.submit import connect
 from .submitting.accepted import Then, after, foretold
 from .submitting.asked import (
     AudienceOf,
+    Backoff,
     CleanEnv,
     Cwd,
     Env,
@@ -27,6 +28,7 @@ from .submitting.asked import (
     Needs,
     Priority,
     Retries,
+    RetryOn,
     Shell,
     Stdin,
     Timeout,
@@ -100,6 +102,8 @@ def submit(
         str | None, typer.Option(metavar="KEY", help="Submit only once: the same key gives the same job.")
     ] = None,
     retries: Retries = None,
+    backoff: Backoff = None,
+    retry_on: RetryOn = None,
     timeout: Timeout = None,
     cwd: Cwd = None,
     env: Env = None,
@@ -140,6 +144,8 @@ def submit(
         group=group,
         key=key,
         retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
         timeout=timeout,
         cwd=cwd,
         env=tuple(env) if env else None,

@@ -20,7 +20,7 @@ from hybridq.job import ENDED, Mode, State
 from hybridq.outlook import Outlook
 from hybridq.queue.doorbell import VIEWER, Doorbell
 from hybridq.queue.runner import dead
-from hybridq.selection import Group, Ids, Selector
+from hybridq.selection import ANY, Criteria, Group, Ids, Selector
 from hybridq.status.ending import OF_EACH, SHOWN, Ending, ending, endings
 from hybridq.status.overview import take
 from hybridq.status.snapshot import Row, Snapshot
@@ -46,6 +46,7 @@ class Watched(NamedTuple):
     modes: Sequence[Mode] = ()
     all_: bool = False
     limit: int = 2**31
+    criteria: Criteria = ANY
 
 
 EVERYTHING = Watched()
@@ -81,7 +82,7 @@ class QueueDesk:
 
     def _look(self, rows: int, filter_: Filter, all_: bool) -> Snapshot:
         renew(self._outlook)
-        selectors, states, modes, every, _ = self._watched
+        selectors, states, modes, every, _, criteria = self._watched
         return take(
             self._outlook,
             now=time.time(),
@@ -92,6 +93,7 @@ class QueueDesk:
             selectors=selectors,
             whole=not states,
             fill=rows,
+            criteria=criteria,
             gone=self._seen,  # what was there may be cleaned away: others may come under its name
         )
 

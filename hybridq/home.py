@@ -41,6 +41,16 @@ class Home(Struct, frozen=True, dict=True):
         """The locks that prove which runners live."""
         return self.folder / "runners"
 
+    @cached_property
+    def log(self) -> Path:
+        """What the daemon has logged, as lines of JSON."""
+        return self.folder / "daemon.jsonl"
+
+    @cached_property
+    def earlier_log(self) -> Path:
+        """What it logged before that."""
+        return self.folder / "daemon.1.jsonl"
+
     @classmethod
     def find(cls, environ: Mapping[str, str]) -> "Home":
         """The home that this environment names; nothing is made or checked yet. Raises ConfigError."""

@@ -99,7 +99,10 @@ class Request(Struct, frozen=True, kw_only=True):
     priority: int = 0  # higher goes first
     group: str | None = None
     retries: int = 0
+    backoff: float | None = None  # seconds until the second try, doubled with each further one; None: as ever
+    retry_on: tuple[int, ...] = ()  # exit codes after which it is tried again; empty: after any failure
     timeout: float | None = None  # seconds of run time of one attempt
+    timeout_factor: float | None = None  # the same, as times what is usual; None: in seconds, or none
     max_cost: float | None = None
     needs: dict[str, int] = {}  # by counted resource: what one job takes of it while it runs
     cwd: str | None = None

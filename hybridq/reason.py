@@ -47,6 +47,8 @@ class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     jobs: int | None = None
     of: int | None = None  # jobs that these are some of
     known: int | None = None  # run times in all, alike or not
+    attempt: int | None = None  # the number of the next try
+    tries: int | None = None  # how many there may be
     load: float | None = None  # per core
     factor: float | None = None  # of the price now
     next_factor: float | None = None  # of the price then

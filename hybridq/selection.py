@@ -46,6 +46,31 @@ class Group(Struct, frozen=True):
 Selector = Ids | Last | All | Group
 
 
+class Criteria(Struct, frozen=True, kw_only=True):
+    """What else is asked of jobs that are looked for: one of these handlers; that they were in the queue at some time
+    from `since` to `until` (epoch seconds); all of these `words` in the group's name, the handler or the input; that
+    they were `slow` (see `brain.usual`). Without any, every job is meant."""
+
+    handlers: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    words: tuple[str, ...] = ()
+    slow: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether instants are asked for: no sum says how many jobs these leave."""
+        return self.since is not None or self.until is not None
+
+    @property
+    def searched(self) -> bool:
+        """Whether each job has to be looked at: no index finds a word."""
+        return bool(self.words) or self.slow
+
+
+ANY = Criteria()
+
+
 def parse_selector(text: str) -> Selector:
     """What one word of a command line selects. Raises UsageError."""
     word = text.strip()

@@ -235,6 +235,8 @@ def _in_use(reason: Reason, told: _Telling) -> str:
 
 def _edited(reason: Reason, told: _Telling) -> str:
     old, new = reason.other, reason.mode
+    if reason.text == "after":
+        return f"edited: waits for {new} as well"
     if reason.text == "deadline":
         old, new = ("none" if at is None else told.at(at) for at in (reason.due, reason.until))
     elif reason.text == "max-cost":
@@ -247,9 +249,19 @@ def _watched(reason: Reason, told: _Telling) -> str:
     return f"runs last, watched: the runner died {times} while it ran"
 
 
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def _nth_try(number: int) -> str:
+    return f"{_ORDINALS[number - 1]} try" if number <= len(_ORDINALS) else f"try {number}"
+
+
 def _again(reason: Reason, told: _Telling) -> str:
     jobs = reason.jobs or 1
     some = f"{count(jobs)} " if reason.of not in (None, jobs) else ""
+    if reason.attempt is not None:
+        which, of = _nth_try(reason.attempt), f" of {reason.tries}" if reason.tries else ""
+        return f"waits until {told.at(reason.due)}: {which}{of}, failed with {reason.text}"
     return f"{some}{'tries' if jobs == 1 else 'try'} again at {told.at(reason.due)}: {reason.text}"
 
 

@@ -40,6 +40,17 @@ def parse_span(text: str) -> float:
     return seconds
 
 
+def parse_factor(text: str) -> float | None:
+    """How many times the usual `3x` or `1.5x` is; None where the text says no such thing. Raises UsageError for 0."""
+    found = re.fullmatch(rf"\s*{_NUMBER}\s*x\s*", text, re.ASCII | re.IGNORECASE)
+    if found is None:
+        return None
+    factor = float(found[1])
+    if not 0 < factor <= 1e6:
+        raise UsageError(f"'{_short(text)}' is not a number of times above 0, such as 3x")
+    return factor
+
+
 def parse_deadline(text: str, now: float, zone: tzinfo | None = None, *, what: str = "a deadline") -> float:
     """The instant that a deadline names, or `what` else is to come: a duration from `now`, also as `in 2h`, a time of
     day, or an ISO 8601 time.

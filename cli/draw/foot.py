@@ -40,8 +40,12 @@ def _left_out(board: Board, snapshot: Snapshot) -> str:
     if board.filter.text:
         among = f" among the first {MOST:,}" if snapshot.hidden and board.filter.looks_at_text else ""
         return f"/{board.filter.text}: {len(board.rows):,} rows{among}"
-    if not board.rows:
+    if not board.rows and snapshot.searched_from is None:
         return "nothing of that is here" if snapshot.head.counts else "nothing here yet: hybridq submit -- CMD"
+    if snapshot.searched_from is not None:
+        return f"jobs before {snapshot.searched_from} are not searched"
+    if snapshot.more:
+        return "and more"
     more = snapshot.hidden + len(board.rows) - min(len(board.rows), board.fits)
     return f"and {more:,} more" if more else ""
 

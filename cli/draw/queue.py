@@ -83,6 +83,10 @@ def _footer(snapshot: Snapshot) -> Part:
     """What was left out, or what to do with an empty queue."""
     if snapshot.hidden:
         return f" and {how_many(snapshot.hidden, 'more job')}: --all", QUIET
+    if snapshot.more:
+        return " and more: --all", QUIET
+    if not snapshot.rows and snapshot.head.counts:
+        return " no matching jobs. To see every job: hybridq status --all", QUIET
     if not snapshot.rows:
         return " nothing here yet: hybridq submit -- CMD", QUIET
     return "", PLAIN

@@ -14,6 +14,7 @@ from hybridq.when import clock, count, eta, how_many, money, span
 from hybridq.when import written as spelled
 
 from ..tell import is_tty
+from .trying import retries
 from .words import NONE, SEPARATOR
 
 TITLES = ("NAME", "WHEN", "NEXT", "LAST", "ETA", "SAVED", "NOTE")
@@ -148,8 +149,9 @@ def _asked(found: ScheduleDetail) -> Iterator[tuple[str, str]]:
     yield "folder", found.cwd or ""
     yield "variables", " ".join(found.env)
     yield "priority", str(found.priority) if found.priority else ""
-    yield "retries", str(found.retries) if found.retries else ""
-    yield "time limit", "" if found.timeout is None else span(found.timeout)
+    yield "retries", retries(found.retries, found.backoff, found.retry_on) if found.retries else ""
+    factor, limit = found.timeout_factor, "" if found.timeout is None else span(found.timeout)
+    yield "time limit", limit if factor is None else f"{factor:g}x the usual time"
     yield "cost limit", "" if found.max_cost is None else money(found.max_cost, found.currency, fine=True)
 
 

@@ -7,9 +7,9 @@ from .schema import ARRAYS, LINES, SHAPES, VERSION, key, schema
 
 _INTRODUCTION = f"""# JSON
 
-`--json` prints one document; `output`, `follow` and `export` print one object per line. Ids are numbers, times are
-epoch seconds (UTC), durations are seconds, and money is a number. An unknown value is null. A reason is a sentence; its
-kind (`reason_kind`, `why_kind`) is a word or two that stay the same whatever its numbers are. Errors go to standard
+`--json` prints one document; `output`, `follow`, `export` and `log` print one object per line. Ids are numbers, times
+are epoch seconds (UTC), durations are seconds, and money is a number. An unknown value is null. A reason is a sentence;
+its kind (`reason_kind`, `why_kind`) is a word or two that stay the same whatever its numbers are. Errors go to standard
 error, and the exit code stays the same.
 
 This is version {VERSION}. Within a version, fields are added, but none changes its type or goes: ignore those that you

@@ -42,6 +42,7 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "limit": (of.LimitsNow,),
     "clean": (of.CleanedAway,),
     "daemon": (of.LogLine,),
+    "log": (of.LogLine,),
     "drain": (of.Drained,),
     "simulate": (Rehearsal,),
     "report": (Report,),
@@ -53,7 +54,7 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "config": (of.Configuration,),
     "demo": (Measured,),
 }
-LINES = frozenset({"output", "follow", "export", "daemon"})  # print an object a line
+LINES = frozenset({"output", "follow", "export", "daemon", "log"})  # print an object a line
 ARRAYS = frozenset({"handlers", "schedule"})  # print an array of objects
 _SPARSE = frozenset({"Listed"})  # leave out what is empty
 _REASON = "hybridq.reason.Reason"  # printed as a sentence, with its kind beside it

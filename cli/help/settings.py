@@ -76,7 +76,11 @@ SENTENCES = {
     "handlers.chunk": "most jobs in one call; 0: automatic (models: 50,000 or 100,000 a batch)",
     "handlers.max_flush": "most jobs in one flush; 0: no limit",
     "handlers.retries": "how often to retry a failed job (models: 3)",
-    "handlers.timeout": "the longest run time of one try",
+    "handlers.backoff": "how long to wait before the first retry, then twice as long each time, up to `1h`; none: "
+    "1s, up to `5m`",
+    "handlers.retry_on": "the exit codes after which a command is retried; empty: any",
+    "handlers.timeout": 'the longest run time of one try: `90`, `"15m"`, or `"3x"` the usual (median) of its kind, no '
+    "limit until that is known",
     "handlers.expected": "run time of one job, used until three have run",
     "handlers.fixed": "time of one start, used until one is measured",
     "handlers.price": "cost of one job at factor 1, in money; none: its busy time at `machine_cost`",

@@ -16,7 +16,23 @@ AudienceOf = Annotated[
 Priority = Annotated[int | None, typer.Option(help="Higher runs first.")]
 InGroup = Annotated[str | None, typer.Option(metavar="GROUP", help="Add the jobs to this group.")]
 Retries = Annotated[int | None, typer.Option(help="How often to retry a failed job.")]
-Timeout = Annotated[str | None, typer.Option(metavar="TIME", help="Longest run time of one try.")]
+Backoff = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Wait this long before the first retry, then twice as long each time, up to 1h (default: 1s, up to 5m).",
+    ),
+]
+RetryOn = Annotated[
+    str | None, typer.Option(metavar="CODES", help="Retry a command only after these exit codes: 75,101.")
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Longest run time of one try: 90s, or 3x: 3 times the usual (median) of its kind, no limit until known.",
+    ),
+]
 Cwd = Annotated[str | None, typer.Option(metavar="FOLDER", help="Run the command in this folder.")]
 Env = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Keep this variable, or set NAME=VALUE.")]
 EnvFile = Annotated[str | None, typer.Option(metavar="FILE", help="Read variables, one NAME=VALUE per line.")]

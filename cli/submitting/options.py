@@ -19,7 +19,7 @@ from hybridq.errors import BadData, UsageError
 from hybridq.job import Audience, Mode, Request
 from hybridq.selection import check_group
 from hybridq.visible import visible_line
-from hybridq.when import clock, parse_deadline, parse_span
+from hybridq.when import clock, parse_deadline, parse_factor, parse_span
 
 from .surroundings import Surroundings, is_text, surroundings
 
@@ -38,6 +38,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: int | None = None
     group: str | None = None
     retries: int | None = None
+    backoff: str | float | None = None
+    retry_on: tuple[int, ...] | str | None = None
     timeout: str | float | None = None
     cwd: str | None = None
     env: tuple[str, ...] | None = None
@@ -74,7 +76,9 @@ def request(
     """What these options ask of a handler, which runs it in these surroundings; `who` waits, where they do not
     say. Raises UsageError."""
     audience, signal = (options.audience, "--audience") if options.audience else (who.audience, who.signal)
-    timeout = None if options.timeout is None else _seconds(options.timeout, "timeout")
+    retries = _within(config.retries if options.retries is None else options.retries, 0, 1000, "retries")
+    backoff, retry_on = _retrying(options, config, retries)
+    timeout, factor = _time_limit(options, config)
     deadline = None if options.deadline is None else parse_deadline(_text(options.deadline), now)
     return Request(
         handler=handler,
@@ -85,8 +89,11 @@ def request(
         not_before=_not_before(options, deadline, now),
         priority=check_priority(options.priority or 0),
         group=None if options.group is None else check_group(options.group),
-        retries=_within(config.retries if options.retries is None else options.retries, 0, 1000, "retries"),
-        timeout=config.timeout if timeout is None else timeout,
+        retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
+        timeout=timeout,
+        timeout_factor=factor,
         max_cost=options.max_cost,
         needs=_needs(config, options, resources),
         cwd=around.cwd,
@@ -109,6 +116,34 @@ def _needs(config: HandlerConfig, options: Options, resources: Resources) -> Nee
         return needed(asked, resources)
     except UsageError as problem:
         raise UsageError(f"--needs: {problem}") from None
+
+
+def _retrying(options: Options, config: HandlerConfig, retries: int) -> tuple[float | None, tuple[int, ...]]:
+    """After how many seconds it is first tried again, and after which exit codes. Raises UsageError."""
+    if not retries and (options.backoff is not None or options.retry_on is not None):
+        raise UsageError("--backoff and --retry-on need --retries: how often to retry")
+    if options.retry_on is not None and not config.traits.commands:
+        raise UsageError("--retry-on is only for commands: nothing else has an exit code")
+    backoff = config.backoff if options.backoff is None else _seconds(options.backoff, "backoff")
+    return backoff, config.retry_on if options.retry_on is None else _codes(options.retry_on)
+
+
+def _codes(said: tuple[int, ...] | str) -> tuple[int, ...]:
+    """Exit codes from text such as `75,101`, or from a list."""
+    try:
+        codes = tuple(map(int, said.split(","))) if isinstance(said, str) else said
+    except ValueError:
+        raise UsageError(f"'{visible_line(str(said), 40)}' is no list of exit codes: write 75,101") from None
+    return tuple(sorted({_within(code, 1, 255, "an exit code") for code in codes}))
+
+
+def _time_limit(options: Options, config: HandlerConfig) -> tuple[float | None, float | None]:
+    """The longest run time of one try, in seconds or in times of what is usual. Raises UsageError."""
+    if options.timeout is None:
+        return config.time_limit, config.timeout_factor
+    if (factor := parse_factor(_text(options.timeout))) is not None:
+        return None, factor
+    return _seconds(options.timeout, "timeout"), None
 
 
 def _not_before(options: Options, deadline: float | None, now: float) -> float | None:

@@ -4,7 +4,7 @@ Rule: what it hands in is what `submit` would have stored, and refused for the s
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -26,7 +26,7 @@ from hybridq.when import parse_span
 
 from ..suggestions import Misread, as_command, without
 from ..tell import say
-from .options import Options, check
+from .options import Options, check, merged
 from .options import request as of_options
 from .submission import Submission
 from .surroundings import Surroundings
@@ -133,7 +133,11 @@ def captured(
 
 
 # Kept unless asked for.
-ALSO = ("mode", "priority", "group", "retries", "timeout", "max_cost", "needs", "audience", "signal")
+ALSO = (
+    *("mode", "priority", "group", "retries", "backoff", "retry_on", "timeout", "max_cost", "needs"),
+    *("audience", "signal"),
+)
+LIKE = {"timeout": ("timeout_factor",)}  # what else an option says
 
 
 def edited(
@@ -150,15 +154,23 @@ def edited(
     check(options)
     if words or after or shell is not None:
         request, data, tell = captured(outlook, schedule.name, words, after, shell, options, None, typed)
-        request = replace(request, **{field: getattr(old, field) for field in ALSO if field not in asked})
+        request = replace(request, **_fields(old, (name for name in ALSO if name not in asked)))
         schedule = replace(schedule, input=data, environment=None)
         tell()
     else:
         config, who = outlook.handler(old.handler), Found(old.audience, old.signal)
-        new = of_options(old.handler, config, options, who, 0.0, Surroundings(), outlook.config.resources)
-        request = replace(old, **{field: getattr(new, field) for field in asked})
+        known = Options(retries=old.retries) if "retries" not in asked else Options()
+        new = of_options(
+            old.handler, config, merged(options, known), who, 0.0, Surroundings(), outlook.config.resources
+        )
+        request = replace(old, **_fields(new, asked))
     check_mode(request, outlook.modes(request.handler))
     return replace(schedule, request=request)
+
+
+def _fields(of: Request, options: Iterable[str]) -> dict[str, Any]:
+    """What these options have come to; those that are not said otherwise are kept."""
+    return {field: getattr(of, field) for name in options for field in (name, *LIKE.get(name, ()))}
 
 
 def timed(schedule: Schedule, found: Recurrence, now: float) -> Schedule:

@@ -3,7 +3,9 @@
 Rule: pure. `settle` decides, `results.record` stores; but for whoever cancels, nothing else ends a job.
 """
 
+from collections.abc import Collection
 from typing import Protocol
+from zlib import crc32
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +17,8 @@ from ..reason import Reason
 FIRST_RETRY = 1.0  # seconds until the second try; doubled with each further one
 GIVE_UP = 8  # times that a provider may take a job and leave it unbegun
 LAST_RETRY = 300.0  # seconds at most, unless the other side asked for more
+LONGEST_BACKOFF = 3600.0  # the same where the first wait was asked for, unless that is longer
+JITTER = 0.25  # of that wait, at most, so that those that failed together do not all come back together
 
 
 class Outcome(Struct, frozen=True, kw_only=True, gc=False):
@@ -68,9 +72,21 @@ class Attempt(Protocol):
         """Times that a provider took it and never began it."""
 
 
-def retry_delay(tries: int) -> float:
-    """Seconds to wait before the next try, after `tries` counted failures: 1, 2, 4, ... up to 300."""
-    return float(min(LAST_RETRY, FIRST_RETRY * 2.0**tries))
+def retry_delay(tries: int, backoff: float | None = None, seed: int = 0) -> float:
+    """Seconds to wait before the next try, after `tries` counted failures: 1, 2, 4, ... up to 300.
+
+    With `backoff` that many, twice, four times as many, ... up to an hour, and up to a quarter more, by the `seed`.
+    """
+    times = 2.0 ** min(tries, 64)
+    if backoff is None:
+        return float(min(LAST_RETRY, FIRST_RETRY * times))
+    part = crc32(f"{seed}.{tries}".encode()) / 2**32
+    return min(max(LONGEST_BACKOFF, backoff), backoff * times) * (1 + JITTER * part)
+
+
+def may_help(code: int | None, retry_on: Collection[int]) -> bool:
+    """Whether another try was asked for after this exit code; a signal is also meant by what a shell calls it."""
+    return not retry_on or code in retry_on or (code is not None and code < 0 and 128 - code in retry_on)
 
 
 def settle(
@@ -79,12 +95,17 @@ def settle(
     *,
     retries: int,
     now: float,
+    backoff: float | None = None,
+    retry_on: Collection[int] = (),
     cost: float = 0.0,
     streamed: float = 0.0,
     first: float | None = None,
     draft: bool = False,
 ) -> Outcome:
-    """The outcome of an attempt that ended with `event`, after `claim.tries` counted failures of `retries` allowed."""
+    """The outcome of an attempt that ended with `event`, after `claim.tries` counted failures of `retries` allowed.
+
+    `backoff`: as for `retry_delay`; `retry_on`: the exit codes after which it is tried again, any where there are none.
+    """
     out, err = event.kept or (None, None)
     if isinstance(event, Output):
         return Outcome(
@@ -106,8 +127,10 @@ def settle(
         )
     if event.unbegun and claim.unbegun + 1 >= GIVE_UP:
         event = replace(event, gave_back=False, reason=f"{event.reason} ({GIVE_UP} times)")
-    again = event.gave_back or (event.retryable and claim.tries < retries)
-    delay = max(0.0 if event.gave_back else retry_delay(claim.tries), event.retry_after or 0.0)
+    helps = event.retryable and may_help(event.exit_code, retry_on)
+    again = event.gave_back or (helps and claim.tries < retries)
+    delay = 0.0 if event.gave_back else retry_delay(claim.tries, backoff, event.id)
+    delay = max(delay, event.retry_after or 0.0)
     return Outcome(
         id=event.id,
         attempt=event.attempt,

@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 
 from ..errors import UsageError
 from ..job import DEAREST
-from ..when import CENTURY, parse_span
+from ..when import CENTURY, parse_factor, parse_span
 from .values import DAYS, Window
 
 _WORDS = {
@@ -39,12 +39,19 @@ def in_words(problem: str, kind: Any) -> str:
     if "enum value" in problem:
         choices = get_args(kind) if get_origin(kind) is Literal else list(get_args(kind)[0])
         return f"expected {', '.join(choices)}: i" + problem.partition(" - at")[0][1:]
-    text = re.sub(r"`(\w+)( \| null)?`", lambda found: _WORDS.get(found[1], found[1]), problem)
+    text = re.sub(r"`(\w+(?: \| \w+)*?)(?: \| null)?`", _types, problem)
     text = re.sub(r" - at `\$(.*?)`$", "", text).replace(", got ", ", not ")
     return text[0].lower() + text[1:]
 
 
-DURATIONS = frozenset({"hold", "stop_grace", "stream_target", "idle", "timeout", "expected", "fixed", "poll"})
+def _types(found: re.Match[str]) -> str:
+    """The types that are named, in words."""
+    return " or ".join(_WORDS.get(each, each) for each in found[1].split(" | "))
+
+
+DURATIONS = frozenset(
+    {"hold", "stop_grace", "stream_target", "idle", "timeout", "backoff", "expected", "fixed", "poll"}
+)
 
 
 _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
@@ -79,7 +86,7 @@ def checked_field(info: FieldInfo, value: object, key: str, strict: bool = True)
     """One value, checked and in its type. Raises KeyedError."""
     if info.name == "window":
         return tuple(checked(Window, entry, f"{key}[{i}]") for i, entry in enumerate(_list(value, key)))
-    if info.name in DURATIONS and isinstance(value, str):
+    if info.name in DURATIONS and isinstance(value, str) and not _is_factor(info.name, value, key):
         value = _duration(value, key)
     if type(value) is int and abs(value) > DEAREST:  # which no float may hold
         _check(info.name, value, key)
@@ -107,6 +114,10 @@ def _check(name: str, value: object, key: str) -> None:
         for day in value:
             if day.lower() not in DAYS:
                 raise KeyedError(key, f"expected {', '.join(DAYS)}, not {day!r}")
+    if name == "retry_on" and isinstance(value, tuple):
+        for code in value:
+            if not 1 <= code <= 255:
+                raise KeyedError(key, f"expected exit codes from 1 to 255, not {code}")
     if name == "currency" and not _is_unit(str(value)):
         raise KeyedError(key, f"expected a unit such as EUR or $, of 8 characters at most, not {str(value)[:40]!r}")
     if name == "zone":
@@ -130,6 +141,14 @@ def _check_zone(zone: str, key: str) -> None:
         ZoneInfo(zone)
     except (ValueError, OSError, KeyError):
         raise KeyedError(key, f"no time zone named {zone!r}: expected one such as Europe/Berlin") from None
+
+
+def _is_factor(name: str, text: str, key: str) -> bool:
+    """Whether it is a time limit in times of what is usual."""
+    try:
+        return name == "timeout" and parse_factor(text) is not None
+    except UsageError as problem:
+        raise KeyedError(key, str(problem)) from None
 
 
 def _duration(text: str, key: str) -> float:

@@ -178,6 +178,8 @@ def _check_handler(handler: HandlerConfig, key: str) -> None:
         _understood(f"{key}.rate", lambda: parse_rate(handler.rate))
     if handler.needs and handler.traits.remote:
         raise KeyedError(f"{key}.needs", "a provider runs its jobs: they take nothing of this machine")
+    if handler.retry_on and not handler.traits.commands:
+        raise KeyedError(f"{key}.retry_on", "only commands have exit codes: remove it")
     if not handler.modes:
         raise KeyedError(f"{key}.modes", "expected at least one of stream, batch, adaptive")
     for variable in handler.env:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..job import Mode
+from ..when import parse_factor
 from .kinds import Traits, traits_of
 from .resources import Resource
 
@@ -75,7 +76,9 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     # start of 20 s loses (the rule of renting or buying skis), by the policy's defaults.
     idle: float = 600.0
     retries: int = 0
-    timeout: float | None = None  # seconds of run time of one attempt
+    backoff: float | None = None  # seconds until the second try; None: 1 s, and no jitter
+    retry_on: tuple[int, ...] = ()  # exit codes after which a command is tried again; empty: after any failure
+    timeout: float | str | None = None  # seconds of run time of one attempt, or `3x` the usual ones
     expected: float | None = None  # seconds one job takes, until three are known
     fixed: float | None = None  # seconds one start takes, until one is known
     price: float | None = None  # money one job costs at factor 1; None: its busy time
@@ -86,6 +89,16 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     # Counted resources: what a command needs while it runs if it does not say, or a warm instance as long as it is.
     needs: dict[str, int] = {}
     options: dict[str, object] = {}  # for other kinds: whatever they need
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds of run time of one attempt, where that is how it is limited."""
+        return None if isinstance(self.timeout, str) else self.timeout
+
+    @property
+    def timeout_factor(self) -> float | None:
+        """The same as times what is usual, where it is limited so."""
+        return parse_factor(self.timeout) if isinstance(self.timeout, str) else None
 
     @property
     def traits(self) -> Traits:

@@ -36,7 +36,7 @@ class Shell:
 
     def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
         self.name = name
-        self._timeout = config.timeout
+        self._timeout = config.time_limit
         self._limit = runner.output_limit
         self._places = _Places(runner.batch_slots or os.cpu_count() or 1)
         self._runs: set[_Commands] = set()

@@ -31,13 +31,15 @@ KEPT = 10_000  # cohorts whose terms are remembered
 
 
 class Terms(NamedTuple):
-    """What one cohort's jobs cost at factor 1, at which tariff, and how often they are retried.
+    """What one cohort's jobs cost at factor 1, at which tariff, and how often, when and after what they are retried.
 
     `start`: seconds of the start that each would have paid streamed; None: see `Streaming`. `streams`: how the first
     of them would have begun then, and `slots` as many at once; None: they did stream. `llm`: by what it used.
     """
 
     retries: int
+    backoff: float | None
+    retry_on: tuple[int, ...]
     per_second: float
     per_job: float
     tariff: Tariff
@@ -122,7 +124,16 @@ class Billing:
             if cost > DEAREST or streamed > DEAREST:
                 cost, streamed = min(cost, DEAREST), min(streamed, DEAREST)
             outcome = settle(
-                event, claim, retries=terms.retries, now=now, cost=cost, streamed=streamed, first=first, draft=draft
+                event,
+                claim,
+                retries=terms.retries,
+                backoff=terms.backoff,
+                retry_on=terms.retry_on,
+                now=now,
+                cost=cost,
+                streamed=streamed,
+                first=first,
+                draft=draft,
             )
             made = draft and (maker := self._maker(of)) != of.handler
             settled.append(replace(outcome, by=maker) if made else outcome)
@@ -177,6 +188,8 @@ class Billing:
         each, tariff = cohort.lane is Lane.BATCH and handler.traits.starts == "each", outlook.tariff_of(by)
         return Terms(
             cohort.request.retries,
+            cohort.request.backoff,
+            cohort.request.retry_on,
             per_second,
             price or 0.0,
             tariff,

@@ -6,7 +6,8 @@ exact. Which cohorts a class holds is asked when they are run, a page at a time.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -80,6 +81,16 @@ def buckets(store: Store, handler: str, now: float, exact: int = EXACT, most: in
     rest = (_rest(store, row, apart.get(row[0], [])) for row in store.rows(_CLASSES, (handler,)))
     told, parts = _fewer([each for each in rest if each is not None], now, most)
     return Buckets(sorted([*single, *told], key=attrgetter("deadline")), parts)
+
+
+def told_under(store: Store, found: Buckets, jobs: Mapping[int, int]) -> Counter[int]:
+    """So many jobs of cohorts, by the keys under which held work tells of them."""
+    under, classes = found.under(), counted_in(store, jobs)
+    told: Counter[int] = Counter()
+    for cohort, number in jobs.items():
+        counted = classes.get(cohort, cohort)
+        told[under.get(cohort, under.get(counted, counted))] += number
+    return told
 
 
 def pages(store: Store, keys: Iterable[int]) -> Iterator[list[int]]:

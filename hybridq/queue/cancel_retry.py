@@ -32,6 +32,12 @@ _AGAIN = (
 )
 
 
+_SOON = (
+    "UPDATE job SET ready = 0, tries = 0 WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued'"
+    f" AND ready > ? AND {_SEEN} RETURNING cohort"
+)
+
+
 def cancel(store: Store, jobs: Iterable[int], now: float) -> int:
     """Cancel what of these jobs is queued or running; returns how many. The caller rings the runners."""
     told: Told = {}
@@ -45,7 +51,8 @@ def cancel_within(store: Store, jobs: Iterable[int], now: float) -> int:
 
 def retry(store: Store, jobs: Iterable[int], now: float) -> int:
     """Queue again what of these jobs failed or was cancelled, with all its retries, and what was cancelled for them;
-    returns how many. Not what waits for others that were not done: it follows those."""
+    what waits for its next try waits no longer. Returns how many. Not what waits for others that were not done: it
+    follows those."""
     told: Told = {}
     return sum(_retry(store, chunk, now, told) for chunk in _chunks(jobs))
 
@@ -102,7 +109,10 @@ def _retry(store: Store, jobs: str, now: float, told: Told) -> int:
         jobs_again = [job for (job,) in ids]
         revived = revive(connection, jobs_again, now)
         let_in(connection, jobs_again, now)
-        return changed + revived
+        soon = Counter(cohort for (cohort,) in connection.execute(_SOON, (jobs, now)))
+        for cohort, number in soon.items():
+            _tell(connection, cohort, number, Happening.RETRIED, now, told)
+        return changed + revived + soon.total()
 
 
 def _count(

@@ -1,4 +1,4 @@
-"""What a user changes about queued jobs: deadline, priority, mode, group, the most that they may cost.
+"""What a user changes about queued jobs: deadline, priority, mode, group, what they wait for and may cost at most.
 
 Rule: one transaction, whatever is selected; what runs or has ended stays as it is. Of a cohort of which only some jobs
 are meant these go into one of their own, and what was changed is told in the story.
@@ -14,10 +14,13 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from ..job import Decision, Happening, Lane, Mode, Request, State
+from ..job import Decision, Happening, Lane, Mode, Request, State, Waits
 from ..reason import Reason
+from .added_waits import add_gates, check_waits
 from .cohorts import Cohort, cohort
 from .counters import shift
+from .dependencies import begin
+from .gates import told
 from .history import note
 from .store import Store
 
@@ -40,22 +43,66 @@ class Edit(Struct, frozen=True, kw_only=True):
 
     def of(self, request: Request) -> Request:
         """A request as it is then."""
-        told = {name: getattr(self, name) for name in self.__struct_fields__}
-        return replace(request, **{name: value for name, value in told.items() if value is not UNSET})
+        said = {name: getattr(self, name) for name in self.__struct_fields__}
+        return replace(request, **{name: value for name, value in said.items() if value is not UNSET})
 
 
-def edit(store: Store, jobs: Iterable[int], change: Edit, now: float) -> int:
-    """Change what of these jobs is queued; returns how many are not as they were. The caller rings the runners."""
+def edit(store: Store, jobs: Iterable[int], change: Edit, now: float, after: Waits | None = None) -> int:
+    """Change what of these jobs is queued; returns how many are not as they were. The caller rings the runners.
+
+    With `after` they also wait for those to be done; raises UsageError for a circle, and changes nothing then.
+    """
+    these = json.dumps(list(jobs))
     with store.tx() as connection:
-        found = connection.execute(
-            "SELECT job.cohort, job.id FROM job JOIN cohort ON cohort.id = job.cohort WHERE job.state = 'queued'"
-            " AND accepted IS NOT NULL AND job.id IN (SELECT value FROM json_each(?)) ORDER BY job.cohort, job.id",
-            (json.dumps(list(jobs)),),
-        ).fetchall()
-        parts: dict[int, list[int]] = {}
-        for number, job in found:
-            parts.setdefault(number, []).append(job)
-        return sum(_edit(store, connection, number, ids, change, now) for number, ids in parts.items())
+        parts = _queued(connection, these)
+        changed = sum(_edit(store, connection, number, ids, change, now) for number, ids in parts.items())
+        if after is not None and parts:
+            changed = _wait(store, connection, _queued(connection, these), after, now)
+        return changed
+
+
+def _queued(connection: sqlite3.Connection, jobs: str) -> dict[int, list[int]]:
+    """Those of these jobs that are queued, by cohort."""
+    found = connection.execute(
+        "SELECT job.cohort, job.id FROM job JOIN cohort ON cohort.id = job.cohort WHERE job.state = 'queued'"
+        " AND accepted IS NOT NULL AND job.id IN (SELECT value FROM json_each(?)) ORDER BY job.cohort, job.id",
+        (jobs,),
+    ).fetchall()
+    parts: dict[int, list[int]] = {}
+    for number, job in found:
+        parts.setdefault(number, []).append(job)
+    return parts
+
+
+def _wait(store: Store, connection: sqlite3.Connection, parts: dict[int, list[int]], after: Waits, now: float) -> int:
+    """Let these jobs wait for others as well; returns how many these are."""
+    jobs = [job for ids in parts.values() for job in ids]
+    check_waits(connection, jobs, after)
+    cohorts = [_out_of_lanes(store, connection, number, ids, now) for number, ids in parts.items()]
+    add_gates(connection, jobs, after)
+    told_of = Reason("edited", "after", mode=after.name or told(after.done))
+    for number, ids in zip(cohorts, parts.values(), strict=True):
+        note(connection, number, Happening.EDITED, told_of, now, jobs=len(ids))
+    begin(connection, cohorts, now)
+    return len(jobs)
+
+
+def _out_of_lanes(store: Store, connection: sqlite3.Connection, number: int, jobs: list[int], now: float) -> int:
+    """Queued jobs of a cohort wait from now on, so that they are in neither lane; the cohort where they are then."""
+    before = cohort(store, number)
+    if before.lane not in _LOOPS:
+        return number
+    if len(jobs) < before.jobs:
+        number = _apart(connection, number, jobs, now)
+    shift(connection, {(number, State.QUEUED, None): len(jobs)}, at=now)
+    connection.execute(
+        "UPDATE cohort SET lane = ?, class = NULL, decision = ? WHERE id = ?",
+        (Lane.NONE, msgspec.json.encode(before.decision.timeless), number),
+    )
+    shift(connection, {(number, None, State.QUEUED): len(jobs)}, at=now)
+    connection.execute("DELETE FROM withheld WHERE cohort = ?", (number,))
+    connection.execute("DELETE FROM promise WHERE cohort = ?", (number,))
+    return number
 
 
 def handlers_of(store: Store, jobs: Iterable[int]) -> list[str]:

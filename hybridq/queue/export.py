@@ -14,8 +14,9 @@ from itertools import groupby, islice
 from msgspec import Struct
 
 from ..job import ENDED, Mode, State
-from ..selection import All, Group, Ids, Last, Selector
+from ..selection import ANY, All, Criteria, Group, Ids, Last, Selector
 from .cohorts import named
+from .criteria import of_jobs
 from .group_sums import marks
 from .later import known
 from .progress import looks
@@ -76,17 +77,24 @@ _COLUMNS = f"""SELECT job.id, cohort.name, (SELECT name FROM key WHERE key.job =
 
 
 class Selected:
-    """The jobs that some selectors name now, each once; what is submitted later is not among them. Raises NoSuchJob."""
+    """The jobs that some selectors name now and that meet the criteria, each once; what is submitted later is not among
+    them. `ends`: the states in which they are given once they have ended. Raises NoSuchJob."""
 
-    def __init__(self, store: Store, selectors: Iterable[Selector]) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        selectors: Iterable[Selector],
+        criteria: Criteria = ANY,
+        ends: tuple[State, ...] = ENDED,
+    ) -> None:
+        self._store, self._criteria, self.ends = store, criteria, ends
         newest = store.row("SELECT max(id) FROM job")
         self.top = newest[0] if newest and newest[0] else 0
         self._spans = [span for selector in selectors for span in _spans(store, selector, self.top)]
 
     def ids(self, *states: State, after: int = 0) -> Iterator[int]:
         """Those in one of these states (none named: in any) behind an id, ascending."""
-        streams = [_ids(self._store, span, states, after) for span in self._spans]
+        streams = [_ids(self._store, span, states, self._criteria, after) for span in self._spans]
         yield from (number for number, _ in groupby(merge(*streams)))
 
 
@@ -101,7 +109,7 @@ class _Span(Struct, frozen=True):
 
 def exported(store: Store, selected: Selected) -> Iterator[list[ExportedJob]]:
     """All of them, as they stand, in pages. One that was cleaned away meanwhile is left out."""
-    for page in _pages(selected.ids()):
+    for page in _pages(selected.ids(*(() if selected.ends == ENDED else selected.ends))):
         yield from _read(store, page)
 
 
@@ -114,7 +122,7 @@ def exported_as_they_end(store: Store, selected: Selected) -> Iterator[list[Expo
     for _ in looks(store):
         began = time.monotonic()
         waiting = next(selected.ids(State.QUEUED, State.RUNNING, after=behind), None)
-        for page in _pages(_new(selected.ids(*ENDED, after=behind), given)):
+        for page in _pages(_new(selected.ids(*selected.ends, after=behind), given)):
             yield from _read(store, page)
         if waiting is None:
             return
@@ -150,14 +158,15 @@ def _spans(store: Store, selector: Selector, top: int) -> Iterator[_Span]:
             yield _Span(first, last, "coalesce(submission, cohort.id) = ?", (last_submission(store),))
 
 
-def _ids(store: Store, span: _Span, states: tuple[State, ...], after: int) -> Iterator[int]:
+def _ids(store: Store, span: _Span, states: tuple[State, ...], criteria: Criteria, after: int) -> Iterator[int]:
     where = f" AND {span.where}" if span.where else ""
+    also, bound = of_jobs(criteria)
     among = f" AND state IN ({marks(states)})" if states else ""
     first = max(span.first, after + 1)
     while first <= span.last:
         page = store.rows(
-            f"SELECT job.id{_OF} AND job.id BETWEEN ? AND ?{where}{among} ORDER BY job.id LIMIT {2 * PAGE}",
-            (first, span.last, *span.parameters, *states),
+            f"SELECT job.id{_OF} AND job.id BETWEEN ? AND ?{where}{among}{also} ORDER BY job.id LIMIT {2 * PAGE}",
+            (first, span.last, *span.parameters, *states, *bound),
         )
         yield from (number for (number,) in page)
         if len(page) < 2 * PAGE:

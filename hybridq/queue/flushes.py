@@ -115,6 +115,18 @@ def flushes_of(store: Store, first: int, last: int, group: str) -> list[int] | N
     ]
 
 
+def flushes_by(store: Store, handler: str) -> list[int]:
+    """The flushes of a handler."""
+    return [number for (number,) in store.rows("SELECT id FROM flush WHERE handler = ?", (handler,))]
+
+
+def flushes_with(store: Store, first: int, last: int, cohort: int | None) -> list[int]:
+    """The flushes in which jobs from `first` to `last` (of this cohort) were last. Reads each of them."""
+    where = "id BETWEEN ? AND ? AND (?3 IS NULL OR cohort = ?3) AND flush IS NOT NULL"
+    found = store.rows(f"SELECT DISTINCT flush FROM job WHERE {where}", (first, last, cohort))
+    return [number for (number,) in found]
+
+
 def flush_record(store: Store, number: int | None) -> FlushRecord | None:
     """What became of a flush, of which None has nothing to tell."""
     row = store.row(

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from ..job import State
+from ..selection import ANY, Criteria
+from .criteria import of_groups
 from .store import Store
 
 MANY = 500  # values one statement is given
@@ -27,15 +29,17 @@ class GroupSum(Struct, frozen=True, kw_only=True):
     cost: float
 
 
-def ended_groups(store: Store, limit: int) -> list[GroupSum]:
+def ended_groups(store: Store, limit: int, criteria: Criteria = ANY) -> list[GroupSum]:
     """The groups of which nothing waits or runs, the latest first."""
-    return _groups(store, "queued = 0 AND running = 0 ORDER BY finished DESC LIMIT ?", (limit,))
+    also, parameters = of_groups(criteria)
+    return _groups(store, f"queued = 0 AND running = 0{also} ORDER BY finished DESC LIMIT ?", (*parameters, limit))
 
 
-def groups_with(store: Store, states: Iterable[State]) -> list[GroupSum]:
+def groups_with(store: Store, states: Iterable[State], criteria: Criteria = ANY) -> list[GroupSum]:
     """The groups that hold a job in one of these states, the newest first; costs what there are groups."""
     condition = " OR ".join(f"{state} > 0" for state in states) or "0"
-    return _groups(store, f"{condition} ORDER BY cohort DESC", ())
+    also, parameters = of_groups(criteria)
+    return _groups(store, f"({condition}){also} ORDER BY cohort DESC", parameters)
 
 
 def group_sums(store: Store, names: Sequence[str]) -> dict[str, GroupSum]:

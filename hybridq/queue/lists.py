@@ -12,8 +12,9 @@ from msgspec import Struct
 from ..errors import UsageError
 from ..job import Lane, Mode, State
 from ..reason import Reason, read
-from ..selection import Group, Ids, Last, Selector
+from ..selection import ANY, Criteria, Group, Ids, Last, Selector
 from .cohorts import Cohort, cohorts, no_such
+from .criteria import of_cohorts, of_jobs
 from .group_sums import MANY, counts_of, group_sums, marks
 from .later import known
 from .store import Store
@@ -41,6 +42,7 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     cohort: int
     state: State
     ready: float
+    tries: int  # failures that counted against the retries
     started: float | None
     finished: float | None
     text: bytes
@@ -53,14 +55,15 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     cut: str = ""
 
 
-def totals(store: Store, modes: Sequence[Mode]) -> list[ModeSum]:
-    """The sums of these modes."""
+def totals(store: Store, modes: Sequence[Mode], handlers: Sequence[str] = ()) -> list[ModeSum]:
+    """The sums of these modes, of these handlers alone where some are named."""
+    of = f" AND handler IN ({marks(handlers)})" if handlers else ""
     return [
         ModeSum(counts=counts_of(counts), cost=cost, streamed=streamed)
         for *counts, cost, streamed in store.rows(
             "SELECT sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost), sum(streamed)"
-            f" FROM tally WHERE mode IN ({marks(modes)}) GROUP BY mode",
-            tuple(modes),
+            f" FROM tally WHERE mode IN ({marks(modes)}){of} GROUP BY mode",
+            (*modes, *handlers),
         )
     ]
 
@@ -90,36 +93,44 @@ def open_flushes(store: Store) -> dict[str, list[tuple[float, Reason]]]:
     return found
 
 
-def running(store: Store, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+def running(store: Store, modes: Sequence[Mode], limit: int, criteria: Criteria = ANY) -> list[Cohort]:
     """Cohorts of which some job runs, the oldest first; of a group one alone."""
+    also, parameters = of_cohorts(criteria)
     return _distinct(
         store,
         "INDEXED BY cohort_running WHERE running > 0 AND accepted IS NOT NULL"
-        f" AND mode IN ({marks(modes)}) ORDER BY id",
-        tuple(modes),
+        f" AND mode IN ({marks(modes)}){also} ORDER BY id",
+        (*modes, *parameters),
         limit,
     )
 
 
-def queued(store: Store, lane: Lane, handler: str, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+def queued(
+    store: Store, lane: Lane, handler: str, modes: Sequence[Mode], limit: int, criteria: Criteria = ANY
+) -> list[Cohort]:
     """The next cohorts of a lane and handler in the order in which they run; of a group, its next one alone."""
+    also, parameters = of_cohorts(criteria)
     return _distinct(
         store,
         "INDEXED BY cohort_queued WHERE lane = ? AND handler = ? AND queued > 0"
-        f" AND mode IN ({marks(modes)}) ORDER BY due, rank, id",
-        (lane, handler, *modes),
+        f" AND mode IN ({marks(modes)}){also} ORDER BY due, rank, id",
+        (lane, handler, *modes, *parameters),
         limit,
     )
 
 
-def ended_singles(store: Store, state: State, modes: Sequence[Mode], limit: int) -> list[Cohort]:
+def ended_singles(
+    store: Store, state: State, modes: Sequence[Mode], limit: int, criteria: Criteria = ANY
+) -> list[Cohort]:
     """The single jobs that came to this end, the latest first."""
+    also, parameters = of_cohorts(criteria, over=True)
     numbers: list[tuple[float, int]] = []
     for mode in modes:
         numbers += store.rows(
             "SELECT finished, id FROM cohort INDEXED BY cohort_ended WHERE name IS NULL AND queued = 0 AND running = 0"
-            " AND finished IS NOT NULL AND mode = ? AND failed = ? AND cancelled = ? ORDER BY finished DESC LIMIT ?",
-            (mode, int(state is State.FAILED), int(state is State.CANCELLED), limit),
+            f" AND finished IS NOT NULL AND mode = ? AND failed = ? AND cancelled = ?{also}"
+            " ORDER BY finished DESC LIMIT ?",
+            (mode, int(state is State.FAILED), int(state is State.CANCELLED), *parameters, limit),
         )
     return by_number(store, [number for _, number in sorted(numbers, reverse=True)[:limit]])
 
@@ -175,15 +186,23 @@ def mixed(store: Store, name: str) -> bool:
     return len(set(store.rows(f"SELECT mode FROM cohort WHERE {where}", (name, SCAN)))) > 1
 
 
-def members(store: Store, name: str, states: Sequence[State], modes: Sequence[Mode], limit: int) -> list[int]:
+def members(
+    store: Store,
+    name: str,
+    states: Sequence[State],
+    modes: Sequence[Mode],
+    limit: int,
+    criteria: Criteria = ANY,
+) -> list[int]:
     """The first `limit` jobs of a group in these states and modes; walks its jobs until it has them."""
-    where = f"state IN ({marks(states)}) AND mode IN ({marks(modes)})"
+    also, parameters = of_jobs(criteria)
+    where = f"state IN ({marks(states)}) AND mode IN ({marks(modes)}){also}"
     return [
         number
         for (number,) in store.rows(
             f"SELECT job.id FROM cohort JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
             f" WHERE name = ? AND accepted IS NOT NULL AND {where} ORDER BY job.id LIMIT ?",
-            (name, *states, *modes, max(0, limit)),
+            (name, *states, *modes, *parameters, max(0, limit)),
         )
     ]
 
@@ -231,9 +250,9 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
     found: dict[int, ListedJob] = {}
     for start in range(0, len(numbers), MANY):
         part = numbers[start : start + MANY]
-        for number, cohort, state, gate, cause, how, ready, started, finished, data, *rest in store.rows(
+        for number, cohort, state, gate, cause, how, ready, tries, started, finished, data, *rest in store.rows(
             "SELECT job.id, cohort, state, gate, cause, (SELECT state FROM job AS other WHERE other.id = job.cause),"
-            " ready, started, finished,"
+            " ready, tries, started, finished,"
             " CASE WHEN length(input) <= 4096 THEN input END, error, exit_code, cost,"
             " (SELECT deaths FROM suspect WHERE job = job.id), json_extract(CAST(usage AS TEXT), '$.cut')"
             f" FROM job LEFT JOIN result ON result.id = job.id WHERE job.id IN ({marks(part)})",
@@ -246,6 +265,7 @@ def listed(store: Store, numbers: Sequence[int]) -> dict[int, ListedJob]:
                 cohort=cohort,
                 state=known(State, state),
                 ready=ready,
+                tries=tries,
                 started=started,
                 finished=finished,
                 text=text,
@@ -271,7 +291,12 @@ def all_wait(store: Store, cohort: int, now: float) -> tuple[float, str] | None:
 
 
 def job_ids(
-    store: Store, chosen: Ids, states: Sequence[State], modes: Sequence[Mode], limit: int
+    store: Store,
+    chosen: Ids,
+    states: Sequence[State],
+    modes: Sequence[Mode],
+    limit: int,
+    criteria: Criteria = ANY,
 ) -> tuple[list[int], int]:
     """The first `limit` jobs of these ranges in these states and modes, and how many there are.
 
@@ -279,9 +304,10 @@ def job_ids(
     """
     ids: list[int] = []
     jobs = 0
-    where = f"{_IN_RANGE} AND state IN ({marks(states)}) AND mode IN ({marks(modes)})"
+    also, more = of_jobs(criteria)
+    where = f"{_IN_RANGE} AND state IN ({marks(states)}) AND mode IN ({marks(modes)}){also}"
     for first, last in chosen.ranges:
-        parameters = (first, last, *states, *modes)
+        parameters = (first, last, *states, *modes, *more)
         left = limit - len(ids)
         here = store.rows(f"SELECT job.id FROM job {_OF} WHERE {where} ORDER BY job.id LIMIT ?", (*parameters, left))
         ids += [number for (number,) in here]

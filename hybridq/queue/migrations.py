@@ -272,6 +272,18 @@ def limits(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def found_again(db: "Database") -> None:
+    """What ended, of one handler or before some instant, is found in the index alone; so is what waits for its next
+    try, of which there may be few among a million."""
+    for statement in (
+        "DROP INDEX cohort_ended",
+        """CREATE INDEX cohort_ended ON cohort (mode, failed, cancelled, finished, handler, accepted)
+            WHERE name IS NULL AND queued = 0 AND running = 0 AND finished IS NOT NULL""",
+        "CREATE INDEX job_tried_again ON job (ready, cohort) WHERE state = 'queued' AND ready > 0",
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -286,4 +298,5 @@ STEPS = {  # after the first release's own
     "0012_dependencies": dependencies,
     "0013_pauses": pauses,
     "0014_limits": limits,
+    "0015_found_again": found_again,
 }

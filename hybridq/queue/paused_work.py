@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ..brain.conditions import part_of
 from ..job import Happening, Lane, State
 from ..reason import Reason
-from .buckets import Buckets, counted_in
+from .buckets import Buckets, told_under
 from .counters import Move, shift
 from .history import note
 from .holds import withheld
@@ -50,12 +50,7 @@ def _held_in(store: Store, handler: str, groups: Sequence[str], found: Buckets) 
             (msgspec.json.encode(groups).decode(), handler),
         )
     )
-    under, keys = found.under(), counted_in(store, queued)
-    gone: Counter[int] = Counter()
-    for cohort, jobs in queued.items():
-        counted = keys.get(cohort, cohort)
-        gone[under.get(cohort, under.get(counted, counted))] += jobs
-    return gone
+    return told_under(store, found, queued)
 
 
 def queued_in(store: Store, handler: str, groups: Sequence[str]) -> dict[Lane, int]:

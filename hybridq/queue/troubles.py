@@ -69,9 +69,9 @@ def late_since(store: Store, since: float, now: float) -> tuple[Late, ...]:
     return tuple(Late(audience=known(Audience, audience), jobs=jobs, by=seconds) for audience, jobs, seconds in rows)
 
 
-def again(store: Store, name: str, now: float) -> tuple[int, float, str] | None:
-    """How many queued jobs of a group are not tried again yet (SCAN at most), when the first of them is, and why;
-    None: none waits for that."""
+def again(store: Store, name: str, now: float) -> tuple[int, float, float, str] | None:
+    """How many queued jobs of a group are not tried again yet (SCAN at most), when the first of them is and when the
+    last, and why; None: none waits for that."""
     found = store.rows(
         "SELECT job.id, ready FROM (SELECT id FROM cohort WHERE name = ?1 AND queued > 0 LIMIT ?3) AS part"
         " CROSS JOIN job ON job.cohort = part.id AND state = 'queued' AND ready > ?2 LIMIT ?3",
@@ -81,4 +81,4 @@ def again(store: Store, name: str, now: float) -> tuple[int, float, str] | None:
         return None
     number, at = min(found, key=lambda each: each[1])
     error = store.row("SELECT error FROM result WHERE id = ?", (number,))
-    return len(found), at, (error[0] if error else None) or "failed"
+    return len(found), at, max(ready for _, ready in found), (error[0] if error else None) or "failed"

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Collection
 from itertools import chain, islice
 
@@ -20,13 +21,14 @@ from ..brain.plan import NOW, plan
 from ..job import Flush, Lane, State
 from ..money.today import Today
 from ..queue import flushes
-from ..queue.buckets import Buckets, buckets, pages
+from ..queue.buckets import Buckets, buckets, pages, told_under
 from ..queue.claims import ends_of
 from ..queue.cohorts import held, tally
 from ..queue.learned import intend
 from ..queue.paused_work import going
 from ..queue.remote import Away, adopt, claims_of
 from ..queue.suspects import only_suspects, suspects_of
+from ..queue.tried_again import next_tries
 from ..sentences import sentence
 from ..when import count, how_many
 from .engine import Engine
@@ -61,7 +63,8 @@ class BatchLoop:
         self._tasks = tasks
         self._drain = drain
         self._only = only
-        self._idle_until: dict[str, float] = {}  # whose jobs all wait for their next try
+        self._idle_until: dict[str, float] = {}  # whose jobs could not be claimed
+        self._pause = TICK  # until a job is tried again
 
     def turn(self, now: float) -> float:
         """Look after what runs elsewhere, plan each handler that holds work, and start what is due."""
@@ -70,7 +73,7 @@ class BatchLoop:
             told = f", {count(cancelled)} of them cancelled" if cancelled else ""
             log.info("resuming a batch of %s: %s%s", away.handler, how_many(len(away.work.ids)), told)
             self._attend(away)
-        pause = TICK
+        pause = self._pause = TICK
         if self.engine.watch.on():
             return pause
         names = self.engine.waiting(Lane.BATCH)
@@ -90,7 +93,7 @@ class BatchLoop:
             self._start_suspects(names, now)
         elif names:
             pause = min(pause, wait)
-        return pause
+        return min(pause, self._pause)
 
     def _start_suspects(self, names: list[str], now: float) -> None:
         """Nothing else is to be run: what may have been why a runner died."""
@@ -183,11 +186,15 @@ class BatchLoop:
         return False
 
     def _held(self, name: str, now: float) -> Buckets:
-        """The held work but for what is paused, and suspects, which begin last; of a drain what it is to run."""
+        """The held work but for what is paused, what waits for its next try, and suspects, which begin last; of a drain
+        what it is to run."""
         store = self.engine.store
         found = Buckets(held(store, name, self._only or ())) if self._drain else buckets(store, name, now)
         found = going(store, name, found, now)
-        apart = suspects_of(store, name)
+        apart, later = suspects_of(store, name), next_tries(store, Lane.BATCH, name, now)
+        if later.first is not None:
+            self._pause = min(self._pause, max(AGAIN, later.first - now))
+            apart = Counter(apart) + told_under(store, found, later.jobs)
         if not apart:
             return found
         left = [(each, each.jobs - apart.get(each.key, 0)) for each in found.held]

@@ -54,7 +54,8 @@ class CallRun:
     def calls(self) -> list[Call]:
         """The claims as the handler gets them."""
         engine = self._engine
-        return [engine.call(claim, engine.settling.cohort(claim)) for claim in self._claims.values()]
+        held = self._claims.values()
+        return [engine.call(claim, engine.settling.cohort(claim), together=len(held)) for claim in held]
 
     def left(self) -> list[Claim]:
         """What has not ended."""

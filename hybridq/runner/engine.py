@@ -15,6 +15,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ..brain.calls import ChunkSize
+from ..brain.commands import kind_of
+from ..brain.usual import time_limit
 from ..config.read import load_config
 from ..config.resources import variables
 from ..config.values import Config
@@ -157,17 +159,26 @@ class Engine:
         if gone is not None:
             raise HybridqError(f"{gone} was removed while this {self.runner.kind} ran, so it stops. Start it again")
 
-    def call(self, claim: Claim, cohort: Cohort) -> Call:
-        """A claim as its handler gets it."""
-        asked = cohort.request
+    def call(self, claim: Claim, cohort: Cohort, by: str = "", together: int = 1) -> Call:
+        """A claim as its handler gets it: `by` the one that makes its draft, `together` with others in a call."""
+        asked, limit = cohort.request, cohort.request.timeout
+        if asked.timeout_factor is not None:
+            limit = self._limit(claim, cohort, by or cohort.handler, asked.timeout_factor, together)
         return Call(
             id=claim.id,
             attempt=claim.attempt,
             input=filled(self.store, claim.id, claim.input) if MARK_AFTER in claim.input else claim.input,
-            timeout=asked.timeout,
+            timeout=limit,
             cwd=asked.cwd and named(asked.cwd),
             env=self.settling.variables(cohort) | (variables(claim.given) if claim.given else {}),
         )
+
+    def _limit(self, claim: Claim, cohort: Cohort, name: str, factor: float, together: int) -> float | None:
+        """Seconds that a try may take of which so many times the usual are allowed; None: that is not known yet."""
+        commands = self.outlook.handler(name).traits.commands
+        kind = kind_of(claim.input, cohort.request.cwd) if commands else ""
+        shared = 1 if commands else together
+        return time_limit(self.outlook.estimate(name), cohort.lane, len(claim.input), kind, factor, shared)
 
     def postpone(self, event: Throttled) -> None:
         """Let followers and views know that a call waits."""

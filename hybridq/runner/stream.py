@@ -22,6 +22,7 @@ from ..queue.doorbell import VIEWER, ring
 from ..queue.outputs import Sink
 from ..queue.store import Store
 from ..queue.suspects import take
+from ..queue.tried_again import next_tries
 from .engine import Engine
 from .loop import AGAIN, TICK
 
@@ -70,7 +71,9 @@ class StreamLoop:
                 self._start(name, claim)
             if len(claims) < free and not room.withheld:
                 # What is left waits for its next try. Of very many that do a look takes a while.
-                pause = min(pause, max(again, 9 * (time.monotonic() - began)))
+                first = next_tries(self.engine.store, Lane.STREAM, name, now).first
+                until = again if first is None or self.engine.bounds.any() else min(TICK, first - now)
+                pause = min(pause, max(AGAIN, until, 9 * (time.monotonic() - began)))
         if names and not (wait := self.engine.watch.free_in()):
             self._start_suspects(names, now)
         elif names:
@@ -127,7 +130,7 @@ class StreamLoop:
         attempt = _Attempt(engine, claim, of)
         try:
             handler = engine.handler(attempt.handler)
-            async with aclosing(handler.run([engine.call(claim, of)], Lane.STREAM)) as events:
+            async with aclosing(handler.run([engine.call(claim, of, attempt.handler)], Lane.STREAM)) as events:
                 async for bunch in events:
                     for event in bunch:
                         attempt.hear(event)

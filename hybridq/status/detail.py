@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..brain.commands import kind_of
+from ..brain.usual import time_limit, usual
 from ..errors import UsageError
 from ..files import readable
 from ..happenings import happened
@@ -56,7 +58,11 @@ class Detail(Row, frozen=True, kw_only=True):
     left_out: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it; variables that it does not see, and why
     priority: int = 0
     retries: int = 0
+    backoff: float | None = None
+    retry_on: tuple[int, ...] = ()
     timeout: float | None = None
+    timeout_factor: float | None = None
+    usual: float | None = None  # seconds that one such job usually takes; None: unknown, or not asked for
     max_cost: float | None = None
     attempt: int | None = None
     failures: int | None = None  # tries that counted against the retries
@@ -98,6 +104,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     history: tuple[Happened, ...]
     schedule: str | None = None  # as in Detail
     instant: float | None = None
+    timeout: float | None = None
+    timeout_factor: float | None = None
+    usual: float | None = None
     currency: str = ""
 
 
@@ -124,7 +133,9 @@ def _detail(outlook: Outlook, row: Row, cohort: Cohort, now: float) -> Detail:
         "left_out": around.left_out,
         "priority": asked.priority,
         "retries": asked.retries,
-        "timeout": asked.timeout,
+        "backoff": asked.backoff,
+        "retry_on": asked.retry_on,
+        **_time_limit(outlook, cohort, row),
         "max_cost": asked.max_cost,
         "promise": first_promise(outlook.store, cohort.id),
         "currency": outlook.config.policy.currency,
@@ -134,6 +145,20 @@ def _detail(outlook: Outlook, row: Row, cohort: Cohort, now: float) -> Detail:
             **shared, others=tuple(lists.others(outlook.store, cohort)), history=_history(outlook, cohort.id, None)
         )
     return Detail(**shared, **_job_facts(outlook, job(outlook.store, row.id), now))
+
+
+def _time_limit(outlook: Outlook, cohort: Cohort, row: Row) -> dict[str, Any]:
+    """How long a try may run: in seconds as far as that is known, and in times of what is usual."""
+    factor = cohort.request.timeout_factor
+    if factor is None or cohort.handler not in outlook.config.handlers:
+        return {"timeout": cohort.request.timeout, "timeout_factor": factor, "usual": None}
+    kind, size = cohort.request.kind, cohort.size
+    if row.group is None:
+        data = job(outlook.store, row.id).input
+        kind, size = kind_of(data, cohort.request.cwd), float(len(data))
+    estimate = outlook.estimate(cohort.handler)
+    limit = time_limit(estimate, cohort.lane, size, kind, factor)
+    return {"timeout": limit, "timeout_factor": factor, "usual": usual(estimate, cohort.lane, size, kind)}
 
 
 def _explanation(outlook: Outlook, row: Row, cohort: Cohort) -> Explanation:
@@ -159,6 +184,7 @@ def _explanation(outlook: Outlook, row: Row, cohort: Cohort) -> Explanation:
         currency=outlook.config.policy.currency,
         promise=first_promise(outlook.store, cohort.id),
         history=_history(outlook, cohort.id, one, row.finished if row.state in BY_ITSELF else None),
+        **_time_limit(outlook, cohort, row),
         **_occurrence(outlook, one),
     )
 

@@ -275,6 +275,11 @@ class Foresight:
             return self.running(of, begun + at_once, of.started)[0]
         return (self.streamed(of) if of.lane is Lane.STREAM else self.held(of))[0]
 
+    def tried_again(self, cohort: Cohort, jobs: int, ready: float) -> Eta:
+        """For so many jobs of a cohort that are tried again then, and no sooner."""
+        served = self.served or self._runs_itself(cohort)
+        return Eta() if self._stuck(cohort, served) is not None else self._from(cohort, jobs, ready)
+
     def _from(self, cohort: Cohort, jobs: int, start: float) -> Eta:
         """For so many jobs of a cohort that nothing keeps from beginning from then on."""
         world = later(self._apart(self._world(cohort.handler), cohort, jobs), start)

@@ -8,31 +8,24 @@ has not. Whoever looks also rescues what a dead runner left.
 import math
 from collections.abc import Container, Mapping, Sequence
 
-from msgspec import structs
-from msgspec.structs import replace
-
 from ..errors import NoSuchJob
 from ..job import ENDED, Lane, Mode, State
-from ..outlook import Outlook, machine_load
-from ..queue import cohorts, lists, schedules
-from ..queue.account import saved_of
+from ..outlook import Outlook
+from ..queue import cohorts, lists
 from ..queue.cohorts import Cohort
 from ..queue.group_sums import ended_groups, groups_with
 from ..queue.read_only import rescue_if_writable
+from ..queue.search import groups_named
 from ..queue.select import meant, ranges
-from ..selection import All, Ids, Selector
-from ..sentences import sentence
-from ..when import clock
-from .foresight import NONE, Foresight, NextFlush
+from ..selection import ANY, All, Criteria, Ids, Selector
+from .foresight import Foresight
+from .head import head
 from .rows import Rows
-from .snapshot import Head, Paused, Row, Snapshot
+from .snapshot import Row, Snapshot
 
 RECENT = 5  # ended rows that are shown unasked, where nobody says how many fit
 ALARMING = 86400.0  # seconds for which what failed stands before what else ended
-BATCHED = (Lane.BATCH, State.DONE)
 LIVE = (State.RUNNING, State.QUEUED)
-DAY = 86400.0  # seconds for which it is told what schedules left out
-AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
 
 
 def take(
@@ -47,104 +40,65 @@ def take(
     whole: bool = False,
     fill: int = 0,
     gone: bool = False,
+    criteria: Criteria = ANY,
 ) -> Snapshot:
     """The queue at `now` with at most `limit` rows; `hidden` counts the jobs that no row shows.
 
     `all_`: every row that ended, not only the latest few; `fill`: rows that there is room for, which those that ended
     fill, what failed within a day first. `gone`: a selector may name nothing any more. With `states` each row is a
     single job in one of them, or, with `whole`, a group that holds such; without, after what was selected come the
-    failed jobs of its groups. Raises NoSuchJob for a selector that names nothing.
+    failed jobs of its groups. `criteria` leave what meets them; those that are searched for are single jobs, and groups
+    by their name. Raises NoSuchJob for a selector that names nothing.
     """
     rescue_if_writable(outlook.store, now)
     with outlook.store.still():
         foresight = Foresight(outlook, now)
-        view = _View(outlook, foresight, limit, tuple(states) or tuple(State), tuple(modes) or tuple(Mode))
+        kinds = tuple(states) or tuple(State), tuple(modes) or tuple(Mode)
+        view = _View(outlook, foresight, limit, *kinds, criteria)
+        if criteria.searched:
+            return view.searched(selectors, every=all_, gone=gone)
         if any(isinstance(each, All) for each in selectors):
             selectors, all_ = (), True
         if selectors:
             rows, jobs = view.selected(selectors, gone=gone)
         else:
-            rows, jobs = view.everything(all_ or bool(states), fill), view.jobs()
+            rows, jobs = view.everything(all_ or bool(states) or criteria != ANY, fill), view.jobs()
         if states and not whole:
             rows, twice = view.opened(rows)
             jobs -= twice
         elif selectors and not states:
             rows, failed = view.with_failed(rows)
             jobs += failed
+        if criteria.timed:  # a row more than is shown was asked for
+            return Snapshot(head=head(outlook, foresight), rows=tuple(rows[:limit]), more=len(rows) > limit)
         shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
         return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
-
-
-def head(outlook: Outlook, foresight: Foresight) -> Head:
-    """Who runs the queue, under which conditions, and what it has saved."""
-    now, tariff = foresight.now, outlook.tariff
-    daemons = [f"pid {pid}, since {clock(since, now)}" for kind, pid, since in foresight.runners if kind == "daemon"]
-    sums = lists.totals(outlook.store, tuple(Mode))
-    counts = {state: sum(each.counts.get(state, 0) for each in sums) for state in State}
-    change = next((found[0] for days in AHEAD if (found := tariff.changes(now, now + days))), None)
-    flush = foresight.next_flush()
-    cost = sum(each.cost for each in sums)
-    schedule, due = schedules.next_name(outlook.store) or ("", None)
-    return Head(
-        now=now,
-        daemon=daemons[0] if daemons else "",
-        runners=len(foresight.runners) - len(daemons),
-        load=machine_load(),
-        factor=tariff.factor(now),
-        factor_name=tariff.name(now),
-        factor_until=change and change[0],
-        factor_there=tariff.there(change[0]) if change else "",
-        factor_next=change and change[1],
-        counts={state: jobs for state, jobs in counts.items() if jobs},
-        held=sum(
-            jobs for (_, lane, state), jobs in foresight.tally.items() if lane is Lane.BATCH and state is State.QUEUED
-        ),
-        paused=tuple(Paused(**structs.asdict(each)) for each in foresight.pauses.all),
-        next_flush=flush.at,
-        next_flush_why=_whose(flush, sentence(replace(flush.why, runs=None), now, outlook.config.policy.currency)),
-        next_flush_why_kind="" if flush.why is NONE else flush.why.kind,
-        currency=outlook.config.policy.currency,
-        next_schedule=schedule,
-        next_occurrence=due,
-        left_out=schedules.left_since(outlook.store, now - DAY),
-        cost=cost,
-        saved=saved_of(
-            cost,
-            sum(each.streamed for each in sums),
-            untold=_untold(outlook, foresight),
-            due=lists.start_money_due(outlook.store),
-        ),
-    )
-
-
-def _whose(flush: NextFlush, why: str) -> str:
-    """Why a flush is run, with its handler where there are several: `embed: deadline 21:00; and 1 more`."""
-    named = ": ".join(filter(None, [flush.handler, why]))
-    return f"{named}; and {flush.others} more" if flush.others else named
-
-
-def _untold(outlook: Outlook, foresight: Foresight) -> bool:
-    """Whether jobs were done in batches of which it is not known yet what sharing calls has saved."""
-    batched = {name for (name, lane, state), jobs in foresight.tally.items() if jobs and (lane, state) == BATCHED}
-    return bool(batched and batched & outlook.untold())
 
 
 class _View:
     """What was asked to be seen, and the rows that this comes to."""
 
     def __init__(
-        self, outlook: Outlook, foresight: Foresight, limit: int, states: tuple[State, ...], modes: tuple[Mode, ...]
+        self,
+        outlook: Outlook,
+        foresight: Foresight,
+        limit: int,
+        states: tuple[State, ...],
+        modes: tuple[Mode, ...],
+        criteria: Criteria,
     ) -> None:
         self.states = states
+        self._outlook = outlook
         self._store = outlook.store
-        self._limit = limit
+        self._limit = limit + criteria.timed
         self._modes = modes
+        self._criteria = criteria
         self._foresight = foresight
         self._rows = Rows(outlook, foresight)
 
     def jobs(self) -> int:
         """How many jobs there are in these states and modes."""
-        sums = lists.totals(self._store, self._modes)
+        sums = lists.totals(self._store, self._modes, self._criteria.handlers)
         return sum(each.counts.get(state, 0) for each in sums for state in self.states)
 
     def everything(self, all_: bool, fill: int) -> list[Row]:
@@ -188,7 +142,7 @@ class _View:
         return tuple(state for state in states if state in self.states)
 
     def _members(self, name: str, states: Sequence[State], limit: int) -> list[Row]:
-        return self._rows.jobs(lists.members(self._store, name, states, self._modes, limit))
+        return self._rows.jobs(lists.members(self._store, name, states, self._modes, limit, self._criteria))
 
     def selected(self, selectors: Sequence[Selector], *, gone: bool) -> tuple[list[Row], int]:
         """The rows that these selectors name, each once, and how many jobs that are."""
@@ -217,14 +171,15 @@ class _View:
 
     def _numbered(self, chosen: Ids) -> tuple[list[int], int]:
         ranges(self._store, chosen)  # raises NoSuchJob for an id that is not there
-        live, going_on = lists.job_ids(self._store, chosen, self._asked(LIVE), self._modes, self._limit)
+        modes, criteria = self._modes, self._criteria
+        live, going_on = lists.job_ids(self._store, chosen, self._asked(LIVE), modes, self._limit, criteria)
         left = self._limit - len(live)
-        ended, over = lists.job_ids(self._store, chosen, self._asked(ENDED), self._modes, left)
+        ended, over = lists.job_ids(self._store, chosen, self._asked(ENDED), modes, left, criteria)
         return [*live, *ended], going_on + over
 
     def _live(self) -> list[Row]:
         """What runs, then what waits."""
-        running = lists.running(self._store, self._modes, self._limit)
+        running = lists.running(self._store, self._modes, self._limit, self._criteria)
         seen = {of.name for of in running} - {None}
         waiting, before = self._waiting() if State.QUEUED in self.states else ([], {})
         waiting = [of for of in waiting if of.name not in seen]
@@ -237,7 +192,7 @@ class _View:
         for lane in Lane:
             for handler in cohorts.waiting(self._store, lane):
                 jobs = 0
-                for of in lists.queued(self._store, lane, handler, self._modes, self._limit):
+                for of in lists.queued(self._store, lane, handler, self._modes, self._limit, self._criteria):
                     found[lane].append(of)
                     before[of.id] = jobs
                     jobs += 0 if self._foresight.paused(of) else of.queued
@@ -255,7 +210,7 @@ class _View:
             of
             for state in ENDED
             if state in self.states
-            for of in lists.ended_singles(self._store, state, self._modes, limit)
+            for of in lists.ended_singles(self._store, state, self._modes, limit, self._criteria)
         ]
         singles.sort(key=lambda of: _urgency(of, first, 0.0), reverse=True)
         groups = self._groups(limit)
@@ -264,14 +219,53 @@ class _View:
 
     def _groups(self, limit: int) -> list[Cohort]:
         if len(self.states) < len(State):
-            named = groups_with(self._store, [state for state in ENDED if state in self.states])
+            named = groups_with(self._store, [state for state in ENDED if state in self.states], self._criteria)
             return [lists.representative(self._store, found.name) for found in named]
-        return lists.by_number(self._store, [found.cohort for found in ended_groups(self._store, limit)])
+        found = ended_groups(self._store, limit, self._criteria)
+        return lists.by_number(self._store, [each.cohort for each in found])
 
     def _wanted(self, shown: list[Cohort], before: Mapping[int, int] | None = None) -> list[Row]:
         """Their rows, without those that hold nothing in the states that were asked for."""
         kept = [of for of in shown if of.mode in self._modes]
-        return [row for row in self._rows.of(kept, before) if any(state in row.counts for state in self.states)]
+        rows = [row for row in self._rows.of(kept, before) if any(state in row.counts for state in self.states)]
+        return rows if self._criteria == ANY else [row for row in rows if _meets(row, self._criteria)]
+
+    def searched(self, selectors: Sequence[Selector], *, every: bool, gone: bool) -> Snapshot:
+        """The groups whose names were asked for, then single jobs, each looked at; within the limit."""
+        from .searching import Search
+
+        criteria, limit = self._criteria, self._limit - self._criteria.timed
+        whole = not selectors and not criteria.slow and len(self.states) == len(State)
+        names = groups_named(self._store, criteria.words, limit) if whole else []
+        groups = self._wanted([lists.representative(self._store, name) for name in names])
+        search = Search(self._outlook, self.states, self._modes, criteria, self._foresight.now)
+        spans = self._spans(selectors, gone=gone)
+        found = search.find(spans, limit, every=every, besides={row.group or "" for row in groups})
+        rows = sorted([*groups, *self._rows.jobs(found.jobs)], key=lambda row: row.state in ENDED)
+        return Snapshot(
+            head=head(self._outlook, self._foresight),
+            rows=tuple(rows[:limit]),
+            more=found.more or len(rows) > limit,
+            searched_from=found.searched_from,
+        )
+
+    def _spans(self, selectors: Sequence[Selector], *, gone: bool) -> list[tuple[int, int, int | None]]:
+        spans = []
+        for selector in selectors or (All(),):
+            try:
+                spans += ranges(self._store, selector)
+            except NoSuchJob:
+                if not gone:
+                    raise
+        return spans
+
+
+def _meets(row: Row, criteria: Criteria) -> bool:
+    """Whether a row is of the handlers, and was in the queue at the instants that were asked for."""
+    of = not criteria.handlers or row.handler in criteria.handlers
+    came = criteria.until is None or row.submitted <= criteria.until
+    left = criteria.since is not None and row.finished is not None and row.finished < criteria.since
+    return of and came and not left
 
 
 def _urgency(shown: Row | Cohort, first: float, unended: float) -> tuple[bool, float]:

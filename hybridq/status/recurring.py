@@ -62,7 +62,10 @@ class ScheduleDetail(Recurring, frozen=True, kw_only=True):
     env: tuple[str, ...]  # names
     priority: int
     retries: int
+    backoff: float | None
+    retry_on: tuple[int, ...]
     timeout: float | None
+    timeout_factor: float | None
     max_cost: float | None
     group: str | None
     since: float
@@ -90,7 +93,10 @@ def schedule_detail(outlook: Outlook, name: str, now: float) -> ScheduleDetail:
             env=tuple(sorted(kept.variables(outlook.store, of).env)),
             priority=asked.priority,
             retries=asked.retries,
+            backoff=asked.backoff,
+            retry_on=asked.retry_on,
             timeout=asked.timeout,
+            timeout_factor=asked.timeout_factor,
             max_cost=asked.max_cost,
             group=asked.group,
             since=of.since,

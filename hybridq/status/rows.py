@@ -132,7 +132,8 @@ class Rows:
         if line.deaths and not running:
             why = Reason("watched", jobs=line.deaths)
         if line.ready > foresight.now:
-            why = Reason("again", line.error or "failed", due=line.ready)
+            why = _next_try(cohort, line)
+            eta = eta if running else foresight.tried_again(cohort, 1, line.ready)
         return eta, why
 
     def _waiting(self, cohort: Cohort, before: int | None) -> Foreseen:
@@ -217,7 +218,9 @@ class Rows:
         waits = troubles.again(self._store, found.name, now) if found.counts.get(State.QUEUED) else None
         if waits is None:
             return eta, why
-        jobs, at, error = waits
+        jobs, at, last, error = waits
+        if eta.finish is not None:
+            eta = whole([eta, self._foresight.tried_again(cohort, jobs, last)])
         left = sum(found.counts.get(state, 0) for state in (State.QUEUED, State.RUNNING))
         return eta, Reason("again", error, due=at, jobs=jobs, of=left, then=None if jobs == left else why)
 
@@ -238,6 +241,15 @@ class Rows:
         eta, why = self._foresight.running(cohort, running + at_once, cohort.started)
         remark = remarked_of(self._store, found.name)
         return eta, said(remark) if remark else why
+
+
+def _next_try(cohort: Cohort, line: ListedJob) -> Reason:
+    """Until when a job waits, and for which try; a provider's own waiting is no try of its own."""
+    error, counted = line.error or "failed", line.state is State.QUEUED and line.tries > 0
+    retries = cohort.request.retries
+    if not counted or line.tries > retries:
+        return Reason("again", error, due=line.ready)
+    return Reason("again", error, due=line.ready, attempt=line.tries + 1, tries=retries + 1)
 
 
 def _job_end(line: ListedJob) -> Foreseen:

@@ -92,8 +92,13 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The head and the rows that were asked for; `hidden` is how many jobs no row shows."""
+    """The head and the rows that were asked for; `hidden` is how many jobs no row shows.
+
+    Where instants or words were asked for, it is not counted how many there are: `more` says that there are such.
+    """
 
     head: Head
     rows: tuple[Row, ...]
     hidden: int = 0
+    more: bool = False
+    searched_from: int | None = None  # the first job that was looked at; None: all were

@@ -44,7 +44,7 @@ class Llm:
     def __init__(self, name: str, config: HandlerConfig, *, runner: RunnerConfig) -> None:
         self.name = name
         self.chunk_limit = config.chunk or config.traits.defaults["chunk"]
-        self._config, self._timeout, self._width = config, config.timeout, config.instances
+        self._config, self._timeout, self._width = config, config.time_limit, config.instances
         self._options = options(config)
         self._limit = RateLimit(self._options.requests_per_minute, self._options.tokens_per_minute)
         self._money = Pricing(self._options, runner.output_limit)

@@ -188,7 +188,7 @@ class Worker:
             chunk.calls,
             self._dialect,
             self._notice,
-            timeout=self._config.timeout,
+            timeout=self._config.time_limit,
             partial_limit=self._limit,
             earlier=worker.served,
         )
