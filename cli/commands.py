@@ -48,6 +48,7 @@ COMMANDS = {
     "backup": ("backup", "Copy the whole queue into one file, while it works."),
     "restore": ("backup", "Put a queue back from a backup."),
     "handlers": ("configuration", "List the configured handlers."),
+    "hooks": ("hooks", "Show who is told when jobs end, and try it."),
     "config": ("configuration", "Show every setting and where it comes from."),
     "completions": ("configuration", "Print a shell completion script."),
     "help": ("help.command", "Explain a topic: handlers, models, settings, exit codes and more."),

@@ -10,8 +10,29 @@ from msgspec import Struct
 
 from hybridq.config.origin import Setting
 from hybridq.doctor.finding import Finding
-from hybridq.job import Forecast, Mode, State
+from hybridq.hooks.event import Event
+from hybridq.job import Forecast, HookEvent, Mode, State, Way
 from hybridq.status.snapshot import Paused
+
+
+class Hook(Struct, frozen=True, kw_only=True):
+    """One hook, as `hooks` lists it: who is told of an event, and what could not be told."""
+
+    event: HookEvent
+    way: Way
+    tells: str
+    waiting: int
+    given_up: int
+    error: str | None
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """What became of a try of a hook, `hooks --test`, and what it was told."""
+
+    way: Way
+    ok: bool
+    error: str | None
+    told: Event
 
 
 class JobRecord(Struct, frozen=True, kw_only=True):

@@ -112,6 +112,9 @@ def submit(
     stdin: Stdin = None,
     max_cost: MaxCost = None,
     needs: Needs = None,
+    notify: Annotated[
+        bool, typer.Option("--notify", help="Send a message once all of it has ended, by notify in config.toml.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, then exit with the job's exit code.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show the output as it arrives.")] = False,
     wait_final: Annotated[
@@ -153,6 +156,7 @@ def submit(
         clean_env=clean_env or None,
         max_cost=max_cost,
         needs=tuple(needs) if needs else None,
+        notify=notify or None,
         at=at,
         delay=delay,
         after=tuple(after) if after else None,

@@ -74,6 +74,7 @@ class Happening(StrEnum):
     REVIVED = "revived"  # queued again with what they wait for
     CHARGED = "charged"  # though they were cancelled
     RECURRED = "recurred"  # what their schedule tells of them
+    UNTOLD = "untold"  # a hook was to be told of them, and could not be
     BEFORE_NOW = "before now"  # accepted while the clock was ahead
     SAID = "said"  # whatever an earlier release said in words alone
 
@@ -85,6 +86,24 @@ class Caller(Struct, frozen=True, kw_only=True):
     since: int  # clock ticks from the machine's start until its own: with the pid it names one process; 0: unknown
     group: int  # the process group of the command line
     read: int | None = None  # bytes that it had read by then; None: nobody knows
+
+
+class HookEvent(StrEnum):
+    """What hooks are told of."""
+
+    DONE = "done"
+    FAILED = "failed"
+    GROUP_DONE = "group_done"
+    LATE = "late"
+    DAILY_REPORT = "daily_report"
+    SUBMISSION_DONE = "submission_done"  # of one that was handed in with --notify
+
+
+class Way(StrEnum):
+    """How a hook is told."""
+
+    COMMAND = "command"
+    NOTIFY = "notify"
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -109,6 +128,7 @@ class Request(Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     left_out: dict[str, str] = {}  # variables that are not in `env`, and why
     caller: Caller | None = None  # on a terminal
+    notify: bool = False  # whether its end is told by the URLs of `notify`
     kind: str = ""  # what its commands are known by (see `brain.commands`), or have in common; "": nothing
 
 

@@ -25,6 +25,7 @@ Point = Literal[
     "cleaning",
     "showing",
     "written",
+    "told",
 ]
 
 _name, _, _count = os.environ.get("HYBRIDQ_TEST_DIE_AT", "").partition(":")

@@ -15,7 +15,7 @@ from hybridq.visible import visible_line
 from . import words
 from .cells import MARGIN, Part
 from .palette import ALARM, FAILED, PLAIN, QUIET, STRONG
-from .pauses import paused_words
+from .pauses import paused_words, untold_words
 
 LABEL = 9  # cells of a head line's name
 LINES = 4
@@ -43,6 +43,8 @@ def _goes(head: Head) -> bool:
 
 def _runner(head: Head, now: float) -> list[str]:
     parts = [paused_words(head.paused, now)] if head.paused else []
+    if head.untold:
+        parts.append(untold_words(head.untold))
     parts.append(head.daemon or "none: hybridq daemon starts one, hybridq service install keeps one")
     if head.runners:
         parts.append(words.other_runners(head.runners))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hybridq.status.snapshot import Paused
-from hybridq.when import clock
+from hybridq.when import clock, how_many
 
 
 def paused_words(paused: Sequence[Paused], now: float) -> str:
@@ -19,3 +19,8 @@ def paused_how(of: Paused, now: float) -> str:
 def paused_what(of: Paused) -> str:
     """What one pause holds: `everything`, `handler shell`, or a group's name."""
     return of.group or (f"handler {of.handler}" if of.handler else "everything")
+
+
+def untold_words(events: int) -> str:
+    """That hooks were not told: `2 events were told to no hook: hybridq hooks`."""
+    return f"{how_many(events, 'event')} could not be told: hybridq hooks"

@@ -12,7 +12,7 @@ from hybridq.visible import visible_line
 from hybridq.when import clock
 
 from . import words
-from .pauses import paused_words
+from .pauses import paused_words, untold_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,6 +61,8 @@ def changes(snapshot: Snapshot, said: Said, now: float) -> tuple[list[str], Said
     facts: Said = {"daemon": snapshot.head.daemon or "no daemon", "flush": words.planned_flush(snapshot.head, now)}
     if (paused := paused_words(snapshot.head.paused, now)) or "pause" in said:
         facts["pause"] = paused or "nothing is paused"
+    if snapshot.head.untold:
+        facts["hooks"] = untold_words(snapshot.head.untold)
     news: Said = {**facts, **{row.id: _key(row, now) for row in snapshot.rows}}
     stamp = clock(now, now)
     told = [f"{stamp}  {name}  {visible_line(text, FIELD)}" for name, text in facts.items() if said.get(name) != text]

@@ -51,11 +51,12 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "backup": (of.BackupFile,),
     "restore": (Restored,),
     "handlers": (of.Listed,),
+    "hooks": (of.Hook, of.Tried),
     "config": (of.Configuration,),
     "demo": (Measured,),
 }
 LINES = frozenset({"output", "follow", "export", "daemon", "log"})  # print an object a line
-ARRAYS = frozenset({"handlers", "schedule"})  # print an array of objects
+ARRAYS = frozenset({"handlers", "hooks", "schedule"})  # print an array of objects
 _SPARSE = frozenset({"Listed"})  # leave out what is empty
 _REASON = "hybridq.reason.Reason"  # printed as a sentence, with its kind beside it
 _TEXT: dict[str, Any] = {"type": "string"}

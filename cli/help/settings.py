@@ -12,7 +12,7 @@ from msgspec.structs import FieldInfo, fields
 
 from hybridq.config.llm import LlmOptions
 from hybridq.config.read import WORKER_ONLY
-from hybridq.config.values import HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
+from hybridq.config.values import HandlerConfig, HooksConfig, PolicyConfig, RunnerConfig, TariffConfig, Window
 from hybridq.when import written
 
 NEEDED = "needed"
@@ -20,7 +20,7 @@ _INTRODUCTION = """# Settings
 
 Every key of `config.toml`. `hybridq config --path` prints where the file belongs. `hybridq config` shows each value and
 the line that it comes from. Times are seconds, or text such as `"90s"`, `"15m"` and `"24h"`. Money is in any unit you
-like; `currency` names it. You can also set `[policy]`, `[tariff]` and `[runner]` in the environment, such as
+like; `currency` names it. You can also set `[policy]`, `[tariff]`, `[runner]` and `[hooks]` in the environment, such as
 `HYBRIDQ_POLICY_HOLD=2h`.
 """
 _WORKERS = (
@@ -43,7 +43,10 @@ runs, and waits until that is free: see `--needs` of `hybridq submit`, and `need
 Each job finds what it was given in `HYBRIDQ_<NAME>`: the names of its units, or the amount (bytes of a size). A worker
 holds what it needs as long as it is warm, and ends early if another handler needs it while it is idle.
 """
-SPANS = frozenset({"policy.hold", "runner.stop_grace", "runner.stream_target", "handlers.idle", "models.poll"})
+_HOOKS = "Who is told of what happened: shell command lines and URLs. See `hybridq help hooks`."
+SPANS = frozenset(
+    {"policy.hold", "runner.stop_grace", "hooks.timeout", "runner.stream_target", "handlers.idle", "models.poll"}
+)
 SENTENCES = {
     "policy.user_delay_cost": "what an hour of a person's waiting costs, in money",
     "policy.background_delay_cost": "what an hour of delay costs per submission when nobody waits, in money",
@@ -69,6 +72,17 @@ SENTENCES = {
     "runner.stream_target": "how long a person's job may wait behind a chunk of a batch; chunks are sized to fit: with "
     'jobs of 10 ms, `"0.5s"` makes chunks of about 50. Set more for fewer calls, less for quicker answers. If a start, '
     "or a call with a single job, takes longer than this, the jobs of the chunk may take as long again",
+    "hooks.done": "the command for each job that is done",
+    "hooks.failed": "the command for each job that fails",
+    "hooks.group_done": "the command for each group that has ended",
+    "hooks.late": "the command for each job or group that has not ended by its deadline",
+    "hooks.daily_report": "the command for the daily report",
+    "hooks.notify": "a URL for messages, or several, such as `ntfy://TOPIC`; `${NAME}` in it is a variable. Needs "
+    "`hybrid-queue[notify]`",
+    "hooks.notify_on": "the events that messages are sent for",
+    "hooks.daily_at": "time of day of the daily report, in the tariff's zone",
+    "hooks.timeout": "the longest that a hook may take; then it is ended, and tried again",
+    "hooks.env": "names of more variables that commands see",
     "handlers.kind": "`worker`, `shell`, `openai`, `anthropic`, or a kind from a plug-in",
     "handlers.modes": "the modes it offers",
     "handlers.draft": "the handler that makes drafts; setting it turns on adaptive mode",
@@ -134,6 +148,7 @@ _TABLES: tuple[tuple[str, type[Struct]], ...] = (
     ("tariff", TariffConfig),
     ("tariff.window", Window),
     ("runner", RunnerConfig),
+    ("hooks", HooksConfig),
     ("handlers", HandlerConfig),
     ("models", LlmOptions),
 )
@@ -146,6 +161,7 @@ def _sections() -> Iterator[str]:
     yield _table("`[tariff]` and `[[tariff.window]]`", "", [*_rows("tariff", fields(TariffConfig)), *windows])
     yield _table("`[runner]`", "", _rows("runner", fields(RunnerConfig)))
     yield _RESOURCES
+    yield _table("`[hooks]`", _HOOKS, _rows("hooks", fields(HooksConfig)))
     yield _table("`[handlers.NAME]`", "", _rows("handlers", [one for one in handlers if one.name not in WORKER_ONLY]))
     workers = _rows("handlers", [one for one in handlers if one.name in WORKER_ONLY])
     yield _table("`[handlers.NAME]` of workers", _WORKERS, workers)

@@ -12,6 +12,7 @@ TOPICS = {
     "handlers": "kinds of work: commands, workers, line filters, Python functions",
     "models": "language models: OpenAI, Anthropic and compatible servers",
     "schedules": "work that comes back: times, windows, what was missed",
+    "hooks": "who is told when jobs end: commands, messages to desktops, mail, Slack and more",
     "plugins": "how to add a new kind of handler as a Python package",
     "python": "submitting from Python",
     "promises": "what hybridq guarantees, and its limits",

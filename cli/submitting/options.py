@@ -49,6 +49,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     needs: tuple[str, ...] | dict[str, int | str] | None = None
     at: str | float | None = None
     delay: str | float | None = None
+    notify: bool | None = None
     after: Named | None = None
     after_ended: Named | None = None
     key: str | None = None
@@ -96,6 +97,7 @@ def request(
         timeout_factor=factor,
         max_cost=options.max_cost,
         needs=_needs(config, options, resources),
+        notify=bool(options.notify),
         cwd=around.cwd,
         env=around.env,
         left_out=around.left_out,

@@ -251,6 +251,10 @@ class Submission:
         if which not in self._requests:
             options = self._options if line is None else asking.merged(line, self._options)
             around = self._surroundings(options)
+            if options.notify:
+                from hybridq.hooks.urls import check_notify
+
+                check_notify(self._outlook.config.hooks)
             there = self._outlook.config.resources
             request = asking.request(self._source.handler, self._config, options, self._who, self._now, around, there)
             check_mode(request, self._outlook.modes(request.handler))

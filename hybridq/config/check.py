@@ -60,6 +60,9 @@ _AT_LEAST_ONE = frozenset({"instances", "output_limit"})
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 
 
+_URL = r"[A-Za-z][A-Za-z0-9+.-]*://.|\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+
+
 class KeyedError(Exception):
     """What is wrong with one value, before its place is known: the key, and the sentence about it."""
 
@@ -86,6 +89,8 @@ def checked_field(info: FieldInfo, value: object, key: str, strict: bool = True)
     """One value, checked and in its type. Raises KeyedError."""
     if info.name == "window":
         return tuple(checked(Window, entry, f"{key}[{i}]") for i, entry in enumerate(_list(value, key)))
+    if info.name == "notify" and isinstance(value, str):
+        value = [value]
     if info.name in DURATIONS and isinstance(value, str) and not _is_factor(info.name, value, key):
         value = _duration(value, key)
     if type(value) is int and abs(value) > DEAREST:  # which no float may hold
@@ -108,7 +113,11 @@ def _check(name: str, value: object, key: str) -> None:
         if value > most:
             what = "a duration of at most a hundred years" if name in DURATIONS else f"a number of at most {most:g}"
             raise KeyedError(key, f"expected {what}, not {str(value)[:40]}")
-    if name in ("start", "end") and not re.fullmatch(_TIME, str(value), re.ASCII) and (name, value) != ("end", "24:00"):
+    if (
+        name in ("start", "end", "daily_at")
+        and not re.fullmatch(_TIME, str(value), re.ASCII)
+        and (name, value) != ("end", "24:00")
+    ):
         raise KeyedError(key, f"expected a time of day such as 22:00 or 22:00:30, not {value!r}")
     if name == "days" and isinstance(value, tuple):
         for day in value:
@@ -120,8 +129,15 @@ def _check(name: str, value: object, key: str) -> None:
                 raise KeyedError(key, f"expected exit codes from 1 to 255, not {code}")
     if name == "currency" and not _is_unit(str(value)):
         raise KeyedError(key, f"expected a unit such as EUR or $, of 8 characters at most, not {str(value)[:40]!r}")
+    if name == "notify" and not all(re.match(_URL, url) for url in as_urls(value)):
+        raise KeyedError(key, "expected URLs such as ntfy://TOPIC or ${SLACK_URL}")  # none is shown: they hold tokens
     if name == "zone":
         _check_zone(str(value), key)
+
+
+def as_urls(value: object) -> tuple[str, ...]:
+    """The URLs of `notify`, which is one or several."""
+    return value if isinstance(value, tuple) else ()
 
 
 def _is_unit(text: str) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import fields
 from ..home import Home
 from .lines import place
 from .read import SECTIONS, environment_twins, parse, read_text
-from .values import Config, HandlerConfig
+from .values import Config, HandlerConfig, HooksConfig
 
 
 class Setting(Struct, frozen=True):
@@ -49,7 +49,8 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
     for section in SECTIONS:
         struct = getattr(config, section)
         for info in fields(struct):
-            yield f"{section}.{info.name}", getattr(struct, info.name)
+            secret = isinstance(struct, HooksConfig) and info.name == "notify"
+            yield f"{section}.{info.name}", config.hooks.shown if secret else getattr(struct, info.name)
     for name, handler in config.handlers.items():
         for info in fields(HandlerConfig):
             yield f"handlers.{name}.{info.name}", getattr(handler, info.name)

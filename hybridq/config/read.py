@@ -23,7 +23,7 @@ from . import kinds
 from .check import KeyedError, as_table, check_known, checked, checked_field, nearest
 from .rate import parse_rate
 from .resources import Resources, needed, resource
-from .values import Config, HandlerConfig, PolicyConfig, RunnerConfig, TariffConfig
+from .values import Config, HandlerConfig, HooksConfig, PolicyConfig, RunnerConfig, TariffConfig
 
 Change = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
@@ -31,6 +31,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "policy": PolicyConfig,
     "tariff": TariffConfig,
     "runner": RunnerConfig,
+    "hooks": HooksConfig,
 }
 WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "cwd", "env", "idle", "options"})
 SHELL = HandlerConfig(kind="shell")

@@ -4,17 +4,21 @@ Durations are seconds (written `20s`, `2h` or a number), money is in the user's 
 is checked or looked up.
 """
 
+import re
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..job import Mode
+from ..job import HookEvent, Mode, Way
 from ..when import parse_factor
 from .kinds import Traits, traits_of
 from .resources import Resource
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+_IS_VARIABLE = re.compile(r"\$\{\w+\}").fullmatch
 
 
 class Window(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +111,37 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return found if self.protocol == "jsonl" else replace(found, starts="each")
 
 
+class HooksConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[hooks]`: who is told of what happened: a shell command line an event, and the URLs of `notify`."""
+
+    done: str = ""
+    failed: str = ""
+    group_done: str = ""
+    late: str = ""
+    daily_report: str = ""
+    notify: tuple[str, ...] = ()  # URLs of apprise; `${NAME}` in them is a variable
+    notify_on: tuple[HookEvent, ...] = (HookEvent.FAILED, HookEvent.GROUP_DONE, HookEvent.LATE)
+    daily_at: str = "08:00"  # in the tariff's zone
+    timeout: float = 30.0  # seconds that a hook may take
+    env: tuple[str, ...] = ()  # names of further variables that commands see
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The URLs as they may be shown: they hold tokens."""
+        return tuple(url if _IS_VARIABLE(url) else f"{url.partition('://')[0]}://***" for url in self.notify)
+
+    def command(self, event: HookEvent) -> str:
+        """The command line that hears of an event; "": none."""
+        return str(getattr(self, event)) if event is not HookEvent.SUBMISSION_DONE else ""
+
+    @property
+    def heard(self) -> frozenset[tuple[HookEvent, Way]]:
+        """Which events are told, by which way. Of a submission's end only those hear that ask for it."""
+        commands = {(event, Way.COMMAND) for event in HookEvent if self.command(event)}
+        urls = {(event, Way.NOTIFY) for event in (*self.notify_on, HookEvent.SUBMISSION_DONE) if self.notify}
+        return frozenset(commands | urls)
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of `config.toml`."""
 
@@ -114,4 +149,5 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tariff: TariffConfig = TariffConfig()
     runner: RunnerConfig = RunnerConfig()
     resources: dict[str, Resource] = {}
+    hooks: HooksConfig = HooksConfig()
     handlers: dict[str, HandlerConfig] = {}

@@ -16,6 +16,7 @@ from .database import check_database
 from .database import repair as put_right
 from .finding import Finding, Level, problem, well
 from .handlers import check_handlers
+from .hooks import check_hooks
 from .machine import check_machine
 from .service import check_service
 
@@ -53,4 +54,4 @@ def _configured(home: Home, store: Store | None, environ: Mapping[str, str]) -> 
     except (ConfigError, OSError) as mistake:
         return [problem("config.toml", str(mistake), "mend it; what runs goes on with what it read before")]
     told = f"{home.config_file} is understood" if home.config_file.exists() else "there is none: the defaults hold"
-    return [well("config.toml", told), *check_handlers(config, store, environ)]
+    return [well("config.toml", told), *check_handlers(config, store, environ), *check_hooks(config, store, environ)]

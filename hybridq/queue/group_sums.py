@@ -27,6 +27,7 @@ class GroupSum(Struct, frozen=True, kw_only=True):
     finished: float | None
     counts: dict[State, int]
     cost: float
+    streamed: float  # what the same would have cost streamed
 
 
 def ended_groups(store: Store, limit: int, criteria: Criteria = ANY) -> list[GroupSum]:
@@ -72,10 +73,11 @@ def _groups(store: Store, where: str, parameters: tuple[object, ...]) -> list[Gr
             finished=finished,
             counts=counts_of(counts),
             cost=cost,
+            streamed=streamed,
         )
-        for name, cohort, first, last, accepted, started, finished, *counts, cost in store.rows(
+        for name, cohort, first, last, accepted, started, finished, *counts, cost, streamed in store.rows(
             "SELECT name, cohort, first_id, last_id, accepted, started, finished,"
-            f" queued, running, done, failed, cancelled, cost FROM groups WHERE {where}",
+            f" queued, running, done, failed, cancelled, cost, streamed FROM groups WHERE {where}",
             parameters,
         )
     ]

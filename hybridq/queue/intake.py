@@ -202,6 +202,10 @@ def accept_cohort(
             part.cohort,
         ),
     )
+    if part.request.notify:
+        from .outbox import asked_for  # few ask
+
+        asked_for(connection, submission or part.cohort)
     promised = decision.promised
     if promised.finish is not None:
         connection.execute(

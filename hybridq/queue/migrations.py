@@ -284,6 +284,29 @@ def found_again(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def hooks(db: "Database") -> None:
+    """Who is to be told of what, and what is still to be told; `outbox` makes the triggers that fill it."""
+    for statement in (
+        """CREATE TABLE hook (
+            event TEXT NOT NULL, way TEXT NOT NULL,
+            reached REAL NOT NULL,      -- the instant up to which all is dealt with
+            PRIMARY KEY (event, way)) WITHOUT ROWID""",
+        """CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            event TEXT NOT NULL, way TEXT NOT NULL,
+            subject NOT NULL,           -- the job, the cohort, the group's name, or the instant
+            at REAL NOT NULL,           -- when it happened
+            due REAL,                   -- not to be sent before; NULL: given up
+            tries INTEGER NOT NULL DEFAULT 0,
+            error TEXT,
+            UNIQUE (event, way, subject))""",
+        "CREATE INDEX outbox_due ON outbox (way, due)",
+        "CREATE INDEX outbox_lost ON outbox (at) WHERE due IS NULL",
+        "CREATE TABLE notice (submission INTEGER PRIMARY KEY)",  # submitted with --notify
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -299,4 +322,5 @@ STEPS = {  # after the first release's own
     "0013_pauses": pauses,
     "0014_limits": limits,
     "0015_found_again": found_again,
+    "0016_hooks": hooks,
 }

@@ -6,7 +6,7 @@ Whatever else comes is "not mine": told, never stored.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -22,6 +22,7 @@ from .doorbell import RUNNER, ring
 from .holdings import let_go_of
 from .holds import book_cancelled
 from .lanes import move
+from .outbox import announce
 from .store import Store, insert
 
 NOT_MINE = "not_mine"  # in `meta`: how many results came from attempts that no longer held their job
@@ -83,10 +84,11 @@ def keep_unended(store: Store, unended: Iterable[Unended], why: str) -> None:
         )
 
 
-def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def record(store: Store, outcomes: Sequence[Outcome], heard: Container[str] = ()) -> list[Outcome]:
     """Store what became of these attempts, in one transaction; returns those that counted. `Store.sync` is to follow.
 
-    An adaptive job whose draft ended goes on in the batch lane, in the same transaction.
+    `heard`: the ends, done or failed, that hooks are told of. An adaptive job whose draft ended goes on in the batch
+    lane, in the same transaction.
     """
     with store.tx(durable=False) as connection:
         mine = _end(connection, outcomes)
@@ -101,6 +103,9 @@ def record(store: Store, outcomes: Sequence[Outcome]) -> list[Outcome]:
             move(store, those, Lane.STREAM, Happening.PROMOTED, why, mine[0].at)
         released = follow(connection, _ended(mine), mine[0].at) if mine else 0
         released += let_go_of(connection, [(each.id, each.attempt) for each in outcomes])
+        for state, jobs in _ended(mine).items() if heard else ():
+            if state in heard:
+                announce(connection, state, jobs, mine[0].at)
         if len(mine) < len(outcomes):
             held = {each.id for each in mine}
             book_cancelled(connection, [each for each in outcomes if each.id not in held])

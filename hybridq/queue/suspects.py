@@ -21,6 +21,7 @@ from .cohorts import tally
 from .counters import shift
 from .dependencies import follow
 from .history import note
+from .outbox import announce
 from .pauses import anything_paused, is_paused
 from .store import Store
 
@@ -220,6 +221,7 @@ def end_guilty(connection: sqlite3.Connection, cohort: int, guilty: dict[int, st
     if guilty:
         shift(connection, {(cohort, State.RUNNING, State.FAILED): len(guilty)}, at=now)
         follow(connection, {State.FAILED: list(guilty)}, now)
+        announce(connection, State.FAILED, list(guilty), now)
 
 
 def _guilty(job: int, deaths: int) -> str:

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..config.values import Config
 from ..errors import HybridqError
@@ -34,9 +35,13 @@ from .steps import StepDetector
 from .stream import StreamLoop
 from .telling import Telling
 
+if TYPE_CHECKING:
+    from ..hooks.sender import Sender
+
 log = logging.getLogger("hybridq")
 SWEEP_PAUSE = 0.01  # seconds between two chunks that are swept away
 INSISTENT = {signal.SIGINT: "a second Control-C", signal.SIGTERM: "a second SIGTERM", signal.SIGHUP: "SIGTERM"}
+HANDOVER = 5.0  # seconds that a submit waits for its hooks
 AFTER = 0.002  # seconds that the batch loop looks later than the stream loop, so that it is in nobody's way
 
 
@@ -60,6 +65,7 @@ class Service:
         self._with_stream = stream
         self._with_batch = batch
         self._recurs = recurs
+        self._hooks: Sender | None = None
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
 
@@ -86,6 +92,7 @@ class Service:
                 self.occurrences = OccurrenceLoop(engine)
                 events.add_reader(engine.bell.fileno(), self._rung)
                 own = [tasks.create_task(self._housekeeping()), tasks.create_task(self._sweeping())]
+                own.append(tasks.create_task(self._telling()))
                 if self._with_stream:
                     own.append(tasks.create_task(loop.run_loop(self.stream)))
                 if self._with_batch:
@@ -96,6 +103,7 @@ class Service:
                 await self._wind_up()
                 for task in (*own, *self.batch.away):
                     task.cancel()
+                await self._tell_the_last()
         except Exception as error:
             engine.broken = not isinstance(error, ExceptionGroup) or error.subgroup(_unforeseen) is not None
             raise
@@ -174,6 +182,27 @@ class Service:
         for task in working:
             task.cancel()
         await ended
+
+    async def _telling(self) -> None:
+        """Tell hooks what happens, once there are any."""
+        while not self.engine.config.hooks.heard:
+            await asyncio.sleep(loop.TICK)
+        await self._sender().run()
+
+    async def _tell_the_last(self) -> None:
+        """Tell of what has ended by now; a submit hands over what takes long, and waits for no hook that hangs."""
+        self.engine.saver.save()
+        if self.engine.config.hooks.heard:
+            alone = self.engine.runner.kind == "submit"
+            limit = HANDOVER if alone else self.engine.config.runner.stop_grace
+            await self._sender().finish(limit, None if alone else self._force)
+
+    def _sender(self) -> "Sender":
+        if self._hooks is None:
+            from ..hooks.sender import Sender  # a submit that has no hooks does without
+
+            self._hooks = Sender(self.engine.outlook)
+        return self._hooks
 
 
 def _unforeseen(error: Exception) -> bool:

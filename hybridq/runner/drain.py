@@ -21,6 +21,7 @@ from ..outlook import Outlook
 from ..queue.gates import gates_before, waits_for
 from ..queue.holdings import needs_too_much
 from ..queue.holds import of_cohorts, withheld
+from ..queue.outbox import listen
 from ..queue.pauses import pauses, why_paused
 from ..queue.progress import by_lane, left_of, moved_from, ran_longer, sums, unfinished
 from ..queue.rescue import rescue
@@ -82,6 +83,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
         scope = _Scope(store, limits, stream, config)
         if scope.cohorts:
             asyncio.run(_drain(home, config, scope, limits, told, stream=stream))
+        asyncio.run(_tell_hooks(Outlook(store, config)))
         why = scope.why
         if limits.until is not None and not why:
             window = Window(Outlook(store, config), limits.until, began)
@@ -210,6 +212,16 @@ async def _drain(home: Home, config: Config, scope: _Scope, limits: DrainLimits,
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
+
+
+async def _tell_hooks(outlook: Outlook) -> None:
+    """Tell what is due, also where there was nothing to run."""
+    hooks = outlook.config.hooks
+    listen(outlook.store, hooks.heard, time.time())
+    if hooks.heard:
+        from ..hooks.sender import Sender
+
+        await Sender(outlook).finish(hooks.timeout)
 
 
 async def _watch(service: Service, scope: _Scope, limits: DrainLimits, told: Told) -> None:

@@ -33,6 +33,7 @@ from ..queue.claims import Claim, postpone
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import FOLLOWER, RUNNER, VIEWER, Doorbell, ring
 from ..queue.learned import remark
+from ..queue.outbox import listen
 from ..queue.pauses import NOTHING, pauses
 from ..queue.rescue import give_back, to_stop
 from ..queue.runner import Runner
@@ -81,6 +82,7 @@ class Engine:
         self.bell = Doorbell(home, RUNNER)
         self.stopping = False
         self.saver = Saver(home, self.store, lambda: self.step)
+        self._hear()
         self.streaming: dict[tuple[int, int], asyncio.Task[None]] = {}  # (job, attempt) -> what streams it
         self.cancel_heard: set[Callable[[int], None]] = set()  # hear of each job that was cancelled in our hands
         self.chunks: dict[str, ChunkSize] = {}  # by handler, from one flush to the next
@@ -224,6 +226,7 @@ class Engine:
         self.chunks.clear()
         self.config, self.budget = config, Budget(self.outlook, self.budget.own)
         self.settling.forget()
+        self._hear()
         self._missed.clear()
         log.info("reloaded the configuration")
 
@@ -235,6 +238,12 @@ class Engine:
         self.bounds.tend()
         self.learning.write_down()
         self._copy_log_back()
+
+    def _hear(self) -> None:
+        """From now on what hooks hear of is written down."""
+        heard = self.config.hooks.heard
+        listen(self.store, heard, time.time())
+        self.saver.heard = {event for event, _ in heard}
 
     def _copy_log_back(self) -> None:
         written = _stamp(log_file(self.home))

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from ..brain.outcome import Outcome
 from ..errors import StorageError, TryAgain
@@ -28,6 +28,7 @@ class Saver:
 
     def __init__(self, home: Home, store: Store, step: Callable[[], int]) -> None:
         self.outputs = Unsynced(home)  # which results refer to, and wait for
+        self.heard: Container[str] = ()  # the ends that hooks are told of
         self.paused = False  # the disk refused something: nothing is claimed
         self._home, self._store, self._step = home, store, step
         self._unsaved: list[Outcome] = []
@@ -103,7 +104,7 @@ class Saver:
         part = self.outputs.told(self._unsaved[: self._step()])
         mine = None
         with self.pausing():
-            mine = record(self._store, part)
+            mine = record(self._store, part, self.heard)
         if mine is None:
             return False
         reached("stored")

@@ -270,7 +270,7 @@ def _history(outlook: Outlook, of: int, one: int | None, ended: float | None = N
     store, currency = outlook.store, outlook.config.policy.currency
     told = [each for number in lineage(store, of) for each in history(store, number, one)]
     if one is not None and ended is not None:
-        told = [each for each in told if each.at <= ended]
+        told = [each for each in told if each.at <= ended or each.kind is Happening.UNTOLD]
     return tuple(
         Happened(
             at=each.at,

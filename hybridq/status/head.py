@@ -10,6 +10,7 @@ from ..job import Lane, Mode, State
 from ..outlook import Outlook, machine_load
 from ..queue import lists, schedules
 from ..queue.account import saved_of
+from ..queue.outbox import given_up
 from ..sentences import sentence
 from ..when import clock
 from .foresight import NONE, Foresight, NextFlush
@@ -45,6 +46,7 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
             jobs for (_, lane, state), jobs in foresight.tally.items() if lane is Lane.BATCH and state is State.QUEUED
         ),
         paused=tuple(Paused(**structs.asdict(each)) for each in foresight.pauses.all),
+        untold=given_up(outlook.store),
         next_flush=flush.at,
         next_flush_why=_whose(flush, sentence(replace(flush.why, runs=None), now, outlook.config.policy.currency)),
         next_flush_why_kind="" if flush.why is NONE else flush.why.kind,

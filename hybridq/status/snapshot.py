@@ -33,6 +33,7 @@ class Head(Struct, frozen=True, kw_only=True):
     counts: dict[State, int] = {}
     held: int = 0  # queued jobs of the batch lane
     paused: tuple[Paused, ...] = ()
+    untold: int = 0  # events of which hooks were to be told, and none will be any more
     next_flush: float | None = None  # before `now`: one runs, and began then
     next_flush_why: str = ""
     next_flush_why_kind: str = ""  # the kind of that reason

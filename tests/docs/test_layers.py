@@ -43,10 +43,11 @@ MAY = {  # what a room imports besides itself and the ground
     "money": {"outlook", "queue", "brain", "config"},
     "simulate": {"report", "outlook", "queue", "brain", "config"},
     "status": {"money", "outlook", "queue", "brain", "config"},
-    "runner": {"submit", "status", "money", "handlers", "outlook", "queue", "brain", "config"},
+    "hooks": {"report", "status", "handlers", "outlook", "queue", "brain", "config"},
+    "runner": {"hooks", "submit", "status", "money", "handlers", "outlook", "queue", "brain", "config"},
     "service": {"config"},
     "metrics": {"money", "outlook", "queue", "brain", "config"},
-    "doctor": {"service", "queue", "brain", "config"},
+    "doctor": {"hooks", "service", "queue", "brain", "config"},
     "submit": {"status", "money", "outlook", "queue", "brain", "config"},
     "demo": {"submit", "handlers", "outlook", "queue"},
 }
