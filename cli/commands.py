@@ -22,6 +22,7 @@ from hybridq.errors import UsageError
 
 COMMANDS = {
     "submit": ("submit", "Submit one job, or many."),
+    "pipe": ("pipe", "Run each line that comes, at once, for as long as lines come."),
     "status": ("status", "Show the queue: what runs, what is held until when, and why."),
     "show": ("status", "Show everything about one job."),
     "explain": ("status", "Explain why a job runs the way it does, with the numbers compared."),

@@ -6,7 +6,7 @@ numbers, times epoch seconds (UTC), durations seconds, money a number, and what 
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from hybridq.config.origin import Setting
 from hybridq.doctor.finding import Finding
@@ -64,6 +64,24 @@ class JobRecord(Struct, frozen=True, kw_only=True):
     cost: float | None
     streamed: float | None
     usage: dict[str, int] | None
+
+
+class Times(Struct, frozen=True, kw_only=True):
+    """When an item came, and when its result was there."""
+
+    came: float = field(name="in")
+    went: float = field(name="out")
+
+
+class PipedItem(Struct, frozen=True, kw_only=True):
+    """One item of a pipe, and what became of it."""
+
+    id: int
+    input: Any
+    output: Any
+    error: str | None
+    shed: bool
+    times: Times
 
 
 class Decided(Struct, frozen=True, kw_only=True):

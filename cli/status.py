@@ -161,7 +161,7 @@ def _print(snapshot: "Snapshot", *, narrowed: bool) -> None:
         say(f"and {how_many(snapshot.hidden, 'more job')}: --all")
     elif snapshot.more:
         say("and more: --all")
-    elif not snapshot.rows:
+    elif not (snapshot.rows or snapshot.pipes):
         say(
             "no matching jobs. To see every job: hybridq status --all"
             if narrowed

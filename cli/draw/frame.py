@@ -17,7 +17,7 @@ from . import words
 from .board import Board
 from .cells import MARGIN, Part, line
 from .foot import foot
-from .head import head_height, head_lines, rows_that_fit
+from .head import head_height, head_lines, pipe_lines, rows_that_fit
 from .palette import LATE, PLAIN
 from .queue import queue_table
 
@@ -49,7 +49,8 @@ def _body(board: Board, snapshot: Snapshot, height: int, options: ConsoleOptions
     rows, place = board.window(fits)
     for parts in head_lines(snapshot.head, now, options.max_width)[: head_height(height)]:
         yield line(parts, options)
-    yield []
+    pipe = pipe_lines(snapshot.pipes[:1], now, options.max_width)  # the latest, in the place of the blank line
+    yield line(pipe[0], options) if pipe else []
     yield from Segment.split_lines(queue_table(rows, now, options, place))
     if board.row is not None:
         yield from [[]] * (fits - len(rows))

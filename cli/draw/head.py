@@ -9,13 +9,14 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from hybridq.job import State
-from hybridq.status.snapshot import Head
+from hybridq.status.snapshot import Head, PipeRow
 from hybridq.visible import visible_line
 
 from . import words
 from .cells import MARGIN, Part
 from .palette import ALARM, FAILED, PLAIN, QUIET, STRONG
 from .pauses import paused_words, untold_words
+from .pipes import pipe_words
 
 LABEL = 9  # cells of a head line's name
 LINES = 4
@@ -35,6 +36,11 @@ def head_lines(head: Head, now: float, width: int) -> list[list[Part]]:
         ),
         _head_line("tariff", [words.tariff(head, now), words.saved_words(head), words.spent_words(head)], width),
     ]
+
+
+def pipe_lines(pipes: Sequence[PipeRow], now: float, width: int) -> list[list[Part]]:
+    """A line for each pipe."""
+    return [_head_line("pipe", pipe_words(each, now), width, PLAIN if each.lives else ALARM) for each in pipes]
 
 
 def _goes(head: Head) -> bool:

@@ -7,12 +7,13 @@ like. What comes from jobs cannot break a line.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hybridq.status.snapshot import Row, Snapshot
+from hybridq.status.snapshot import PipeRow, Row, Snapshot
 from hybridq.visible import visible_line
 from hybridq.when import clock
 
 from . import words
 from .pauses import paused_words, untold_words
+from .pipes import pipe_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +26,8 @@ Said = dict[int | str, str]
 
 def lines(snapshot: Snapshot, now: float) -> Iterator[str]:
     """The titles and each row; what was left out is the caller's to say, elsewhere."""
-    for row in (TITLES, *(_fields(row, now) for row in snapshot.rows)):
+    pipes = (_pipe(each, now) for each in snapshot.pipes)
+    for row in (TITLES, *pipes, *(_fields(row, now) for row in snapshot.rows)):
         yield "\t".join(row)
 
 
@@ -37,6 +39,12 @@ def unpadded(what: "RenderableType", width: int) -> str:
     with console.capture() as captured:
         console.print(what)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _pipe(pipe: PipeRow, now: float) -> tuple[str, ...]:
+    what, *told = pipe_words(pipe, now)
+    state = "running" if pipe.lives else "died"
+    return (f"pipe {pipe.id}", what, "pipe", state, "", "", "", visible_line(words.SEPARATOR.join(told), FIELD))
 
 
 def _fields(row: Row, now: float) -> tuple[str, ...]:

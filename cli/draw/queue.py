@@ -31,7 +31,7 @@ from .cells import (
     layout,
     line,
 )
-from .head import head_lines
+from .head import head_lines, pipe_lines
 from .palette import ALARM, BRIGHT, CHOSEN, LATE, LOOK, PLAIN, QUIET
 from .plain import TITLES
 from .troubles import may_be_late
@@ -71,6 +71,9 @@ class QueueView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines of the view, as segments."""
         for parts in head_lines(self.snapshot.head, self.now, options.max_width):
+            yield from line(parts, options)
+            yield Segment.line()
+        for parts in pipe_lines(self.snapshot.pipes, self.now, options.max_width):
             yield from line(parts, options)
             yield Segment.line()
         yield Segment.line()

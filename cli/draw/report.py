@@ -124,16 +124,19 @@ def numbers(found: Report) -> Iterator[tuple[str, str]]:
 
 def sections(found: Report) -> Iterator[Section]:
     """Each section that has something to tell."""
+    if found.piped:
+        names = ("handler", "pipes", "items", "answered", "failed", "shed", "late", "cost")
+        yield "Pipes", "Items that were shed are jobs, and counted with those", names, _piped(found)
     if found.nothing:
         return
-    names = ", ".join(visible_line(name, 40) for name in found.unpriced)
-    unknown = f". The cost of {names} is unknown and counts as 0"
+    dear = ", ".join(visible_line(name, 40) for name in found.unpriced)
+    unknown = f". The cost of {dear} is unknown and counts as 0"
     sharing = ", ".join(visible_line(name, 40) for name in found.untold)
     untold = f". What sharing calls saves is not known yet of {sharing}, and counts as 0"
     prices = PRICES + (unknown if found.unpriced else "") + (untold if found.untold else "")
     if found.starts_due:
-        names = ", ".join(visible_line(name, 40) for name in found.starts_due)
-        prices += f". Streamed, held jobs of {names} would have made a start that later ones have made: until they end"
+        starts = ", ".join(visible_line(name, 40) for name in found.starts_due)
+        prices += f". Streamed, held jobs of {starts} would have made a start that later ones have made: until they end"
         prices += " that alone is told as no loss"
     yield "Money", prices, ("handler", "audience", "done", "cost", "streamed", "saved", ""), _money(found)
     waits = [_wait(_whose(each), each) for each in found.waits]
@@ -186,6 +189,18 @@ def _flushes(found: Report) -> Rows:
             money(each.cost),
         )
         for each in found.flushes
+    ]
+
+
+def _piped(found: Report) -> Rows:
+    money = _column(found, [each.cost for each in found.piped])
+    return [
+        (
+            visible_line(each.handler, 40),
+            *map(count, (each.pipes, each.taken, each.answered, each.failed, each.shed, each.late)),
+            money(each.cost),
+        )
+        for each in found.piped
     ]
 
 

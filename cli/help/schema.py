@@ -23,6 +23,7 @@ from .fields import sentence
 VERSION = 1
 SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of them
     "submit": (of.Submitted, of.Nothing, of.Planned),
+    "pipe": (of.PipedItem,),
     "status": (Snapshot,),
     "show": (Detail,),
     "explain": (Explanation,),
@@ -55,7 +56,7 @@ SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of th
     "config": (of.Configuration,),
     "demo": (Measured,),
 }
-LINES = frozenset({"output", "follow", "export", "daemon", "log"})  # print an object a line
+LINES = frozenset({"pipe", "output", "follow", "export", "daemon", "log"})  # print an object a line
 ARRAYS = frozenset({"handlers", "hooks", "schedule"})  # print an array of objects
 _SPARSE = frozenset({"Listed"})  # leave out what is empty
 _REASON = "hybridq.reason.Reason"  # printed as a sentence, with its kind beside it

@@ -9,6 +9,7 @@ FOLDER = Path(__file__).with_name("pages")
 TOPICS = {
     "deciding": "how hybridq chooses when to run a job, and what a batch waits for",
     "waiting": "jobs that start after others, or at a time",
+    "pipes": "streams of lines that never end, answered as they come",
     "handlers": "kinds of work: commands, workers, line filters, Python functions",
     "models": "language models: OpenAI, Anthropic and compatible servers",
     "schedules": "work that comes back: times, windows, what was missed",

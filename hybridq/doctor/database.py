@@ -7,6 +7,7 @@ from contextlib import suppress
 from ..errors import CorruptQueue
 from ..queue import soundness
 from ..queue.cohorts import tally
+from ..queue.pipes import left_behind
 from ..queue.rescue import rescue
 from ..queue.runner import living
 from ..queue.store import Store
@@ -33,6 +34,7 @@ def check_database(store: Store, now: float) -> Iterator[Finding]:
     yield _writers(store)
     yield _others(store)
     yield _runners(store)
+    yield from _pipes(store)
     yield _clock(store, now)
     yield _leftovers(store)
 
@@ -53,6 +55,13 @@ def _counters(wrong: dict[str, int], jobs: int) -> Finding:
         return well(COUNTERS, f"all counters agree with {'the one job' if jobs == 1 else f'the {count(jobs)} jobs'}")
     told = ", ".join(f"{how_many(number, 'row')} of {table}" for table, number in wrong.items())
     return problem(COUNTERS, f"wrong counters: {told}", "hybridq doctor --repair counts anew", repairable=True)
+
+
+def _pipes(store: Store) -> Iterator[Finding]:
+    if left := left_behind(store):
+        named = ", ".join(each.name for each in left)
+        died = "a pipe died" if len(left) == 1 else f"{count(len(left))} pipes died"
+        yield warning("pipes", f"{died} and left items: {named}", "make them jobs: hybridq drain, or start a daemon")
 
 
 def _writers(store: Store) -> Finding:

@@ -47,7 +47,8 @@ class Handler(Protocol):
     def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         """Run these calls and yield their events in bunches, as they happen.
 
-        The stream lane passes one call, the batch lane up to `chunk_limit`. Each call ends with exactly
+        The stream lane passes one call, or of a pipe, to what is `shared`, several; the batch lane up to
+        `chunk_limit`. Each call ends with exactly
         one Output, Failure or Detached; of several Detached with the same `key` in their references the last
         counts, and a Failure after one takes it back. Closing the iterator early (or cancelling the task) ends
         whatever still runs, as a process group, within the handler's grace time.

@@ -192,6 +192,21 @@ class Cleaned(Struct, frozen=True):
     cost: float
 
 
+class Piped(Struct, frozen=True, kw_only=True):
+    """What pipes of one handler have done: items, and the money that answering them has cost. `shed` are jobs, which
+    are counted with all others."""
+
+    handler: str
+    pipes: int
+    taken: int
+    answered: int
+    failed: int
+    shed: int
+    late: int
+    busy: float  # seconds of workers
+    cost: float
+
+
 class Ledger(Struct, frozen=True, kw_only=True):
     """All of it. `promises` is how many there are, of which `promised` holds some."""
 
@@ -210,3 +225,4 @@ class Ledger(Struct, frozen=True, kw_only=True):
     cut_bytes: int
     not_mine: int
     cleaned: Cleaned
+    piped: tuple[Piped, ...] = ()

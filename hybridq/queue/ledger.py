@@ -17,6 +17,7 @@ from .account import SUBMISSION, Arrived, Cause, Drafts, FlushDone, Ledger, Move
 from .cleaning import cleaned
 from .cohorts import named
 from .later import known
+from .pipes import piped
 from .results import NOT_MINE
 from .store import Store
 from .troubles import late_since
@@ -56,6 +57,7 @@ def read(store: Store, since: float, now: float) -> Ledger:
         cut_bytes=cut_bytes,
         not_mine=not_mine,
         cleaned=cleaned(store),
+        piped=piped(store, since),
     )
 
 

@@ -307,6 +307,38 @@ def hooks(db: "Database") -> None:
         db.conn.execute(statement)
 
 
+def pipes(db: "Database") -> None:
+    """Streams of items that never end: what became of each, counted."""
+    for statement in (
+        """CREATE TABLE pipe (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL,         -- the group of the jobs that it sheds
+            key TEXT,                   -- by which it goes on; NULL: it does not
+            handler TEXT NOT NULL,
+            runner INTEGER NOT NULL,
+            form TEXT NOT NULL,
+            request BLOB NOT NULL,      -- JSON, as a cohort has it: what those jobs ask
+            sources BLOB NOT NULL,      -- JSON: what it reads, and where it goes on in each
+            since REAL NOT NULL,
+            ended REAL,                 -- NULL: it lives, or left a journal
+            at REAL NOT NULL,           -- when these figures were true
+            taken INTEGER NOT NULL DEFAULT 0,
+            answered INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0,
+            shed INTEGER NOT NULL DEFAULT 0,
+            handed INTEGER NOT NULL DEFAULT 0, -- how many of those are jobs
+            late INTEGER NOT NULL DEFAULT 0,
+            bytes INTEGER NOT NULL DEFAULT 0,
+            busy REAL NOT NULL DEFAULT 0,
+            cost REAL NOT NULL DEFAULT 0,
+            rate_in REAL, rate_out REAL, lag50 REAL, lag99 REAL)""",
+        "CREATE INDEX pipe_open ON pipe (runner) WHERE ended IS NULL",
+        "CREATE INDEX pipe_key ON pipe (key) WHERE key IS NOT NULL",
+        "CREATE INDEX pipe_ended ON pipe (ended) WHERE ended IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
 STEPS = {  # after the first release's own
     "0002_submissions": submissions,
     "0003_lengths_of_outputs": lengths,
@@ -323,4 +355,5 @@ STEPS = {  # after the first release's own
     "0014_limits": limits,
     "0015_found_again": found_again,
     "0016_hooks": hooks,
+    "0017_pipes": pipes,
 }

@@ -19,7 +19,8 @@ def copied(connection: sqlite3.Connection) -> bool:
 def recount(connection: sqlite3.Connection) -> None:
     """Set every counter of jobs to what there is. A job whose cohort is lost goes: it could not be run or shown.
 
-    The sums over cohorts follow by their triggers; money counts in the quarter in which its submission ended.
+    The sums over cohorts follow by their triggers; money counts in the quarter in which its submission ended, or its
+    pipe told last.
     """
     connection.execute(
         "CREATE TEMP TABLE money AS SELECT handler, lane, mode, sum(cost) AS cost, sum(streamed) AS streamed"
@@ -30,6 +31,8 @@ def recount(connection: sqlite3.Connection) -> None:
         "DELETE FROM spent",
         f"INSERT INTO spent SELECT handler, CAST(finished / {QUARTER} AS INTEGER), sum(cost) FROM cohort"
         " WHERE cost > 0 AND accepted IS NOT NULL AND finished IS NOT NULL GROUP BY 1, 2",
+        f"INSERT INTO spent SELECT handler, CAST(at / {QUARTER} AS INTEGER), sum(cost) FROM pipe WHERE cost > 0"
+        " GROUP BY 1, 2 ON CONFLICT DO UPDATE SET cost = cost + excluded.cost",
     ):
         connection.execute(statement)
 

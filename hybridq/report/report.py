@@ -19,6 +19,7 @@ from ..queue.account import (
     Drafts,
     Ledger,
     Moved,
+    Piped,
     Promised,
     RuleSum,
     Sum,
@@ -129,6 +130,7 @@ class Report(Struct, frozen=True, kw_only=True):
     untold: tuple[str, ...] = ()  # of which it is not known yet what sharing calls saves: it counts as 0
     starts_due: tuple[str, ...] = ()  # whose held jobs would have made a start, streamed, that later ones have made
     currency: str = ""
+    piped: tuple[Piped, ...] = ()  # items of pipes, which are no jobs: in none of the other figures
 
     @property
     def nothing(self) -> bool:
@@ -174,6 +176,7 @@ def report(
         untold=tuple(sorted(batched)),
         starts_due=tuple(sorted(starts_due(sums))),
         currency=currency,
+        piped=ledger.piped,
     )
 
 

@@ -19,6 +19,7 @@ from ..errors import HybridqError
 from ..handlers.process import OURS
 from ..handlers.reaper import adopts, reap
 from ..home import Home
+from ..pipe.left import hand_in_left
 from ..queue.cancel_retry import come_by_now, hasten
 from ..queue.cleaning import sweep
 from ..queue.dependencies import come, repair
@@ -136,6 +137,8 @@ class Service:
                 if rescued:
                     log.warning("queued %s again: the runner died", how_many(rescued))
                     self._rung()
+                if left := hand_in_left(engine.outlook):
+                    log.warning("queued %s of a pipe that died", how_many(left))
                 if back := steps.set_back(time.time(), time.monotonic()):
                     log.warning("the clock went back by %.0f s", back)
                     hasten(engine.store, back, time.time())

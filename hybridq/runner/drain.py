@@ -18,6 +18,7 @@ from ..home import Home
 from ..money.limit import Limit
 from ..money.limits import Budget, limit_on
 from ..outlook import Outlook
+from ..pipe.left import hand_in_left
 from ..queue.gates import gates_before, waits_for
 from ..queue.holdings import needs_too_much
 from ..queue.holds import of_cohorts, withheld
@@ -78,6 +79,7 @@ def run_drain(home: Home, config: Config, limits: DrainLimits, *, told: Told = l
     began = time.time()
     with Store.open(home) as store:
         rescue(store, began)
+        hand_in_left(Outlook(store, config))
         make_all_due(Outlook(store, config), began)
         stream = daemon_of(store) is None
         scope = _Scope(store, limits, stream, config)

@@ -18,6 +18,7 @@ from ..queue.read_only import rescue_if_writable
 from ..queue.search import groups_named
 from ..queue.select import meant, ranges
 from ..selection import ANY, All, Criteria, Ids, Selector
+from .flowing import flowing
 from .foresight import Foresight
 from .head import head
 from .rows import Rows
@@ -72,7 +73,12 @@ def take(
         if criteria.timed:  # a row more than is shown was asked for
             return Snapshot(head=head(outlook, foresight), rows=tuple(rows[:limit]), more=len(rows) > limit)
         shown = sum(row.counts.get(state, 0) for row in rows for state in view.states)
-        return Snapshot(head=head(outlook, foresight), rows=tuple(rows), hidden=max(0, jobs - shown))
+        return Snapshot(
+            head=head(outlook, foresight),
+            rows=tuple(rows),
+            hidden=max(0, jobs - shown),
+            pipes=() if selectors or states or modes or criteria != ANY else flowing(outlook.store, now),
+        )
 
 
 class _View:

@@ -92,10 +92,34 @@ class Row(Struct, frozen=True, kw_only=True):
         return sum(self.counts.values())
 
 
+class PipeRow(Struct, frozen=True, kw_only=True):
+    """One pipe that has not ended. Rates are items a second and lags seconds, of the last minute; None: no item went
+    out then. `lives` False: it died, and what it left becomes jobs."""
+
+    id: int
+    group: str  # of the jobs that it sheds
+    handler: str
+    key: str | None
+    since: float
+    lives: bool
+    taken: int
+    answered: int
+    failed: int
+    shed: int
+    late: int
+    bytes: int
+    rate_in: float | None
+    rate_out: float | None
+    lag50: float | None
+    lag99: float | None
+    cost: float
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     """The head and the rows that were asked for; `hidden` is how many jobs no row shows.
 
     Where instants or words were asked for, it is not counted how many there are: `more` says that there are such.
+    `pipes`: those that have not ended, where nothing was selected.
     """
 
     head: Head
@@ -103,3 +127,4 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     hidden: int = 0
     more: bool = False
     searched_from: int | None = None  # the first job that was looked at; None: all were
+    pipes: tuple[PipeRow, ...] = ()

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import bounds, headline, latency, throughput
+from tests.bench import bounds, headline, latency, pipes, throughput
 
 BENCHES = {
     "batch": throughput.batch_lane,
@@ -13,6 +13,7 @@ BENCHES = {
     "commands": latency.commands,
     "idle": latency.idle,
     "bounds": bounds.bounds,
+    "pipes": pipes.pipes,
     "headline": headline.headline,
 }
 

@@ -74,10 +74,9 @@ class Queue:
             [*HYBRIDQ, *args],
             env=self.environment,
             text=True,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            **options,
+            **{"stdin": subprocess.DEVNULL, **options},
         ) as process:
             try:
                 yield process

@@ -1,7 +1,7 @@
 """How calls become lines for a worker, and its lines become replies: JSON Lines, or plain lines.
 
-JSON Lines: an object is a stream call, an array a chunk of a batch. Plain lines: one line in, one line out, in
-order; the input is closed after each chunk, because most filters hold their output back until then.
+JSON Lines: an object is a stream call, an array a chunk of a batch, or of a pipe. Plain lines: one line in, one line
+out, in order; the input is closed after each chunk, because most filters hold their output back until then.
 """
 
 import json
@@ -50,7 +50,8 @@ class JsonLines:
 
     def chunk(self, parts: Sequence[bytes], lane: Lane) -> bytes:
         """See `Dialect`."""
-        return parts[0] + b"\n" if lane is Lane.STREAM else b"[" + b",".join(parts) + b"]\n"
+        alone = lane is Lane.STREAM and len(parts) == 1
+        return parts[0] + b"\n" if alone else b"[" + b",".join(parts) + b"]\n"
 
     def parse(self, line: bytes, pending: Mapping[int, Call]) -> Reply | Oddity:
         """See `Dialect`."""

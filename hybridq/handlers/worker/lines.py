@@ -21,14 +21,14 @@ class Overlong(bytes):
 class LineReader:
     """Cuts a stream of bytes into lines without their ends; holds at most `limit` bytes of an unfinished one."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, end: bytes = b"\n") -> None:
+        self._limit, self._end = limit, end
         self._parts: list[bytes] = []
         self._size = 0
 
     def push(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes."""
-        lines = data.split(b"\n")
+        lines = data.split(self._end)
         rest = lines.pop()
         if lines and self._size:
             lines[0] = self._finish(lines[0])
@@ -36,6 +36,11 @@ class LineReader:
         if len(data) <= self._limit:
             return lines
         return [line if len(line) <= self._limit else Overlong(line[:HEAD]) for line in lines]
+
+    @property
+    def unfinished(self) -> int:
+        """Bytes that came after the last line end."""
+        return self._size
 
     def rest(self) -> bytes:
         """What came after the last line end."""
