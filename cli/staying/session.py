@@ -11,13 +11,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-from hybridq.job import Cuts
+from hybridq.job import Cuts, Lane
 from hybridq.outlook import Outlook
 from hybridq.queue.cancel_retry import cancel
 from hybridq.queue.cohorts import cohort, job
 from hybridq.queue.doorbell import RUNNER, VIEWER, ring
 from hybridq.queue.kept import measured
 from hybridq.queue.runner import daemon_of
+from hybridq.when import money
 
 from ..exit_codes import INTERRUPTED, IO
 from ..shapes import Events
@@ -63,7 +64,17 @@ class Session(Stay, frozen=True):
         if feeder.trouble:
             say(f"the input of job {number} ends after {feeder.size:,} bytes: {feeder.trouble}")
         tell_final(self.outlook, self._awaited, str(number), "follow")
+        if self._awaited.drafts() != (0, 0):
+            self._tell_cost(feeder.size)
         return INTERRUPTED if signals.cancelled else code or (IO if feeder.trouble else 0)
+
+    def _tell_cost(self, size: int) -> None:
+        """What the final of an input of so many bytes will cost, where that is known."""
+        from hybridq.money.limits import Budget
+
+        usual = Budget(self.outlook).usual(self.of.handler, Lane.BATCH, float(size), time.time())
+        if usual is not None:
+            say(f"cost of the final, as forecast: {money(usual, self._currency)}")
 
     def _followed(self) -> int:
         events = Events(self.outlook, self.accepted.first) if self.json else None

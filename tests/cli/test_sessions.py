@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -191,6 +192,28 @@ def test_draft_is_live_and_the_final_comes_by_a_drain(mine):
     assert "the final: adaptive" in err
     assert mine.run("drain").returncode == 0
     assert mine.run("output", "1").stdout == "one\n"
+
+
+def test_what_the_final_will_cost_is_told_once_it_is_known(mine):
+    """Three finals teach what one takes; the fourth session ends with its ETA and its cost."""
+    for _ in range(3):
+        mine.run("pipe", "--session", "better", input="one\n")
+        assert mine.run("drain").returncode == 0
+    with mine.daemon():
+        told = mine.run("pipe", "--session", "better", input="two\n")
+    assert re.search(r"the final: adaptive · (held|running) · done \S+ ", told.stderr)
+    assert re.search(r"cost of the final, as forecast: \S+", told.stderr)
+
+
+def test_killed_draft_is_made_again_and_the_final_follows(mine):
+    """Of an adaptive session, too, what was kept is run as a whole, draft and final."""
+    with session(mine, "better") as process:
+        speak(process, b"one\n")
+        hears(process, b"one")
+        process.kill()
+        process.wait()
+    assert mine.run("drain").returncode == 0
+    assert (mine.run("output", "1").stdout, mine.run("output", "1", "--draft").stdout) == ("one\n", "one\n")
 
 
 def test_final_of_a_handler_without_sessions_gets_the_file(mine):
