@@ -34,7 +34,7 @@ from ..outlook import Outlook
 from ..queue.claims import Claim, postpone
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import FOLLOWER, RUNNER, VIEWER, Doorbell, ring
-from ..queue.kept import kept_path, kept_size, pieces
+from ..queue.kept import kept_path, kept_size
 from ..queue.learned import remark
 from ..queue.pauses import NOTHING, pauses
 from ..queue.rescue import give_back, to_stop
@@ -47,6 +47,7 @@ from .awaited import filled
 from .bounds import Bounds, Seats
 from .drain_window import Window
 from .learning import Learning
+from .pieces import pieces
 from .saver import Saver
 from .suspects import Watch
 

@@ -17,7 +17,7 @@ from tests.support.building import HYBRIDQ, until
 from tests.support.handling import WORKERS
 from tests.support.user import Queue
 
-FUNCTIONS = ("heard", "collected", "told", "mortal", "stuck")
+FUNCTIONS = ("heard", "collected", "told", "mortal", "stuck", "marathon")
 CONFIG = "".join(
     f'[handlers.{name}]\ncall = "functions:{name}"\nsession = true\ncwd = "{WORKERS}"\n' for name in FUNCTIONS
 )
@@ -72,9 +72,9 @@ def hears(process, expected: bytes) -> None:
     assert process.stdout.read(len(expected)) == expected
 
 
-def ends(process) -> tuple[int, bytes, str]:
-    """End the input; the exit code, and what was still printed."""
-    out, err = process.communicate(timeout=30)
+def ends(process, last: bytes | None = None) -> tuple[int, bytes, str]:
+    """End the input after this; the exit code, and what was still printed."""
+    out, err = process.communicate(last, timeout=30)
     return process.returncode, out, err.decode()
 
 
@@ -242,6 +242,39 @@ def test_clean_takes_the_input_away(mine):
     assert kept_path(mine.outlook.store.home, 1).exists()
     mine.run("clean", "--older", "0s", "--yes")
     assert not kept_path(mine.outlook.store.home, 1).exists()
+
+
+def test_show_names_the_file_with_the_input(mine):
+    """Where the input is, and how much of it there is."""
+    mine.run("pipe", "--session", "heard", input="one\n")
+    shown = json.loads(mine.run("show", "1", "--json").stdout)
+    assert (shown["input"], shown["input_bytes"]) == (str(kept_path(mine.outlook.store.home, 1)), 4)
+
+
+def test_events_of_a_session_are_those_of_follow(mine):
+    """With `--json` each is an object on a line of its own."""
+    lines = mine.run("pipe", "--session", "heard", "--json", input="one\n").stdout.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert (events[-1]["event"], events[-1]["output"]) == ("end", 1)
+
+
+def test_options_of_items_are_not_for_sessions(mine):
+    """What a session has no use for is refused."""
+    told = mine.run("pipe", "--session", "heard", "--within", "50ms")
+    assert told.returncode == 64
+    assert "--session cannot be used with --within" in told.stderr
+    assert "--raw needs --session" in mine.run("pipe", "heard", "--raw", "100ms").stderr
+
+
+def test_full_disk_ends_the_input_and_says_so(mine):
+    """What was kept is answered; the exit code tells that it was not all."""
+    with session(mine, "marathon", "--raw", "10ms") as process:
+        speak(process, b"a")
+        until(lambda: kept_size(mine.outlook.store.home, 1) == 1)
+        psutil.Process(process.pid).rlimit(psutil.RLIMIT_FSIZE, (8_000_000, 8_000_000))
+        code, out, err = ends(process, b"b" * 9_000_000)
+    assert (code, out) == (74, b"8000000\n")
+    assert "the input of job 1 ends after 8,000,000 bytes: File too large" in err
 
 
 def test_handler_without_sessions_says_so(mine):
