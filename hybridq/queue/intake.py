@@ -181,7 +181,7 @@ def accept_cohort(
     With a `writer` that is to `show` it, it is ready and invisible still.
     """
     connection = store.connection
-    decision = decision.timeless if part.behind else decision
+    decision = decision.timeless if part.behind or part.request.session else decision
     lane = Lane.NONE if part.waits else Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM
     connection.execute(
         "UPDATE cohort SET name = ?, lane = ?, mode = ?, delay_cost = ?, decision = ?, writer = ?, accepted = ?,"

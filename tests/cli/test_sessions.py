@@ -113,6 +113,18 @@ def test_session_is_a_job_that_runs(mine):
         assert (row["what"], row["mode"], row["state"]) == ("heard session", "stream", "running")
 
 
+def test_nobody_promises_when_a_session_ends(mine):
+    """However many were seen: it ends when its input does."""
+    for _ in range(3):
+        mine.run("pipe", "--session", "heard", input="one\n")
+    with session(mine, "heard") as process:
+        speak(process, b"one\n")
+        hears(process, b"'one' ")
+        (row, *_) = json.loads(mine.run("status", "--json").stdout)["rows"]
+        assert (row["state"], row["eta"]) == ("running", None)
+        assert mine.rows("SELECT count(*) FROM promise") == [(0,)]
+
+
 def test_worker_that_dies_gets_a_successor_that_hears_all_again(mine, tmp_path):
     """What was kept is replayed to a new worker, and whoever looks on is told that it begins anew."""
     with session(mine, "mortal") as process:
