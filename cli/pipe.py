@@ -18,6 +18,7 @@ from hybridq.pipe.item import Form
 from hybridq.pipe.pipe import run_pipe
 from hybridq.pipe.shedding import Shed
 from hybridq.selection import check_group
+from hybridq.submit import connect
 from hybridq.visible import visible_line
 from hybridq.when import count, how_many, parse_span
 
@@ -63,6 +64,13 @@ def pipe(
         int | None,
         typer.Option(metavar="FD", help="Write to this descriptor how many items and bytes survive a power cut."),
     ] = None,
+    session: Annotated[
+        bool, typer.Option("--session", help="Make all of the input one job, which hears it as it comes.")
+    ] = False,
+    raw: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="Of a session: a piece is what comes within this time, not a line."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no news.")] = False,
 ) -> None:
     """Run each line that comes, at once, for as long as lines come.
@@ -71,8 +79,15 @@ def pipe(
 
     \b
     tail -F app.log | hybridq pipe detect --within 50ms
+    arecord -f S16_LE -r 16000 -t raw | hybridq pipe --session transcribe --raw 100ms
     """
     paths = tuple(files or ())
+    if session:
+        _only_of_items(files=paths, follow=follow, null=null, within=within, shed=shed, unordered=unordered, key=key)
+        _only_of_items(volatile=volatile, ack=ack is not None)
+        raise typer.Exit(_session(handler, raw, group, json=json))
+    if raw is not None:
+        raise UsageError("--raw needs --session")
     _check(paths, follow=follow, json=json, null=null, shed=shed, within=within, volatile=volatile, key=key, ack=ack)
     home = Home.find(os.environ)
     asked = Asked(
@@ -92,6 +107,23 @@ def pipe(
     sys.stdout.flush()
     end = run_pipe(home, load_config(home, os.environ), asked, _Teller(quiet=quiet))
     raise typer.Exit(_ended(end, quiet=quiet))
+
+
+def _only_of_items(**options: object) -> None:
+    """Raise UsageError for an option that a session has no use for."""
+    for name, value in options.items():
+        if value:
+            what = "a file: it reads standard input" if name == "files" else f"--{name}"
+            raise UsageError(f"--session cannot be used with {what}")
+
+
+def _session(handler: str, raw: str | None, group: str | None, *, json: bool) -> int:
+    from .staying.session import run_session
+
+    outlook = connect(dict(os.environ))
+    with outlook.store:
+        every = 0.0 if raw is None else parse_span(raw)
+        return run_session(outlook, handler, "lines" if raw is None else "raw", every, group, json=json)
 
 
 def _check(

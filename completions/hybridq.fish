@@ -94,10 +94,12 @@ complete -c hybridq -n '__hybridq_is pipe' -l volatile -d 'Keep nothing of what 
 complete -c hybridq -n '__hybridq_is pipe' -l key -x  -d 'Go on in FILE where the pipe of this name stopped.'
 complete -c hybridq -n '__hybridq_is pipe' -l group -x -k -a '(__hybridq_values groups)' -d 'The group of the jobs that it makes.'
 complete -c hybridq -n '__hybridq_is pipe' -l ack -x  -d 'Write to this descriptor how many items and bytes survive a power cut.'
+complete -c hybridq -n '__hybridq_is pipe' -l session -d 'Make all of the input one job, which hears it as it comes.'
+complete -c hybridq -n '__hybridq_is pipe' -l raw -x  -d 'Of a session: a piece is what comes within this time, not a line.'
 complete -c hybridq -n '__hybridq_is pipe' -l quiet -s q -d 'Print no news.'
 complete -c hybridq -n '__hybridq_is pipe' -s h -l help -d 'Show this message and exit.'
-complete -c hybridq -n '__hybridq_at pipe -eq 1 --within --shed --key --group --ack' -k -a '(__hybridq_values handlers)'
-complete -c hybridq -n '__hybridq_at pipe -ge 2 --within --shed --key --group --ack' -F
+complete -c hybridq -n '__hybridq_at pipe -eq 1 --within --shed --key --group --ack --raw' -k -a '(__hybridq_values handlers)'
+complete -c hybridq -n '__hybridq_at pipe -ge 2 --within --shed --key --group --ack --raw' -F
 complete -c hybridq -n __fish_use_subcommand -a status -d 'Show the queue: what runs, what is held until when, and why.'
 complete -c hybridq -n '__hybridq_is status' -l watch -s w -d 'Stay open and update the view; ? lists the keys.'
 complete -c hybridq -n '__hybridq_is status' -l bell -d 'With --watch: ring the bell when a job fails.'

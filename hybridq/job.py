@@ -4,8 +4,9 @@ Everything here is frozen and free of behaviour; brain, store, handlers and loop
 Times are seconds since the epoch (UTC), durations are seconds, money is in the user's own unit.
 """
 
+from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -79,6 +80,16 @@ class Happening(StrEnum):
     SAID = "said"  # whatever an earlier release said in words alone
 
 
+Cuts = Literal["lines", "raw"]
+"""What the input of a session is cut into: its lines, or bytes as they come."""
+
+Piece = str | bytes
+"""A piece of a session's input: text, or bytes."""
+
+Pieces = Callable[[], AsyncGenerator[Sequence[Piece], None]]
+"""Gives a session's input anew, from its first piece, in bunches as it arrives; it ends when nothing more will."""
+
+
 class Caller(Struct, frozen=True, kw_only=True):
     """Who started the command line on a terminal that submitted something, mostly a shell."""
 
@@ -129,6 +140,7 @@ class Request(Struct, frozen=True, kw_only=True):
     left_out: dict[str, str] = {}  # variables that are not in `env`, and why
     caller: Caller | None = None  # on a terminal
     notify: bool = False  # whether its end is told by the URLs of `notify`
+    session: Cuts | None = None  # its input arrives in pieces, and is kept beside the database
     kind: str = ""  # what its commands are known by (see `brain.commands`), or have in common; "": nothing
 
 
@@ -251,6 +263,7 @@ class Call(Struct, frozen=True, kw_only=True, gc=False):
     timeout: float | None = None
     cwd: str | None = None
     env: dict[str, str] = {}
+    pieces: Pieces | None = None  # of a session, to a handler that takes them: its input
 
 
 class Started(Struct, frozen=True, gc=False):
@@ -327,6 +340,7 @@ class Failure(Struct, frozen=True, gc=False):
     dropped: int = 0  # bytes of output beyond the limit
     kept: tuple[int, int] | None = None
     cost: float | None = None  # what was paid all the same, where the handler knows
+    replay: bool = False  # a session's worker died: another is given what was kept, whatever the job's retries
 
 
 class Detached(Struct, frozen=True):

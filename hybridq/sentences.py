@@ -350,6 +350,7 @@ _WHO_LAST = ("people first", "costs more", "saves", "no daemon")
 _SAYS: dict[str, _Says] = {
     # Which mode a submission gets.
     "asked": lambda r, t: f"you asked for {r.mode}",
+    "session": lambda r, t: "a session runs while its input arrives",
     "only mode": lambda r, t: f"{r.text} offers only {r.mode}",
     "untimed": _untimed,
     "unpriced": lambda r, t: f"no costs of {r.text} known",

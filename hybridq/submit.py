@@ -193,13 +193,16 @@ def submit(
     behind: Waits | None = None,
     stays: bool = False,
     waits: bool = False,
+    keep_input: Callable[[int], None] = lambda job: None,
 ) -> Accepted:
     """Submit one job, `behind` others: durable when this returns. Raises BadData, UsageError, StorageError, and
-    NoSuchJob where such others are not there. `stays`, `waits`: see `deciding`."""
+    NoSuchJob where such others are not there. `stays`, `waits`: see `deciding`; `keep_input`: see `accept`."""
     request = replace(request, kind=command_of(outlook, request, data))
     now = time.time()
     decide = deciding(outlook, now, behind=behind, stays=stays, waits=waits)
-    accepted = accept(outlook.store, request, data, decide, now=now, key=key, waits=behind, durable=False)
+    accepted = accept(
+        outlook.store, request, data, decide, now=now, key=key, waits=behind, durable=False, keep_input=keep_input
+    )
     wake(outlook.store)
     outlook.store.sync()
     return accepted

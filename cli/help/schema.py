@@ -23,7 +23,7 @@ from .fields import sentence
 VERSION = 1
 SHAPES: dict[str, tuple[type[msgspec.Struct], ...]] = {  # by command; any of them
     "submit": (of.Submitted, of.Nothing, of.Planned),
-    "pipe": (of.PipedItem,),
+    "pipe": (of.PipedItem, of.Changed, of.Printed, of.Kept, of.Drafted, of.Ended),
     "status": (Snapshot,),
     "show": (Detail,),
     "explain": (Explanation,),

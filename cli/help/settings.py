@@ -108,6 +108,7 @@ SENTENCES = {
     "handlers.call": "a Python function instead of a command: `module:function`",
     "handlers.python": 'the interpreter that runs `call`, 3.9 or newer; `""`: hybridq\'s own',
     "handlers.protocol": "`jsonl`, or `lines` (one line in, one line out)",
+    "handlers.session": "whether the worker takes sessions: input in pieces, as it arrives",
     "handlers.cwd": 'the folder to run in; `""`: the folder of `config.toml`',
     "handlers.env": "names of more variables that it may see",
     "handlers.idle": "how long to keep an idle worker running",

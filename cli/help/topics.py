@@ -11,6 +11,7 @@ TOPICS = {
     "waiting": "jobs that start after others, or at a time",
     "pipes": "streams of lines that never end, answered as they come",
     "handlers": "kinds of work: commands, workers, line filters, Python functions",
+    "sessions": "one job whose input keeps arriving: speech, a log, what somebody types",
     "models": "language models: OpenAI, Anthropic and compatible servers",
     "schedules": "work that comes back: times, windows, what was missed",
     "hooks": "who is told when jobs end: commands, messages to desktops, mail, Slack and more",

@@ -9,6 +9,7 @@ import logging
 import shlex
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -26,6 +27,9 @@ from .follow import await_all, fate, follow_job
 from .printer import Printer
 from .unserved import why_waiting
 from .why_waiting import tell_final, tell_held, tell_waiting
+
+if TYPE_CHECKING:
+    from hybridq.runner.inline import InlineRun
 
 
 class Stay(Struct, frozen=True):
@@ -52,17 +56,21 @@ class Stay(Struct, frozen=True):
 
     def _run(self) -> int:
         with leaving(self._left), contextlib.ExitStack() as open_:
-            if self._own:
-                from hybridq.runner.inline import InlineRun
-
-                if self.follows:  # which tells why a job waits
-                    logging.getLogger("hybridq.provider").setLevel(logging.ERROR)
-                open_.enter_context(InlineRun(self.outlook.store.home, self.outlook.config, self.of.id))
-            elif self._streams:
-                home, config = self.outlook.store.home, self.outlook.config
-                open_.enter_context(Failover(home, config, self.of.id, self._takes_over, self._cannot))
+            if (runs := self._runs()) is not None:
+                open_.enter_context(runs)
             self._tell()
             return self._until_end()
+
+    def _runs(self) -> "InlineRun | Failover | None":
+        """What runs it here, now or where the daemon goes meanwhile."""
+        home, config = self.outlook.store.home, self.outlook.config
+        if self._own:
+            from hybridq.runner.inline import InlineRun
+
+            if self.follows:  # which tells why a job waits
+                logging.getLogger("hybridq.provider").setLevel(logging.ERROR)
+            return InlineRun(home, config, self.of.id)
+        return Failover(home, config, self.of.id, self._takes_over, self._cannot) if self._streams else None
 
     @property
     def _own(self) -> bool:

@@ -16,6 +16,7 @@ from ..reason import Reason
 
 FIRST_RETRY = 1.0  # seconds until the second try; doubled with each further one
 GIVE_UP = 8  # times that a provider may take a job and leave it unbegun
+REPLAYS = 3  # times at least that a session whose worker died is given to another
 LAST_RETRY = 300.0  # seconds at most, unless the other side asked for more
 LONGEST_BACKOFF = 3600.0  # the same where the first wait was asked for, unless that is longer
 JITTER = 0.25  # of that wait, at most, so that those that failed together do not all come back together
@@ -128,7 +129,8 @@ def settle(
     if event.unbegun and claim.unbegun + 1 >= GIVE_UP:
         event = replace(event, gave_back=False, reason=f"{event.reason} ({GIVE_UP} times)")
     helps = event.retryable and may_help(event.exit_code, retry_on)
-    again = event.gave_back or (helps and claim.tries < retries)
+    replayed = event.replay and claim.tries < max(retries, REPLAYS)
+    again = event.gave_back or replayed or (helps and claim.tries < retries)
     delay = 0.0 if event.gave_back else retry_delay(claim.tries, backoff, event.id)
     delay = max(delay, event.retry_after or 0.0)
     return Outcome(
@@ -150,7 +152,7 @@ def settle(
         streamed=streamed,
         busy=event.busy,
         first=first,
-        draft=draft,
+        draft=draft and not replayed,
     )
 
 

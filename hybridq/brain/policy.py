@@ -29,7 +29,7 @@ NOTICED = 1.0  # seconds that a person notices: a draft comes sooner by as much,
 SOONER = 0.8  # of the time that a batch takes to its end: what is late either way is promoted for no less
 NOTHING = 5e-7  # money; less of it is none
 LATE = 2.0  # a stream job that waits this much longer than foreseen is thought over
-GIVEN = ("asked", "only mode")  # reasons that say nothing of when
+GIVEN = ("asked", "session", "only mode")  # reasons that say nothing of when
 LATE_LEAST = 5.0  # seconds of waiting that are never thought over
 
 
@@ -41,7 +41,8 @@ def classify(request: Request, jobs: int, size: float, conditions: Conditions) -
     check_mode(request, conditions.modes)
     considered = forecasts(request, jobs, size, conditions)
     if request.mode is not None:
-        chosen, reason = request.mode, Reason("asked", mode=request.mode)
+        asked = Reason("session") if request.session else Reason("asked", mode=request.mode)
+        chosen, reason = request.mode, asked
     elif len(considered) == 1:
         chosen, reason = considered[0].mode, Reason("only mode", request.handler, mode=considered[0].mode)
     elif any(f.total is None for f in considered):

@@ -33,7 +33,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "runner": RunnerConfig,
     "hooks": HooksConfig,
 }
-WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "cwd", "env", "idle", "options"})
+WORKER_ONLY = frozenset({"command", "call", "python", "protocol", "session", "cwd", "env", "idle", "options"})
 SHELL = HandlerConfig(kind="shell")
 LARGEST = 16 * 1024 * 1024  # bytes of the file
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -173,6 +173,8 @@ def _check_handler(handler: HandlerConfig, key: str) -> None:
     if handler.traits.program and bool(handler.command) == bool(handler.call):
         what = "both command and call are set" if handler.call else "command or call is missing"
         raise KeyedError(key, f"{what}: a {handler.kind} needs exactly one")
+    if handler.session and not (handler.traits.program and handler.protocol == "jsonl"):
+        raise KeyedError(f"{key}.session", 'only a worker with protocol = "jsonl" takes the pieces of a session')
     if handler.call and not re.fullmatch(r"[\w.]+:[\w.]+", handler.call):
         raise KeyedError(f"{key}.call", f"expected module:function, not {handler.call!r}")
     if handler.rate:

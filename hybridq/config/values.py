@@ -70,6 +70,7 @@ class HandlerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     call: str = ""  # kind worker: `module:function` instead of a command
     python: str = ""  # the interpreter that `call` runs in; "": this one
     protocol: Literal["jsonl", "lines"] = "jsonl"
+    session: bool = False  # kind worker: it takes the input of a session, piece by piece
     cwd: str = ""
     env: tuple[str, ...] = ()  # names of further variables that workers may see
     modes: tuple[Mode, ...] = (Mode.STREAM, Mode.BATCH)

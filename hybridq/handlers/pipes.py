@@ -109,6 +109,8 @@ class PipeWriter:
         self._backlog: deque[memoryview] = deque()
         self._ending = False
         self._left = 0
+        self._room = asyncio.Event()
+        self._room.set()
         os.set_blocking(file.fileno(), False)
         # A pipe whose reader is gone reports an error, and the loop hands errors to readers.
         loop.add_reader(file.fileno(), self._refuse)
@@ -131,8 +133,13 @@ class PipeWriter:
         self._backlog.append(memoryview(data))
         if idle:
             self._write()
-            if self._backlog and not self.closed:
+            if self._backlog and not (self.closed or self.refused):
+                self._room.clear()
                 self._loop.add_writer(self._file.fileno(), self._write)
+
+    async def room(self) -> None:
+        """Returns when all that was fed is in the pipe, or never will be."""
+        await self._room.wait()
 
     def end(self) -> None:
         """Close the child's input once everything is written."""
@@ -147,6 +154,7 @@ class PipeWriter:
             self._loop.remove_reader(self._file.fileno())
             self._loop.remove_writer(self._file.fileno())
             self.closed = True
+            self._room.set()
             self._file.close()
 
     def _in_pipe(self) -> int:
@@ -170,11 +178,13 @@ class PipeWriter:
             self._refuse()
             return
         self._loop.remove_writer(self._file.fileno())
+        self._room.set()
         if self._ending:
             self.close()
 
     def _refuse(self) -> None:
         self.refused = True
+        self._room.set()
         self._loop.remove_reader(self._file.fileno())
         self._loop.remove_writer(self._file.fileno())
         self._wake()

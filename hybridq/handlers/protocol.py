@@ -52,6 +52,9 @@ class Handler(Protocol):
         one Output, Failure or Detached; of several Detached with the same `key` in their references the last
         counts, and a Failure after one takes it back. Closing the iterator early (or cancelling the task) ends
         whatever still runs, as a process group, within the handler's grace time.
+
+        A call with `pieces` is a session, which only handlers get whose `session` is set: its input is what these give,
+        pulled no faster than it is taken. Partials come meanwhile, the end after the last piece, or before.
         """
         ...
 

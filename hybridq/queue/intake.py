@@ -50,11 +50,13 @@ def accept(
     waits: Waits | None = None,
     durable: bool = True,
     typed: bool = True,
+    keep_input: Callable[[int], None] = lambda job: None,
 ) -> Accepted:
     """Accept one job. With a key that is known already: that job again, or BadData if it asked for something else.
 
     What it `waits` for is there, else NoSuchJob is raised. Not `durable`: the caller lets `Store.sync` follow before
-    it acknowledges. Not `typed`: nobody did, so that it does not become the `last` one.
+    it acknowledges. Not `typed`: nobody did, so that it does not become the `last` one. `keep_input` hears of
+    a session's id before anybody else does.
     """
     if len(data) > LARGEST_INPUT:
         raise too_large(data)
@@ -70,6 +72,7 @@ def accept(
             "INSERT INTO job (cohort, input, gate) VALUES (?, ?, ?)", (cohort, data, gate)
         ).lastrowid
         assert job is not None  # noqa: S101 - an insert into a rowid table has one
+        keep_input(job)
         if key is not None:
             keep(store, key, job, digest_of(request, data))
         part = Part(request, cohort, job, job, 1, len(data), waits=gate is not None, behind=waits is not None)
@@ -178,7 +181,7 @@ def accept_cohort(
     With a `writer` that is to `show` it, it is ready and invisible still.
     """
     connection = store.connection
-    decision = decision.timeless if part.behind else decision
+    decision = decision.timeless if part.behind or part.request.session else decision
     lane = Lane.NONE if part.waits else Lane.BATCH if decision.mode is Mode.BATCH else Lane.STREAM
     connection.execute(
         "UPDATE cohort SET name = ?, lane = ?, mode = ?, delay_cost = ?, decision = ?, writer = ?, accepted = ?,"

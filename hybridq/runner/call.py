@@ -182,8 +182,10 @@ class CallRun:
 
     def _learn(self, event: Output, claim: Claim) -> None:
         startup, self._started = self._started, None
-        kind = kind_of(claim.input, self._engine.settling.cohort(claim).request.cwd) if self._apart else ""
-        self.seen += self._bunches.hear(len(claim.input), event.busy + self._shared, event.cost, startup, kind)
+        of = self._engine.settling.cohort(claim)
+        kind = kind_of(claim.input, of.request.cwd) if self._apart else ""
+        size, busy = self._engine.size(claim, of), event.busy + self._shared
+        self.seen += self._bunches.hear(size, busy, event.cost, startup, kind)
 
     def _sink(self, job: int, attempt: int) -> Sink:
         if job not in self._sinks:

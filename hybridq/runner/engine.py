@@ -10,8 +10,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from ..brain.calls import ChunkSize
@@ -32,6 +34,7 @@ from ..outlook import Outlook
 from ..queue.claims import Claim, postpone
 from ..queue.cohorts import Cohort, waiting
 from ..queue.doorbell import FOLLOWER, RUNNER, VIEWER, Doorbell, ring
+from ..queue.kept import kept_path, kept_size
 from ..queue.learned import remark
 from ..queue.outbox import listen
 from ..queue.pauses import NOTHING, pauses
@@ -45,6 +48,7 @@ from .awaited import filled
 from .bounds import Bounds, Seats
 from .drain_window import Window
 from .learning import Learning
+from .pieces import pieces
 from .saver import Saver
 from .suspects import Watch
 
@@ -162,17 +166,26 @@ class Engine:
             raise HybridqError(f"{gone} was removed while this {self.runner.kind} ran, so it stops. Start it again")
 
     def call(self, claim: Claim, cohort: Cohort, by: str = "", together: int = 1) -> Call:
-        """A claim as its handler gets it: `by` the one that makes its draft, `together` with others in a call."""
+        """A claim as its handler gets it: `by` the one that makes its draft, `together` with others in a call.
+
+        One that takes no pieces gets the path of a session's input.
+        """
         asked, limit = cohort.request, cohort.request.timeout
-        if asked.timeout_factor is not None:
+        if asked.timeout_factor is not None and asked.session is None:
             limit = self._limit(claim, cohort, by or cohort.handler, asked.timeout_factor, together)
+        given, source = claim.input, None
+        if asked.session is not None and self.outlook.handler(by or cohort.handler).session:
+            source = partial(pieces, self.home, claim.id, asked.session)
+        elif asked.session is not None:
+            given = msgspec.json.encode(str(kept_path(self.home, claim.id)))
         return Call(
             id=claim.id,
             attempt=claim.attempt,
-            input=filled(self.store, claim.id, claim.input) if MARK_AFTER in claim.input else claim.input,
+            input=filled(self.store, claim.id, given) if MARK_AFTER in given else given,
             timeout=limit,
             cwd=asked.cwd and named(asked.cwd),
             env=self.settling.variables(cohort) | (variables(claim.given) if claim.given else {}),
+            pieces=source,
         )
 
     def _limit(self, claim: Claim, cohort: Cohort, name: str, factor: float, together: int) -> float | None:
@@ -181,6 +194,10 @@ class Engine:
         kind = kind_of(claim.input, cohort.request.cwd) if commands else ""
         shared = 1 if commands else together
         return time_limit(self.outlook.estimate(name), cohort.lane, len(claim.input), kind, factor, shared)
+
+    def size(self, claim: Claim, cohort: Cohort) -> int:
+        """Bytes of a claim's input."""
+        return len(claim.input) if cohort.request.session is None else kept_size(self.home, claim.id)
 
     def postpone(self, event: Throttled) -> None:
         """Let followers and views know that a call waits."""

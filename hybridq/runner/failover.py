@@ -55,6 +55,11 @@ class Failover:
         if self._broken is not None:
             raise self._broken from None
 
+    @property
+    def broken(self) -> bool:
+        """It would run nothing any more."""
+        return self._broken is not None or (self._own is not None and self._own.broken)
+
     def _watch(self) -> None:
         try:
             self._look()

@@ -50,6 +50,11 @@ class InlineRun:
         if self._broken is not None:
             raise self._broken from None
 
+    @property
+    def broken(self) -> bool:
+        """It runs nothing any more."""
+        return self._broken is not None
+
     def _end(self) -> None:
         assert self._service is not None  # noqa: S101 - made before `_begun` was set
         self._service.stop()

@@ -206,7 +206,7 @@ class _Attempt:
         if isinstance(event, Output):
             if event.value is not None:
                 self.sink.discard()
-            size = float(len(claim.input))
+            size = float(engine.size(claim, self.of))
             commands = engine.outlook.handler(self.handler).traits.commands
             kind = kind_of(claim.input, self.of.request.cwd) if commands else ""
             seen = Observation(size=size, busy=event.busy, startup=self._startup or None, cost=event.cost, kind=kind)

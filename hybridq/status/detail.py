@@ -21,6 +21,7 @@ from ..queue.cohorts import Cohort, Job, cohort, environment, job, lineage
 from ..queue.flushes import FlushRecord, flush_record, flushes_of, last_of
 from ..queue.gates import gate_of
 from ..queue.history import history
+from ..queue.kept import kept_path, kept_size
 from ..queue.learned import Promise, first_promise
 from ..queue.outputs import SUFFIX, missing, output_path
 from ..queue.read_only import rescue_if_writable
@@ -214,9 +215,10 @@ def _only(chosen: Ids) -> int:
 def _job_facts(outlook: Outlook, of: Job, now: float) -> dict[str, Any]:
     store = outlook.store
     found = result(store, of.id)
+    kept = cohort(store, of.cohort).request.session is not None
     facts: dict[str, Any] = {
-        "input": subject(of.input)[:TEXT_LIMIT],
-        "input_bytes": len(of.input),
+        "input": str(kept_path(store.home, of.id)) if kept else subject(of.input)[:TEXT_LIMIT],
+        "input_bytes": kept_size(store.home, of.id) if kept else len(of.input),
         "attempt": of.attempt,
         "failures": of.tries,
         "not_before": _not_before(store, of, now),

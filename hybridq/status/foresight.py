@@ -309,6 +309,8 @@ class Foresight:
             return eta, here or why
         world = self._apart(self._world(cohort.handler), cohort, jobs)
         if jobs == 1:
+            if cohort.request.session and cohort.lane is Lane.STREAM:  # it ends when its input does
+                return Eta(), cohort.decision.reason
             began = started or cohort.started or self.now
             return running_eta(cohort.lane, cohort.size, began, world), here or cohort.decision.reason
         before = self._overtaking(cohort) if here is not None and cohort.queued else 0

@@ -91,7 +91,7 @@ class Rows:
             id=line.id,
             last=line.id,
             group=None,
-            what=f"{cohort.handler} {subject(line.text)}",
+            what=f"{cohort.handler} {subject(line.text) if cohort.request.session is None else 'session'}",
             handler=cohort.handler,
             audience=cohort.audience,
             mode=cohort.mode,

@@ -1,12 +1,14 @@
-"""Runs a user's function as a worker: `PYTHON callee.py [--check] MODULE:FUNCTION`.
+"""Runs a user's function as a worker: `PYTHON callee.py [--session] [--check] MODULE:FUNCTION`.
 
 Started by path in the interpreter that the configuration names, which may be an older one (3.9) without hybridq:
 so it uses the standard library alone. The function gets a list of inputs and returns, or yields, one output each,
-in order. What it prints goes to the log: the protocol has pipes of its own.
+in order. With `--session` it gets an iterator of pieces, yields partial outputs (text), and returns the output. What
+it prints goes to the log: the protocol has pipes of its own.
 """
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import os
@@ -32,7 +34,12 @@ def main() -> None:
         return
     for line in calls:
         message = json.loads(line)
-        run(function, message if isinstance(message, list) else [message], answers)
+        todo = message if isinstance(message, list) else [message]
+        if "--session" not in sys.argv[1:-1]:
+            run(function, todo, answers)
+        elif "input" in todo[0]:  # else it belongs to a session that the function has left before its end
+            for call in todo:
+                run_session(function, call, calls, answers)
         answers.flush()
 
 
@@ -129,6 +136,49 @@ def outputs(function: Function, calls: Calls) -> Iterator[Any]:
     if len(results) != len(calls):
         raise WrongResult(f"the function returned {len(results)} outputs for {len(calls)} inputs")
     return Ready(results)
+
+
+def run_session(function: Function, call: Any, lines: BinaryIO, answers: BinaryIO) -> None:
+    """Give the function the pieces of one session, or an ordinary input as the only one; answer once."""
+    try:
+        output = tell_partials(function(pieces(call, lines)), call, answers)  # type: ignore[arg-type]
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, WrongResult):
+            traceback.print_exc()
+        write_answer(answers, call, "error", str(error) if isinstance(error, WrongResult) else describe(error))
+    else:
+        write_answer(answers, call, "output", output)
+
+
+def pieces(call: Any, lines: BinaryIO) -> Iterator[Any]:
+    """What arrives for this call: a text, or bytes; waits for the next one."""
+    if not call.get("more"):
+        yield call["input"]
+        return
+    for line in lines:
+        message = json.loads(line)
+        if message.get("id") != call["id"]:
+            continue
+        if message.get("end"):
+            return
+        yield base64.b64decode(message["base64"]) if "base64" in message else message["piece"]
+
+
+def tell_partials(results: Any, call: Any, answers: BinaryIO) -> Any:
+    """Write what a generator yields as partial output, at once; its output is what it returns, else all of that."""
+    if not hasattr(results, "__next__"):
+        return results
+    said: list[str] = []
+    while True:
+        try:
+            partial = next(results)
+        except StopIteration as over:
+            return "".join(said) if over.value is None else over.value
+        if not isinstance(partial, str):
+            raise WrongResult(f"a session's function must yield text, not {type(partial).__name__}")
+        write_answer(answers, call, "partial", partial)
+        answers.flush()
+        said.append(partial)
 
 
 def write_answer(answers: BinaryIO, call: Any, key: str, value: Any) -> None:

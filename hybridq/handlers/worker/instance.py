@@ -77,6 +77,10 @@ class Instance:
         self._last = last
         self._input.feed(data)
 
+    async def room(self) -> None:
+        """Returns when the pipe has taken all that was sent, or nobody reads it."""
+        await self._input.room()
+
     def hang_up(self) -> None:
         """Close its input: it may finish what it has, and should end then."""
         self._input.end()
@@ -101,6 +105,10 @@ class Instance:
         """How it ended, and the end of its log."""
         how = self._quitting or how_ended(self._child.returncode or 0)
         return "\n".join([how, *self._tail])
+
+    def stop(self) -> None:
+        """Begin to end it."""
+        self._child.terminate()
 
     async def end(self) -> None:
         """End it; returns when it is gone."""

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +30,7 @@ from .instance import Instance
 from .lines import LOG
 from .pool import Pool
 from .recovery import Chunk, points, remedy
+from .session import SessionExchange, SessionTurn
 from .turn import ChunkTurn
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -60,7 +62,16 @@ class Worker:
         self._badness = 0
 
     async def run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
-        """Run the calls; see `Handler.run`."""
+        """Run the calls, sessions by themselves; see `Handler.run`."""
+        whole = [call for call in calls if call.pieces is None]
+        runs = [self._run(whole, lane)] if whole else []
+        runs += [self._session(call, lane) for call in calls if call.pieces is not None]
+        for each in runs:
+            async with aclosing(each) as bunches:
+                async for bunch in bunches:
+                    yield bunch
+
+    async def _run(self, calls: Sequence[Call], lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
         todo, begun = chunks_of(calls), set[int]()
         while todo:
             chunk, data, refused = self._encode(todo.pop(0), lane)
@@ -86,6 +97,33 @@ class Worker:
             if failures:
                 yield failures
 
+    async def _session(self, call: Call, lane: Lane) -> AsyncGenerator[Sequence[Event], None]:
+        """Give one worker the pieces of a session as they arrive; it has no other call meanwhile."""
+        try:
+            worker = await self._pool.acquire(lane)
+        except CannotStart as why:
+            yield [why.failure(call)]
+            return
+        exchange = SessionExchange(
+            [call],
+            self._dialect,
+            self._notice,
+            timeout=self._config.time_limit,
+            partial_limit=self._limit,
+            earlier=worker.served,
+        )
+        turn = SessionTurn(worker, exchange)
+        try:
+            if events := turn.open(call):
+                yield events
+            while turn.goes_on:
+                if events := await turn.listen():
+                    yield events
+        finally:
+            await turn.part(self._pool)
+        if exchange.pending:
+            yield [turn.failure(call)]
+
     def resume(self, work: Detached) -> AsyncGenerator[Sequence[Event], None]:
         """Workers never detach. Raises ValueError."""
         raise ValueError(f"the handler {self.name} never detaches")
@@ -96,8 +134,8 @@ class Worker:
     async def check(self) -> str:
         """Start it, send nothing; see `Handler.check`. Raises HybridqError when it cannot start or ends at once."""
         if call := self._config.call:
-            python, callee, _ = self._argv
-            tried = await self._try([python, callee, "--check", call], IMPORT_TIME)
+            python = self._argv[0]
+            tried = await self._try([*self._argv[:-1], "--check", call], IMPORT_TIME)
             if not tried.over:
                 await tried.end()
                 raise HybridqError(f"handlers.{self.name}.call: importing {call} takes longer than {IMPORT_TIME:g}s")
@@ -245,4 +283,5 @@ def worker_command(name: str, config: HandlerConfig) -> list[str]:
         return list(config.command)
     if not all(part.isidentifier() for part in config.call.replace(":", ".").split(".")) or config.call.count(":") != 1:
         raise ConfigError(f"handlers.{name}.call: expected `module:function`, not {config.call!r}")
-    return [os.path.expanduser(config.python) or sys.executable, CALLEE, config.call]
+    pieces = ["--session"] if config.session else []
+    return [os.path.expanduser(config.python) or sys.executable, CALLEE, *pieces, config.call]

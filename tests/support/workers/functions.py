@@ -1,7 +1,9 @@
 """Functions that a configuration may name: good ones, and all that may go wrong with one."""
 
 import os
+import signal
 import sys
+import time
 
 import lines as neighbour  # a module of the user's that is called like one of ours
 
@@ -67,3 +69,62 @@ class Loaded:
 
 
 loaded = Loaded()
+
+
+def heard(pieces):
+    """Tells each piece of a session at once, and at the end how many there were."""
+    count = 0
+    for piece in pieces:
+        count += 1
+        yield f"{piece!r} "
+    return count
+
+
+def collected(pieces):
+    """What came, as one text."""
+    return "".join(pieces)
+
+
+def told(pieces):
+    """Yields, and returns nothing."""
+    yield from pieces
+
+
+def hasty(pieces):
+    """Answers at the first piece."""
+    return next(pieces)
+
+
+def cross(pieces):
+    """Cannot hear `bad`."""
+    for piece in pieces:
+        if piece == "bad":
+            raise ValueError("I heard something bad")
+        yield piece
+
+
+def untold(pieces):
+    """Yields what is no text."""
+    for piece in pieces:
+        yield [piece]
+
+
+def mortal(pieces):
+    """Dies at the piece `die`, once: the file that it names is there then."""
+    for piece in pieces:
+        yield piece
+        if piece.startswith("die ") and not os.path.exists(piece[4:]):
+            open(piece[4:], "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stuck(pieces):
+    """Takes one piece and sleeps."""
+    next(pieces)
+    time.sleep(600)
+
+
+def marathon(pieces):
+    """Counts the bytes of what comes, slowly at first."""
+    time.sleep(0.5)
+    return sum(map(len, pieces))
