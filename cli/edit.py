@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from msgspec import UNSET, UnsetType
 
+from hybridq.asking.options import check_money, check_priority
 from hybridq.brain.policy import check_mode
 from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import Audience, Mode, Request, State
@@ -25,7 +26,6 @@ from hybridq.when import count, how_many, parse_deadline
 from . import documents
 from .change import Selectors, named
 from .reach import reach
-from .submitting.options import check_money, check_priority
 from .tell import print_document
 
 app = typer.Typer()
