@@ -22,9 +22,8 @@ class Connections:
 
     def get(self) -> Outlook:
         """This thread's own. Raises as `Store.open` and `load_config` do."""
-        pid: int
-        found: Outlook | None
-        pid, found = getattr(self._local, "opened", (0, None))
+        opened: tuple[int, Outlook | None] = getattr(self._local, "opened", (0, None))
+        pid, found = opened
         if found is not None and pid == os.getpid():
             return found
         if found is not None:

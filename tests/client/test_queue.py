@@ -198,7 +198,7 @@ def test_import_alone_is_cheap() -> None:
         hybridq.Store  # type: ignore[attr-defined]  # noqa: B018
 
 
-MYPY = (sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull)
+MYPY = (sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir", os.devnull)
 PROGRAM = """
 import hybridq
 
@@ -218,9 +218,12 @@ def test_a_users_program_is_typed(tmp_path: Path) -> None:
     """mypy --strict accepts a program, and refuses an audience that there is not."""
     (tmp_path / "good.py").write_text(PROGRAM)
     (tmp_path / "bad.py").write_text(PROGRAM.replace('"user"', '"usr"'))
+    found = {**os.environ, "MYPYPATH": str(Path(hybridq.__file__).parents[1])}
     codes = [
         subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, name], cwd=tmp_path
+            [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir", os.devnull, name],
+            cwd=tmp_path,
+            env=found,
         ).returncode
         for name in ("good.py", "bad.py")
     ]
