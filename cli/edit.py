@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from msgspec import UNSET, UnsetType
 
+from hybridq.asking.options import Options, check_money, check_priority
+from hybridq.asking.waits import waits_for
 from hybridq.brain.policy import check_mode
 from hybridq.errors import NoSuchJob, UsageError
 from hybridq.job import Audience, Mode, Request, State
@@ -25,8 +27,6 @@ from hybridq.when import count, how_many, parse_deadline
 from . import documents
 from .change import Selectors, named
 from .reach import reach
-from .submitting.options import Options, check_money, check_priority
-from .submitting.waits import waits_for
 from .tell import print_document
 
 app = typer.Typer()

@@ -14,6 +14,7 @@ from typing import Annotated, Self
 
 import typer
 
+from hybridq.asking.options import check_money
 from hybridq.config.read import load_config
 from hybridq.config.values import Config
 from hybridq.errors import TryAgain, UsageError
@@ -27,7 +28,6 @@ from hybridq.when import count, money, parse_deadline
 from .documents import Drained
 from .draw.words import SEPARATOR
 from .logs import to_stderr
-from .submitting.options import check_money
 from .tell import is_tty, print_document
 
 app = typer.Typer()

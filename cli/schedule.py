@@ -12,6 +12,7 @@ import typer
 from msgspec.structs import replace
 from typer.core import TyperGroup
 
+from hybridq.asking.options import Options
 from hybridq.brain.occurrence import Missed, Overlap
 from hybridq.brain.recurrence import understood
 from hybridq.errors import UsageError
@@ -27,7 +28,6 @@ from .documents import Unscheduled
 from .draw.words import SEPARATOR
 from .reach import look, reach
 from .submitting import asked
-from .submitting.options import Options
 from .submitting.recurring import (
     TYPED,
     CommandAfterDashes,

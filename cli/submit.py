@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from hybridq.asking.options import Options, check
 from hybridq.errors import UsageError
 from hybridq.submit import connect
 
@@ -33,7 +34,6 @@ from .submitting.asked import (
     Stdin,
     Timeout,
 )
-from .submitting.options import Options, check
 from .submitting.submission import Skipped, Submission
 from .submitting.words import Source, understood
 from .suggestions import Misread, as_command, without

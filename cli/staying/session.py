@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
+from hybridq.asking.options import Options
 from hybridq.job import Cuts, Lane
 from hybridq.outlook import Outlook
 from hybridq.queue.cancel_retry import cancel
@@ -22,7 +23,6 @@ from hybridq.when import money
 
 from ..exit_codes import INTERRUPTED, IO
 from ..shapes import Events
-from ..submitting.options import Options
 from ..submitting.session import open_session
 from ..tell import leaving, say
 from .feeder import Feeder

@@ -15,12 +15,11 @@ from typing import IO
 import msgspec
 from msgspec import Raw, Struct
 
+from hybridq.asking.options import Options, check, command_input, words
 from hybridq.errors import BadData, UsageError
 from hybridq.files import BOM, UTF_16, Takes, as_text, open_file
 from hybridq.queue.intake import LARGEST_INPUT
 from hybridq.visible import visible_line
-
-from .options import Options, check, command_input, words
 
 Encode = Callable[[str], bytes]
 _HALF = rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]..)"

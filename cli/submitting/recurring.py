@@ -11,6 +11,9 @@ import typer
 from msgspec.structs import replace
 from typer.core import TyperCommand
 
+from hybridq.asking.options import Options, check, merged
+from hybridq.asking.options import request as of_options
+from hybridq.asking.surroundings import Surroundings
 from hybridq.audience import Found
 from hybridq.brain.occurrence import Missed, Overlap
 from hybridq.brain.policy import check_mode
@@ -26,10 +29,7 @@ from hybridq.when import parse_span
 
 from ..suggestions import Misread, as_command, without
 from ..tell import say
-from .options import Options, check, merged
-from .options import request as of_options
 from .submission import Submission
-from .surroundings import Surroundings
 from .words import understood
 
 NAME = re.compile(r"[^\W_][\w.-]{0,99}")  # also in keys and shells

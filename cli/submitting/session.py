@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from hybridq.asking import options as asking
+from hybridq.asking.options import Options
 from hybridq.audience import find_audience
 from hybridq.config.values import HandlerConfig
 from hybridq.errors import UsageError
@@ -22,8 +24,6 @@ from hybridq.queue.submissions import before
 from hybridq.submit import submit
 
 from ..tell import is_tty
-from . import options as asking
-from .options import Options
 
 NOTHING = b"null"  # the input of a session's job: what arrives is kept beside the database
 

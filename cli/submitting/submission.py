@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import astuple, replace
 
+from hybridq.asking import options as asking
+from hybridq.asking.options import Options
+from hybridq.asking.surroundings import LOOKS, Surroundings, secret
 from hybridq.audience import Found, find_audience
 from hybridq.brain.commands import shared
 from hybridq.brain.policy import check_mode
@@ -29,10 +32,7 @@ from hybridq.visible import visible_line
 
 from ..suggestions import Misread
 from ..tell import is_tty
-from . import options as asking
 from .inputs import Bad, Item
-from .options import Options
-from .surroundings import LOOKS, Surroundings, secret
 from .words import Source
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Submission:
         """What all of it waits for, as named on the command line."""
         if options.after is None and options.after_ended is None:
             return None
-        from .waits import waits_for
+        from hybridq.asking.waits import waits_for
 
         return waits_for(self._outlook.store, options)
 
@@ -236,7 +236,7 @@ class Submission:
             raise BadData("nothing to submit: the input is empty")
 
     def _with_options(self, item: Item, skipped: Skipped) -> Job | None:
-        from .waits import line_waits
+        from hybridq.asking.waits import line_waits
 
         line = item.options
         try:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hybridq.asking.options import command_input, with_stdin, words
 from hybridq.errors import UsageError
 from hybridq.visible import visible_line
 
 from ..suggestions import Misread
 from . import inputs
 from .inputs import Bad, Item
-from .options import command_input, with_stdin, words
 
 _HOW = "hybridq submit -- CMD ARG, or hybridq submit HANDLER INPUT"
 

@@ -4,7 +4,8 @@ Rule: works on the store and the output files alone, so it does not matter which
 and whoever follows can go and come back. Yields data; whoever calls prints.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -92,43 +93,56 @@ class End(Struct, frozen=True):
     shown: Shown
 
 
+Followed = OutputPiece | StateChange | Withheld | Draft | End
+
+
 def follow(
     store: Store, job: int, clock: Clock, *, patience: float = PATIENCE, final: bool = False
-) -> Iterator[OutputPiece | StateChange | Withheld | Draft | End]:
+) -> Iterator[Followed]:
     """Everything that comes of a job until it ends; of an adaptive one until its draft is there, unless its `final` is
     wanted. Raises NoSuchJob. Between pieces it sleeps on the doorbell."""
-    with Doorbell(store.home, FOLLOWER) as bell:
-        tails = _Tails(store, job)
-        try:
-            seen: tuple[State, int, float] | None = None
-            kept, drafted = None, False
-            while True:
-                bell.clear()
-                now = state, attempt, _ = state_of(store, job)
-                if now != seen:
-                    yield from tails.more()  # what is left of the attempt before
-                    before = tails.attempt, tails.shown
-                    tails.turn(attempt)
-                    yield StateChange(*now)
-                    seen = now
-                    if not drafted and state not in ENDED and (draft := result(store, job, draft=True)):
-                        drafted = True
-                        yield from tails.more()
-                        here = tails.attempt, tails.shown
-                        yield Draft(draft, dict([before, here]).get(draft.attempt, Shown()))
-                        if not final:
-                            return
-                had, kept = kept, _kept(store, job, state)
-                if kept is not None and had is None:
-                    yield Withheld(kept)
-                yield from tails.more()
-                if state in ENDED:
-                    yield End(state, result(store, job), tails.shown)
-                    return
-                if not bell.wait(patience):
-                    rescue(store, clock())
-        finally:
-            tails.close()
+    with Doorbell(store.home, FOLLOWER) as bell, closing(steps(store, job, clock, bell, final=final)) as coming:
+        for event in coming:
+            if event is not None:
+                yield event
+            elif not bell.wait(patience):
+                rescue(store, clock())
+
+
+def steps(
+    store: Store, job: int, clock: Clock, bell: Doorbell, *, final: bool = False
+) -> Generator[Followed | None, None, None]:
+    """The same without any sleep: None where nothing more is there until the bell is rung. Raises NoSuchJob."""
+    tails = _Tails(store, job)
+    try:
+        seen: tuple[State, int, float] | None = None
+        kept, drafted = None, False
+        while True:
+            bell.clear()
+            now = state, attempt, _ = state_of(store, job)
+            if now != seen:
+                yield from tails.more()  # what is left of the attempt before
+                before = tails.attempt, tails.shown
+                tails.turn(attempt)
+                yield StateChange(*now)
+                seen = now
+                if not drafted and state not in ENDED and (draft := result(store, job, draft=True)):
+                    drafted = True
+                    yield from tails.more()
+                    here = tails.attempt, tails.shown
+                    yield Draft(draft, dict([before, here]).get(draft.attempt, Shown()))
+                    if not final:
+                        return
+            had, kept = kept, _kept(store, job, state)
+            if kept is not None and had is None:
+                yield Withheld(kept)
+            yield from tails.more()
+            if state in ENDED:
+                yield End(state, result(store, job), tails.shown)
+                return
+            yield None
+    finally:
+        tails.close()
 
 
 def _kept(store: Store, job: int, state: State) -> Reason | None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.asking.surroundings import surroundings
 from hybridq.job import Environment, Happening
 from hybridq.queue.cohorts import cohort, environment
 from hybridq.reason import said
-from hybridq_cli.submitting.surroundings import surroundings
 from tests.support.user import Queue
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from hybridq.asking.options import Options, merged, request, surroundings_of
 from hybridq.audience import Found
 from hybridq.brain.tariff import Tariff
 from hybridq.config.origin import origins
@@ -25,7 +26,6 @@ from hybridq.simulate.workload import Suppose, read_trace
 from hybridq.submit import deciding
 from hybridq.when import clock, eta, parse_deadline, parse_since, parse_span
 from hybridq_cli.submitting.inputs import Item, encoder, json_lines
-from hybridq_cli.submitting.options import Options, merged, request, surroundings_of
 from tests.support.building import queue
 
 NOW = 1.8e9

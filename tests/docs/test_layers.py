@@ -51,6 +51,8 @@ MAY = {  # what a room imports besides itself and the ground
     "doctor": {"hooks", "service", "queue", "brain", "config"},
     "submit": {"status", "money", "outlook", "queue", "brain", "config"},
     "demo": {"submit", "handlers", "outlook", "queue"},
+    "asking": {"queue", "config"},
+    "client": {"submit", "asking", "outlook", "queue", "brain", "config"},
 }
 PURE = {
     "brain",

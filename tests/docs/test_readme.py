@@ -122,3 +122,11 @@ def test_each_page_that_it_names_is_there() -> None:
     """Every link leads to a file of the repository."""
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / target).is_file(), target
+
+
+def test_the_python_example_follows_a_job(queue: Queue) -> None:
+    """The README's program prints what its job printed, with a daemon."""
+    (code,) = [block for block in blocks("python") if block.startswith("import hybridq")]
+    with queue.daemon():
+        done = subprocess.run([sys.executable, "-c", code], env=queue.environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("hello\n", "")

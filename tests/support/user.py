@@ -15,11 +15,11 @@ from typing import Any
 
 import pexpect
 
+from hybridq.asking.surroundings import secret
 from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.queue.cohorts import job
 from hybridq.submit import connect
-from hybridq_cli.submitting.surroundings import secret
 from tests.support.building import HYBRIDQ, run, until
 
 ECHO = f"""

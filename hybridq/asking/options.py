@@ -12,15 +12,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hybridq.audience import Found
-from hybridq.config.resources import Needs, Resources, needed, split
-from hybridq.config.values import HandlerConfig
-from hybridq.errors import BadData, UsageError
-from hybridq.job import Audience, Mode, Request
-from hybridq.selection import check_group
-from hybridq.visible import visible_line
-from hybridq.when import clock, parse_deadline, parse_factor, parse_span
-
+from ..audience import Found
+from ..config.resources import Needs, Resources, needed, split
+from ..config.values import HandlerConfig
+from ..errors import BadData, UsageError
+from ..job import Audience, Mode, Request
+from ..selection import check_group
+from ..visible import visible_line
+from ..when import clock, parse_deadline, parse_factor, parse_span
 from .surroundings import Surroundings, is_text, surroundings
 
 KEY_LIMIT = 500  # characters

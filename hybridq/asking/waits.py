@@ -4,14 +4,13 @@ Rule: only jobs that are there can be named, so that nothing ever waits for itse
 not waited for.
 """
 
-from hybridq.errors import UsageError
-from hybridq.job import Range, Waits
-from hybridq.queue.dependencies import ranges
-from hybridq.queue.select import chosen
-from hybridq.queue.store import Store
-from hybridq.selection import Group, parse_selector
-from hybridq.visible import visible_line
-
+from ..errors import UsageError
+from ..job import Range, Waits
+from ..queue.dependencies import ranges
+from ..queue.select import chosen
+from ..queue.store import Store
+from ..selection import Group, parse_selector
+from ..visible import visible_line
 from .options import Named, Options
 
 NAME_LIMIT = 200  # characters of what jobs that are waited for are called

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from hybridq.errors import BadData, UsageError
-from hybridq.files import stored
-from hybridq.visible import visible_line
+from ..errors import BadData, UsageError
+from ..files import stored
+from ..visible import visible_line
 
 NEEDED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR", "VIRTUAL_ENV")
 OWN = ("_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES", "LS_COLORS")  # of this shell and its terminal alone

@@ -1,0 +1,1 @@
+"""What may be asked of a submission, by whichever door it comes, as a Request."""
