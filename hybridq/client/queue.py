@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -19,6 +20,7 @@ from ..outlook import Outlook
 from ..queue.cancel_retry import cancel
 from ..queue.doorbell import VIEWER, Doorbell
 from ..queue.progress import Awaited
+from ..queue.submissions import runs
 from ..selection import Ids
 from ..submit import submit, submit_many, wake
 from .connection import Connections
@@ -80,7 +82,10 @@ class Queue:
         accepted = submit_many(outlook, jobs, behind=behind)
         if accepted is None:
             raise UsageError("there are no inputs, so nothing was submitted")
-        return Group(self._connections, accepted.first, accepted.last, accepted.group)
+        first, last = accepted.first, accepted.last
+        apart = accepted.jobs != last - first + 1  # others submitted meanwhile
+        ids = runs(outlook.store, first, last) if apart else ((first, last),)
+        return Group(self._connections, ids, accepted.group)
 
     def job(self, number: int) -> Job:
         """The job of that id, which a program may have kept."""
@@ -94,14 +99,17 @@ class Queue:
 class Group:
     """The jobs of one `submit_many`, in the order of their inputs. `name` selects them on the command line."""
 
-    def __init__(self, connections: Connections, first: int, last: int, name: str | None) -> None:
-        self._connections, self._first, self._last, self.name = connections, first, last, name
+    def __init__(self, connections: Connections, runs: tuple[tuple[int, int], ...], name: str | None) -> None:
+        self._connections, self._runs, self.name = connections, runs, name
+
+    def __repr__(self) -> str:
+        return f"<Group {self.name} of {len(self):,}>"
 
     def __len__(self) -> int:
-        return self._last - self._first + 1
+        return sum(last - first + 1 for first, last in self._runs)
 
     def __iter__(self) -> Iterator[Job]:
-        return (Job(self._connections, number) for number in range(self._first, self._last + 1))
+        return (Job(self._connections, number) for number in self._ids())
 
     def wait(self, *, timeout: float | None = None) -> dict[str, int]:
         """Wait until all have ended; how many are in each state. Raises TimeoutError, NoRunner, HybridqError."""
@@ -115,12 +123,15 @@ class Group:
     def cancel(self) -> int:
         """Cancel what has not ended; how many that were."""
         store = self._connections.get().store
-        changed = cancel(store, range(self._first, self._last + 1), time.time())
+        changed = cancel(store, list(self._ids()), time.time())
         wake(store)
         return changed
 
+    def _ids(self) -> Iterator[int]:
+        return chain.from_iterable(range(first, last + 1) for first, last in self._runs)
+
     def _jobs(self) -> Awaited:
-        return Awaited(self._connections.get().store, [Ids(((self._first, self._last),))], final=True)
+        return Awaited(self._connections.get().store, [Ids(self._runs)], final=True)
 
 
 def _options(asked: Asked, key: str | None) -> Options:

@@ -80,6 +80,21 @@ def parts(store: Store, submission: int) -> list[tuple[int, int, int]]:
     return store.rows(f"SELECT first_id, last_id, id FROM cohort WHERE {_OF} ORDER BY first_id, id", (submission,))
 
 
+def runs(store: Store, first: int, last: int) -> tuple[tuple[int, int], ...]:
+    """The jobs of the submission of job `first`, up to `last`, as ranges of ids with both ends: others', which were
+    submitted meanwhile, lie between them."""
+    of_it = f"SELECT id FROM cohort WHERE {_OF.replace('?1', '(SELECT submission FROM it)')}"
+    return tuple(
+        store.rows(
+            "WITH it AS (SELECT coalesce(submission, id) AS submission FROM cohort"
+            " WHERE id = (SELECT cohort FROM job WHERE id = ?1))"
+            " SELECT min(id), max(id) FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS run FROM job"
+            f" WHERE id BETWEEN ?1 AND ?2 AND cohort IN ({of_it})) GROUP BY run ORDER BY 1",
+            (first, last),
+        )
+    )
+
+
 def newest(store: Store) -> Cohort:
     """The cohort that stands for the last submission: one that runs, else one that waits. Raises NoSuchJob."""
     where = f"{_OF} ORDER BY running > 0 DESC, queued > 0 DESC, jobs > 0 DESC, id LIMIT 1"

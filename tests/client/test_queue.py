@@ -16,6 +16,7 @@ import pytest
 
 import hybridq
 from hybridq.outlook import Outlook
+from hybridq.queue.bulk import CHUNK_ROWS
 from tests.support.building import daemon
 
 SLOW = "import time; print('begun', flush=True); time.sleep(60)"
@@ -173,6 +174,25 @@ def test_a_group_is_waited_for(served: hybridq.Queue) -> None:
     group = served.submit_many("echo", ["a", "b"], mode="stream")
     assert group.wait(timeout=30) == {"done": 2, "failed": 0, "cancelled": 0}
     assert [job.result() for job in group] == ["a", "b"]
+
+
+def test_what_others_submit_meanwhile_is_none_of_a_group(outlook: Outlook, queue: hybridq.Queue) -> None:
+    """A job whose id lies between those of a group is neither counted nor cancelled with it."""
+    others: list[hybridq.Job] = []
+
+    def inputs() -> Iterator[str]:
+        for number in range(CHUNK_ROWS + 2):
+            if number == CHUNK_ROWS + 1:
+                with ThreadPoolExecutor(1) as pool:
+                    others.append(pool.submit(hybridq.Queue(outlook.store.home.folder).submit, "echo", "x").result())
+            yield "y"
+
+    group = queue.submit_many("echo", inputs(), mode="batch")
+    ids = [job.id for job in group]
+    assert ids[0] < others[0].id < ids[-1]
+    assert others[0].id not in ids
+    assert len(group) == len(ids) == CHUNK_ROWS + 2 == group.cancel()
+    assert others[0].state == "queued"
 
 
 def test_a_key_gives_the_same_job_and_after_takes_jobs(queue: hybridq.Queue) -> None:
