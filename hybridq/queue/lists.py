@@ -55,15 +55,17 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     cut: str = ""
 
 
-def totals(store: Store, modes: Sequence[Mode], handlers: Sequence[str] = ()) -> list[ModeSum]:
-    """The sums of these modes, of these handlers alone where some are named."""
+def totals(store: Store, modes: Sequence[Mode], criteria: Criteria = ANY) -> list[ModeSum]:
+    """The sums of these modes, of the handlers and lanes alone that the criteria name."""
+    handlers, lanes = criteria.handlers, criteria.lanes
     of = f" AND handler IN ({marks(handlers)})" if handlers else ""
+    of += f" AND lane IN ({marks(lanes)})" if lanes else ""
     return [
         ModeSum(counts=counts_of(counts), cost=cost, streamed=streamed)
         for *counts, cost, streamed in store.rows(
             "SELECT sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost), sum(streamed)"
             f" FROM tally WHERE mode IN ({marks(modes)}){of} GROUP BY mode",
-            (*modes, *handlers),
+            (*modes, *handlers, *lanes),
         )
     ]
 
