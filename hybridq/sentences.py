@@ -314,6 +314,13 @@ def _fastest(reason: Reason, told: _Telling) -> str:
     return f"no mode is sure to make the deadline {told.at(reason.due)}; {first} is done first"
 
 
+def _costs_known(reason: Reason) -> str:
+    """What is known of the costs while that is too little: so many of the run times which tell them."""
+    if reason.jobs and reason.of and reason.jobs < reason.of:
+        return f"{reason.jobs} of {reason.of} run times known"
+    return "no costs known yet"
+
+
 def _no_costs(reason: Reason, told: _Telling) -> str:
     """A cheaper hour (`sooner`) may be there, but not for what must begin before it."""
     cheaper, due = told.at(reason.sooner), told.at(reason.due)
@@ -325,7 +332,7 @@ def _no_costs(reason: Reason, told: _Telling) -> str:
         why = f"the deadline {due} comes before the cheaper hour at {cheaper}"
     else:
         why = f"the cheaper hour at {cheaper} may be too late for the deadline {due}"
-    return f"waiting saves nothing: no costs known yet, {why}"
+    return f"waiting saves nothing: {_costs_known(reason)}, {why}"
 
 
 def _over_limit(reason: Reason, told: _Telling) -> str:
@@ -375,8 +382,8 @@ _SAYS: dict[str, _Says] = {
     "longest": lambda r, t: f"deadline: a job is held for {span(r.span or 0.0)} at most",
     "full": lambda r, t: f"full, a flush holds {count(r.jobs or 0)} jobs",
     "busy": _busy,
-    "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; no costs known yet",
-    "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; no costs known yet",
+    "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; {_costs_known(r)}",
+    "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; {_costs_known(r)}",
     "no costs": _no_costs,
     "sharing": lambda r, t: f"others may share the {r.text} ({t.sum(r.costs or 0.0)})",
     "waited enough": lambda r, t: (

@@ -137,3 +137,11 @@ def test_what_was_kept_as_a_sentence_stays_readable(text: str) -> None:
     assert kept == said(text) or stored(kept)
     assert read(stored(said(text))) == said(text)
     assert read(stored(NIGHT)) == NIGHT
+
+
+@pytest.mark.parametrize("kind", ["cheaper", "gathers", "no costs"])
+def test_run_times_that_are_known_are_told(kind: str) -> None:
+    """While costs are not known, those run times that are count; without one there is nothing to count."""
+    few = Reason(kind, jobs=2, of=3, factor=1.0, next_factor=0.5, span=5.0)
+    assert "2 of 3 run times known" in sentence(few, NOON)
+    assert "no costs known yet" in sentence(msgspec.structs.replace(few, jobs=0), NOON)
