@@ -80,6 +80,24 @@ def start_money_due(store: Store) -> float:
     return float(rows[0][0])
 
 
+def paid_for_drafts(store: Store) -> float | None:
+    """Money of the drafts whose finals are still to come, which is counted against nothing yet; None: of more jobs than
+    are looked through."""
+    places = (
+        "(SELECT * FROM cohort INDEXED BY cohort_queued WHERE lane = 'batch' AND queued > 0 AND mode = 'adaptive'"
+        " UNION SELECT * FROM cohort INDEXED BY cohort_running WHERE running > 0 AND lane = 'batch'"
+        " AND mode = 'adaptive') AS cohort"
+    )
+    if store.rows(f"SELECT total(jobs) FROM {places}")[0][0] > SCAN:
+        return None
+    drafts = f"{places} CROSS JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
+    paid = store.rows(
+        f"SELECT total(draft.cost) FROM {drafts} JOIN draft ON draft.id = job.id"
+        " WHERE job.state IN ('queued', 'running')"
+    )
+    return float(paid[0][0])
+
+
 def runners(store: Store) -> list[tuple[str, int, float]]:
     """(kind, pid, since) of every runner that is signed on. Ask after `rescue`: then each of them lives."""
     return [(str(k), int(p), float(s)) for k, p, s in store.rows("SELECT kind, pid, since FROM runner ORDER BY id")]
