@@ -100,7 +100,8 @@ def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
     if reason.most:
         until = _MOST.get(reason.kind, "until {} at most").format(until)
     else:
-        until = f"for the {reason.price} price at {until}" if _for_a_price(reason) else f"until {until}"
+        named = _for_a_price(reason) and not stateless  # a row has no room for it: the head names the price
+        until = f"for the {reason.price} price at {until}" if named else f"until {until}"
     return until if stateless else f"held {until}"
 
 
@@ -186,18 +187,18 @@ def _today(reason: Reason, told: _Telling) -> str:
     then, some = told.at(reason.due), reason.jobs
     if not some:
         these = "it" if reason.of == 1 else "these"
-        return f"the daily budget of {reason.text} lets {these} run after {then}, for others go first"
-    return f"the daily budget of {reason.text} lets about {count(some)} run today, the rest after {then}"
+        return f"{these} will run after {then}: the daily budget of {reason.text} goes to others first"
+    return f"about {count(some)} run today, the rest after {then}: the daily budget of {reason.text}"
 
 
 def _batch_late(reason: Reason, told: _Telling) -> str:
-    streamed = "" if reason.sooner is None else f"; streamed it is done at {told.at(reason.sooner)}"
-    return f"a batch would be done at {told.at(reason.done)}, after its deadline {told.at(reason.due)}{streamed}"
+    streamed = "" if reason.sooner is None else f"; streamed it ends at {told.at(reason.sooner)}"
+    return f"a batch ends at {told.at(reason.done)}, after the deadline {told.at(reason.due)}{streamed}"
 
 
 def _unfinished(reason: Reason, told: _Telling) -> str:
-    another = "" if reason.done is None else f"; another would be done at {told.at(reason.done)}"
-    return f"its batch was not done in time for its deadline {told.at(reason.due)}{another}"
+    another = "" if reason.done is None else f"; another ends at {told.at(reason.done)}"
+    return f"its batch was too late for the deadline {told.at(reason.due)}{another}"
 
 
 def _waited(reason: Reason, told: _Telling) -> str:
