@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hybridq.errors import UsageError
-from hybridq.job import Mode, State
+from hybridq.job import Mode
 from hybridq.selection import ANY, parse_selector
 from hybridq.status.overview import take
 from hybridq.when import how_many
 
-from .criteria import Failed, OfHandler, Since, Slow, Text, Until, asked_for, check_handlers
+from .criteria import Failed, InState, OfHandler, Since, Slow, Text, Until, Word, asked_for, check_handlers, states_of
 from .reach import look
 from .tell import is_tty, print_document, say, spoken
 
@@ -44,7 +44,7 @@ def status(
     bell: Annotated[bool, typer.Option("--bell", help="With --watch: ring the bell when a job fails.")] = False,
     json: Json = False,
     all_: Annotated[bool, typer.Option("--all", "-a", help="Also show all finished jobs.")] = False,
-    state: Annotated[list[State] | None, typer.Option(help="Only jobs in this state (repeatable).")] = None,
+    state: InState = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Only jobs in this mode (repeatable).")] = None,
     since: Since = None,
     until: Until = None,
@@ -69,8 +69,8 @@ def status(
         raise UsageError("--watch and --json cannot be used together")
     chosen = [parse_selector(word) for word in selectors or ()]
     now = time.time()
-    criteria = asked_for(now, since=since, until=until, handlers=handler, text=text, slow=slow)
-    states = [*(state or ()), *([State.FAILED] if failed else ())]
+    states, lanes = states_of([*(state or ()), *([Word.FAILED] if failed else ())])
+    criteria = asked_for(now, since=since, until=until, handlers=handler, text=text, slow=slow, lanes=lanes)
     if watch:
         from .watching import Watched, watch_queue
 

@@ -17,7 +17,7 @@ from hybridq.sentences import sentence
 from hybridq.status.detail import Detail, Explanation
 from hybridq.status.snapshot import Row
 from hybridq.visible import visible_line
-from hybridq.when import NO_MONEY, clock, count, decimals, eta, money, money_to, span
+from hybridq.when import clock, count, decimals, eta, money, money_to, span
 
 from .draw import words
 from .draw.job import Fact, draw_detail, draw_explanation
@@ -114,13 +114,6 @@ def _tried(found: Detail, now: float) -> Iterator[Fact]:
         )
 
 
-def _streamed(amount: float, currency: str) -> str:
-    """What a job would have cost streamed; of one whose own seconds cannot be told from the start, no 0."""
-    if amount < NO_MONEY:
-        return "next to nothing as it came: its start would have been made already"
-    return f"{money(amount, currency)} as it came, in a call of its own"
-
-
 def _came(found: Detail, now: float) -> Iterator[Fact]:
     """What came of it."""
     if found.error is not None and found.state is not State.FAILED:
@@ -130,7 +123,8 @@ def _came(found: Detail, now: float) -> Iterator[Fact]:
     if found.busy:  # 0: it ended before its start could be told apart
         yield "busy", span(found.busy)
     if found.streamed is not None and found.state is State.DONE:
-        yield "streamed", f"would have cost {_streamed(found.streamed, found.currency)}"
+        told = money(found.streamed, found.currency)
+        yield "streamed", f"would have cost {told} as it came, in a call of its own"
     if found.usage:
         yield "usage", ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in found.usage.items())
     if found.result is not None:

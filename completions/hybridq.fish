@@ -105,7 +105,7 @@ complete -c hybridq -n '__hybridq_is status' -l watch -s w -d 'Stay open and upd
 complete -c hybridq -n '__hybridq_is status' -l bell -d 'With --watch: ring the bell when a job fails.'
 complete -c hybridq -n '__hybridq_is status' -l json -d 'Print JSON'
 complete -c hybridq -n '__hybridq_is status' -l all -s a -d 'Also show all finished jobs.'
-complete -c hybridq -n '__hybridq_is status' -l state -x -a 'queued running done failed cancelled' -d 'Only jobs in this state (repeatable).'
+complete -c hybridq -n '__hybridq_is status' -l state -x -a 'queued held waiting running streaming done failed cancelled' -d 'Only jobs in this state (repeatable).'
 complete -c hybridq -n '__hybridq_is status' -l mode -x -a 'stream batch adaptive' -d 'Only jobs in this mode (repeatable).'
 complete -c hybridq -n '__hybridq_is status' -l since -x  -d 'Only jobs that had not ended by then: 2h (ago), 06:00, 2026-12-01.'
 complete -c hybridq -n '__hybridq_is status' -l until -x  -d 'Only jobs submitted by then: 2h (ago), 06:00, 2026-12-01.'

@@ -10,6 +10,7 @@ import re
 from msgspec import Struct
 
 from .errors import UsageError
+from .job import Lane
 from .visible import visible_line
 
 LARGEST_ID = 2**63 - 1
@@ -47,11 +48,12 @@ Selector = Ids | Last | All | Group
 
 
 class Criteria(Struct, frozen=True, kw_only=True):
-    """What else is asked of jobs that are looked for: one of these handlers; that they were in the queue at some time
-    from `since` to `until` (epoch seconds); all of these `words` in the group's name, the handler or the input; that
-    they were `slow` (see `brain.usual`). Without any, every job is meant."""
+    """What else is asked of jobs that are looked for: one of these handlers, and of these lanes; that they were in the
+    queue at some time from `since` to `until` (epoch seconds); all of these `words` in the group's name, the handler or
+    the input; that they were `slow` (see `brain.usual`). Without any, every job is meant."""
 
     handlers: tuple[str, ...] = ()
+    lanes: tuple[Lane, ...] = ()
     since: float | None = None
     until: float | None = None
     words: tuple[str, ...] = ()

@@ -100,7 +100,8 @@ def _runs(reason: Reason, told: _Telling, *, stateless: bool) -> str:
     if reason.most:
         until = _MOST.get(reason.kind, "until {} at most").format(until)
     else:
-        until = f"for the {reason.price} price at {until}" if _for_a_price(reason) else f"until {until}"
+        named = _for_a_price(reason) and not stateless  # a row has no room for it: the head names the price
+        until = f"for the {reason.price} price at {until}" if named else f"until {until}"
     return until if stateless else f"held {until}"
 
 
@@ -186,18 +187,18 @@ def _today(reason: Reason, told: _Telling) -> str:
     then, some = told.at(reason.due), reason.jobs
     if not some:
         these = "it" if reason.of == 1 else "these"
-        return f"the daily budget of {reason.text} lets {these} run after {then}, for others go first"
-    return f"the daily budget of {reason.text} lets about {count(some)} run today, the rest after {then}"
+        return f"{these} will run after {then}: the daily budget of {reason.text} goes to others first"
+    return f"about {count(some)} run today, the rest after {then}: the daily budget of {reason.text}"
 
 
 def _batch_late(reason: Reason, told: _Telling) -> str:
-    streamed = "" if reason.sooner is None else f"; streamed it is done at {told.at(reason.sooner)}"
-    return f"a batch would be done at {told.at(reason.done)}, after its deadline {told.at(reason.due)}{streamed}"
+    streamed = "" if reason.sooner is None else f"; streamed it ends at {told.at(reason.sooner)}"
+    return f"a batch ends at {told.at(reason.done)}, after the deadline {told.at(reason.due)}{streamed}"
 
 
 def _unfinished(reason: Reason, told: _Telling) -> str:
-    another = "" if reason.done is None else f"; another would be done at {told.at(reason.done)}"
-    return f"its batch was not done in time for its deadline {told.at(reason.due)}{another}"
+    another = "" if reason.done is None else f"; another ends at {told.at(reason.done)}"
+    return f"its batch was too late for the deadline {told.at(reason.due)}{another}"
 
 
 def _waited(reason: Reason, told: _Telling) -> str:
@@ -314,6 +315,13 @@ def _fastest(reason: Reason, told: _Telling) -> str:
     return f"no mode is sure to make the deadline {told.at(reason.due)}; {first} is done first"
 
 
+def _costs_known(reason: Reason) -> str:
+    """What is known of the costs while that is too little: so many of the run times which tell them."""
+    if reason.jobs and reason.of and reason.jobs < reason.of:
+        return f"{reason.jobs} of {reason.of} run times known"
+    return "no costs known yet"
+
+
 def _no_costs(reason: Reason, told: _Telling) -> str:
     """A cheaper hour (`sooner`) may be there, but not for what must begin before it."""
     cheaper, due = told.at(reason.sooner), told.at(reason.due)
@@ -325,7 +333,7 @@ def _no_costs(reason: Reason, told: _Telling) -> str:
         why = f"the deadline {due} comes before the cheaper hour at {cheaper}"
     else:
         why = f"the cheaper hour at {cheaper} may be too late for the deadline {due}"
-    return f"waiting saves nothing: no costs known yet, {why}"
+    return f"waiting saves nothing: {_costs_known(reason)}, {why}"
 
 
 def _over_limit(reason: Reason, told: _Telling) -> str:
@@ -375,8 +383,8 @@ _SAYS: dict[str, _Says] = {
     "longest": lambda r, t: f"deadline: a job is held for {span(r.span or 0.0)} at most",
     "full": lambda r, t: f"full, a flush holds {count(r.jobs or 0)} jobs",
     "busy": _busy,
-    "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; no costs known yet",
-    "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; no costs known yet",
+    "cheaper": lambda r, t: f"{r.price or 'then'} x{r.next_factor:g}, now x{r.factor:g}; {_costs_known(r)}",
+    "gathers": lambda r, t: f"waits {span(r.span or 0.0)} for others; {_costs_known(r)}",
     "no costs": _no_costs,
     "sharing": lambda r, t: f"others may share the {r.text} ({t.sum(r.costs or 0.0)})",
     "waited enough": lambda r, t: (

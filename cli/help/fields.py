@@ -234,7 +234,7 @@ FIELDS = {
     "state": "where it stands; of a group: running, else queued, failed, done, cancelled, if a job is",
     "stderr": "the last 2,000 characters of standard error; all of it: `hybridq output ID --stderr`",
     "stream": "`stdout` or `stderr`",
-    "streamed": "money that it would have cost streamed",
+    "streamed": "money that it would have cost streamed; null: not known",
     "submitted": "time of the submission",
     "surcharge": "money that the load of the machine adds in the decision; nobody pays it",
     "text": "text",

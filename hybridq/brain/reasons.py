@@ -12,6 +12,7 @@ from ..job import Held, Lane
 from ..reason import AT_MOST, Reason, about
 from .chains import Part
 from .conditions import Conditions
+from .costs import ENOUGH
 from .work import HeldWork, delay_of, estimate_of
 
 LEAST = 1e-9  # money; less is rounding
@@ -49,7 +50,7 @@ def _because(work: HeldWork, part: Part) -> Reason:
     if work.prices.surcharge > 1 and part.at == work.prices.settled:  # the load alone makes it wait until then
         return Reason("busy", load=round(work.load, 1))
     if not work.known:
-        return _unknown(work, part)
+        return replace(_unknown(work, part), jobs=work.runs, of=ENOUGH)
     return _figures(work, part)
 
 

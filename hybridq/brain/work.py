@@ -101,6 +101,11 @@ class HeldWork:
         slots = min(self.slots, max(1, sum(h.jobs for h in self.held)))
         return self.startup + seconds / slots if seconds else 0.0
 
+    @property
+    def runs(self) -> int:
+        """How many run times are known of the handler, where they do not tell yet what its jobs cost."""
+        return self._conditions.estimate.timed()
+
     def timed(self, members: Iterable[int]) -> bool:
         """Whether that is known of each of these by jobs of its kind, and not by those of others."""
         kinds = {self.held[i].kind for i in members}

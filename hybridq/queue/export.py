@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ..job import ENDED, Mode, State
 from ..selection import ANY, All, Criteria, Group, Ids, Last, Selector
+from ..when import NO_MONEY
 from .cohorts import named
 from .criteria import of_jobs
 from .group_sums import marks
@@ -29,11 +30,13 @@ PAGE_BYTES = 4 * 1024 * 1024  # of inputs and results; a job that has more is a 
 REST = 4  # times as long as a look takes nobody looks again: a million jobs are looked through in 0.2 s
 LONGEST_REST = 1.0  # seconds
 _OF = " FROM job CROSS JOIN cohort ON cohort.id = job.cohort WHERE accepted IS NOT NULL"
+_TOLD = f"(result.streamed > {NO_MONEY} OR (result.busy > 0 AND result.cost <= {NO_MONEY}))"  # as of a `Result`
 _AMONG = "job.id IN (SELECT value FROM json_each(?))"
 
 
 class ExportedJob(Struct, frozen=True, kw_only=True):
-    """One job and what its last attempt left; instants are epoch seconds, `cost` and `streamed` money.
+    """One job and what its last attempt left; instants are epoch seconds, `cost` and `streamed` money,
+    None where it is not known.
 
     `value` is JSON, None where the output is in files; `draft_value` is that of its draft.
     """
@@ -70,10 +73,13 @@ _COLUMNS = f"""SELECT job.id, cohort.name, (SELECT name FROM key WHERE key.job =
     CASE WHEN {{ended}} THEN job.finished END, CASE WHEN due < 9e999 THEN due END,
     CASE WHEN {{ended}} THEN CASE cohort.jobs WHEN 1 THEN cohort.cost ELSE result.cost END END,
     result.attempt, result.value, result.error, result.exit_code, coalesce(result.dropped, 0), result.out, result.err,
-    result.first, CASE WHEN state = 'done' THEN result.streamed END, result.usage, draft.attempt, draft.value
+    result.first, CASE WHEN state = 'done' AND {{told}} THEN result.streamed END, result.usage,
+    draft.attempt, draft.value
     FROM job CROSS JOIN cohort ON cohort.id = job.cohort
     LEFT JOIN result ON result.id = job.id LEFT JOIN draft ON draft.id = job.id
-    WHERE accepted IS NOT NULL AND {_AMONG} ORDER BY job.id""".format(ended="state IN ('done', 'failed', 'cancelled')")
+    WHERE accepted IS NOT NULL AND {_AMONG} ORDER BY job.id""".format(
+    ended="state IN ('done', 'failed', 'cancelled')", told=_TOLD
+)
 
 
 class Selected:

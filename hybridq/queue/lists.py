@@ -55,15 +55,17 @@ class ListedJob(Struct, frozen=True, kw_only=True):
     cut: str = ""
 
 
-def totals(store: Store, modes: Sequence[Mode], handlers: Sequence[str] = ()) -> list[ModeSum]:
-    """The sums of these modes, of these handlers alone where some are named."""
+def totals(store: Store, modes: Sequence[Mode], criteria: Criteria = ANY) -> list[ModeSum]:
+    """The sums of these modes, of the handlers and lanes alone that the criteria name."""
+    handlers, lanes = criteria.handlers, criteria.lanes
     of = f" AND handler IN ({marks(handlers)})" if handlers else ""
+    of += f" AND lane IN ({marks(lanes)})" if lanes else ""
     return [
         ModeSum(counts=counts_of(counts), cost=cost, streamed=streamed)
         for *counts, cost, streamed in store.rows(
             "SELECT sum(queued), sum(running), sum(done), sum(failed), sum(cancelled), sum(cost), sum(streamed)"
             f" FROM tally WHERE mode IN ({marks(modes)}){of} GROUP BY mode",
-            (*modes, *handlers),
+            (*modes, *handlers, *lanes),
         )
     ]
 
@@ -76,6 +78,24 @@ def start_money_due(store: Store) -> float:
         f"SELECT total(paid) FROM ({paid} WHERE lane = 'stream' AND handler IN ({held}) GROUP BY handler)"
     )
     return float(rows[0][0])
+
+
+def paid_for_drafts(store: Store) -> float | None:
+    """Money of the drafts whose finals are still to come, which is counted against nothing yet; None: of more jobs than
+    are looked through."""
+    places = (
+        "(SELECT * FROM cohort INDEXED BY cohort_queued WHERE lane = 'batch' AND queued > 0 AND mode = 'adaptive'"
+        " UNION SELECT * FROM cohort INDEXED BY cohort_running WHERE running > 0 AND lane = 'batch'"
+        " AND mode = 'adaptive') AS cohort"
+    )
+    if store.rows(f"SELECT total(jobs) FROM {places}")[0][0] > SCAN:
+        return None
+    drafts = f"{places} CROSS JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
+    paid = store.rows(
+        f"SELECT total(draft.cost) FROM {drafts} JOIN draft ON draft.id = job.id"
+        " WHERE job.state IN ('queued', 'running')"
+    )
+    return float(paid[0][0])
 
 
 def runners(store: Store) -> list[tuple[str, int, float]]:

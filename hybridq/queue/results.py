@@ -15,6 +15,7 @@ from msgspec import Struct
 from ..brain.outcome import Outcome
 from ..job import Happening, Lane, State
 from ..seam import reached
+from ..when import NO_MONEY
 from .cohorts import named
 from .counters import shift, spend
 from .dependencies import follow
@@ -47,6 +48,12 @@ class Result(Struct, frozen=True, kw_only=True):
     usage: bytes | None
     out: int | None  # bytes in the job's files; None: nobody counted
     err: int | None
+
+    @property
+    def would_have_cost(self) -> float | None:
+        """Money that it would have cost streamed; None: not known, as its own seconds were not told from its start."""
+        told = self.streamed > NO_MONEY or (self.busy > 0 and self.cost <= NO_MONEY)
+        return self.streamed if told else None
 
     @property
     def cut(self) -> str:

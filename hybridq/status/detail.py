@@ -235,7 +235,7 @@ def _job_facts(outlook: Outlook, of: Job, now: float) -> dict[str, Any]:
             "dropped": found.dropped,
             "busy": found.busy,
             "first": found.first,
-            "streamed": found.streamed,
+            "streamed": found.would_have_cost,
             "missing": sum(
                 missing(store.home, of.id, found.attempt, stream, size)
                 for stream, size in ((1, found.out), (2, found.err))

@@ -16,6 +16,7 @@ from ..when import clock
 from .foresight import NONE, Foresight, NextFlush
 from .snapshot import Head, Paused
 
+FINALS = ((Lane.BATCH, State.QUEUED), (Lane.BATCH, State.RUNNING))
 BATCHED = (Lane.BATCH, State.DONE)
 DAY = 86400.0  # seconds for which it is told what schedules left out
 AHEAD = (86400.0, 8 * 86400.0)  # seconds ahead in which the next price is looked for; a week repeats
@@ -55,13 +56,19 @@ def head(outlook: Outlook, foresight: Foresight) -> Head:
         next_occurrence=due,
         left_out=schedules.left_since(outlook.store, now - DAY),
         cost=cost,
-        saved=saved_of(
-            cost,
-            sum(each.streamed for each in sums),
-            untold=_untold(outlook, foresight),
-            due=lists.start_money_due(outlook.store),
-        ),
+        saved=_saved(outlook, foresight, cost, sum(each.streamed for each in sums)),
     )
+
+
+def _saved(outlook: Outlook, foresight: Foresight, cost: float, streamed: float) -> float | None:
+    """Money saved by what has ended: a draft is the price of its final, and counts with it."""
+    drafts: float | None = 0.0
+    if any(jobs and (lane, state) in FINALS for (_, lane, state), jobs in foresight.tally.items()):
+        drafts = lists.paid_for_drafts(outlook.store)
+    if drafts is None:
+        return None
+    untold, due = _untold(outlook, foresight), lists.start_money_due(outlook.store)
+    return saved_of(cost - drafts, streamed, untold=untold, due=due)
 
 
 def _whose(flush: NextFlush, why: str) -> str:

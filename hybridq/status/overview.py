@@ -104,7 +104,7 @@ class _View:
 
     def jobs(self) -> int:
         """How many jobs there are in these states and modes."""
-        sums = lists.totals(self._store, self._modes, self._criteria.handlers)
+        sums = lists.totals(self._store, self._modes, self._criteria)
         return sum(each.counts.get(state, 0) for each in sums for state in self.states)
 
     def everything(self, all_: bool, fill: int) -> list[Row]:

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from hybridq.brain.estimate import Estimate
+from hybridq.brain.model import Model
 from hybridq.brain.plan import plan
 from hybridq.brain.reasons import GATHER
 from hybridq.brain.tariff import Tariff
@@ -127,6 +128,13 @@ def test_unknown_work_waits_for_a_cheaper_price() -> None:
     flush = only(plan([held()], conditions(estimate=Estimate())))
     assert flush.at == NOON + 4 * HOUR
     assert told(flush).endswith("then x0.5, now x1; no costs known yet")
+
+
+def test_run_times_that_do_not_tell_costs_yet_are_counted() -> None:
+    """Two of three run times are known: that is said, not that there are none."""
+    model = Model(sizes=(0.0, 0.0), times=(0.5, 0.7))
+    flush = only(plan([held()], conditions(estimate=Estimate(model))))
+    assert told(flush).endswith("2 of 3 run times known")
 
 
 def test_unknown_work_gathers_only_shortly() -> None:

@@ -234,7 +234,7 @@ def test_batch_that_comes_too_late_is_promoted() -> None:
     decision = promote(work, 1, 100, late)
     assert isinstance(decision, Decision)
     assert decision.mode is Mode.STREAM
-    assert told(decision.reason).startswith("a batch would be done at 13:00, after its deadline")
+    assert told(decision.reason).startswith("a batch ends at 13:00, after the deadline")
     assert promote(work, 1, 100, conditions()) is None
     assert promote(request(), 1, 100, late) is None
     assert promote(work, 1, 100, conditions(batch_ahead=3600.0, stream_ahead=7200.0)) is None

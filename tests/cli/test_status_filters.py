@@ -10,6 +10,8 @@ import pytest
 from hybridq.job import State
 from hybridq.outlook import Outlook
 from hybridq.queue import search
+from hybridq.queue.claims import claim_stream
+from hybridq.queue.runner import Runner
 from hybridq.selection import Criteria
 from hybridq.status import searching
 from hybridq_cli.draw.filter import Filter
@@ -164,3 +166,20 @@ def test_the_live_view_takes_them_too(every_state: Outlook) -> None:
     ):
         rows = QueueDesk(every_state, watched).take(40, Filter(), False).rows
         assert [row.id for row in rows] == ids
+
+
+def test_states_as_the_table_says_them(every_state: Outlook) -> None:
+    """`held` is queued in the batch lane, `streaming` is running in the other; `queued` and `running` are of any."""
+    runner = Runner(every_state.store, "submit")
+    assert claim_stream(every_state.store, runner.id, "echo", 1, time.time())
+    assert ids(every_state, "--state", "held") == [6, 8]
+    assert ids(every_state, "--state", "streaming") == [9]
+    assert ids(every_state, "--state", "running") == [5, 9]
+    assert ids(every_state, "--state", "waiting") == []
+
+
+def test_held_and_streaming_are_not_asked_for_together(every_state: Outlook) -> None:
+    """They are of two lanes: the message names what can be asked for."""
+    ended = command(every_state.store.home, "status", "--state", "held", "--state", "failed")
+    assert ended.returncode == 64
+    assert "ask for queued and failed" in ended.stderr

@@ -121,7 +121,7 @@ def test_amounts_stay_short_and_say_something() -> None:
         (Happening.RETRIED, 1200, said(""), "1,200 jobs queued again by retry"),
         (Happening.RESCUED, 3, said(""), "3 jobs: the runner died; queued again at once"),
         (Happening.PROMOTED, 1, Reason("unfinished", due=NOON + HOUR),
-         "promoted: its batch was not done in time for its deadline 13:00"),
+         "promoted: its batch was too late for the deadline 13:00"),
         (Happening.PROMOTED, 1, said("promoted: as an earlier release said"), "promoted: as an earlier release said"),
     ],
 )  # fmt: skip
@@ -137,3 +137,18 @@ def test_what_was_kept_as_a_sentence_stays_readable(text: str) -> None:
     assert kept == said(text) or stored(kept)
     assert read(stored(said(text))) == said(text)
     assert read(stored(NIGHT)) == NIGHT
+
+
+@pytest.mark.parametrize("kind", ["cheaper", "gathers", "no costs"])
+def test_run_times_that_are_known_are_told(kind: str) -> None:
+    """While costs are not known, those run times that are count; without one there is nothing to count."""
+    few = Reason(kind, jobs=2, of=3, factor=1.0, next_factor=0.5, span=5.0)
+    assert "2 of 3 run times known" in sentence(few, NOON)
+    assert "no costs known yet" in sentence(msgspec.structs.replace(few, jobs=0), NOON)
+
+
+def test_a_row_has_its_numbers_within_its_width() -> None:
+    """Beside its state a row of 40 cells says until when it is held, what it costs then, and what it would now."""
+    assert sentence(NIGHT, NOON, stateless=True)[:40].startswith("until 22:00: costs 4.00 then, 10.00 now")
+    some = Reason("today", "gpt", jobs=30, of=90, due=NOON + 12 * HOUR)
+    assert sentence(some, NOON, stateless=True)[:40].startswith("about 30 run today, the rest after")

@@ -10,7 +10,7 @@ from tests.support.building import look
 from tests.support.user import Queue, until
 
 CONFIG = '[handlers.echo]\ncommand = ["cat"]\nprotocol = "lines"\nprice = 1.0\nexpected = "1s"\ndaily_budget = 10\n'
-SOME = "the daily budget of echo lets about 10 run today, the rest after tomorrow 00:00"
+SOME = "about 10 run today, the rest after tomorrow 00:00: the daily budget of echo"
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def test_a_submission_says_how_far_the_budget_reaches(queue: Queue) -> None:
 def test_what_waits_already_comes_first(queue: Queue) -> None:
     """Eight jobs are queued: of five more two fit into the day, and of one after these none."""
     queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input=lines(8))
-    assert "lets about 2 run today" in queue.run("submit", "echo", "--lines", "-", "--dry-run", input=lines(5)).stdout
+    assert "about 2 run today" in queue.run("submit", "echo", "--lines", "-", "--dry-run", input=lines(5)).stdout
     queue.run("submit", "echo", "--lines", "-", "--mode", "batch", input=lines(2))
     last = queue.run("submit", "echo", "x", "--mode", "batch", "--dry-run").stdout
-    assert "lets it run after tomorrow 00:00, for others go first" in last
+    assert "it will run after tomorrow 00:00: the daily budget of echo goes to others first" in last
 
 
 def test_parts_of_one_submission_share_the_budget(queue: Queue) -> None:
@@ -108,4 +108,4 @@ def test_the_log_names_what_the_budget_lets_run(queue: Queue) -> None:
         assert process.stderr is not None
         told = next(line for line in process.stderr if "jobs of echo" in line)
     assert "30 jobs of echo: " in told
-    assert told.endswith("; the daily budget of echo lets about 4 run today, the rest after tomorrow 00:00\n")
+    assert told.endswith("; about 4 run today, the rest after tomorrow 00:00: the daily budget of echo\n")

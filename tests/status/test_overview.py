@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from hybridq.brain.outcome import settle
 from hybridq.errors import NoSuchJob
-from hybridq.job import ENDED, Decision, Happening, Lane, Mode, State
+from hybridq.job import ENDED, Decision, Happening, Lane, Mode, Output, State
 from hybridq.outlook import Outlook
 from hybridq.queue import lists
 from hybridq.queue.cancel_retry import cancel, retry
+from hybridq.queue.claims import claim_stream
 from hybridq.queue.group_sums import group_sums
 from hybridq.queue.intake import accept
 from hybridq.queue.lanes import move
+from hybridq.queue.results import record
 from hybridq.queue.runner import Runner
 from hybridq.reason import NOBODY, said
 from hybridq.submit import submit
@@ -29,6 +32,20 @@ def test_an_empty_queue_has_no_rows(outlook: Outlook) -> None:
 def test_rows_stand_in_the_order_in_which_things_happen(every_state: Outlook) -> None:
     """What runs is first, then what streams next, then what is held, then what ended."""
     assert names(look(every_state).rows) == ["g", 9, 8, 7]
+
+
+def test_a_draft_counts_with_its_final(outlook: Outlook) -> None:
+    """What a draft cost is no loss while its final is to come."""
+    decision = Decision(mode=Mode.ADAPTIVE, reason=said("so"), considered=())
+    accept(outlook.store, asking(mode=Mode.ADAPTIVE), b"1", lambda *_: (decision, 0.0), now=time.time())
+    runner, now = Runner(outlook.store, "submit"), time.time()
+    (claim,) = claim_stream(outlook.store, runner.id, "echo", 1, now)
+    draft = Output(claim.id, claim.attempt, value=b'"draft"', busy=1.0)
+    record(outlook.store, [settle(draft, claim, retries=0, now=now, cost=0.1, draft=True)])
+    runner.close(outlook.store)
+    assert (look(outlook).head.cost, look(outlook).head.saved) == (0.1, 0.0)
+    run_jobs(outlook, 1)
+    assert look(outlook).head.saved == pytest.approx(1.0 - 0.25 - 0.1)
 
 
 def test_a_group_is_one_row_that_counts_its_jobs(every_state: Outlook) -> None:
