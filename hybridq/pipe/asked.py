@@ -67,6 +67,11 @@ def request_of(outlook: Outlook, asked: Asked) -> Request:
         raise UsageError(
             f"{asked.handler} runs commands, and a pipe feeds workers and models: hybridq submit --lines -"
         )
+    if handler.needs:  # a pipe's own workers would take what others were given
+        raise UsageError(
+            f"{asked.handler} needs {' and '.join(handler.needs)}, which a pipe cannot hold. Submit the lines instead:"
+            f" hybridq submit {asked.handler} --lines -"
+        )
     modes = outlook.modes(asked.handler)
     return Request(
         handler=asked.handler,

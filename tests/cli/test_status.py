@@ -88,7 +88,7 @@ def test_what_makes_no_sense_is_64(every_state: Outlook, args: list[str]) -> Non
 def test_json_is_one_document_with_stable_names(every_state: Outlook) -> None:
     """Head, rows, hidden; times are epoch seconds; counts are by state."""
     found = document(every_state, "status")
-    assert set(found) == {"head", "rows", "hidden", "more", "searched_from"}
+    assert set(found) == {"head", "rows", "pipes", "hidden", "more", "searched_from"}
     assert found["head"]["counts"] == {"queued": 3, "running": 1, "done": 3, "failed": 1, "cancelled": 1}
     assert abs(found["head"]["now"] - time.time()) < 60
     assert set(found["rows"][0]) == {

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 LLMOCK = shutil.which("llmock") or shutil.which("llmock", path=str(ROOT / "node_modules" / ".bin"))
 needs_aimock = pytest.mark.skipif(not LLMOCK, reason="needs aimock: npm install --no-save @copilotkit/aimock")
 needs_mock_ai_api = pytest.mark.skipif(
-    importlib.util.find_spec("uvicorn") is None, reason="needs mock-ai-api: pip install mock-ai-api"
+    importlib.util.find_spec("fastapi") is None, reason="needs mock-ai-api: pip install mock-ai-api"
 )
 FIXTURES = {"fixtures": [{"match": {"userMessage": "hello"}, "response": {"content": "Hello! How can I help you?"}}]}
 

@@ -47,6 +47,16 @@ def test_a_failed_item_leaves_an_empty_line(queue: Queue) -> None:
     assert "3 in · 2 answered · 1 failed" in found.stderr
 
 
+def test_a_pipe_takes_nothing_that_is_counted(queue: Queue) -> None:
+    """Its own workers would hold what others were given: a handler with `needs` is refused, and nothing is read."""
+    config = queue.folder / "config.toml"
+    config.write_text("[resources]\ngpu = 1\n" + config.read_text() + "needs = { gpu = 1 }\n")
+    name = config.read_text().rpartition("[handlers.")[2].partition("]")[0]
+    found = queue.run("pipe", name, input="one\n")
+    assert (found.returncode, found.stdout) == (64, "")
+    assert f"{name} needs gpu, which a pipe cannot hold" in found.stderr
+
+
 def test_what_is_no_text_fails_alone(queue: Queue) -> None:
     """Broken UTF-8 is refused as submit refuses it; a NUL is a letter like others."""
     found = queue.run("pipe", "upper", input=b"a\n\xff\nb\0c\n", text=False)

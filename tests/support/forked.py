@@ -97,7 +97,7 @@ def _begin(args: list[str], env: Mapping[str, str], cwd: str | None, streams: tu
         wanted = [list(map(os.fsdecode, args)), there, cwd and os.fsdecode(cwd)]
         os.write(request, json.dumps(wanted).encode())
         with _LOCK:
-            socket.send_fds(_server()[0], [b"."], [request, told, *streams])
+            socket.send_fds(_server(), [b"."], [request, told, *streams])
     finally:
         os.close(request)
         os.close(told)
@@ -118,13 +118,15 @@ def _number(answer: BinaryIO) -> int:
 
 
 @cache
-def _server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+def _server() -> socket.socket:
+    """It is no child of this process, of which tests ask what it has started."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with open(__file__, encoding="utf-8") as file:
-        program = f"{file.read()}\nif _serve({theirs.fileno()}): _run()\n"
+        program = f"{file.read()}\nif os.fork(): os._exit(0)\nif _serve({theirs.fileno()}): _run()\n"
     with theirs:
         argv = [sys.executable, "-c", program]
-        return ours, subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        subprocess.run(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, check=True, timeout=60)
+    return ours
 
 
 def _run() -> None:
