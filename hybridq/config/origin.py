@@ -51,6 +51,8 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         for info in fields(struct):
             secret = isinstance(struct, HooksConfig) and info.name == "notify"
             yield f"{section}.{info.name}", config.hooks.shown if secret else getattr(struct, info.name)
+    for name, there in config.resources.items():
+        yield f"resources.{name}", there.written
     for name, handler in config.handlers.items():
         for info in fields(HandlerConfig):
             yield f"handlers.{name}.{info.name}", getattr(handler, info.name)

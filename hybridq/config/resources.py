@@ -71,6 +71,11 @@ class Resource(Struct, frozen=True):
     names: tuple[str, ...] = ()
     sized: bool = False
 
+    @property
+    def written(self) -> int | str | tuple[str, ...]:
+        """What there is in all, as config.toml has it."""
+        return self.names or (size(self.total) if self.sized else self.total)
+
     def told(self, amount: int) -> str:
         """An amount of it, as it is read."""
         return size(amount) if self.sized else f"{amount:,}"

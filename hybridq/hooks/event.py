@@ -59,7 +59,7 @@ class Event(Struct, frozen=True, kw_only=True):
         told = {
             "EVENT": self.event,
             "JOB": self.job,
-            "GROUP": self.group,
+            "GROUP_NAME": self.group,  # HYBRIDQ_GROUP is an option of a submit that the command may run
             "HANDLER": self.handler,
             "STATE": self.state,
             "HOME": self.home,

@@ -242,3 +242,11 @@ def test_any_values_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory
         assert "shell" in load_config(home, {}).handlers
     except ConfigError:
         return
+
+
+def test_resources_have_their_lines(tmp_path: Path) -> None:
+    """What there is of each, as it is written, and where."""
+    home = home_with(tmp_path, '[resources]\ngpu = 2\nmemory = "48GiB"\nlicence = 3\n')
+    found = [each for each in origins(load_config(home, {}), home, {}) if each.key.startswith("resources")]
+    assert [each.value for each in found] == [("0", "1"), "48GiB", 3]
+    assert [each.source.rpartition(":")[2] for each in found] == ["2", "3", "4"]

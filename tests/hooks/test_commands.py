@@ -1,6 +1,7 @@
 """Commands of `[hooks]` hear of each event at least once, whichever runner lives, and none holds up anything."""
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -66,6 +67,16 @@ def test_the_variables_name_the_event(tmp_path: Path) -> None:
     queue = Hooked(tmp_path, 'done = "echo $HYBRIDQ_EVENT $HYBRIDQ_JOB $HYBRIDQ_STATE $HYBRIDQ_HOME > {told}"')
     queue.run("submit", "--wait", "--", "true")
     assert queue.file.read_text() == f"done 1 done {queue.folder}\n"
+
+
+def test_a_hook_that_submits_adds_nothing_to_the_group_that_ended(tmp_path: Path) -> None:
+    """No variable of the event is an option of `submit`: its job would be part of the group, which would end again."""
+    queue = Hooked(tmp_path, f'group_done = "{shlex.join(HYBRIDQ)} submit --detach -- true && {WRITES}"')
+    queue.run("submit", "shell", "--lines", "-", "--group", "g", "--mode", "batch", input="true\ntrue\n")
+    queue.run("drain")
+    (event,) = queue.told()
+    assert event["counts"] == {"done": 2}
+    assert queue.rows("SELECT name FROM cohort WHERE first_id > 2") == [(None,)]
 
 
 def test_a_hook_that_fails_twice_is_told_the_third_time(tmp_path: Path) -> None:
