@@ -31,13 +31,13 @@ async def tell_command(hooks: HooksConfig, event: Event, folder: Path) -> str:
     return await run([SHELL, "-c", hooks.command(event.event)], data, seen, hooks.timeout, str(folder))
 
 
-async def tell_by_url(hooks: HooksConfig, title: str, text: str) -> str:
-    """Send a message to all of `notify`; why it could not be sent, "" where it was."""
+async def tell_by_url(hooks: HooksConfig, title: str, text: str, kind: str) -> str:
+    """Send a message to all of `notify`, of a kind by `severity`; why it could not be sent, "" where it was."""
     urls, missing = expanded(hooks.notify, os.environ)
     if missing:
         return f"{missing} is not set, which notify names"
     seen = worker_environment(os.environ, (*DESKTOP, *PROXIES))
-    data = msgspec.json.encode({"urls": urls, "title": title, "text": text})
+    data = msgspec.json.encode({"urls": urls, "title": title, "text": text, "kind": kind})
     return await run([sys.executable, "-m", "hybridq.hooks.sending"], data, seen, hooks.timeout)
 
 

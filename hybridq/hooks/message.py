@@ -3,9 +3,9 @@
 Rule: pure; however much happened, a message is short.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from ..job import HookEvent
+from ..job import HookEvent, State
 from ..visible import visible_line
 from ..when import clock, count, how_many, money
 from .event import Event
@@ -32,6 +32,11 @@ def message(events: Sequence[Event], kinds: Mapping[HookEvent, int], now: float,
     return visible_line(title, WIDE), "\n".join(visible_line(line, WIDE) for line in lines)
 
 
+def severity(kinds: Collection[HookEvent]) -> str:
+    """What kind of message it is, in Apprise's words: "failure" where a job failed, "warning" where one is late."""
+    return "failure" if HookEvent.FAILED in kinds else "warning" if HookEvent.LATE in kinds else "info"
+
+
 def _line(of: Event, now: float, currency: str) -> str:
     what = f"group {of.group}" if of.job is None and of.group else f"job {of.job}" if of.job is not None else "a job"
     if of.event is HookEvent.DAILY_REPORT and of.report is not None:
@@ -45,4 +50,6 @@ def _line(of: Event, now: float, currency: str) -> str:
         ends = ", ".join(f"{count(n)} {state}" for state, n in of.counts.items())
         why = f" ({of.first_error})" if of.first_error else ""
         return f"{what} has ended: {ends}{why}" + ("" if of.cost is None else f"; cost {money(of.cost, currency)}")
+    if of.event is HookEvent.FAILED and of.state not in {None, State.FAILED}:  # somebody has retried it since
+        return f"{what} ({of.handler}) failed; now it is {of.state}"
     return f"{what} ({of.handler}) {of.state or of.event}" + (f": {of.error}" if of.error else "")

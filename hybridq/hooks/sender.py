@@ -24,7 +24,7 @@ from ..seam import reached
 from ..when import count
 from .command import tell_by_url, tell_command
 from .event import event_of
-from .message import LINES, message
+from .message import LINES, message, severity
 
 log = logging.getLogger("hybridq")
 LOCK = "hooks.lock"
@@ -158,8 +158,9 @@ class Sender:
             if over:
                 events = [event_of(self._outlook, of) for of in over[:LINES]]
                 currency = self._outlook.config.policy.currency
-                title, text = message(events, Counter(of.event for of in over), time.time(), currency)
-                self._book(over, await tell_by_url(self._outlook.config.hooks, title, text))
+                kinds = Counter(of.event for of in over)
+                title, text = message(events, kinds, time.time(), currency)
+                self._book(over, await tell_by_url(self._outlook.config.hooks, title, text, severity(kinds)))
         except HybridqError as problem:
             log.error("cannot send a message: %s", problem)
             await asyncio.sleep(DELAYS[1])

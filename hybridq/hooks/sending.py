@@ -39,7 +39,7 @@ def main() -> int:
     for number, url in enumerate(asked["urls"], 1):
         if not sender.add(url):
             return _refused(f"apprise does not understand URL {number} of notify")
-    if sender.notify(title=asked["title"], body=asked["text"]):
+    if sender.notify(title=asked["title"], body=asked["text"], notify_type=asked["kind"]):
         return 0
     return _refused(" ".join(last.said.split()) or "the message was refused")
 

@@ -8,7 +8,7 @@ from ..job import HookEvent, Way
 from ..outlook import Outlook
 from .command import tell_by_url, tell_command
 from .event import Event, sample
-from .message import message
+from .message import message, severity
 
 
 class TriedHook(Struct, frozen=True):
@@ -28,5 +28,6 @@ async def tried(outlook: Outlook, event: HookEvent) -> list[TriedHook]:
         found.append(TriedHook(Way.COMMAND, why, told))
     if (event, Way.NOTIFY) in hooks.heard:
         title, text = message([told], {event: 1}, now, outlook.config.policy.currency)
-        found.append(TriedHook(Way.NOTIFY, await tell_by_url(hooks, f"test: {title}", text), told))
+        why = await tell_by_url(hooks, f"test: {title}", text, severity([event]))
+        found.append(TriedHook(Way.NOTIFY, why, told))
     return found

@@ -17,6 +17,21 @@ def test_a_webhook_is_told_of_many_failures_in_one_message(tmp_path: Path) -> No
     assert got["title"] == "hybridq: 20 failed jobs, 1 ended group"
     assert "job 1 (shell) failed: exit code 1" in got["message"]
     assert "and 9 more events: hybridq status" in got["message"]
+    assert got["type"] == "failure"
+
+
+def test_a_failure_that_was_retried_meanwhile_is_still_one(tmp_path: Path) -> None:
+    """The message says that it failed, and what it is by now."""
+    with webhook() as hook:
+        queue = Hooked(tmp_path, f'notify = "{hook.url}"')
+        hook.refusing = 1
+        mended = tmp_path / "mended"
+        queue.run("submit", "--mode", "batch", "--detach", "--", "test", "-e", str(mended))
+        queue.run("drain")
+        mended.touch()
+        queue.run("retry", "1")
+        until(lambda: queue.run("drain").returncode == 0 and bool(hook.got), 30)
+    assert "job 1 (shell) failed; now it is done" in hook.got[0]["message"]
 
 
 def test_a_refused_message_is_sent_again(tmp_path: Path) -> None:
