@@ -142,7 +142,7 @@ class Sender:
                 why = await tell_command(hooks, event_of(self._outlook, of), folder)
                 self._book([of], why)
             else:
-                outbox.told(self._store, [of])  # it goes on, and is told when it has ended
+                outbox.goes_on(self._store, [of])
         except HybridqError as problem:
             log.error("cannot tell a hook of %s: %s", of.event, problem)
             await asyncio.sleep(DELAYS[1])
@@ -152,9 +152,9 @@ class Sender:
     async def _message(self, some: Sequence[Pending]) -> None:
         try:
             over = [of for of in some if outbox.ended(self._store, of)]
-            if len(over) < len(some):  # others go on, and are told when they have ended
+            if len(over) < len(some):
                 kept = {of.id for of in over}
-                outbox.told(self._store, [of for of in some if of.id not in kept])
+                outbox.goes_on(self._store, [of for of in some if of.id not in kept])
             if over:
                 events = [event_of(self._outlook, of) for of in over[:LINES]]
                 currency = self._outlook.config.policy.currency

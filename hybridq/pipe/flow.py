@@ -159,6 +159,10 @@ class Flow:
         rest = [item for number, item in self._order.left() if number not in shed]
         return [item for block in self.shed for item in block.items] + rest
 
+    def give_up(self) -> None:
+        """No answer comes any more: what has none leaves an empty line, so that the answers behind it go out."""
+        self._order.fill(dict.fromkeys([number for number, _ in self._order.left()], (SHED, NULL)))
+
     def handed(self, block: Block) -> None:
         """This block, the first of `shed`, has become jobs."""
         self.shed.popleft()

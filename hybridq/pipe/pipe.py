@@ -185,9 +185,13 @@ class _Pipe:
         """All lines out."""
         while self.flow.shed and not gone.done():
             await self._hand_in()
+        await self._flushed()
+
+    async def _flushed(self, seconds: float | None = None) -> None:
+        """Lines went out, or a second signal came, or so many seconds went by."""
         flushed = asyncio.create_task(self.flow.flushed())
         force = asyncio.create_task(self._force.wait())
-        await asyncio.wait({flushed, force}, return_when="FIRST_COMPLETED")
+        await asyncio.wait({flushed, force}, timeout=seconds, return_when="FIRST_COMPLETED")
         for each in (flushed, force):
             each.cancel()
 
@@ -302,6 +306,8 @@ class _Pipe:
         if rest:
             self._jobs += await self._apart(self._clerk.hand_in, rest)
             self.flow.counting.so_far.shed += new
+        self.flow.give_up()
+        await self._flushed(self._grace)
 
     async def _syncing(self) -> None:
         loop, ack, told = asyncio.get_running_loop(), self._asked.ack, 0

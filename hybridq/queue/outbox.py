@@ -170,6 +170,13 @@ def told(store: Store, some: Iterable[Pending]) -> None:
             connection.execute("DELETE FROM outbox WHERE id = ? AND at = ?", (each.id, each.at))
 
 
+def goes_on(store: Store, some: Iterable[Pending]) -> None:
+    """These have not ended after all: they are told when they have."""
+    with store.tx() as connection:
+        for each in some:
+            connection.execute("DELETE FROM outbox WHERE id = ? AND at = ?", (each.id, each.at))
+
+
 def missed(store: Store, some: Iterable[Pending], error: str, due: float | None, now: float) -> None:
     """These could not be told: they are tried again at `due`, or, None, no more, which their story tells."""
     with store.tx() as connection:

@@ -1,5 +1,6 @@
 """Messages of `notify` gather what happened, reach a webhook, and show no token."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -56,6 +57,23 @@ def test_a_submission_that_asks_for_it_is_told_of_once(tmp_path: Path) -> None:
         (got,) = hook.got
     assert got["title"].startswith("hybridq: group shell-2 has ended: 1 done, 1 failed")
     assert queue.rows("SELECT count(*) FROM notice") == [(0,)]
+
+
+def test_a_submission_whose_parts_end_far_apart_is_told_of_at_its_end(tmp_path: Path) -> None:
+    """The first part's end, seconds before the other's, is none of the submission's."""
+    go = tmp_path / "go"
+    waits = f"until [ -e {go} ]; do sleep 0.1; done"
+    with webhook() as hook:
+        queue = Hooked(tmp_path, f'notify = "{hook.url}"\nnotify_on = []')
+        lines = [{"input": {"shell": "true"}, "priority": 1}, {"input": {"shell": waits}, "priority": 2}]
+        with queue.daemon():
+            asked = ("submit", "shell", "--mode", "stream", "--notify", "--jsonl", "-")
+            assert queue.run(*asked, input="".join(json.dumps(line) + "\n" for line in lines)).returncode == 0
+            until(lambda: queue.rows("SELECT 1 FROM outbox"))
+            until(lambda: not queue.rows("SELECT 1 FROM outbox"))  # looked at, and not yet
+            go.touch()
+            until(lambda: bool(hook.got), 30)
+    assert "2 done" in hook.got[0]["title"]
 
 
 def test_notify_without_anybody_to_tell_is_refused(tmp_path: Path) -> None:

@@ -158,3 +158,37 @@ def test_a_reader_that_is_slow_stops_the_writer(queue: Queue) -> None:
     process.kill()
     process.communicate(timeout=30)
     assert written < 60_000_000
+
+
+def test_answers_behind_one_that_never_comes_go_out_at_the_end(queue: Queue) -> None:
+    """Two instances: what one has answered waits in order for the other, which hangs. Stopped, each line has its place,
+    and the one without an answer is a job."""
+    (queue.folder / "hang.py").write_text(HANGS)
+    (queue.folder / "config.toml").write_text(
+        '[runner]\nstop_grace = "1s"\n[handlers.hang]\ncommand = "python3 hang.py"\ninstances = 2\n'
+    )
+    process = started(queue, "hang")
+    assert process.stdin is not None
+    process.stdin.write(b"hang\n")
+    until((queue.folder / "hangs").exists)
+    process.stdin.write(b"".join(b"%d\n" % number for number in range(20)))
+    until((queue.folder / "19").exists)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.decode().splitlines() == ["", *map(str, range(20))]
+    assert b"21 in \xc2\xb7 20 answered \xc2\xb7 1 shed" in err
+    assert inputs(queue) == ["hang"]
+
+
+HANGS = """
+import json, pathlib, sys, time
+for line in sys.stdin:
+    calls = json.loads(line)
+    for call in calls if isinstance(calls, list) else [calls]:
+        if call["input"] == "hang":
+            pathlib.Path("hangs").touch()
+            time.sleep(60)
+        print(json.dumps({"id": call["id"], "output": call["input"]}), flush=True)
+        pathlib.Path(call["input"]).touch()
+"""
