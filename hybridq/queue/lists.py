@@ -85,12 +85,12 @@ def paid_for_drafts(store: Store) -> float | None:
     are looked through."""
     places = (
         "(SELECT * FROM cohort INDEXED BY cohort_queued WHERE lane = 'batch' AND queued > 0 AND mode = 'adaptive'"
-        " UNION SELECT * FROM cohort INDEXED BY cohort_running WHERE running > 0 AND lane = 'batch'"
-        " AND mode = 'adaptive') AS cohort"
+        " UNION ALL SELECT * FROM cohort INDEXED BY cohort_running WHERE running > 0 AND queued = 0 AND lane = 'batch'"
+        " AND mode = 'adaptive') AS part"
     )
     if store.rows(f"SELECT total(jobs) FROM {places}")[0][0] > SCAN:
         return None
-    drafts = f"{places} CROSS JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = cohort.id"
+    drafts = f"{places} CROSS JOIN job ON job.id BETWEEN first_id AND last_id AND job.cohort = part.id"
     paid = store.rows(
         f"SELECT total(draft.cost) FROM {drafts} JOIN draft ON draft.id = job.id"
         " WHERE job.state IN ('queued', 'running')"

@@ -131,6 +131,6 @@ def test_work_that_a_batch_would_deliver_late_is_streamed_although_little_is_kno
     request = Request(handler="gpt", audience=Audience.BACKGROUND, signal="cron", deadline=hours * 3600)
     decision = classify(request, 100, 10.0, world(seen, None if timed else 1.0))
     assert decision.mode is mode
-    late = "after its deadline"
+    late = "after the deadline"
     unknown = "no costs of gpt known" if timed else "no run times of gpt in mode stream yet"
     assert (late if mode is Mode.STREAM else unknown) in told(decision.reason)

@@ -106,7 +106,7 @@ def test_whoever_follows_a_killed_daemon_is_told(outlook: Outlook, queue: hybrid
 
         async def follow() -> None:
             async for piece in job.follow():
-                assert piece.text == "begun\n"
+                assert piece.text in "begun\n"  # it may come in two
                 process.kill()
 
         with pytest.raises(hybridq.NoRunner):
