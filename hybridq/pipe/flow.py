@@ -5,6 +5,7 @@ Memory is bounded: reading waits while more than ROOM bytes are on their way.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -68,7 +69,7 @@ class Flow:
         self.places: dict[int, Place] = {}
         self.shed: deque[Block] = deque()  # not jobs yet
         self._shed_size = 0
-        self._unwritten: set[int] = set()  # the first of each block that was shed and is not in the journal as such
+        self._unwritten: deque[Block] = deque()  # the last of those: the journal does not say so yet
         self._taken = 0
         self._idle: deque[asyncio.Future[None]] = deque()
         self._over = False
@@ -153,11 +154,29 @@ class Flow:
         """Shed what was not sent yet."""
         self._shed(self._backlog.last(self._backlog.count))
 
-    def unanswered(self) -> list[bytes]:
-        """What was accepted and has neither an answer that went out nor is a job, in order; for the very end."""
+    def shed_unanswered(self) -> None:
+        """Shed also what workers have and did not answer; for the very end."""
         shed = {number for block in self.shed for number in range(block.first, block.after)}
-        rest = [item for number, item in self._order.left() if number not in shed]
-        return [item for block in self.shed for item in block.items] + rest
+        for number, item in self._order.left():
+            if number not in shed:
+                self._put_away(Block(number, 0.0, [item]))
+
+    def write_shed(self) -> str:
+        """Say in the journal what was shed on a full disk, and let its lines go out. Returns why it still cannot."""
+        while self._unwritten and self._journal is not None:
+            block = self._unwritten[0]
+            try:
+                self._journal.shed(block.first, len(block.items))
+            except OSError as problem:
+                return problem.strerror or "the disk refuses"
+            self._unwritten.popleft()
+            self._order.fill(dict.fromkeys(range(block.first, block.after), (SHED, NULL)))
+        return ""
+
+    @property
+    def to_hand_in(self) -> list[Block]:
+        """What may become jobs: shed, and in the journal as such."""
+        return list(self.shed)[: len(self.shed) - len(self._unwritten)]
 
     def give_up(self) -> None:
         """No answer comes any more: what has none leaves an empty line, so that the answers behind it go out."""
@@ -169,9 +188,6 @@ class Flow:
         self._shed_size -= block.size
         if self._journal is not None:
             self._journal.leave([(block.first, len(block.items))])
-        if block.first in self._unwritten:
-            self._unwritten.discard(block.first)
-            self._answer_shed(block)
         self._full.set()
 
     async def flushed(self) -> None:
@@ -217,7 +233,7 @@ class Flow:
                     async for bunch in bunches:
                         self._hear(chunk, bunch, partials)
         except HybridqError as problem:
-            self._fill(chunk, self._failed(chunk.first, str(problem)))
+            self._fail_rest(chunk, str(problem))
         started = self._starting.pop(chunk.first)
         if calls:
             self._shedding.learn(len(calls), max(1e-6, time.monotonic() - began - started))
@@ -265,7 +281,7 @@ class Flow:
         if event.gave_back or event.unbegun:
             block = Block(chunk.first + place, 0.0, [chunk.items[place]])
             self._put_away(block)
-            if block.first not in self._unwritten:
+            if not self._unwritten:
                 chunk.results[place] = (SHED, NULL)
             return
         chunk.results[place] = self._failed(chunk.first + place, event.reason)
@@ -275,11 +291,10 @@ class Flow:
         self.last_failure = f"item {number + 1}: {reason}"
         return "error", quoted(reason)
 
-    def _fill(self, chunk: Chunk, result: tuple[str, bytes]) -> None:
-        missing = [place for place, found in enumerate(chunk.results) if found is None]
-        self.counting.so_far.failed += max(0, len(missing) - 1)
-        for place in missing:
-            chunk.results[place] = result
+    def _fail_rest(self, chunk: Chunk, reason: str) -> None:
+        for place, found in enumerate(chunk.results):
+            if found is None:
+                chunk.results[place] = self._failed(chunk.first + place, reason)
 
     # what is shed
 
@@ -288,24 +303,22 @@ class Flow:
             chunk = Chunk(block.first, block.items, [(block.at, len(block.items))], 0)
             self._order.begin(chunk)
             self._put_away(block)
-            if block.first not in self._unwritten:
+            if not self._unwritten:
                 chunk.results = list(repeat((SHED, NULL), len(block.items)))
                 self._order.advance(chunk)
 
     def _put_away(self, block: Block) -> None:
-        """To be jobs; where the journal cannot say so, their lines wait until they are."""
+        """To be jobs. The journal says so first, of all in their order: their number tells which of them are jobs."""
         self.shed.append(block)
         self._shed_size += block.size
         self.counting.so_far.shed += len(block.items)
-        if self._journal is not None:
-            try:
+        if self._journal is None:
+            return
+        if not self._unwritten:
+            with contextlib.suppress(OSError):
                 self._journal.shed(block.first, len(block.items))
-            except OSError:
-                self._unwritten.add(block.first)
-
-    def _answer_shed(self, block: Block) -> None:
-        numbers = range(block.first, block.after)
-        self._order.fill(dict.fromkeys(numbers, (SHED, NULL)))
+                return
+        self._unwritten.append(block)
 
     # small things
 

@@ -279,11 +279,16 @@ class _Pipe:
     async def _hand_in_some(self) -> None:
         blocks: list[Block] = []
         jobs = 0
-        for block in list(self.flow.shed):
+        if why := self.flow.write_shed():
+            self.flow.trouble(why)
+            await asyncio.sleep(AGAIN)
+        for block in self.flow.to_hand_in:
             blocks.append(block)
             jobs += len(block.items)
             if jobs >= JOBS:
                 break
+        if not blocks:
+            return
         try:
             self._jobs += await self._apart(self._clerk.hand_in, [item for block in blocks for item in block.items])
         except HybridqError as problem:
@@ -301,11 +306,10 @@ class _Pipe:
         if self.journal is None and self.flow.results.gone is not None:
             return
         self.flow.shed_all()
-        rest = self.flow.unanswered()
-        new = len(rest) - sum(len(block.items) for block in self.flow.shed)
-        if rest:
+        self.flow.shed_unanswered()
+        self.flow.write_shed()
+        if rest := [item for block in self.flow.shed for item in block.items]:
             self._jobs += await self._apart(self._clerk.hand_in, rest)
-            self.flow.counting.so_far.shed += new
         self.flow.give_up()
         await self._flushed(self._grace)
 
