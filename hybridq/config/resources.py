@@ -16,44 +16,91 @@ MANY = 1024  # units that are numbered
 NUMBERED = "gpu"  # its units have numbers where they have no names: CUDA_VISIBLE_DEVICES wants them
 VISIBLE = {NUMBERED: "CUDA_VISIBLE_DEVICES"}  # the variable that programs look at
 _NAME = r"[a-z][a-z0-9_]{0,31}"
-# In a job's environment these would be settings of hybridq itself.
+# In a job's environment these would be settings of hybridq, options of its commands, or what a hook is told.
 _TAKEN = frozenset(
     [
-        "home",
-        "runner",
-        "audience",
-        "mode",
-        "deadline",
-        "priority",
-        "group",
-        "at",
-        "delay",
         "after",
         "after_ended",
-        "key",
-        "retries",
-        "timeout",
-        "cwd",
-        "env",
-        "env_file",
+        "at",
+        "audience",
+        "backoff",
         "clean_env",
-        "stdin",
-        "max_cost",
-        "needs",
-        "wait",
-        "follow",
-        "wait_final",
+        "cwd",
+        "deadline",
+        "delay",
         "detach",
         "dry_run",
-        "json",
-        "skip_bad",
         "each",
-        "lines",
+        "env",
+        "env_file",
+        "event",
+        "follow",
+        "group",
+        "group_name",
+        "handler",
+        "home",
+        "job",
+        "json",
         "jsonl",
+        "key",
+        "lines",
+        "max_cost",
+        "mode",
+        "needs",
+        "notify",
+        "priority",
+        "retries",
+        "retry_on",
+        "runner",
         "shell",
+        "skip_bad",
+        "state",
+        "stdin",
+        "timeout",
+        "wait",
+        "wait_final",
     ]
 )
-_SECTIONS = ("policy_", "tariff_", "runner_", "status_", "daemon_", "drain_")
+_BEFORE = frozenset(  # names of sections and of commands, which an underscore follows
+    [
+        "backup",
+        "cancel",
+        "clean",
+        "completions",
+        "config",
+        "daemon",
+        "demo",
+        "doctor",
+        "drain",
+        "edit",
+        "explain",
+        "export",
+        "follow",
+        "handlers",
+        "help",
+        "hooks",
+        "limit",
+        "log",
+        "metrics",
+        "output",
+        "pause",
+        "pipe",
+        "policy",
+        "report",
+        "resources",
+        "restore",
+        "resume",
+        "retry",
+        "runner",
+        "schedule",
+        "service",
+        "show",
+        "simulate",
+        "status",
+        "tariff",
+        "wait",
+    ]
+)
 _SIZES = {"": 1} | {f"{unit}ib": 1024**power for power, unit in enumerate("kmgt", 1)}
 _SIZES |= {"b": 1} | {f"{unit}b": 1000**power for power, unit in enumerate("kmgt", 1)}
 
@@ -90,7 +137,7 @@ def resource(name: str, value: object) -> Resource:
         raise UsageError(
             "a resource's name has lower-case letters, digits and _, and begins with a letter (32 at most)"
         )
-    if name in _TAKEN or name.startswith(_SECTIONS):
+    if name in _TAKEN or ("_" in name and name.partition("_")[0] in _BEFORE):
         raise UsageError(f"a resource cannot be called {name}: HYBRIDQ_{name.upper()} is a setting of hybridq")
     if isinstance(value, list):
         return _named(value)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from typer.core import TyperOption
 
+from hybridq.config.resources import resource
+from hybridq.errors import UsageError
 from hybridq_cli.commands import COMMANDS, load_command, twin
 
 
@@ -46,6 +48,16 @@ def test_every_command_explains_itself(name: str) -> None:
     assert done.stdout.startswith(f"Usage: hybridq {name}")
     options = [param for param in load_command(name).params if isinstance(param, TyperOption)]
     assert all(option.hidden or (option.help and (option.envvar == twin(name, option))) for option in options)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_no_resource_is_called_as_an_option(name: str) -> None:
+    """A job sees what it was given as HYBRIDQ_<NAME>, which must mean nothing to the commands that it runs."""
+    command = load_command(name)
+    options = [*command.params, *(each for sub in getattr(command, "commands", {}).values() for each in sub.params)]
+    for twin_of in {str(option.envvar).removeprefix("HYBRIDQ_").lower() for option in options if option.envvar}:
+        with pytest.raises(UsageError, match=r"cannot be called|32 at most"):
+            resource(twin_of, 1)
 
 
 def test_help_lists_every_command_and_imports_none() -> None:

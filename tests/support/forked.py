@@ -121,10 +121,8 @@ def _number(answer: BinaryIO) -> int:
 def _server() -> socket.socket:
     """It is no child of this process, of which tests ask what it has started."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with open(__file__, encoding="utf-8") as file:
-        program = f"{file.read()}\nif os.fork(): os._exit(0)\nif _serve({theirs.fileno()}): _run()\n"
     with theirs:
-        argv = [sys.executable, "-c", program]
+        argv = [sys.executable, __file__, "hybridq", str(theirs.fileno())]  # named for whoever lists processes
         subprocess.run(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, check=True, timeout=60)
     return ours
 
@@ -191,7 +189,7 @@ def _become(request: int, streams: list[int]) -> None:
     time.tzset()
     if cwd is not None:
         os.chdir(cwd)
-    sys.argv[1:], sys.path[0] = args, ""
+    sys.argv[:], sys.path[0] = ["-c", *args], ""
     for place, name in enumerate(("stdin", "stdout", "stderr")):
         was = getattr(sys, name)
         raw = io.FileIO(place, "r" if place == 0 else "w", closefd=False)
@@ -201,3 +199,10 @@ def _become(request: int, streams: list[int]) -> None:
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+
+
+if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)
+    if _serve(int(sys.argv[2])):
+        _run()
